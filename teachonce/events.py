@@ -1,0 +1,62 @@
+"""What long work tells whoever watches: progress, notes, warnings. The console draws it; by default nobody watches."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+
+class Task(Protocol):
+    """A piece of long work that is being watched."""
+
+    def advance(self, amount: int = 1) -> None:
+        """Report that `amount` more units are done."""
+
+    def note(self, text: str) -> None:
+        """Show a short text beside the progress, such as a loss."""
+
+
+class Events(Protocol):
+    """The one interface between work and its audience."""
+
+    def task(self, title: str, *, total: int, done: int = 0, unit: str = "rows") -> "ContextTask":
+        """Begin long work of `total` units, of which `done` are there already; use as a context manager."""
+
+    def info(self, text: str) -> None:
+        """Say something worth knowing, one line."""
+
+    def warn(self, text: str) -> None:
+        """Say something that may be wrong, one line."""
+
+
+class ContextTask(Protocol):
+    """A context manager that yields a Task."""
+
+    def __enter__(self) -> Task: ...
+
+    def __exit__(self, *args: object) -> bool | None: ...
+
+
+class _SilentTask:
+    def advance(self, amount: int = 1) -> None:
+        """Nobody watches."""
+
+    def note(self, text: str) -> None:
+        """Nobody watches."""
+
+
+class Silent:
+    """Events that nobody watches; the default of every function of the Python API."""
+
+    @contextmanager
+    def task(self, title: str, *, total: int, done: int = 0, unit: str = "rows") -> Iterator[Task]:
+        """See Events.task."""
+        yield _SilentTask()
+
+    def info(self, text: str) -> None:
+        """See Events.info."""
+
+    def warn(self, text: str) -> None:
+        """See Events.warn."""
+
+
+SILENT = Silent()

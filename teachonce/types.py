@@ -1,0 +1,86 @@
+"""Plain descriptions that every room shares. NumPy at most; never torch."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Identity = Literal["encoded", "array", "key"]
+StoredDtype = Literal["float16", "bfloat16", "float32"]
+Box = tuple[float, float, float, float]
+
+ABSENT, DECODED, FAILED = 0, 1, 2  # samples/status and targets/NAME/status
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputSpec:
+    """What a model takes: pixels of shape (B, 3, height, width), float32, normalised by mean and std."""
+
+    height: int
+    width: int
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    filter: str = "bicubic"
+    """The resampling filter: nearest, box, bilinear, hamming, bicubic or lanczos, as PIL defines them."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "InputSpec":
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in value.items()})
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalView:
+    """The evaluation view as a rule: resize, then centre crop, as image processors do."""
+
+    resize: tuple[int, int] | int | None = None
+    """(height, width): exactly so; one number: the shortest edge; None: the image as it is."""
+    crop: tuple[int, int] | None = None
+    """(height, width) of the centre crop after the resize; None: no crop."""
+
+    def box(self, height: int, width: int) -> Box:
+        """The crop as y0, x0, y1, x1 in fractions of an image of this height and width (pixels)."""
+        if self.crop is None:
+            return 0.0, 0.0, 1.0, 1.0
+        rows, cols = self._resized(height, width)
+        top, left = (rows - self.crop[0]) // 2, (cols - self.crop[1]) // 2
+        bottom, right = top + self.crop[0], left + self.crop[1]
+        return top / rows, left / cols, bottom / rows, right / cols
+
+    def _resized(self, height: int, width: int) -> tuple[int, int]:
+        if self.resize is None:
+            return height, width
+        if isinstance(self.resize, tuple):
+            return self.resize
+        short, long = min(height, width), max(height, width)
+        scaled = int(self.resize * long / short)
+        return (self.resize, scaled) if height <= width else (scaled, self.resize)
+
+    def to_json(self) -> dict[str, Any]:
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "EvalView":
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in value.items()})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArraySpec:
+    """One array of a target: its shape, and its dtype by name (bfloat16 is kept as uint16 bits)."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetSpec:
+    """What a target offers to a method, whether it is read from a store or computed live."""
+
+    name: str
+    rows: int
+    views: int
+    embedding_dim: int | None
+    classes: int | None
+    class_names: tuple[str, ...] | None
+    arrays: Mapping[str, ArraySpec] = field(default_factory=dict)
