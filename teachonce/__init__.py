@@ -1,0 +1,40 @@
+"""teachonce: run the teacher once, cache its outputs, train every student from the cache.
+
+The names below are the whole public interface; each is imported when it is first used, so that
+`import teachonce` stays light (torch and transformers are not imported).
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from teachonce.cache.store import open_store
+    from teachonce.models.students import load_student
+    from teachonce.pipeline.run import run
+    from teachonce.stages.embed import embed
+    from teachonce.stages.evaluate import evaluate
+    from teachonce.stages.train import train
+
+__version__ = "0.1.0"
+__all__ = ["embed", "evaluate", "load_student", "open_store", "run", "train"]
+
+_HOMES = {
+    "embed": "teachonce.stages.embed",
+    "evaluate": "teachonce.stages.evaluate",
+    "load_student": "teachonce.models.students",
+    "open_store": "teachonce.cache.store",
+    "run": "teachonce.pipeline.run",
+    "train": "teachonce.stages.train",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,58 @@
+"""The list of commands, each with its example."""
+
+from typing import Annotated
+
+import typer
+from typer import Option, Typer
+
+from teachonce import __version__
+from teachonce.cli.embed import embed
+from teachonce.cli.evaluate import evaluate
+from teachonce.cli.frame import Frame
+from teachonce.cli.run import run
+from teachonce.cli.stores import export, inspect
+from teachonce.cli.train import train
+
+app = Typer(
+    name="teachonce",
+    cls=Frame,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"teachonce {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Run the teacher once; train every student from its cache."""
+
+
+_COMMANDS = (
+    (embed, "teachonce embed --teacher google/vit-base-patch16-224 --data cifar10 --store cifar10.zarr"),
+    (
+        train,
+        "teachonce train --data cifar10 --student cnn-2 --method kd --set kd.temperature=2 --store cifar10.zarr --out runs/kd",
+    ),
+    (evaluate, "teachonce evaluate --run runs/kd --data cifar10 --split test"),
+    (inspect, "teachonce inspect cifar10.zarr"),
+    (export, "teachonce export cifar10.zarr --format hdf5 --out cifar10.h5"),
+    (run, "teachonce run quickstart --dry-run"),
+)
+for _function, _example in _COMMANDS:
+    app.command(epilog=f"Example: {_example}")(_function)
+
+
+def main() -> None:
+    """The entry point of the `teachonce` command."""
+    app(prog_name="teachonce")

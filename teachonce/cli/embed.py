@@ -1,0 +1,102 @@
+"""`teachonce embed`: run the teacher once over the data and keep its outputs in a store."""
+
+from typing import Annotated
+
+import typer
+from typer import Option
+
+from teachonce.cli import options as shared
+from teachonce.cli.frame import finish, work
+from teachonce.console.tables import embed_parts
+
+Teacher = Annotated[
+    str,
+    Option(
+        help="Hub id, folder, trained run, built-in name (cnn-10, vit:...) or package.module:factory.",
+        metavar="TEACHER",
+    ),
+]
+PerClass = Annotated[str, Option(help="Samples of each class that make its mean embedding: a number, or all.")]
+Blocks = Annotated[
+    str | None,
+    Option(help="Write these blocks only (0:100 has no 100): processes fill a store together.", metavar="FIRST:END"),
+]
+
+
+def parse_per_class(text: str) -> int | None:
+    """A number of samples, None for `all`."""
+    if text == "all":
+        return None
+    if not text.isdigit() or int(text) < 1:
+        raise typer.BadParameter(f"expected a number from 1 or all, got {text!r}", param_hint="--per-class")
+    return int(text)
+
+
+def embed(  # noqa: PLR0913  (one parameter an option)
+    teacher: Teacher,
+    data: shared.Data,
+    store: shared.Store,
+    name: Annotated[str, Option(help="Name of the target in the store.")] = "teacher",
+    split: shared.Split = None,
+    image_column: shared.ImageColumn = None,
+    label_column: shared.LabelColumn = None,
+    key_column: shared.KeyColumn = None,
+    limit: shared.Limit = None,
+    views: Annotated[
+        int | None, Option(min=1, help="Views of each image; those of the store, or one, if absent.")
+    ] = None,
+    augment: Annotated[str | None, Option(help="How views are drawn, such as crop=0.35,flip.")] = None,
+    dtype: Annotated[shared.Dtype, Option(help="Stored dtype.")] = shared.Dtype.float16,
+    batch_size: Annotated[int | None, Option(min=1, help="Rows the teacher sees at once; found if absent.")] = None,
+    block_rows: Annotated[int | None, Option(min=1, help="Rows of a block, a power of two; found if absent.")] = None,
+    per_class: PerClass = "100",
+    max_failed: Annotated[int, Option(min=0, help="Samples that may fail to decode.")] = 0,
+    embedding: Annotated[str, Option(help="auto, cls, pooler or mean.")] = "auto",
+    revision: Annotated[str | None, Option(help="Revision of a hub teacher.")] = None,
+    trust_remote_code: Annotated[
+        bool, Option("--trust-remote-code", help="Run code that comes with a teacher.")
+    ] = False,
+    blocks: Blocks = None,
+    precision: shared.PrecisionOption = shared.Precision.auto,
+    device: shared.Device = None,
+    workers: shared.Workers = None,
+    seed: shared.Seed = 0,
+    as_json: shared.Json = False,
+    debug: shared.Debug = False,
+) -> None:
+    """Run the teacher once over the data and keep its outputs in a store.
+
+    Killed or interrupted, the same command goes on where it stopped.
+    """
+    per_class_count = parse_per_class(per_class)
+    with work(debug=debug) as events:
+        from teachonce.stages.embed import embed as stage
+
+        result = stage(
+            teacher=teacher,
+            data=data,
+            store=store,
+            name=name,
+            split=split,
+            image_column=image_column,
+            label_column=label_column,
+            key_column=key_column,
+            limit=limit,
+            views=views,
+            augment=augment,
+            dtype=dtype.value,
+            batch_size=batch_size,
+            block_rows=block_rows,
+            per_class=per_class_count,
+            max_failed=max_failed,
+            embedding=embedding,
+            revision=revision,
+            trust_remote_code=trust_remote_code,
+            blocks=blocks,
+            precision=precision.value,
+            device=device,
+            workers=workers,
+            seed=seed,
+            events=events,
+        )
+    finish(result, embed_parts, as_json=as_json)

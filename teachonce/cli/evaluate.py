@@ -1,0 +1,58 @@
+"""`teachonce evaluate`: a trained run on data it has not seen, or what a store's embeddings are worth."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Option
+
+from teachonce.cli import options as shared
+from teachonce.cli.frame import finish, work
+from teachonce.console.tables import evaluate_parts
+
+
+def evaluate(  # noqa: PLR0913  (one parameter an option)
+    data: shared.Data,
+    run: Annotated[Path | None, Option(help="Folder of a trained run.", metavar="RUN")] = None,
+    store: Annotated[Path | None, Option(help="Folder of a store.", metavar="STORE")] = None,
+    target: shared.Target = "teacher",
+    split: Annotated[str | None, Option(help="Split; for a run test if absent.", rich_help_panel=shared.DATA)] = None,
+    image_column: shared.ImageColumn = None,
+    label_column: shared.LabelColumn = None,
+    key_column: shared.KeyColumn = None,
+    limit: shared.Limit = None,
+    neighbours: Annotated[int, Option(min=1, help="Of the nearest-neighbour vote.")] = 20,
+    batch_size: Annotated[int, Option(min=1)] = 256,
+    device: shared.Device = None,
+    workers: shared.Workers = None,
+    seed: shared.Seed = 0,
+    as_json: shared.Json = False,
+    debug: shared.Debug = False,
+) -> None:
+    """Measure a trained run (--run), or what a store's embeddings are worth (--store).
+
+    A run: top-1, top-5, loss and a line a class. A store: nearest neighbours and a linear probe on its validation rows.
+    """
+    if (run is None) == (store is None):
+        raise typer.BadParameter("expected one of --run and --store", param_hint="--run / --store")
+    with work(debug=debug) as events:
+        from teachonce.stages.evaluate import evaluate as stage
+
+        result = stage(
+            run=run,
+            store=store,
+            target=target,
+            data=data,
+            split=split,
+            image_column=image_column,
+            label_column=label_column,
+            key_column=key_column,
+            limit=limit,
+            neighbours=neighbours,
+            batch_size=batch_size,
+            device=device,
+            workers=workers,
+            seed=seed,
+            events=events,
+        )
+    finish(result, evaluate_parts, as_json=as_json)

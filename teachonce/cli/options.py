@@ -1,0 +1,64 @@
+"""Options that several commands share, each written once."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+
+class Dtype(StrEnum):
+    """Dtypes a store can hold."""
+
+    float16 = "float16"
+    bfloat16 = "bfloat16"
+    float32 = "float32"
+
+
+class Precision(StrEnum):
+    """Of the arithmetic."""
+
+    auto = "auto"
+    float32 = "float32"
+    bf16 = "bf16"
+
+
+class Source(StrEnum):
+    """Where a training's targets come from."""
+
+    cached = "cached"
+    live = "live"
+
+
+DATA = "Data"
+MACHINE = "Machine"
+OUTPUT = "Output"
+
+Data = Annotated[
+    str,
+    Option(
+        help="Hub id, folder of images, parquet:FILE, arrow:FILE, disk:DIR (a saved dataset) or digits.",
+        rich_help_panel=DATA,
+        metavar="DATA",
+    ),
+]
+Split = Annotated[str | None, Option(help="Split of the dataset.", rich_help_panel=DATA)]
+ImageColumn = Annotated[str | None, Option(help="Column of images; found by type if absent.", rich_help_panel=DATA)]
+LabelColumn = Annotated[str | None, Option(help="Column of labels; found by type if absent.", rich_help_panel=DATA)]
+KeyColumn = Annotated[
+    str | None, Option(help="Column whose value identifies a row, in place of its bytes.", rich_help_panel=DATA)
+]
+Limit = Annotated[int | None, Option(min=1, help="Use the first so many rows.", rich_help_panel=DATA)]
+
+Device = Annotated[str | None, Option(help="cpu, cuda, cuda:1; the first GPU if absent.", rich_help_panel=MACHINE)]
+Workers = Annotated[int | None, Option(min=0, help="Processes that decode images.", rich_help_panel=MACHINE)]
+Seed = Annotated[int, Option(help="Seed of everything drawn at random.", rich_help_panel=MACHINE)]
+PrecisionOption = Annotated[
+    Precision, Option("--precision", help="Arithmetic; auto is bf16 on a GPU.", rich_help_panel=MACHINE)
+]
+
+Store = Annotated[Path, Option(help="Folder of the store (NAME.zarr).", metavar="STORE")]
+Target = Annotated[str, Option(help="Name of the target in the store.")]
+
+Json = Annotated[bool, Option("--json", help="Print one JSON object on stdout.", rich_help_panel=OUTPUT)]
+Debug = Annotated[bool, Option("--debug", help="Show the traceback of an error.", rich_help_panel=OUTPUT)]

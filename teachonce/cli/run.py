@@ -1,0 +1,27 @@
+"""`teachonce run`: a whole recipe, from the teacher to the table."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from teachonce.cli import options as shared
+from teachonce.cli.frame import finish, work
+from teachonce.console.runs import run_parts
+
+
+def run(
+    recipe: Annotated[str, Argument(help="A TOML file, or quickstart (built in).", metavar="RECIPE")],
+    out: Annotated[Path | None, Option(help="Folder of the runs, in place of the recipe's.", metavar="DIR")] = None,
+    dry_run: Annotated[bool, Option("--dry-run", help="Only say what would run, be reused or be refused, and why.")] = (
+        False
+    ),
+    as_json: shared.Json = False,
+    debug: shared.Debug = False,
+) -> None:
+    """Run a whole recipe; what is there already is reused."""
+    with work(debug=debug) as events:
+        from teachonce.pipeline.run import run as stage
+
+        result = stage(recipe, out=out, dry_run=dry_run, events=events)
+    finish(result, run_parts, as_json=as_json)

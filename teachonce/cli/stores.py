@@ -1,0 +1,44 @@
+"""`teachonce inspect` and `teachonce export`: look into a store, and take its arrays elsewhere."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from teachonce.cli import options as shared
+from teachonce.cli.frame import finish, work
+from teachonce.console.tables import export_parts, inspect_parts
+
+StoreArgument = Annotated[Path, Argument(help="Folder of the store.", metavar="STORE")]
+
+
+class Format(StrEnum):
+    """Formats a store can be exported to."""
+
+    hdf5 = "hdf5"
+    npy = "npy"
+
+
+def inspect(store: StoreArgument, as_json: shared.Json = False, debug: shared.Debug = False) -> None:
+    """Show what a store holds, from which teacher and data, and whether it is sealed."""
+    with work(debug=debug):
+        from teachonce.cache.describe import describe
+
+        result = describe(store)
+    finish(result, inspect_parts, as_json=as_json)
+
+
+def export(
+    store: StoreArgument,
+    out: Annotated[Path, Option(help="File (hdf5) or folder (npy) to write; must not exist.", metavar="PATH")],
+    format_: Annotated[Format, Option("--format", help="One HDF5 file, or a folder of .npy files.")] = Format.hdf5,
+    as_json: shared.Json = False,
+    debug: shared.Debug = False,
+) -> None:
+    """Write a store's arrays as one HDF5 file or a folder of .npy files."""
+    with work(debug=debug):
+        from teachonce.cache.export import export as write
+
+        write(store, out, format_.value)
+    finish({"store": str(store), "out": str(out), "format": format_.value}, export_parts, as_json=as_json)

@@ -1,0 +1,145 @@
+"""`teachonce train`: train a student from a store, from the live teacher, or without a teacher."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Option
+
+from teachonce.cli import options as shared
+from teachonce.cli.frame import finish, work
+from teachonce.console.tables import train_parts
+
+OPTIMISER = "Optimiser"
+Student = Annotated[
+    str,
+    Option(help="vit:patch=4,width=256,..., cnn-2, transformers:CONFIG or package.module:factory.", metavar="STUDENT"),
+]
+Settings = Annotated[
+    list[str] | None,
+    Option("--set", help="A method's setting, such as kd.temperature=4; may be repeated.", metavar="METHOD.NAME=VALUE"),
+]
+Milestones = Annotated[
+    str | None,
+    Option(help="Epochs after which the rate is multiplied by gamma, such as 15,25.", rich_help_panel=OPTIMISER),
+]
+
+
+def parse_settings(texts: Sequence[str], method: str) -> dict[str, str]:
+    """`kd.temperature=4` as {"temperature": "4"}; the part before the dot must be the method."""
+    settings = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        prefix, dot, name = key.strip().rpartition(".")
+        if not (equals and dot and name):
+            raise typer.BadParameter(f"expected METHOD.NAME=VALUE, got {text!r}", param_hint="--set")
+        if prefix != method:
+            raise typer.BadParameter(f"{text!r} is for {prefix}, but --method is {method}", param_hint="--set")
+        settings[name] = value.strip()
+    return settings
+
+
+def parse_milestones(text: str | None) -> tuple[int, ...]:
+    """`15,25` as (15, 25)."""
+    words = [word.strip() for word in text.split(",")] if text else []
+    if not all(word.isdigit() for word in words):
+        raise typer.BadParameter(f"expected epochs such as 15,25, got {text!r}", param_hint="--milestones")
+    return tuple(int(word) for word in words)
+
+
+def train(  # noqa: PLR0913  (one parameter an option)
+    data: shared.Data,
+    student: Student,
+    out: Annotated[Path, Option(help="Folder of the run.", metavar="RUN")],
+    method: Annotated[str, Option(help="ce, kd, clip-embed-kd or clip-teacher-kd.")] = "ce",
+    store: Annotated[Path | None, Option(help="Folder of the store; ce needs none.", metavar="STORE")] = None,
+    target: shared.Target = "teacher",
+    source: Annotated[shared.Source, Option(help="Targets from the store, or from the teacher itself.")] = (
+        shared.Source.cached
+    ),
+    teacher: Annotated[str | None, Option(help="The teacher, for --source live.", metavar="TEACHER")] = None,
+    settings: Settings = None,
+    split: shared.Split = None,
+    image_column: shared.ImageColumn = None,
+    label_column: shared.LabelColumn = None,
+    key_column: shared.KeyColumn = None,
+    limit: shared.Limit = None,
+    val_fraction: Annotated[
+        float, Option(min=0.0, max=0.9, help="Share of rows kept for validation.", rich_help_panel=shared.DATA)
+    ] = 0.1,
+    image_size: Annotated[int | None, Option(min=1, help="Pixels a side that the student sees.")] = None,
+    student_augment: Annotated[str | None, Option(help="Augmentation on top of the view: crop=0.35,flip.")] = None,
+    epochs: Annotated[int, Option(min=1, rich_help_panel=OPTIMISER)] = 10,
+    batch_size: Annotated[int, Option(min=1, rich_help_panel=OPTIMISER)] = 128,
+    lr: Annotated[float, Option(min=0.0, help="Learning rate at its highest.", rich_help_panel=OPTIMISER)] = 1e-3,
+    optimizer: Annotated[str, Option(help="adamw or sgd.", rich_help_panel=OPTIMISER)] = "adamw",
+    weight_decay: Annotated[
+        float | None, Option(min=0.0, help="0.05 with adamw, 5e-4 with sgd if absent.", rich_help_panel=OPTIMISER)
+    ] = None,
+    momentum: Annotated[float, Option(min=0.0, help="Of sgd.", rich_help_panel=OPTIMISER)] = 0.9,
+    schedule: Annotated[str, Option(help="cosine, milestones or constant.", rich_help_panel=OPTIMISER)] = "cosine",
+    warmup_epochs: Annotated[float, Option(min=0.0, rich_help_panel=OPTIMISER)] = 0.0,
+    milestones: Milestones = None,
+    gamma: Annotated[float, Option(help="Of the milestones.", rich_help_panel=OPTIMISER)] = 0.1,
+    label_smoothing: Annotated[float, Option(min=0.0, max=1.0, rich_help_panel=OPTIMISER)] = 0.0,
+    clip_norm: Annotated[float | None, Option(help="Largest norm of the gradient.", rich_help_panel=OPTIMISER)] = None,
+    precision: shared.PrecisionOption = shared.Precision.auto,
+    compile_: Annotated[bool, Option("--compile", help="Use torch.compile.", rich_help_panel=shared.MACHINE)] = False,
+    cuda_graphs: Annotated[
+        bool, Option("--cuda-graphs", help="Record the step as a CUDA graph.", rich_help_panel=shared.MACHINE)
+    ] = False,
+    device: shared.Device = None,
+    workers: shared.Workers = None,
+    seed: shared.Seed = 0,
+    as_json: shared.Json = False,
+    debug: shared.Debug = False,
+) -> None:
+    """Train a student from a store, or from the live teacher, or without one (ce).
+
+    Killed or interrupted, the same command goes on where it stopped.
+    """
+    method_settings = parse_settings(settings or [], method)
+    epochs_of_milestones = parse_milestones(milestones)
+    with work(debug=debug) as events:
+        from teachonce.stages.train import train as stage
+
+        result = stage(
+            data=data,
+            student=student,
+            method=method,
+            out=out,
+            store=store,
+            target=target,
+            source=source.value,
+            teacher=teacher,
+            settings=method_settings,
+            split=split,
+            image_column=image_column,
+            label_column=label_column,
+            key_column=key_column,
+            limit=limit,
+            val_fraction=val_fraction,
+            image_size=image_size,
+            student_augment=student_augment,
+            epochs=epochs,
+            batch_size=batch_size,
+            lr=lr,
+            optimizer=optimizer,
+            weight_decay=weight_decay,
+            momentum=momentum,
+            schedule=schedule,
+            warmup_epochs=warmup_epochs,
+            milestones=epochs_of_milestones,
+            gamma=gamma,
+            label_smoothing=label_smoothing,
+            clip_norm=clip_norm,
+            precision=precision.value,
+            compile=compile_,
+            cuda_graphs=cuda_graphs,
+            device=device,
+            workers=workers,
+            seed=seed,
+            events=events,
+        )
+    finish(result, train_parts, as_json=as_json)

@@ -1,0 +1,37 @@
+"""The shape of an error: one line of what was expected and got, one line with the mend; or the same as JSON."""
+
+from pathlib import Path
+
+from teachonce.errors import DiskError, TeachonceError
+from teachonce.fsio import disk_errors
+
+INTERRUPTED = {"kind": "interrupted", "message": "interrupted", "mend": "run the same command again: it goes on"}
+
+
+def describe_error(error: BaseException) -> dict[str, str]:
+    """What is told of an error: `kind` (a stable word), `message` and `mend` (one line each, `mend` may be empty)."""
+    if isinstance(error, KeyboardInterrupt):
+        return dict(INTERRUPTED)
+    if isinstance(error, TeachonceError):
+        return {"kind": error.kind, "message": error.message, "mend": error.mend}
+    if isinstance(error, OSError) and error.filename is not None and error.errno is not None:
+        return describe_error(_as_disk_error(error))
+    if isinstance(error, MemoryError):
+        return {"kind": "memory", "message": "the memory is full", "mend": "use a smaller --batch-size or --limit"}
+    text = " ".join(str(error).split())
+    message = f"unexpected {type(error).__name__}" + (f": {text}" if text else "")
+    return {"kind": "unexpected", "message": message, "mend": "run it again with --debug to see where"}
+
+
+def _as_disk_error(error: OSError) -> DiskError:
+    try:
+        with disk_errors(Path(str(error.filename))):
+            raise error
+    except DiskError as disk:
+        return disk
+
+
+def error_text(error: BaseException) -> str:
+    """`error: ...`, and `mend: ...` on a second line where there is one."""
+    told = describe_error(error)
+    return f"error: {told['message']}" + (f"\nmend: {told['mend']}" if told["mend"] else "")

@@ -1,0 +1,42 @@
+"""The steps of a run, and the table at its end."""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from teachonce.console.tables import Parts, Result, columns
+from teachonce.console.texts import duration_text, memory_text, share_text
+
+_STYLES = {"run": "green", "reuse": "cyan", "refuse": "red"}
+
+
+def run_parts(result: Result) -> Parts:
+    """The steps; and, where trainings were done, one table that compares them."""
+    parts: Parts = [_steps(result["steps"])]
+    if result["comparison"]:
+        parts += ["", _comparison(result["comparison"])]
+    return parts + ([Text(line) for line in result["ratios"]])
+
+
+def _steps(steps: Sequence[Result]) -> Table:
+    table = columns("step", "action", "reason")
+    for step in steps:
+        table.add_row(Text(step["name"]), Text(step["action"], style=_STYLES[step["action"]]), Text(step["reason"]))
+    return table
+
+
+def _comparison(rows: Sequence[Result]) -> Table:
+    table = columns("run", "method", "source", right=("test top-1", "seconds", "ms a step", "peak memory"))
+    for row in rows:
+        step = row.get("step_ms")
+        table.add_row(
+            Text(row["name"]),
+            row["method"],
+            row["source"],
+            share_text(row.get("top1")),
+            duration_text(row.get("seconds")),
+            f"{step:.3g}" if step else "-",
+            memory_text(row),
+        )
+    return table

@@ -1,0 +1,124 @@
+"""The results of single commands as tables for people; `--json` prints the same results for programs."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from teachonce.console.texts import duration_text, memory_text, rate_text, share_text, size_text
+
+Result = Mapping[str, Any]
+Parts = list[RenderableType]
+
+
+def show(*parts: RenderableType) -> None:
+    """Print tables and lines on stdout; where that is a file, lines are not broken."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=240)
+    for part in parts:
+        console.print(part)
+
+
+def pairs(rows: Iterable[tuple[str, str]]) -> Table:
+    """Two columns without a frame: what, and its value."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, Text(value))
+    return table
+
+
+def columns(*left: str, right: Iterable[str] = ()) -> Table:
+    """A table with a header and no frame; numbers stand to the right."""
+    table = Table(*left, box=None, pad_edge=False)
+    for title in right:
+        table.add_column(title, justify="right")
+    return table
+
+
+def embed_parts(result: Result) -> Parts:
+    """What a teacher pass did."""
+    rows = [
+        ("store", f"{result['store']}, target {result['target']}"),
+        ("rows", f"{result['rows']:,}, of which {result['failed']:,} failed"),
+        ("reused", f"{result['reused_blocks']:,} blocks"),
+        ("time", f"{duration_text(result['seconds'])}, {rate_text(result['samples_per_s'])} rows/s"),
+    ]
+    if result.get("teacher_top1") is not None:
+        rows.append(("teacher's top-1", share_text(result["teacher_top1"])))
+    return [pairs(rows)]
+
+
+def train_parts(result: Result) -> Parts:
+    """What a training did."""
+    rows = [
+        ("run", str(result["run"])),
+        ("method", f"{result['method']} ({result['source']})"),
+        ("epochs", f"{result['epochs']:,}"),
+    ]
+    if result["step_ms"]:
+        rows.append(("speed", f"{result['step_ms']:.3g} ms a step, {rate_text(result['samples_per_s'])} samples/s"))
+    rows += [("peak memory", memory_text(result)), ("validation top-1", share_text(result["val_top1"]))]
+    return [pairs(rows)]
+
+
+def evaluate_parts(result: Result) -> Parts:
+    """The accuracy of a run, with its classes; or what the embeddings of a store are worth."""
+    if "knn_top1" in result:
+        worth = [
+            ("nearest neighbours", share_text(result["knn_top1"])),
+            ("linear probe", share_text(result["linear_top1"])),
+        ]
+        return [pairs([("rows", f"{result['rows']:,}"), *worth])]
+    rows = [
+        ("rows", f"{result['rows']:,}"),
+        ("top-1", share_text(result["top1"])),
+        ("top-5", share_text(result["top5"])),
+        ("loss", f"{result['loss']:.4f}"),
+    ]
+    classes = columns("class", right=("rows", "top-1"))
+    for entry in result.get("per_class") or ():
+        classes.add_row(Text(str(entry["class"])), f"{entry['rows']:,}", share_text(entry["top1"]))
+    return [pairs(rows), "", classes]
+
+
+def inspect_parts(result: Result) -> Parts:
+    """What a store holds."""
+    head = pairs(
+        [
+            ("format", str(result["format"])),
+            ("rows", f"{result['rows']:,} in blocks of {result['block_rows']:,}"),
+            ("views", f"{result['views']:,}"),
+            ("bytes a sample", f"{result['bytes_per_sample']:,.0f}"),
+        ]
+    )
+    parts: Parts = [head]
+    for name, target in result["targets"].items():
+        arrays = columns("  array", "shape", "dtype")
+        for array, spec in target["arrays"].items():
+            arrays.add_row(Text(f"  {array}"), " x ".join(f"{n:,}" for n in spec["shape"]), spec["dtype"])
+        parts += ["", Text(f"target {name}", style="bold"), arrays]
+    return parts
+
+
+def export_parts(result: Result) -> Parts:
+    """Where the arrays went."""
+    return [Text(f"{result['store']} is now {result['out']} ({result['format']})")]
+
+
+def bench_parts(result: Result) -> Parts:
+    """Every number of a measure, as it came."""
+    return [pairs((key.replace("_", " "), _value(value)) for key, value in result.items())]
+
+
+def _value(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def size_pair(name: str, size: int | None) -> tuple[str, str]:
+    """A size in bytes as a row of `pairs`."""
+    return name, size_text(size)

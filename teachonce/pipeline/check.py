@@ -1,0 +1,121 @@
+"""Checks a recipe as a whole: every unknown and wrong key is found before any is told."""
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from teachonce.pipeline.expand import LISTS_BY_NATURE, Training, expand, flatten_settings, run_name
+from teachonce.pipeline.schema import DataTable, RunTable, StoreTable, Table, TeacherTable, TrainTable
+
+_TABLES = ("data", "teacher", "store", "train", "run")
+_LATER = ("rdm", "report")
+TableT = TypeVar("TableT", bound=Table)
+
+
+class Checker:
+    """Collects the problems of a recipe, in the recipe's order, each once."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+
+    def tables(self, raw: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The recipe's tables as typed values; None when a needed one is wrong."""
+        self._top_level(raw)
+        data = self._table(DataTable, raw.get("data"), "[data]") if "data" in raw else None
+        teacher, store = self._optional(TeacherTable, raw, "teacher"), self._optional(StoreTable, raw, "store")
+        run = self._optional(RunTable, raw, "run") or RunTable()
+        trainings = tuple(self._trainings(raw.get("train", [])))
+        if "data" not in raw:
+            self._add("[data] is needed, with train and test")
+        if teacher is not None and (teacher.model is None) == (teacher.train is None):
+            self._add("[teacher] needs one of model and [teacher.train]")
+        if data is None or self.problems:
+            return None
+        return {"data": data, "teacher": teacher, "store": store, "run": run, "trainings": trainings}
+
+    def _add(self, problem: str) -> None:
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+    def _top_level(self, raw: Mapping[str, Any]) -> None:
+        for key in raw:
+            if key in _LATER:
+                self._add(f"[{key}] is not something this version can do")
+            elif key not in _TABLES:
+                self._add(f"[{key}] is unknown{_near(key, _TABLES)}")
+
+    def _optional(self, model: type[TableT], raw: Mapping[str, Any], key: str) -> TableT | None:
+        return self._table(model, raw[key], f"[{key}]") if key in raw else None
+
+    def _table(self, model: type[TableT], raw: Any, where: str) -> TableT | None:
+        if not isinstance(raw, Mapping):
+            self._add(f"{where} must be a table, got {raw!r}")
+            return None
+        try:
+            return model.model_validate(_underscored(raw))
+        except ValidationError as error:
+            for problem in error.errors():
+                self._add(_problem(model, problem, where))
+            return None
+
+    def _trainings(self, raw: Any) -> Iterable[Training]:
+        if not isinstance(raw, list) or not all(isinstance(entry, Mapping) for entry in raw):
+            self._add("train must be [[train]] tables, with two brackets")
+            return
+        if not raw:
+            self._add("[[train]] is needed, with a student")
+        names: set[str] = set()
+        for number, entry in enumerate(raw, 1):
+            where = f"[[train]] {number}" if len(raw) > 1 else "[[train]]"
+            for training in self._products(_underscored(entry), where):
+                if training.name in names:
+                    self._add(f"{where} gives a second run {training.name}: give the table a name = ...")
+                names.add(training.name)
+                yield training
+
+    def _products(self, raw: Mapping[str, Any], where: str) -> Iterable[Training]:
+        self._settings(raw, where)
+        empty = [key for key, value in raw.items() if value == [] and key not in LISTS_BY_NATURE]
+        for key in empty:
+            self._add(f"{where} {key} is an empty list")
+        for table, varied in expand({k: v for k, v in raw.items() if k not in empty}):
+            options = self._table(TrainTable, table, where)
+            if options is not None:
+                yield Training(run_name(options, varied), options)
+
+    def _settings(self, raw: Mapping[str, Any], where: str) -> None:
+        methods = raw.get("method", "ce")
+        methods = methods if isinstance(methods, list) else [methods]
+        if not isinstance(raw.get("set", {}), Mapping):
+            self._add(f'{where} set must be a table such as {{"kd.temperature" = 4}}, got {raw["set"]!r}')
+        for key in flatten_settings(raw.get("set", {})):
+            prefix = key.rpartition(".")[0]
+            if prefix not in methods:
+                self._add(f"{where} set {key} is for {prefix or 'no method'}, expected METHOD.NAME of {methods}")
+
+
+def _underscored(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Keys with dashes, as the command line writes them, are the keys with underscores."""
+    return {
+        k.replace("-", "_"): _underscored(v) if isinstance(v, Mapping) and k != "set" else v for k, v in raw.items()
+    }
+
+
+def _problem(model: type[Table], problem: Any, where: str) -> str:
+    *tables, key = [str(part) for part in problem["loc"]] or [""]
+    for name in tables:
+        if name in model.model_fields and name == "train":
+            model, where = TrainTable, f"{where[:-1]}.train]"
+    place = f"{where} {key}"
+    if problem["type"] == "extra_forbidden":
+        return f"{place} is unknown{_near(key, model.model_fields)}"
+    if problem["type"] == "missing":
+        return f"{place} is needed"
+    return f"{place}: {problem['msg'].replace('Input should be', 'expected')}, got {problem['input']!r}"
+
+
+def _near(word: str, words: Iterable[str]) -> str:
+    matches = get_close_matches(word, list(words), n=1)
+    return f", did you mean {matches[0]}?" if matches else ""

@@ -1,0 +1,79 @@
+"""The recipe: one TOML file that describes a whole run."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from teachonce.errors import InputError
+from teachonce.pipeline.check import Checker
+from teachonce.pipeline.expand import Training
+from teachonce.pipeline.schema import DataTable, RunTable, StoreTable, TeacherTable
+
+BUILT_IN = {"quickstart": Path(__file__).with_name("quickstart.toml")}
+_FILE_PREFIXES = ("parquet", "arrow", "folder", "disk", "transformers")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A recipe, checked.
+
+    Attributes:
+        folder: What paths in the recipe are relative to.
+        out: The folder of the runs.
+    """
+
+    folder: Path
+    out: Path
+    data: DataTable
+    teacher: TeacherTable | None
+    store: StoreTable | None
+    run: RunTable
+    trainings: tuple[Training, ...]
+
+    def spec(self, text: str) -> str:
+        """A dataset, teacher or student of the recipe with its path, if it holds one, seen from the working folder."""
+        prefix, colon, path = text.partition(":")
+        if colon and prefix in _FILE_PREFIXES:
+            return f"{prefix}:{self._found(path)}"
+        return text if colon else self._found(text)
+
+    def _found(self, text: str) -> str:
+        path = self.folder / text
+        return str(path) if path.exists() else text
+
+    def store_path(self) -> Path | None:
+        """The store, seen from the working folder."""
+        return None if self.store is None else self.folder / self.store.path
+
+
+def load_recipe(recipe: str | Path, out: str | Path | None = None) -> Recipe:
+    """Read and check a recipe.
+
+    Args:
+        recipe: A file, or the name of a built-in recipe.
+        out: The folder of the runs in place of the recipe's; for a built-in recipe, the folder of everything.
+
+    Raises:
+        InputError: No such file, not TOML, or unknown or wrong keys (all of them, in one line).
+    """
+    built_in = BUILT_IN.get(str(recipe))
+    path = built_in or Path(recipe)
+    checker = Checker()
+    tables = checker.tables(_read(path))
+    if checker.problems or tables is None:
+        raise InputError(f"recipe {recipe}: {'; '.join(checker.problems)}", "Correct these keys of the recipe")
+    folder = (Path(out) if out else Path(path.stem)) if built_in else path.parent
+    runs = folder / (tables["run"].out or f"{path.stem}-runs")
+    return Recipe(folder=folder, out=Path(out) if out and not built_in else runs, **tables)
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        mend = f"Give a TOML file, or the built-in recipe {' or '.join(BUILT_IN)}"
+        raise InputError(f"there is no recipe {path}", mend) from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{path} is not a TOML file: {error}", "Correct the file") from error
