@@ -42,7 +42,7 @@ _COMMANDS = (
     (embed, "teachonce embed --teacher google/vit-base-patch16-224 --data cifar10 --store cifar10.zarr"),
     (
         train,
-        "teachonce train --data cifar10 --student cnn-2 --method kd --set kd.temperature=2 --store cifar10.zarr --out runs/kd",
+        "teachonce train --data cifar10 --student cnn-2 --method kd --store cifar10.zarr --out runs/kd",
     ),
     (evaluate, "teachonce evaluate --run runs/kd --data cifar10 --split test"),
     (inspect, "teachonce inspect cifar10.zarr"),

@@ -1,10 +1,12 @@
 """The shape of an error: one line of what was expected and got, one line with the mend; or the same as JSON."""
 
+import errno
 from pathlib import Path
 
 from teachonce.errors import DiskError, TeachonceError
 from teachonce.fsio import disk_errors
 
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 INTERRUPTED = {"kind": "interrupted", "message": "interrupted", "mend": "run the same command again: it goes on"}
 
 
@@ -14,7 +16,7 @@ def describe_error(error: BaseException) -> dict[str, str]:
         return dict(INTERRUPTED)
     if isinstance(error, TeachonceError):
         return {"kind": error.kind, "message": error.message, "mend": error.mend}
-    if isinstance(error, OSError) and error.filename is not None and error.errno is not None:
+    if isinstance(error, OSError) and error.errno in _DISK:
         return describe_error(_as_disk_error(error))
     if isinstance(error, MemoryError):
         return {"kind": "memory", "message": "the memory is full", "mend": "use a smaller --batch-size or --limit"}
@@ -25,7 +27,7 @@ def describe_error(error: BaseException) -> dict[str, str]:
 
 def _as_disk_error(error: OSError) -> DiskError:
     try:
-        with disk_errors(Path(str(error.filename))):
+        with disk_errors(Path(str(error.filename or "a file"))):
             raise error
     except DiskError as disk:
         return disk

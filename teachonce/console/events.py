@@ -20,7 +20,8 @@ class _RateColumn(ProgressColumn):
     """Units a second."""
 
     def render(self, task: RichTask) -> Text:
-        speed = task.finished_speed or task.speed
+        average = (task.completed - task.fields["first"]) / task.elapsed if task.elapsed else 0.0
+        speed = task.speed or average
         return Text(f"{rate_text(speed)} {task.fields['unit']}/s" if speed else "", style="cyan")
 
 
@@ -60,7 +61,7 @@ class _BarTask:
 
     def __init__(self, progress: Progress, title: str, total: int, done: int, unit: str) -> None:
         self.progress = progress
-        self.id = progress.add_task(title, total=total, completed=done, unit=unit, text="")
+        self.id = progress.add_task(title, total=total, completed=done, first=done, unit=unit, text="")
 
     def advance(self, amount: int = 1) -> None:
         self.progress.advance(self.id, amount)

@@ -1,0 +1,114 @@
+"""What is drawn: plain lines where stderr is a file, a bar on a terminal, and one shape for every error."""
+
+import errno
+import io
+
+import pytest
+from rich.console import Console
+
+from teachonce.console import RichEvents, describe_error, error_text
+from teachonce.console.texts import duration_text, rate_text, share_text, size_text
+from teachonce.errors import MismatchError
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_plain_lines_at_start_at_intervals_and_at_the_end():
+    file, clock = io.StringIO(), Clock()
+    events = RichEvents(file, clock)
+    with events.task("embed", total=1797, done=500) as task:
+        for _ in range(12):
+            clock.now += 2.0
+            task.advance(100)
+        task.note("loss 0.5")
+        clock.now += 1.0
+        task.advance(97)
+    assert file.getvalue().splitlines() == [
+        "embed: 500/1,797 rows",
+        "embed: 1,000/1,797 rows, 50 rows/s, 16 s left",
+        "embed: 1,500/1,797 rows, 50 rows/s, 5.9 s left",
+        "embed: 1,797/1,797 rows, 51.9 rows/s, loss 0.5",
+    ]
+
+
+def test_a_task_that_fails_says_no_end():
+    file = io.StringIO()
+    with pytest.raises(ZeroDivisionError), RichEvents(file, Clock()).task("train", total=3, unit="steps"):
+        raise ZeroDivisionError
+    assert file.getvalue() == "train: 0/3 steps\n"
+
+
+def test_a_terminal_gets_a_bar_with_rate_and_notes():
+    file = io.StringIO()
+    events = RichEvents(file)
+    events.console = Console(file=file, force_terminal=True, width=160)
+    with events.task("run", total=2, unit="steps") as outer:
+        with events.task("embed", total=10) as task:
+            task.note("batch 256")
+            task.advance(10)
+            events.info("half way")
+        outer.advance()
+    drawn = file.getvalue()
+    assert "10/10 rows" in drawn
+    assert "rows/s" in drawn
+    assert "batch 256" in drawn
+    assert "half way" in drawn
+
+
+def test_notes_and_warnings_are_lines():
+    file = io.StringIO()
+    events = RichEvents(file)
+    events.info("reads are [resident]")
+    events.warn("near chance")
+    assert file.getvalue() == "reads are [resident]\nwarning: near chance\n"
+
+
+def test_an_error_is_a_line_and_its_mend():
+    error = MismatchError("expected float16,\n got float32", "use another store")
+    assert error_text(error) == "error: expected float16, got float32\nmend: use another store"
+    assert describe_error(error)["kind"] == "mismatch"
+
+
+def test_errors_nobody_foresaw():
+    assert describe_error(OSError(errno.ENOSPC, "No space left on device", "/x/y"))["kind"] == "disk"
+    assert "Free some space" in describe_error(OSError(errno.ENOSPC, "No space left on device"))["mend"]
+    assert describe_error(KeyboardInterrupt()) == {
+        "kind": "interrupted",
+        "message": "interrupted",
+        "mend": "run the same command again: it goes on",
+    }
+    assert describe_error(ValueError("two\nlines")) == {
+        "kind": "unexpected",
+        "message": "unexpected ValueError: two lines",
+        "mend": "run it again with --debug to see where",
+    }
+    assert describe_error(MemoryError())["kind"] == "memory"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (duration_text(3.21), "3.2 s"),
+        (duration_text(48.4), "48 s"),
+        (duration_text(59.7), "1:00 min"),
+        (duration_text(185), "3:05 min"),
+        (duration_text(7800), "2:10 h"),
+        (duration_text(None), "-"),
+        (rate_text(12345.6), "12,346"),
+        (rate_text(12.345), "12.3"),
+        (rate_text(None), "-"),
+        (size_text(1_536), "0.00154 MB"),
+        (size_text(735_000_000), "735 MB"),
+        (size_text(2_450_000_000), "2.45 GB"),
+        (share_text(0.9731), "97.31 %"),
+        (share_text(None), "-"),
+    ],
+)
+def test_numbers_as_people_read_them(text, expected):
+    assert text == expected

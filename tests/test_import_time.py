@@ -1,0 +1,48 @@
+"""The front door opens at once: no heavy library is imported before a command needs it."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+HEAVY = ("torch", "transformers", "datasets", "sklearn", "matplotlib", "zarr", "accelerate", "h5py", "pandas")
+LIMIT = 0.5  # seconds, the best of a few starts: a busy machine is not this package's doing
+STATEMENTS = {
+    "package": "import teachonce; dir(teachonce)",
+    "cli": "import teachonce.cli",
+    "recipe": "from teachonce.pipeline.recipe import load_recipe; load_recipe('quickstart')",
+}
+
+
+def best_seconds(*words: str) -> float:
+    best = float("inf")
+    for _ in range(5):
+        began = time.perf_counter()
+        subprocess.run([sys.executable, *words], check=True, capture_output=True)
+        best = min(best, time.perf_counter() - began)
+        if best < LIMIT:
+            break
+    return best
+
+
+@pytest.mark.parametrize("what", STATEMENTS)
+def test_imports_nothing_heavy(what):
+    check = f"{STATEMENTS[what]}; import sys; print([m for m in {HEAVY!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", check], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("words", [("-c", "import teachonce"), ("-m", "teachonce", "--help")], ids=["import", "help"])
+def test_answers_at_once(words):
+    assert best_seconds(*words) < LIMIT
+
+
+def test_cache_needs_no_torch():
+    check = (
+        "import pkgutil, importlib, sys, teachonce.cache as c\n"
+        "[importlib.import_module(f'teachonce.cache.{m.name}') for m in pkgutil.iter_modules(c.__path__)]\n"
+        "print([m for m in ('torch', 'transformers') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", check], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
