@@ -1,0 +1,21 @@
+"""Teachers, students and projectors."""
+
+from teachonce.models.checkpoint import load_student, save_student
+from teachonce.models.projector import Projector
+from teachonce.models.student import Student
+from teachonce.models.students import build_student
+from teachonce.models.teacher import Signal, Teacher, TeacherInfo
+from teachonce.models.teachers import from_student, load_teacher
+
+__all__ = [
+    "Projector",
+    "Signal",
+    "Student",
+    "Teacher",
+    "TeacherInfo",
+    "build_student",
+    "from_student",
+    "load_student",
+    "load_teacher",
+    "save_student",
+]

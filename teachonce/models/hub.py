@@ -1,0 +1,134 @@
+"""Speaking with transformers and the hub: silently, without pickle, and with errors of one line."""
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from teachonce.errors import ModelError, TeachonceError
+
+_CONVERT = (
+    "Convert it once where you trust it: AutoModel.from_pretrained(FOLDER).save_pretrained(FOLDER) writes safetensors"
+)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without the warnings and progress bars of transformers and huggingface_hub; their settings are put back."""
+    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+    from transformers.utils import logging as transformers_logging
+
+    level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    hub, hub_bars = logging.getLogger("huggingface_hub"), not are_progress_bars_disabled()
+    hub_level = hub.level
+    transformers_logging.set_verbosity(logging.CRITICAL)
+    transformers_logging.disable_progress_bar()
+    hub.setLevel(logging.CRITICAL)
+    disable_progress_bars()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        transformers_logging.set_verbosity(level)
+        hub.setLevel(hub_level)
+        if bars:
+            transformers_logging.enable_progress_bar()
+        if hub_bars:
+            enable_progress_bars()
+
+
+@contextmanager
+def loading(spec: str) -> Iterator[None]:
+    """Quiet, and every failure of the body a ModelError of one line that names `spec`.
+
+    Raises:
+        ModelError: In the place of any exception that is not a TeachonceError already.
+    """
+    try:
+        with quiet():
+            yield
+    except TeachonceError:
+        raise
+    except Exception as error:
+        raise _explained(spec, error) from error
+
+
+def _explained(spec: str, error: Exception) -> ModelError:
+    text = str(error)
+    first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
+    if "trust_remote_code" in text:
+        mend = "Read that code; if you trust it, add --trust-remote-code"
+        return ModelError(f"{spec!r} runs code of its own, which is not asked for", mend)
+    if "safetensors" in text:
+        return ModelError(f"{spec!r} has no safetensors weights, and pickled ones are never opened", _CONVERT)
+    return ModelError(f"{spec!r} cannot be loaded: {first}", "Check the model's files, and that transformers knows it")
+
+
+def locate(spec: str, *, revision: str | None) -> dict[str, Any]:
+    """Where a model is: the arguments that make every `from_pretrained` read one and the same state of it.
+
+    A folder is read as it is. A hub id is resolved once to its commit; without network, to the copy in the local
+    cache of huggingface_hub, if there is one.
+
+    Raises:
+        ModelError: No such folder or id; no network and no copy; a folder without safetensors.
+    """
+    folder = Path(spec)
+    if folder.is_dir():
+        _require_safetensors(folder)
+        return {"pretrained_model_name_or_path": str(folder), "local_files_only": True}
+    if folder.is_absolute() or spec.startswith((".", "~")) or spec.count("/") > 1:
+        raise ModelError(f"no folder {spec!r}", "Check the path; a hub id is NAME or OWNER/NAME")
+    return {"pretrained_model_name_or_path": spec, **_resolve(spec, revision)}
+
+
+def _resolve(spec: str, revision: str | None) -> dict[str, Any]:
+    from huggingface_hub import HfApi, try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
+
+    try:
+        with quiet():
+            return {"revision": HfApi().model_info(spec, revision=revision, timeout=10).sha}
+    except HFValidationError as error:
+        raise ModelError(f"{spec!r} is neither a folder nor a hub id", "A hub id is NAME or OWNER/NAME") from error
+    except RevisionNotFoundError as error:
+        raise ModelError(f"{spec!r} has no revision {revision!r}", "Look at the model's page for its names") from error
+    except RepositoryNotFoundError as error:
+        mend = "Check the spelling; a private or gated model needs `hf auth login`"
+        raise ModelError(f"no folder {spec!r}, and the hub has no model of that name that you may read", mend) from error
+    except Exception as error:
+        if isinstance(try_to_load_from_cache(spec, "config.json", revision=revision), str):
+            return {"revision": revision, "local_files_only": True}
+        mend = "Check the spelling if it is a folder; else connect to the network, or download the model first"
+        raise ModelError(f"no folder {spec!r}, and the hub cannot be reached", mend) from error
+
+
+def _require_safetensors(folder: Path) -> None:
+    if not (folder / "config.json").is_file():
+        raise ModelError(
+            f"{folder} holds no config.json: not a transformers model",
+            "Name the folder that save_pretrained wrote, or a run of `teachonce train`",
+        )
+    if any(folder.glob("*.safetensors")):
+        return
+    if any(folder.glob("*.bin")) or any(folder.glob("*.pt*")):
+        raise ModelError(f"{folder} has pickled weights only, and pickle is never opened", _CONVERT)
+    raise ModelError(f"{folder} holds no weights: expected model.safetensors", "Copy the whole model folder")
+
+
+def weights_arguments(trust_remote_code: bool) -> dict[str, Any]:
+    """The arguments of every `from_pretrained` of weights: float32, safetensors, remote code only when asked for."""
+    import torch
+
+    # transformers would otherwise ask a service of the hub to convert pickled weights, in a thread.
+    os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
+    return {
+        "use_safetensors": True,
+        "dtype": torch.float32,
+        "trust_remote_code": trust_remote_code,
+        "output_loading_info": True,
+    }

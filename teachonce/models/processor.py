@@ -1,0 +1,162 @@
+"""A model's own image processor, with its PIL backend, written as an InputSpec and an EvalView.
+
+The translation is checked on two probe images: what the processor gives must be what resize, crop and normalise give.
+A processor that does anything else is refused, never approximated.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from teachonce.errors import ModelError
+from teachonce.fsio import json_bytes
+from teachonce.models.hub import loading
+from teachonce.types import EvalView, InputSpec
+
+_FILTERS = {
+    Image.Resampling.NEAREST: "nearest",
+    Image.Resampling.BOX: "box",
+    Image.Resampling.BILINEAR: "bilinear",
+    Image.Resampling.HAMMING: "hamming",
+    Image.Resampling.BICUBIC: "bicubic",
+    Image.Resampling.LANCZOS: "lanczos",
+}
+_HARMLESS = {"do_resize", "do_center_crop", "do_rescale", "do_normalize", "do_convert_rgb", "do_reduce_labels"}
+_MEND = "Use another teacher, or a package.module:factory that does it inside its network"
+_PROBES = ((61, 83), (90, 47))  # height, width: one wide, one tall
+_TOLERANCE = 2e-3
+"""In normalised units: a tenth of one step of eight bits at std 0.2."""
+
+
+def load_processor(spec: str, where: Mapping[str, Any], *, trust_remote_code: bool) -> Any:
+    """The image processor that belongs to a model, never the torchvision one.
+
+    Raises:
+        ModelError: The model has none, or none with a PIL backend.
+    """
+    with loading(spec):
+        from transformers import AutoImageProcessor
+
+        try:
+            processor = AutoImageProcessor.from_pretrained(**where, backend="pil", trust_remote_code=trust_remote_code)
+        except OSError as error:
+            if "preprocessor_config.json" not in str(error) and "image processor" not in str(error):
+                raise
+            mend = "Copy preprocessor_config.json of the model it was made from, or save its processor into the folder"
+            raise ModelError(f"{spec!r} has no image processor (preprocessor_config.json)", mend) from error
+    if getattr(processor, "backend", None) != "pil":
+        raise ModelError(f"{spec!r}: its {type(processor).__name__} has no PIL backend", _MEND)
+    return processor
+
+
+def processor_json(processor: Any) -> dict[str, Any]:
+    """A processor's settings as JSON, as transformers would save them, without versions and paths."""
+    import json
+
+    settings = json.loads(processor.to_json_string())
+    return {key: value for key, value in sorted(settings.items()) if key != "processor_class"}
+
+
+def translate(processor: Any, spec: str) -> tuple[InputSpec, EvalView]:
+    """What a processor does, as a size in pixels, mean, std, filter and an evaluation view.
+
+    Raises:
+        ModelError: It does something that these cannot express; the message names the setting.
+    """
+    extra = [key for key, on in vars(processor).items() if key.startswith("do_") and on and key not in _HARMLESS]
+    if extra:
+        raise ModelError(f"{spec!r}: its image processor sets {', '.join(extra)}, which is not supported", _MEND)
+    view = _view(processor, spec)
+    size = view.crop or view.resize
+    if not isinstance(size, tuple):
+        raise ModelError(f"{spec!r}: its image processor gives images of varying size (size, do_center_crop)", _MEND)
+    mean, std = _normalisation(processor)
+    kernel = _FILTERS[Image.Resampling(2 if processor.resample is None else int(processor.resample))]
+    given = InputSpec(height=size[0], width=size[1], mean=mean, std=std, filter=kernel)
+    _verify(processor, given, view, spec)
+    return given, view
+
+
+def _view(processor: Any, spec: str) -> EvalView:
+    if not processor.do_resize:
+        raise ModelError(f"{spec!r}: its image processor does not resize (do_resize), which is not supported", _MEND)
+    size = {key: value for key, value in dict(processor.size).items() if value is not None}
+    name = type(processor).__name__
+    short = size.get("shortest_edge")
+    if name.startswith("ConvNext") and short is not None:
+        return _convnext(short, processor.crop_pct)
+    if name.startswith("Levit") and short is not None:
+        size = {"shortest_edge": int(256 / 224 * short)}
+    crop = (processor.crop_size.height, processor.crop_size.width) if processor.do_center_crop else None
+    resize = _resize(size, spec)
+    if crop is not None and max(crop) > (resize if isinstance(resize, int) else min(resize)):
+        raise ModelError(f"{spec!r}: its image processor pads (crop_size {crop} over size {size})", _MEND)
+    return EvalView(resize=resize, crop=crop)
+
+
+def _resize(size: Mapping[str, int], spec: str) -> tuple[int, int] | int:
+    if set(size) == {"height", "width"}:
+        return size["height"], size["width"]
+    if set(size) == {"shortest_edge"}:
+        return size["shortest_edge"]
+    raise ModelError(f"{spec!r}: its image processor's size {dict(size)} is not supported", _MEND)
+
+
+def _convnext(short: int, crop_pct: float) -> EvalView:
+    """ConvNext's rule: from 384 px squeezed to a square, below enlarged by 1 / crop_pct and cropped."""
+    if short >= 384:
+        return EvalView(resize=(short, short))
+    return EvalView(resize=int(short / crop_pct), crop=(short, short))
+
+
+def _normalisation(processor: Any) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Mean and std for pixels in [0, 1], with the rescale factor folded in."""
+    mean = _three(processor.image_mean) if processor.do_normalize else (0.0, 0.0, 0.0)
+    std = _three(processor.image_std) if processor.do_normalize else (1.0, 1.0, 1.0)
+    if processor.do_normalize and getattr(processor, "include_top", False):  # EfficientNet divides by std twice
+        std = (std[0] ** 2, std[1] ** 2, std[2] ** 2)
+    factor = 255 * (processor.rescale_factor if processor.do_rescale else 1.0)
+    if abs(factor - 1) < 1e-6:
+        return mean, std
+    return tuple(m / factor for m in mean), tuple(s / factor for s in std)  # type: ignore[return-value]
+
+
+def _three(value: Any) -> tuple[float, float, float]:
+    values = tuple(float(v) for v in np.broadcast_to(np.asarray(value, np.float64), (3,)))
+    return values[0], values[1], values[2]
+
+
+def _verify(processor: Any, given: InputSpec, view: EvalView, spec: str) -> None:
+    noise = np.random.default_rng(0)
+    for height, width in _PROBES:
+        image = Image.fromarray(noise.integers(0, 256, (height, width, 3), np.uint8))
+        with loading(spec):
+            got = np.asarray(processor(images=image, return_tensors="np")["pixel_values"][0], np.float64)
+        expected = reference(image, given, view)
+        if got.shape != expected.shape or np.abs(got - expected).max() > _TOLERANCE / min(given.std):
+            name = type(processor).__name__
+            raise ModelError(f"{spec!r}: its {name} does more than resize, crop, rescale and normalise", _MEND)
+
+
+def reference(image: Image.Image, given: InputSpec, view: EvalView) -> np.ndarray:
+    """The evaluation view of an RGB image by PIL: float64 (3, height, width), normalised."""
+    kernel = next(key for key, name in _FILTERS.items() if name == given.filter)
+    rows, cols = view._resized(image.height, image.width)
+    resized = image.resize((cols, rows), kernel)
+    if view.crop is not None:
+        top, left = (rows - view.crop[0]) // 2, (cols - view.crop[1]) // 2
+        resized = resized.crop((left, top, left + view.crop[1], top + view.crop[0]))
+    pixels = np.asarray(resized, np.float64) / 255
+    return ((pixels - given.mean) / given.std).transpose(2, 0, 1)
+
+
+def plain_processor(given: InputSpec, view: EvalView) -> dict[str, Any]:
+    """The processor JSON of a network of ours."""
+    return {"image_processor_type": "teachonce", "input": given.to_json(), "view": view.to_json()}
+
+
+def same_json(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
+    """Whether two JSON objects are the same bytes."""
+    return json_bytes(dict(left)) == json_bytes(dict(right))

@@ -1,0 +1,46 @@
+"""What a student is: a backbone that embeds, and a head on the embedding."""
+
+from torch import Tensor, nn
+
+from teachonce.errors import ModelError
+from teachonce.types import InputSpec
+
+
+class Student(nn.Module):
+    """The base of all students. A forward gives both the embedding and the logits.
+
+    Attributes:
+        spec: The text it was built from.
+        input: What it takes: size in pixels, mean, std, filter.
+        embedding_dim: D, the width of `embed`'s output.
+        classes: C, the width of `head`'s output.
+    """
+
+    spec: str
+    input: InputSpec
+    embedding_dim: int
+    classes: int
+
+    def embed(self, pixels: Tensor) -> Tensor:
+        """The embeddings (B, D) of normalised pixels (B, 3, height, width)."""
+        raise NotImplementedError
+
+    def head(self, embedding: Tensor) -> Tensor:
+        """The logits (B, C) of embeddings (B, D)."""
+        raise NotImplementedError
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Embeddings (B, D) and logits (B, C) of normalised pixels (B, 3, height, width)."""
+        embedding = self.embed(pixels)
+        return embedding, self.head(embedding)
+
+
+def require_classes(classes: int | None, spec: str) -> int:
+    """The number of classes.
+
+    Raises:
+        ModelError: It is missing or not positive.
+    """
+    if classes is None or classes < 1:
+        raise ModelError(f"{spec!r} needs a number of classes, got {classes}", "Use data with labels, or give classes")
+    return classes
