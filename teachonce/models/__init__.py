@@ -1,11 +1,10 @@
 """Teachers, students and projectors."""
 
-from teachonce.models.checkpoint import load_student, save_student
+from teachonce.models.frozen import Signal, Teacher, TeacherInfo
 from teachonce.models.projector import Projector
 from teachonce.models.student import Student
-from teachonce.models.students import build_student
-from teachonce.models.teacher import Signal, Teacher, TeacherInfo
-from teachonce.models.teachers import from_student, load_teacher
+from teachonce.models.students import build_student, load_student, save_student
+from teachonce.models.teacher import from_student, load_teacher
 
 __all__ = [
     "Projector",

@@ -27,7 +27,7 @@ class SplitClassifier(Student):
         ModelError: The network has no such layer (`find_head` says why).
     """
 
-    def __init__(self, network: nn.Module, *, spec: str, input: InputSpec) -> None:  # noqa: A002 (the protocol's word)
+    def __init__(self, network: nn.Module, *, spec: str, input: InputSpec) -> None:
         super().__init__()
         probe = probe_pixels(input)
         self._path = find_head(network, probe)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from teachonce.errors import ModelError
-from teachonce.models.teacher import Signal, Teacher, TeacherInfo
+from teachonce.models.frozen import Signal, Teacher, TeacherInfo
 
 CHOICES = ("auto", "cls", "pooler", "mean", "projected", "penultimate")
 
@@ -108,7 +108,11 @@ def embedding_width(network: nn.Module, probe: Tensor, embedding: str, spec: str
             got = take(network, probe, embedding)
     except Exception as error:
         message = f"{spec!r}: no embedding {embedding!r} from images of {tuple(probe.shape[2:])}: {error}"
-        raise ModelError(message, "Choose another --embedding, and check that processor and model belong together") from error
+        raise ModelError(
+            message, "Choose another --embedding, and check that processor and model belong together"
+        ) from error
     if got.ndim != 2 or len(got) != len(probe):
-        raise ModelError(f"{spec!r}: embedding {embedding!r} has shape {tuple(got.shape)}", "Choose another --embedding")
+        raise ModelError(
+            f"{spec!r}: embedding {embedding!r} has shape {tuple(got.shape)}", "Choose another --embedding"
+        )
     return got.shape[1]

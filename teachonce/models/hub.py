@@ -99,7 +99,9 @@ def _resolve(spec: str, revision: str | None) -> dict[str, Any]:
         raise ModelError(f"{spec!r} has no revision {revision!r}", "Look at the model's page for its names") from error
     except RepositoryNotFoundError as error:
         mend = "Check the spelling; a private or gated model needs `hf auth login`"
-        raise ModelError(f"no folder {spec!r}, and the hub has no model of that name that you may read", mend) from error
+        raise ModelError(
+            f"no folder {spec!r}, and the hub has no model of that name that you may read", mend
+        ) from error
     except Exception as error:
         if isinstance(try_to_load_from_cache(spec, "config.json", revision=revision), str):
             return {"revision": revision, "local_files_only": True}

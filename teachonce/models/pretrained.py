@@ -2,13 +2,12 @@
 
 from typing import Any
 
-
 from teachonce.errors import ModelError
 from teachonce.models.classifier import SplitClassifier, probe_pixels
 from teachonce.models.encoders import CHOICES, EncoderTeacher, choose, drop_text_tower, embedding_width
+from teachonce.models.frozen import ClassifierTeacher, Teacher, TeacherInfo, weights_digest
 from teachonce.models.hub import loading, locate, weights_arguments
 from teachonce.models.processor import load_processor, processor_json, translate
-from teachonce.models.teacher import ClassifierTeacher, Teacher, TeacherInfo, weights_digest
 
 
 def load_pretrained(spec: str, *, embedding: str, trust_remote_code: bool, revision: str | None) -> Teacher:
@@ -99,5 +98,3 @@ def class_names(config: dict[str, Any], classes: int) -> tuple[str, ...] | None:
     labels = {int(key): str(name) for key, name in (config.get("id2label") or {}).items()}
     names = tuple(labels.get(index, f"LABEL_{index}") for index in range(classes))
     return None if any(name == f"LABEL_{index}" for index, name in enumerate(names)) else names
-
-

@@ -1,132 +1,95 @@
-"""The teacher: frozen, in eval mode, and described so exactly that a store can tell it from any other."""
+"""Teachers by spec: a transformers model, a trained run, a built-in network, or a user's factory."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import json
+from pathlib import Path
 from typing import Any
 
 import torch
-import xxhash
-from torch import Tensor, nn
 
-from teachonce.fsio import json_bytes
+from teachonce.errors import ModelError
+from teachonce.models.frozen import ClassifierTeacher, Signal, Teacher, TeacherInfo, weights_digest
+from teachonce.models.pretrained import load_pretrained
+from teachonce.models.processor import plain_processor
+from teachonce.models.spec import is_factory
 from teachonce.models.student import Student
-from teachonce.types import EvalView, InputSpec
+from teachonce.models.students import build_student, is_built_in, load_student
+from teachonce.types import EvalView
 
-_VOLATILE = ("_name_or_path", "transformers_version", "torch_dtype", "dtype")
-
-
-@dataclass(frozen=True, kw_only=True)
-class TeacherInfo:
-    """What a store keeps of its teacher."""
-
-    kind: str
-    """`classifier` (embedding and logits) or `encoder` (embedding)."""
-    name: str
-    """As it was asked for; not part of the fingerprint."""
-    embedding: str
-    """`cls`, `pooler`, `mean`, `projected` (CLIP's shared space) or `penultimate`."""
-    embedding_dim: int
-    classes: int | None
-    class_names: tuple[str, ...] | None
-    """In the order of the logits; None where the model has placeholders only."""
-    input: InputSpec
-    view: EvalView
-    processor: Mapping[str, Any]
-    """The image processor's own JSON."""
-    weights: str
-    """`weights_digest` of the state dict."""
-    config: Mapping[str, Any] = field(default_factory=dict)
-
-    def fingerprint(self) -> dict[str, Any]:
-        """All that its outputs depend on, as JSON: names, paths and library versions are not among it."""
-        config = {key: value for key, value in self.config.items() if key not in _VOLATILE}
-        return {
-            "kind": self.kind,
-            "embedding": self.embedding,
-            "weights": self.weights,
-            "config": xxhash.xxh3_128_hexdigest(json_bytes(config)),
-            "processor": dict(self.processor),
-            "input": self.input.to_json(),
-            "view": self.view.to_json(),
-        }
+__all__ = ["Signal", "Teacher", "TeacherInfo", "from_student", "load_teacher"]
 
 
-@dataclass(kw_only=True)
-class Signal:
-    """What a teacher says about a batch."""
-
-    embedding: Tensor
-    """(B, D)."""
-    logits: Tensor | None
-    """(B, C), of classifiers."""
-
-
-class Teacher(nn.Module):
-    """A frozen network with its description. The caller runs it under `torch.inference_mode()`.
+def load_teacher(
+    spec: str,
+    *,
+    device: str | torch.device = "cpu",
+    embedding: str = "auto",
+    trust_remote_code: bool = False,
+    revision: str | None = None,
+    image_size: int | None = None,
+    classes: int | None = None,
+    seed: int = 0,
+) -> Teacher:
+    """Load a teacher: float32, eval mode, no gradients.
 
     Args:
-        info: Its description.
+        spec: A hub id, a folder of a transformers model, a run of `teachonce train`, a built-in network with random
+            weights (`cnn-10`, `vit:...`; for measurements), or `package.module:factory`.
+        device: Where to put it.
+        embedding: Which output is the embedding; `auto` by the rules of `encoders.choose`.
+        trust_remote_code: Allow a hub model to run code of its own.
+        revision: Branch, tag or commit of a hub model.
+        image_size: Pixels, of built-in networks and factories; others know their own.
+        classes: Of built-in networks (10 where not given) and factories.
+        seed: Of random weights.
+
+    Raises:
+        ModelError: It cannot be found, loaded or used; the message says what was expected and got.
     """
-
-    def __init__(self, info: TeacherInfo) -> None:
-        super().__init__()
-        self.info = info
-
-    def freeze(self) -> "Teacher":
-        """Eval mode, float32, no gradients."""
-        self.eval().float().requires_grad_(False)
-        return self
-
-    def train(self, mode: bool = True) -> "Teacher":
-        """Stay in eval mode whatever is asked: a teacher is never trained."""
-        super().train(False)
-        return self
-
-    def forward(self, pixels: Tensor) -> Signal:
-        """The signal for normalised pixels (B, 3, height, width)."""
-        raise NotImplementedError
-
-    def head(self) -> tuple[Tensor, Tensor | None] | None:
-        """(W (C, D), b (C,) or None) where logits = W e + b, else None."""
-        return None
+    folder = Path(spec)
+    if (folder / "run.json").is_file():
+        teacher = _from_run(spec, folder)
+    elif is_built_in(spec) or (is_factory(spec) and not folder.exists()):
+        student = build_student(spec, classes=classes or 10, image_size=image_size, seed=seed)
+        teacher = from_student(student, name=spec)
+    else:
+        teacher = load_pretrained(spec, embedding=embedding, trust_remote_code=trust_remote_code, revision=revision)
+    return teacher.to(device)
 
 
-class ClassifierTeacher(Teacher):
-    """A classifier that is split at its head; a trained student of ours is one too."""
+def from_student(
+    student: Student, *, name: str, class_names: tuple[str, ...] | None = None, view: EvalView | None = None
+) -> Teacher:
+    """A student in the teacher's place.
 
-    def __init__(self, info: TeacherInfo, student: Student) -> None:
-        super().__init__(info)
-        self.student = student
-        self.freeze()
-
-    def forward(self, pixels: Tensor) -> Signal:
-        """See Teacher.forward."""
-        embedding, logits = self.student(pixels)
-        return Signal(embedding=embedding, logits=logits)
-
-    def head(self) -> tuple[Tensor, Tensor | None] | None:
-        """See Teacher.head."""
-        return linear_head(self.student)
-
-
-def linear_head(student: Student) -> tuple[Tensor, Tensor | None] | None:
-    """(W, b) of a student whose head is one linear layer, checked on a probe; else None."""
-    layer = getattr(student, "classifier", None)
-    if not isinstance(layer, nn.Linear) or layer.in_features != student.embedding_dim:
-        return None
-    probe = torch.randn(4, student.embedding_dim, generator=torch.Generator().manual_seed(0)).to(layer.weight)
-    with torch.no_grad():
-        if not torch.allclose(student.head(probe), layer(probe), rtol=1e-4, atol=1e-5):
-            return None
-    weight = layer.weight.detach()
-    return weight, None if layer.bias is None else layer.bias.detach()
+    Args:
+        student: It is frozen in place.
+        name: What to call it.
+        class_names: In the order of its logits.
+        view: The evaluation view it was trained on; by default the whole image squeezed to its input.
+    """
+    view = view or EvalView(resize=(student.input.height, student.input.width))
+    info = TeacherInfo(
+        kind="classifier",
+        name=name,
+        embedding="penultimate",
+        embedding_dim=student.embedding_dim,
+        classes=student.classes,
+        class_names=class_names,
+        input=student.input,
+        view=view,
+        processor=plain_processor(student.input, view),
+        weights=weights_digest(student),
+        config={"student": student.spec, "classes": student.classes},
+    )
+    return ClassifierTeacher(info, student)
 
 
-def weights_digest(module: nn.Module) -> str:
-    """xxh3-128 (hex) over the state dict, sorted by name: name, dtype, shape and bytes of each tensor."""
-    digest = xxhash.xxh3_128()
-    for name, tensor in sorted(module.state_dict().items()):
-        digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
-        flat = tensor.detach().cpu().contiguous().reshape(-1)
-        digest.update(flat.view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
+def _from_run(spec: str, folder: Path) -> Teacher:
+    try:
+        run: dict[str, Any] = json.loads((folder / "run.json").read_text())
+    except ValueError as error:
+        raise ModelError(f"{folder / 'run.json'} is not JSON", "Train the run again, or restore the file") from error
+    names = run.get("class_names")
+    view = EvalView.from_json(run["view"]) if run.get("view") else None
+    student = load_student(folder)
+    return from_student(student, name=spec, class_names=tuple(names) if names else None, view=view)

@@ -1,0 +1,28 @@
+"""`clip-embed-kd`: students pulled toward the teacher's class means (CLIP-Embed-KD, arXiv 2404.06170)."""
+
+from torch import Tensor
+
+from teachonce.methods.base import given, precise
+from teachonce.methods.contrast import Contrast
+from teachonce.methods.losses import ce_loss, clip_embed_loss
+from teachonce.methods.targets import Needs, StudentOut, Targets
+
+
+class ClipEmbedKd(Contrast):
+    """Terms: `ce`, and `clip` = CE(scale * cos(student embedding, projected class means), label).
+
+    It needs one mean embedding a class, nothing a sample. Against its public code, as the paper has it: logits are not
+    softmaxed before the cross-entropy, and the cosine is scaled.
+    """
+
+    name = "clip-embed-kd"
+    needs = Needs(class_mean=True)
+
+    def __call__(self, out: StudentOut, targets: Targets, labels: Tensor, step: int) -> dict[str, Tensor]:
+        """See Method."""
+        with precise(out.logits):
+            student, means, scale = self.modules(out.embedding, given(targets.class_mean))
+            return {
+                "ce": ce_loss(out.logits, labels, label_smoothing=self.settings.label_smoothing),
+                "clip": clip_embed_loss(student, means, labels, scale),
+            }

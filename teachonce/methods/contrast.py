@@ -1,0 +1,111 @@
+"""What the two CLIP methods share: the learnable scale and the projector between the two embedding spaces."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from teachonce.methods.base import Base, require_width
+from teachonce.methods.losses import widen
+from teachonce.methods.settings import Settings, positive, within
+from teachonce.models.projector import Projector
+from teachonce.models.student import Student
+from teachonce.types import TargetSpec
+
+MAX_SCALE = 100.0
+Direction = Literal["teacher-to-student", "student-to-teacher"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContrastSettings(Settings):
+    """Defaults of the paper (arXiv 2404.06170): both weights 0.5; of CLIP: a learnable scale from 1/0.07."""
+
+    ce_weight: float = 0.5
+    """Weight of the `ce` term (the public code has 1)."""
+    clip_weight: float = 0.5
+    """Weight of the `clip` term."""
+    scale: float = 1 / 0.07
+    """1 / temperature of the cosines, or where it starts when learnt; in (0, 100]."""
+    learn_scale: bool = True
+    """Learn the scale's logarithm; it never passes log 100."""
+    direction: Direction = "teacher-to-student"
+    """Which side the projector maps. The paper says both in two places; its code maps the teacher's to the student's."""
+
+    def check(self) -> None:
+        """See Settings.check."""
+        super().check()
+        within("ce_weight", self.ce_weight, 0.0)
+        within("clip_weight", self.clip_weight, 0.0)
+        positive("scale", self.scale)
+        within("scale", self.scale, 0.0, math.nextafter(MAX_SCALE, math.inf))
+
+
+class Scale(nn.Module):
+    """exp of a learnable number, at most 100 (CLIP; Radford et al., 2021).
+
+    The number itself is clamped in place before use, as CLIP does after each step: a clamp of the exponential alone
+    would have no gradient above 100, and the scale could never come back.
+
+    Args:
+        start: The first scale.
+        learn: Whether it is a parameter or a constant.
+    """
+
+    log_scale: Tensor
+
+    def __init__(self, start: float, *, learn: bool) -> None:
+        super().__init__()
+        log_scale = torch.tensor(math.log(start))
+        if learn:
+            self.log_scale = nn.Parameter(log_scale)
+        else:
+            self.register_buffer("log_scale", log_scale)
+        self.learn = learn
+
+    def forward(self) -> Tensor:
+        """The scale, a scalar."""
+        if self.learn:
+            with torch.no_grad():
+                self.log_scale.clamp_(max=math.log(MAX_SCALE))
+        return self.log_scale.exp()
+
+
+class Bridge(nn.Module):
+    """Brings a student's and a teacher's embeddings into one space, and holds the scale.
+
+    Args:
+        student_dim: D.
+        teacher_dim: Dt.
+        settings: Direction and scale.
+    """
+
+    def __init__(self, student_dim: int, teacher_dim: int, settings: ContrastSettings) -> None:
+        super().__init__()
+        self.to_student = settings.direction == "teacher-to-student"
+        sizes = (teacher_dim, student_dim) if self.to_student else (student_dim, teacher_dim)
+        self.projector = Projector(*sizes)
+        self.scale = Scale(settings.scale, learn=settings.learn_scale)
+
+    def forward(self, student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Student (B, X) and teacher (M, X) in the common space, and the scale."""
+        student, teacher = widen(student), widen(teacher)
+        if self.to_student:
+            return student, self.projector(teacher), self.scale()
+        return self.projector(student), teacher, self.scale()
+
+
+class Contrast(Base):
+    """A contrastive method: terms `ce` and `clip`, modules `projector` and `scale`."""
+
+    settings_type = ContrastSettings
+    settings: ContrastSettings
+
+    def make_weights(self) -> dict[str, float]:
+        """See Base.make_weights."""
+        return {"ce": self.settings.ce_weight, "clip": self.settings.clip_weight}
+
+    def make_modules(self, student: Student, spec: TargetSpec) -> nn.Module:
+        """See Base.make_modules."""
+        return Bridge(student.embedding_dim, require_width(self.name, spec), self.settings)

@@ -1,0 +1,80 @@
+"""Students of transformers families: a ViT by options, or any image classifier from its config; fresh weights."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from teachonce.errors import ModelError
+from teachonce.models.classifier import SplitClassifier
+from teachonce.models.hub import loading
+from teachonce.models.spec import parse_options, seeded
+from teachonce.types import InputSpec
+
+VIT = {"patch": 4, "width": 256, "layers": 6, "heads": 8, "dropout": 0.0, "attention_dropout": 0.0}
+"""The options of `vit:` and their defaults: the student of CLIP-Embed-KD (arXiv 2404.06170)."""
+
+
+def vit(spec: str, classes: int, image_size: int, seed: int) -> SplitClassifier:
+    """Transformers' ViT by options: the embedding is [CLS] after the final layer norm, the head is linear."""
+    options = parse_options(spec, VIT)
+    _check_vit(spec, options, image_size)
+    with loading(spec):
+        from transformers import ViTConfig
+
+        config = ViTConfig(
+            image_size=image_size,
+            patch_size=options["patch"],
+            hidden_size=options["width"],
+            intermediate_size=4 * options["width"],
+            num_hidden_layers=options["layers"],
+            num_attention_heads=options["heads"],
+            hidden_dropout_prob=options["dropout"],
+            attention_probs_dropout_prob=options["attention_dropout"],
+            num_labels=classes,
+        )
+    return from_config(config, spec=spec, input=InputSpec(height=image_size, width=image_size), seed=seed)
+
+
+def _check_vit(spec: str, options: Mapping[str, Any], image_size: int) -> None:
+    if min(options[key] for key in ("patch", "width", "layers", "heads")) < 1:
+        raise ModelError(f"{spec!r}: patch, width, layers and heads must be positive", "Correct the spec")
+    if image_size % options["patch"]:
+        raise ModelError(
+            f"{spec!r}: {image_size} px is not a multiple of patch={options['patch']}", "Choose another patch"
+        )
+    if options["width"] % options["heads"]:
+        raise ModelError(f"{spec!r}: width is not a multiple of heads={options['heads']}", "Choose other heads")
+    if not all(0.0 <= options[key] < 1.0 for key in ("dropout", "attention_dropout")):
+        raise ModelError(f"{spec!r}: a dropout must be in [0, 1)", "Correct the spec")
+
+
+def from_source(spec: str, source: str, classes: int, image_size: int | None, seed: int) -> SplitClassifier:
+    """Any AutoModelForImageClassification by its config, with fresh weights, mean and std 0.5."""
+    if source.endswith(".json") and not Path(source).is_file():
+        raise ModelError(f"no config file {source!r}", "Check the path")
+    with loading(spec):
+        from transformers import AutoConfig
+
+        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+        config.num_labels = classes
+    own = getattr(config, "image_size", None)
+    if image_size is not None and own is not None:
+        config.image_size = image_size
+    size = image_size or own or 224
+    height, width = (size, size) if isinstance(size, int) else size
+    return from_config(config, spec=spec, input=InputSpec(height=height, width=width), seed=seed)
+
+
+def from_config(config: Any, *, spec: str, input: InputSpec, seed: int) -> SplitClassifier:
+    """A transformers image classifier with fresh weights, split at its head.
+
+    Raises:
+        ModelError: transformers has no image classifier for the config, or it does not end in a linear layer.
+    """
+    with loading(spec), seeded(seed):
+        from transformers import AutoModelForImageClassification
+
+        network = AutoModelForImageClassification.from_config(config, dtype=torch.float32)
+        return SplitClassifier(network, spec=spec, input=input)

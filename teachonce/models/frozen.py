@@ -1,0 +1,132 @@
+"""The teacher: frozen, in eval mode, and described so exactly that a store can tell it from any other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import xxhash
+from torch import Tensor, nn
+
+from teachonce.fsio import json_bytes
+from teachonce.models.student import Student
+from teachonce.types import EvalView, InputSpec
+
+_VOLATILE = ("_name_or_path", "transformers_version", "torch_dtype", "dtype")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeacherInfo:
+    """What a store keeps of its teacher."""
+
+    kind: str
+    """`classifier` (embedding and logits) or `encoder` (embedding)."""
+    name: str
+    """As it was asked for; not part of the fingerprint."""
+    embedding: str
+    """`cls`, `pooler`, `mean`, `projected` (CLIP's shared space) or `penultimate`."""
+    embedding_dim: int
+    classes: int | None
+    class_names: tuple[str, ...] | None
+    """In the order of the logits; None where the model has placeholders only."""
+    input: InputSpec
+    view: EvalView
+    processor: Mapping[str, Any]
+    """The image processor's own JSON."""
+    weights: str
+    """`weights_digest` of the state dict."""
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    def fingerprint(self) -> dict[str, Any]:
+        """All that its outputs depend on, as JSON: names, paths and library versions are not among it."""
+        config = {key: value for key, value in self.config.items() if key not in _VOLATILE}
+        return {
+            "kind": self.kind,
+            "embedding": self.embedding,
+            "weights": self.weights,
+            "config": xxhash.xxh3_128_hexdigest(json_bytes(config)),
+            "processor": dict(self.processor),
+            "input": self.input.to_json(),
+            "view": self.view.to_json(),
+        }
+
+
+@dataclass(kw_only=True)
+class Signal:
+    """What a teacher says about a batch."""
+
+    embedding: Tensor
+    """(B, D)."""
+    logits: Tensor | None
+    """(B, C), of classifiers."""
+
+
+class Teacher(nn.Module):
+    """A frozen network with its description. The caller runs it under `torch.inference_mode()`.
+
+    Args:
+        info: Its description.
+    """
+
+    def __init__(self, info: TeacherInfo) -> None:
+        super().__init__()
+        self.info = info
+
+    def freeze(self) -> "Teacher":
+        """Eval mode, float32, no gradients."""
+        self.eval().float().requires_grad_(False)
+        return self
+
+    def train(self, mode: bool = True) -> "Teacher":
+        """Stay in eval mode whatever is asked: a teacher is never trained."""
+        super().train(False)
+        return self
+
+    def forward(self, pixels: Tensor) -> Signal:
+        """The signal for normalised pixels (B, 3, height, width)."""
+        raise NotImplementedError
+
+    def head(self) -> tuple[Tensor, Tensor | None] | None:
+        """(W (C, D), b (C,) or None) where logits = W e + b, else None."""
+        return None
+
+
+class ClassifierTeacher(Teacher):
+    """A classifier that is split at its head; a trained student of ours is one too."""
+
+    def __init__(self, info: TeacherInfo, student: Student) -> None:
+        super().__init__(info)
+        self.student = student
+        self.freeze()
+
+    def forward(self, pixels: Tensor) -> Signal:
+        """See Teacher.forward."""
+        embedding, logits = self.student(pixels)
+        return Signal(embedding=embedding, logits=logits)
+
+    def head(self) -> tuple[Tensor, Tensor | None] | None:
+        """See Teacher.head."""
+        return linear_head(self.student)
+
+
+def linear_head(student: Student) -> tuple[Tensor, Tensor | None] | None:
+    """(W, b) of a student whose head is one linear layer, checked on a probe; else None."""
+    layer = getattr(student, "classifier", None)
+    if not isinstance(layer, nn.Linear) or layer.in_features != student.embedding_dim:
+        return None
+    probe = torch.randn(4, student.embedding_dim, generator=torch.Generator().manual_seed(0)).to(layer.weight)
+    with torch.no_grad():
+        if not torch.allclose(student.head(probe), layer(probe), rtol=1e-4, atol=1e-5):
+            return None
+    weight = layer.weight.detach()
+    return weight, None if layer.bias is None else layer.bias.detach()
+
+
+def weights_digest(module: nn.Module) -> str:
+    """xxh3-128 (hex) over the state dict, sorted by name: name, dtype, shape and bytes of each tensor."""
+    digest = xxhash.xxh3_128()
+    for name, tensor in sorted(module.state_dict().items()):
+        digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
+        flat = tensor.detach().cpu().contiguous().reshape(-1)
+        digest.update(flat.view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
