@@ -1,8 +1,6 @@
 """Distillation methods: pure losses, one small class a method, and what each needs of a teacher."""
 
-from teachonce.methods.base import Method, total
-from teachonce.methods.registry import METHODS, make_method
-from teachonce.methods.requirements import missing, require_class_means
+from teachonce.methods.base import METHODS, Method, make_method, missing, require_class_means, total
 from teachonce.methods.targets import Needs, StudentOut, Targets
 
 __all__ = [

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from teachonce.methods.base import Base, precise
+from teachonce.methods.method import Base, precise
 from teachonce.methods.losses import ce_loss
 from teachonce.methods.targets import StudentOut, Targets
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from teachonce.methods.base import given, precise
+from teachonce.methods.method import given, precise
 from teachonce.methods.contrast import Contrast
 from teachonce.methods.losses import ce_loss, clip_embed_loss
 from teachonce.methods.targets import Needs, StudentOut, Targets

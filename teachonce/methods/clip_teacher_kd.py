@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from teachonce.methods.base import given, precise
+from teachonce.methods.method import given, precise
 from teachonce.methods.contrast import Contrast, ContrastSettings
 from teachonce.methods.losses import ce_loss, clip_teacher_loss
 from teachonce.methods.targets import Needs, StudentOut, Targets

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from teachonce.methods.base import Base, require_width
+from teachonce.methods.method import Base, require_width
 from teachonce.methods.losses import widen
 from teachonce.methods.settings import Settings, positive, within
 from teachonce.models.projector import Projector

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from teachonce.methods.base import Base, given, precise, require_same_classes
+from teachonce.methods.method import Base, given, precise, require_same_classes
 from teachonce.methods.losses import ce_loss, kd_loss
 from teachonce.methods.settings import Settings, positive, within
 from teachonce.methods.targets import Needs, StudentOut, Targets
