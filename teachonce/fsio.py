@@ -1,10 +1,11 @@
 """Writing that survives a kill: temporary file, fsync, rename, fsync of the folder; and disk errors in one line."""
 
 import errno
+import itertools
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 from teachonce.errors import DiskError
 
 TEMPORARY = ".teachonce-tmp-"
+
+_NUMBERS = itertools.count()  # keeps the temporaries of two threads of one process apart
 
 _MENDS = {
     errno.ENOSPC: "Free some space, then run the same command again: it goes on where it stopped",
@@ -44,20 +47,69 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
     Raises:
         DiskError: The disk is full, read-only or failing; no temporary file is left.
     """
-    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
-    with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
+    write_files([(path, data)], root=path.parent)
+
+
+def write_files(files: Sequence[tuple[Path, bytes | memoryview]], *, root: Path) -> None:
+    """Write several files, each atomically, and return when all of them and the folders up to `root` are durable.
+
+    All temporaries are written before the first rename, so a full disk leaves every old content in place.
+
+    Args:
+        files: Paths below `root`, which need not exist yet, and their contents.
+        root: The uppermost folder whose names are made durable.
+
+    Raises:
+        DiskError: The disk is full, read-only or failing; no temporary file is left.
+    """
+    staged: list[tuple[Path, Path]] = []
+    try:
+        for path, data in files:
+            with disk_errors(path):
+                staged.append((_stage(path, data), path))
+        for temporary, path in staged:
+            with disk_errors(path):
+                temporary.replace(path)
+    except BaseException:
+        for temporary, _ in staged:
             with suppress(OSError):
-                temporary.unlink()
-            raise
-        sync_folder(path.parent)
+                temporary.unlink(missing_ok=True)
+        raise
+    with disk_errors(root):
+        for folder in _folders([path for path, _ in files], root):
+            sync_folder(folder)
+
+
+def _stage(path: Path, data: bytes | memoryview) -> Path:
+    """Write `data` durably beside `path`; nothing is left where that fails."""
+    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{next(_NUMBERS)}-{path.name}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with temporary.open("wb", buffering=0) as file:
+            _write_all(file.fileno(), data)
+            os.fsync(file.fileno())
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    return temporary
+
+
+def _write_all(descriptor: int, data: bytes | memoryview) -> None:
+    left = memoryview(data).cast("B") if len(data) else memoryview(b"")
+    while left:
+        left = left[os.write(descriptor, left) :]
+
+
+def _folders(paths: Sequence[Path], root: Path) -> list[Path]:
+    """The folders from each file up to `root`, each once, the deepest first."""
+    folders: set[Path] = {root}
+    for path in paths:
+        for folder in path.parents:
+            if folder in folders:
+                break
+            folders.add(folder)
+    return sorted(folders, key=lambda folder: len(folder.parts), reverse=True)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -80,7 +132,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def remove_temporaries(folder: Path) -> None:
-    """Remove what killed writers left below a folder."""
+    """Remove what killed writers left below a folder that nobody else writes to."""
     for path in folder.rglob(f"{TEMPORARY}*"):
         path.unlink(missing_ok=True)
 
@@ -91,7 +143,7 @@ def require_space(path: Path, needed: int) -> None:
     Raises:
         DiskError: Too little free space.
     """
-    folder = path
+    folder = path.absolute()
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free

@@ -1,0 +1,26 @@
+"""The store: layout, writers, readers, verification, export. NumPy and raw Zarr v3 chunks; never torch."""
+
+from teachonce.cache.dtypes import from_stored, to_stored
+from teachonce.cache.identity import digest_array, digest_bytes, fingerprint_digest
+from teachonce.cache.layout import default_block_rows
+from teachonce.cache.reader import TargetReader
+from teachonce.cache.store import Store, StoreSpec, create_or_open, open_store
+from teachonce.cache.targets import TargetRecord
+from teachonce.cache.writer import SamplesWriter, TargetWriter
+
+__all__ = [
+    "SamplesWriter",
+    "Store",
+    "StoreSpec",
+    "TargetReader",
+    "TargetRecord",
+    "TargetWriter",
+    "create_or_open",
+    "default_block_rows",
+    "digest_array",
+    "digest_bytes",
+    "fingerprint_digest",
+    "from_stored",
+    "open_store",
+    "to_stored",
+]

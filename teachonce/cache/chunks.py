@@ -1,0 +1,101 @@
+"""Arrays to chunk bytes and back, without opening anything through Zarr."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teachonce.cache.dtypes import STORED, is_finite
+from teachonce.cache.layout import Grid
+from teachonce.errors import CorruptError, InputError, NonFiniteError
+
+_COPY = "Restore the file from a copy, or make the target again"
+
+
+def check_block(grid: Grid, block: int, values: NDArray[Any]) -> None:
+    """Refuse an array that is not the block's: expected (rows, views, length) or (rows,) in the stored dtype.
+
+    Raises:
+        InputError: Another shape or dtype.
+    """
+    expected = (len(grid.rows(block)), *grid.shape[1:])
+    if values.shape != expected or values.dtype != grid.numpy:
+        raise InputError(
+            f"{grid.path}, block {block}: expected {expected} {grid.numpy}, got {values.shape} {values.dtype}",
+            "Give the rows of the block, cast by `to_stored`",
+        )
+
+
+def check_finite(grid: Grid, block: int, values: NDArray[Any], failed: Sequence[int]) -> None:
+    """Refuse NaN and infinity in rows that did not fail.
+
+    Raises:
+        NonFiniteError: Names the array and the first such row.
+    """
+    if is_finite(values, grid.dtype):
+        return
+    rows = grid.rows(block)
+    for row in rows:
+        if row not in failed and not is_finite(values[row - rows.start], grid.dtype):
+            raise NonFiniteError(
+                f"{grid.path}: row {row} holds NaN or infinity",
+                "Check the teacher's weights and inputs; for an overflow use --dtype bfloat16 or float32",
+            )
+
+
+def chunks_of(grid: Grid, block: int, values: NDArray[Any], blank: Sequence[int]) -> Iterator[tuple[str, memoryview]]:
+    """The chunk files of a block and their bytes; padding and `blank` rows (store's numbers) hold the fill value."""
+    start = grid.rows(block).start
+    for column, key in enumerate(grid.keys(block)):
+        part = values[:, column : column + 1] if values.ndim > 1 else values
+        if len(part) < grid.chunk[0] or blank:
+            padded = grid.fill()
+            padded[: len(part)] = part
+            padded[[row - start for row in blank]] = STORED[grid.dtype].fill
+            part = padded
+        yield key, memoryview(np.ascontiguousarray(part).reshape(-1).view(np.uint8))
+
+
+def whole_chunk(grid: Grid, values: NDArray[Any]) -> tuple[str, memoryview]:
+    """The only chunk file of an array that is not cut by rows, and its bytes."""
+    data = np.ascontiguousarray(values, dtype=grid.numpy)
+    return grid.key(0), memoryview(data.reshape(-1).view(np.uint8))
+
+
+def read_chunk(root: Path, grid: Grid, key: str) -> bytes:
+    """The bytes of a chunk file.
+
+    Raises:
+        CorruptError: It is missing, or not of its size.
+    """
+    try:
+        data = (root / key).read_bytes()
+    except OSError as error:
+        raise CorruptError(f"{root / key} cannot be read: {error.strerror}", _COPY) from None
+    if len(data) != grid.chunk_bytes:
+        raise CorruptError(f"{root / key}: expected {grid.chunk_bytes} bytes, got {len(data)}", _COPY)
+    return data
+
+
+def read_block(root: Path, grid: Grid, block: int, column: int = 0) -> NDArray[Any]:
+    """One view of a block without its padding, read-only: (rows, length) or (rows,)."""
+    data = np.frombuffer(read_chunk(root, grid, grid.key(block, column)), dtype=grid.numpy)
+    shape = (grid.chunk[0], *grid.chunk[2:]) if len(grid.chunk) > 2 else grid.chunk
+    return data.reshape(shape)[: len(grid.rows(block))]
+
+
+def read_whole(root: Path, grid: Grid) -> NDArray[Any]:
+    """A whole array in memory, in its shape, writable."""
+    result = np.empty(grid.shape, dtype=grid.numpy)
+    if grid.chunk == grid.shape:
+        result.reshape(-1)[:] = np.frombuffer(read_chunk(root, grid, grid.key(0)), dtype=grid.numpy)
+        return result
+    for block in range(grid.blocks):
+        rows = grid.rows(block)
+        for column in range(grid.columns):
+            target = result[rows.start : rows.stop]
+            (target[:, column] if result.ndim > 1 else target)[...] = read_block(root, grid, block, column)
+    return result
+

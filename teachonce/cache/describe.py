@@ -1,0 +1,54 @@
+"""What `inspect` tells of a store."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from teachonce.cache.layout import FORMAT
+from teachonce.cache.store import Store, open_store
+from teachonce.cache.targets import TargetRecord, target_grids
+
+
+def describe(path: str | Path) -> dict[str, Any]:
+    """Everything a store says about itself, as JSON; unsealed targets too.
+
+    Returns:
+        format, rows, views, block_rows, bytes_per_sample (of all its arrays, bytes, without padding), identity, data,
+        views_spec, samples {sealed, failed}, and targets: NAME -> kind, sealed, fingerprint, arrays, and how far.
+
+    Raises:
+        StoreError: It cannot be read.
+    """
+    store = open_store(path)
+    targets = store.targets()
+    grids = list(store.journal.grids)
+    for record in targets.values():
+        grids += target_grids(record.name, record.arrays, store.spec.block_rows)
+    seal = store.samples_seal
+    return {
+        "format": FORMAT,
+        **store.spec.to_json(),
+        "bytes_per_sample": sum(int(np.prod(grid.shape[1:])) * grid.numpy.itemsize for grid in grids),
+        "samples": {"sealed": bool(seal), "failed": seal.get("failed")},
+        "targets": {name: _target(store, record) for name, record in targets.items()},
+    }
+
+
+def _target(store: Store, record: TargetRecord) -> dict[str, Any]:
+    arrays = {name: {"shape": list(spec.shape), "dtype": spec.dtype} for name, spec in record.arrays.items()}
+    grids = target_grids(record.name, record.arrays, store.spec.block_rows)
+    return {
+        "kind": record.kind,
+        "sealed": record.sealed,
+        "fingerprint": record.fingerprint,
+        "arrays": arrays,
+        "bytes_per_sample": sum(int(np.prod(grid.shape[1:])) * grid.numpy.itemsize for grid in grids),
+        "blocks_done": record.blocks_done,
+        "blocks": record.blocks,
+        "failed": record.failed,
+        "head": record.head is not None,
+        "class_means": bool(record.seal.get("chunks")),
+        "fingerprint_fields": dict(record.fingerprint_fields),
+        "attributes": dict(record.attributes),
+    }

@@ -1,0 +1,71 @@
+"""Hashes: the identity of a row (xxh3-64), of a chunk's bytes and of a fingerprint (xxh3-128)."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import xxhash
+from numpy.typing import NDArray
+
+
+def digest_bytes(data: bytes) -> int:
+    """The identity of a row by its bytes (`encoded`), or by its key in UTF-8 (`key`): xxh3-64, seed 0."""
+    return int(xxhash.xxh3_64_intdigest(data))
+
+
+def digest_array(array: NDArray[Any]) -> int:
+    """The identity of a row of decoded data: xxh3-64 over `dtype shape\\n` and the little-endian C-order bytes.
+
+    The header spells the dtype as NumPy's array protocol does (`|u1`, `<f4`) and the shape with commas: `|u1 32,32,3`.
+    """
+    array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).reshape(array.shape)
+    hasher = xxhash.xxh3_64(f"{array.dtype.str} {','.join(map(str, array.shape))}\n".encode())
+    hasher.update(array.reshape(-1).view(np.uint8).data if array.size else b"")
+    return int(hasher.intdigest())
+
+
+def chunk_digest(data: bytes | memoryview) -> str:
+    """The digest of a chunk file: xxh3-128, seed 0, as 32 lower-case hex digits (canonical, big-endian order)."""
+    return str(xxhash.xxh3_128_hexdigest(data))
+
+
+def journal_digest(records: Iterable[bytes]) -> str:
+    """The digest over a journal: xxh3-128 over the bytes of its records in the order of the blocks."""
+    hasher = xxhash.xxh3_128()
+    for record in records:
+        hasher.update(record)
+    return str(hasher.hexdigest())
+
+
+def canonical_json(value: Any) -> bytes:
+    """JSON with sorted keys and no white space, in UTF-8: what a fingerprint is hashed over."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def fingerprint_digest(fields: Mapping[str, Any]) -> str:
+    """The fingerprint of a target: xxh3-128 over the canonical JSON of what it depends on, in hex."""
+    return chunk_digest(canonical_json(fields))
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON gives it back (tuples become lists), so that two of them compare as stored ones do."""
+    return json.loads(canonical_json(value))
+
+
+def first_difference(stored: Any, given: Any, name: str = "") -> tuple[str, Any, Any] | None:
+    """The first field, in the order of its name, in which two JSON values differ: (name in words, stored, given)."""
+    if isinstance(stored, Mapping) and isinstance(given, Mapping):
+        for key in sorted({*stored, *given}):
+            found = first_difference(stored.get(key), given.get(key), f"{name} {key}".strip())
+            if found:
+                return found
+        return None
+    return None if stored == given else (name.replace("_", " "), stored, given)
+
+
+def short(value: Any, limit: int = 72) -> str:
+    """A value for a message, cut to `limit` characters."""
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
+    text = "nothing" if value is None else text
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."

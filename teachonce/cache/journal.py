@@ -1,0 +1,123 @@
+"""The journal: one record a committed block. A block without a valid record does not exist."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from teachonce.cache.identity import journal_digest
+from teachonce.cache.layout import Grid, record_path
+from teachonce.errors import CorruptError, InputError
+from teachonce.fsio import json_bytes
+
+_CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_HASH = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What one committed block holds."""
+
+    block: int
+    chunks: Mapping[str, str]
+    """Chunk file, relative to the store -> its digest."""
+    failed: tuple[tuple[int, str], ...]
+    """(row, reason code), in the order of the rows."""
+
+    def to_bytes(self) -> bytes:
+        """The bytes of the record's file."""
+        failed = [list(pair) for pair in self.failed]
+        return json_bytes({"block": self.block, "chunks": dict(self.chunks), "failed": failed})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Journal:
+    """The journal of the samples or of a target, and the arrays that its blocks cover."""
+
+    root: Path
+    name: str
+    grids: tuple[Grid, ...]
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks there have to be."""
+        return self.grids[0].blocks
+
+    def path(self, block: int) -> Path:
+        """The file of a block's record."""
+        return record_path(self.root, self.name, block)
+
+    def keys(self, block: int) -> list[str]:
+        """The chunk files of a block, relative to the store."""
+        return [key for grid in self.grids for key in grid.keys(block)]
+
+    def read(self, block: int) -> tuple[Record, bytes]:
+        """The record of a block, and its bytes.
+
+        Raises:
+            CorruptError: It is missing, or not the record of this block.
+        """
+        path = self.path(block)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            mend = "Run the same `teachonce embed` command again, or restore the file from a copy"
+            raise CorruptError(f"{path} cannot be read: {error.strerror}", mend) from None
+        return self._parse(block, data), data
+
+    def _parse(self, block: int, data: bytes) -> Record:
+        try:
+            value = json.loads(data)
+            chunks, failed = value["chunks"], tuple((int(row), str(code)) for row, code in value["failed"])
+            sound = value["block"] == block and sorted(chunks) == sorted(self.keys(block))
+            sound = sound and all(isinstance(v, str) and _HASH.fullmatch(v) for v in chunks.values())
+            sound = sound and all(row in self.grids[0].rows(block) for row, _ in failed)
+        except (ValueError, TypeError, KeyError):
+            sound = False
+        if not sound:
+            raise CorruptError(f"{self.path(block)} is not the record of block {block}", "Restore it from a copy")
+        return Record(block=block, chunks=chunks, failed=failed)
+
+    def valid(self, block: int) -> Record | None:
+        """The block's record, if it is sound and every chunk file is there in its full size."""
+        try:
+            record, _ = self.read(block)
+            sizes = all(
+                (self.root / key).stat().st_size == grid.chunk_bytes for grid in self.grids for key in grid.keys(block)
+            )
+        except (CorruptError, OSError):
+            return None
+        return record if sizes else None
+
+    def present(self, blocks: Iterable[int] | None = None) -> dict[int, Record]:
+        """The valid records of the given blocks (all of them by default), in order."""
+        wanted = range(self.blocks) if blocks is None else blocks
+        found = ((block, self.valid(block)) for block in wanted if self.path(block).exists())
+        return {block: record for block, record in found if record is not None}
+
+
+def failures(failed: Mapping[int, str], rows: range) -> tuple[tuple[int, str], ...]:
+    """The failed rows of a block as its record holds them.
+
+    Raises:
+        InputError: A row outside the block, or a reason that is no fixed code (never an exception's text).
+    """
+    for row, code in failed.items():
+        if row not in rows:
+            raise InputError(f"row {row} is not in the block of rows {rows.start} to {rows.stop - 1}")
+        if not _CODE.fullmatch(code):
+            raise InputError(f"{code!r} is no reason code", "Use lower-case letters, digits and '-', such as 'truncated'")
+    return tuple(sorted((int(row), code) for row, code in failed.items()))
+
+
+def missing_blocks(blocks: int, present: Iterable[int]) -> list[int]:
+    """The blocks that have no valid record."""
+    return sorted(set(range(blocks)) - set(present))
+
+
+def seal_journal(records: Sequence[tuple[Record, bytes]]) -> dict[str, Any]:
+    """What a seal says about a journal: blocks, failed rows, and the digest over the records in order."""
+    failed = sum(len(record.failed) for record, _ in records)
+    return {"blocks": len(records), "failed": failed, "journal": journal_digest(data for _, data in records)}

@@ -1,0 +1,142 @@
+"""The seal: the record, written last, that says that a target is complete and what its bytes are."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teachonce.cache.chunks import read_whole, whole_chunk
+from teachonce.cache.classes import chosen_rows, class_means
+from teachonce.cache.documents import DOCUMENT, array_document, group_document, read_document
+from teachonce.cache.identity import chunk_digest, journal_digest
+from teachonce.cache.journal import Journal, Record
+from teachonce.cache.layout import Grid, class_grids
+from teachonce.errors import CorruptError, FailedSamplesError, InputError, MismatchError, UnsealedError
+from teachonce.fsio import json_bytes, remove_temporaries, write_bytes
+
+_GO_ON = "Run the same `teachonce embed` command again: it goes on where it stopped"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassRule:
+    """Which rows make the class means."""
+
+    labels: NDArray[np.int32]
+    """int32 (rows,), -1 where there is none."""
+    classes: int
+    per_class: int | None
+    """None: all rows of a class."""
+
+
+def class_rule(
+    labels: NDArray[np.int32] | None, classes: int | None, per_class: int | None, rows: int
+) -> ClassRule | None:
+    """Check what the seal was given; None where there are no labels.
+
+    Raises:
+        InputError: Another number of labels than rows, or a limit below 1.
+        MismatchError: A label beyond the classes.
+    """
+    if labels is None:
+        return None
+    labels = np.asarray(labels)
+    if labels.shape != (rows,):
+        raise InputError(f"expected {rows} labels, got an array of shape {labels.shape}", "Give one label a row")
+    if per_class is not None and per_class < 1:
+        raise InputError(f"--per-class is {per_class}", "Use a positive number, or all")
+    largest = int(labels.max(initial=-1))
+    classes = largest + 1 if classes is None else classes
+    if largest >= classes:
+        raise MismatchError(
+            f"a label is {largest}, but there are {classes} classes", "Use the labels that belong to these classes"
+        )
+    return ClassRule(labels=labels.astype(np.int32), classes=classes, per_class=per_class)
+
+
+def seal_records(journal: Journal) -> tuple[list[Record], dict[str, Any]]:
+    """The records of all blocks, and what the seal says about them.
+
+    Raises:
+        UnsealedError: Blocks are missing.
+    """
+    records, data = [], []
+    for block in range(journal.blocks):
+        if journal.valid(block) is not None:
+            record, content = journal.read(block)
+            records.append(record)
+            data.append(content)
+    if len(records) < journal.blocks:
+        present = {record.block for record in records}
+        first = next(block for block in range(journal.blocks) if block not in present)
+        raise UnsealedError(
+            f"{journal.name} of {journal.root} has {len(records)} of {journal.blocks} blocks; the first missing is {first}",
+            _GO_ON,
+        )
+    failed = sum(len(record.failed) for record in records)
+    return records, {"blocks": len(records), "failed": failed, "journal": journal_digest(data)}
+
+
+def refuse_failed(records: list[Record], max_failed: int) -> None:
+    """Refuse the seal where more rows failed than allowed.
+
+    Raises:
+        FailedSamplesError: Lists the first ten.
+    """
+    failed = [pair for record in records for pair in record.failed]
+    if len(failed) > max_failed:
+        shown = ", ".join(f"row {row} ({code})" for row, code in failed[:10])
+        more = f" and {len(failed) - 10} more" if len(failed) > 10 else ""
+        raise FailedSamplesError(
+            f"{len(failed)} samples failed, {max_failed} are allowed: {shown}{more}",
+            f"Mend them and make a new store, or run the same command with --max-failed {len(failed)}: "
+            "it seals without running the teacher again",
+        )
+
+
+def write_seal(folder: Path, seal: dict[str, Any] | None) -> None:
+    """Rewrite a group's attributes: with a seal, or without one.
+
+    Raises:
+        DiskError: The old attributes are still there.
+    """
+    attributes = read_document(folder, "group")["attributes"]
+    attributes.pop("seal", None)
+    attributes["sealed"] = seal is not None
+    if seal is not None:
+        attributes["seal"] = seal
+    write_bytes(folder / DOCUMENT, json_bytes(group_document(attributes)))
+
+
+def write_class_means(root: Path, name: str, grids: tuple[Grid, ...], rule: ClassRule | None) -> dict[str, str]:
+    """Compute and write `classes/NAME`, or remove it where it cannot be.
+
+    Returns:
+        Chunk file, relative to the store -> its digest.
+    """
+    folder = root / "classes" / name
+    embedding = next((grid for grid in grids if grid.name == "image_embedding"), None)
+    if rule is None or embedding is None:
+        shutil.rmtree(folder, ignore_errors=True)
+        return {}
+    status = read_whole(root, next(grid for grid in grids if grid.name == "status"))
+    rows = chosen_rows(rule.labels, status, rule.per_class)
+    means = class_means(root, embedding, rule.labels, rows, rule.classes)
+    remove_temporaries(folder)
+    write_bytes(folder / DOCUMENT, json_bytes(group_document({})))
+    return write_whole(root, list(zip(class_grids(name, rule.classes, embedding.shape[2]), means, strict=True)))
+
+
+def write_whole(root: Path, arrays: list[tuple[Grid, NDArray[Any]]]) -> dict[str, str]:
+    """Write arrays of one chunk each, with their documents; returns chunk file -> digest."""
+    digests = {}
+    for grid, values in arrays:
+        if values.shape != grid.shape:
+            raise CorruptError(f"{grid.path}: expected shape {grid.shape}, got {values.shape}")
+        key, data = whole_chunk(grid, values)
+        write_bytes(root / grid.path / DOCUMENT, json_bytes(array_document(grid)))
+        write_bytes(root / key, data)
+        digests[key] = chunk_digest(data)
+    return digests

@@ -1,0 +1,290 @@
+"""A store: creating it, opening it, and what it says about its samples."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teachonce.cache.chunks import read_whole
+from teachonce.cache.documents import (
+    DOCUMENT,
+    array_document,
+    group_document,
+    journal_document,
+    read_document,
+)
+from teachonce.cache.identity import first_difference, plain, short
+from teachonce.cache.journal import Journal
+from teachonce.cache.layout import FORMAT, KIND, SAMPLES, class_grids, head_grids, sample_grids
+from teachonce.cache.locks import documents_lock
+from teachonce.cache.reader import TargetReader
+from teachonce.cache.targets import TargetRecord, read_target, target_names
+from teachonce.errors import CorruptError, InputError, MismatchError, StoreError, StoreMissingError, UnsealedError
+from teachonce.fsio import TEMPORARY, json_bytes, remove_temporaries, write_bytes
+from teachonce.types import Identity
+
+_COPY = "Restore it from a copy, or make the store again"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreSpec:
+    """What a store is about: fixed when it is created."""
+
+    rows: int
+    views: int
+    block_rows: int
+    """A power of two; the rows of every chunk of the store."""
+    identity: Identity
+    """What `samples/digest` is computed over."""
+    data: Mapping[str, Any]
+    """The data, as JSON: description, class names, a digest of the labels."""
+    views_spec: Mapping[str, Any]
+    """How the views were made, as JSON: augmentation, seed, evaluation view."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The root's attributes, beside `format` and `kind`."""
+        value: dict[str, Any] = plain(asdict(self))
+        return value
+
+
+class Store:
+    """A store on disk. Nothing is kept open: every method reads what is there now."""
+
+    def __init__(self, path: Path, spec: StoreSpec) -> None:
+        self.path, self.spec = path, spec
+
+    def __repr__(self) -> str:
+        return f"Store({str(self.path)!r}, rows={self.spec.rows}, views={self.spec.views})"
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks of rows there are."""
+        return -(-self.spec.rows // self.spec.block_rows)
+
+    def block_range(self, block: int) -> tuple[int, int]:
+        """The first row of a block, and the row after its last."""
+        start = block * self.spec.block_rows
+        return start, min(start + self.spec.block_rows, self.spec.rows)
+
+    @property
+    def journal(self) -> Journal:
+        """The journal of the samples and views."""
+        grids = sample_grids(self.spec.rows, self.spec.views, self.spec.block_rows)
+        return Journal(root=self.path, name=SAMPLES, grids=grids)
+
+    @property
+    def samples_seal(self) -> dict[str, Any]:
+        """What the seal of the samples says; empty before."""
+        attributes = read_document(self.path / SAMPLES, "group")["attributes"]
+        return dict(attributes.get("seal", {})) if attributes.get("sealed") is True else {}
+
+    @property
+    def samples_sealed(self) -> bool:
+        """Whether the samples and their views are complete."""
+        return bool(self.samples_seal)
+
+    def labels(self) -> NDArray[np.int32]:
+        """The labels, int32 (rows,), -1 where there is none."""
+        return self._samples("label")
+
+    def digests(self) -> NDArray[np.uint64]:
+        """The identity of each row, uint64 (rows,)."""
+        return self._samples("digest")
+
+    def sample_status(self) -> NDArray[np.uint8]:
+        """1 where a row was decoded, 2 where it failed; uint8 (rows,)."""
+        return self._samples("status")
+
+    def view_params(self) -> NDArray[np.float32]:
+        """The views, float32 (rows, views, 6): y0, x0, y1, x1, flip, quarter turns; NaN in failed rows."""
+        return self._samples("params")
+
+    def _samples(self, name: str) -> NDArray[Any]:
+        if not self.samples_sealed:
+            done = len(self.journal.present())
+            raise UnsealedError(
+                f"the samples of {self.path} are not sealed: {done} of {self.blocks} blocks are there",
+                "Run the same `teachonce embed` command again: it goes on where it stopped",
+            )
+        return read_whole(self.path, next(grid for grid in self.journal.grids if grid.name == name))
+
+    def targets(self) -> dict[str, TargetRecord]:
+        """Every target that was begun, by name."""
+        return {name: self.record(name) for name in target_names(self.path)}
+
+    def record(self, name: str) -> TargetRecord:
+        """What is known of one target.
+
+        Raises:
+            StoreMissingError: There is no such target.
+        """
+        if name not in (names := target_names(self.path)):
+            there = f"it has {', '.join(names)}" if names else "it has none"
+            raise StoreMissingError(
+                f"{self.path} has no target {name!r}: {there}", "Choose one of them, or make it with `teachonce embed`"
+            )
+        return read_target(self.path, name, rows=self.spec.rows, block_rows=self.spec.block_rows)
+
+    def target(self, name: str, *, budget_bytes: int | None = None) -> TargetReader:
+        """Open a sealed target for reading.
+
+        Args:
+            name: The target.
+            budget_bytes: Up to this size its arrays are held in memory; None: 256 MiB.
+
+        Raises:
+            StoreMissingError: There is no such target.
+            UnsealedError: It is not complete; says how far.
+        """
+        return TargetReader(self.path, self.sealed(name), block_rows=self.spec.block_rows, budget_bytes=budget_bytes)
+
+    def sealed(self, name: str) -> TargetRecord:
+        """The record of a sealed target.
+
+        Raises:
+            StoreMissingError: There is no such target.
+            UnsealedError: It is not complete; says how far.
+        """
+        record = self.record(name)
+        if not record.sealed:
+            raise UnsealedError(
+                f"target {name!r} of {self.path} is not sealed: {record.blocks_done} of {record.blocks} blocks are done",
+                "Run the same `teachonce embed` command again: it goes on where it stopped",
+            )
+        return record
+
+    def class_means(self, name: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The class means of a sealed target: float32 (classes, D), NaN where a class has no row; int64 (classes,).
+
+        Raises:
+            StoreMissingError: The data has no labels, or the target no embeddings.
+        """
+        record = self.sealed(name)
+        classes, length = record.attributes["classes"], record.spec.embedding_dim
+        if classes is None or length is None:
+            raise StoreMissingError(
+                f"target {name!r} of {self.path} has no class means",
+                "They need labels and embeddings: run `teachonce embed` on data with labels",
+            )
+        mean, count = class_grids(name, classes, length)
+        return read_whole(self.path, mean), read_whole(self.path, count)
+
+    def head(self, name: str) -> tuple[NDArray[np.float32], NDArray[np.float32] | None] | None:
+        """The teacher's linear head, float32 weight (C, D) and bias (C,), where the target keeps it."""
+        kept = self.sealed(name).head
+        if kept is None:
+            return None
+        grids = head_grids(name, (kept["classes"], kept["features"]), bias=kept["bias"])
+        weight, *bias = (read_whole(self.path, grid) for grid in grids)
+        return weight, bias[0] if bias else None
+
+
+def open_store(path: str | Path) -> Store:
+    """Open a store.
+
+    Raises:
+        StoreMissingError: Nothing is there, or no store.
+        MismatchError: It is of another format.
+        CorruptError: Its documents contradict the format.
+    """
+    path = Path(path)
+    mend = "Check the path, or make the store with `teachonce embed`"
+    if not path.exists():
+        raise StoreMissingError(f"there is no store at {path}", mend)
+    if not (path / DOCUMENT).is_file():
+        raise StoreMissingError(f"{path} is no store: it has no {DOCUMENT}", mend)
+    attributes = read_document(path, "group")["attributes"]
+    if attributes.get("kind") != KIND:
+        raise StoreMissingError(f"{path} is a Zarr group, but no store of teachonce", mend)
+    if attributes.get("format") != FORMAT:
+        got = short(attributes.get("format"))
+        raise MismatchError(f"{path}: expected format {FORMAT}, got {got}", "Update teachonce to read this store")
+    if not (path / "journal").is_dir():
+        raise CorruptError(f"{path} has no journal", _COPY)
+    return Store(path, _spec(path, attributes))
+
+
+def _spec(path: Path, attributes: Mapping[str, Any]) -> StoreSpec:
+    try:
+        spec = StoreSpec(**{field: attributes[field] for field in StoreSpec.__dataclass_fields__})
+    except KeyError as error:
+        raise CorruptError(f"{path}: the attribute {error} is missing", _COPY) from None
+    wrong = _wrong_field(spec)
+    if wrong:
+        raise CorruptError(f"{path}: the attribute {wrong} is {short(getattr(spec, wrong))}", _COPY)
+    return spec
+
+
+def _wrong_field(spec: StoreSpec) -> str | None:
+    counts = ("rows", "views", "block_rows")
+    wrong = [name for name in counts if type(value := getattr(spec, name)) is not int or value < 1]
+    if not wrong and spec.block_rows & (spec.block_rows - 1):
+        wrong = ["block_rows"]
+    wrong += [] if spec.identity in ("encoded", "array", "key") else ["identity"]
+    wrong += [name for name in ("data", "views_spec") if not isinstance(getattr(spec, name), Mapping)]
+    return wrong[0] if wrong else None
+
+
+def create_or_open(path: str | Path, spec: StoreSpec) -> Store:
+    """Open the store of exactly this spec, or create it.
+
+    Raises:
+        InputError: The spec is no store's (no rows, a block length that is no power of two).
+        MismatchError: A store of another spec is there; names the first field that differs.
+        StoreError: The folder holds something else.
+        DiskError: It cannot be written.
+    """
+    path = Path(path)
+    if wrong := _wrong_field(spec):
+        raise InputError(f"a store cannot have {wrong} {short(getattr(spec, wrong))}", "Give a positive number")
+    if not (path / DOCUMENT).exists():
+        _refuse_foreign(path)
+        with documents_lock(path):
+            _create(path, spec)
+    store = open_store(path)
+    _compare(store, spec)
+    return store
+
+
+def _compare(store: Store, spec: StoreSpec) -> None:
+    for field in StoreSpec.__dataclass_fields__:
+        found = first_difference(store.spec.to_json()[field], spec.to_json()[field], field)
+        if found:
+            name, expected, got = found
+            raise MismatchError(
+                f"{store.path} was made with another {name}: expected {short(expected)}, got {short(got)}",
+                "Use the same data and views as before, or another --store",
+            )
+
+
+def _refuse_foreign(path: Path) -> None:
+    if path.exists() and not path.is_dir():
+        raise StoreError(f"{path} is a file, not a store", "Choose another --store")
+    for file in path.rglob("*") if path.exists() else ():
+        ours = file.name in (DOCUMENT, "lock") or file.name.startswith(TEMPORARY)
+        if not (file.is_dir() or ours):
+            raise StoreError(f"{path} is not empty and no store: it holds {file.name}", "Choose another --store")
+
+
+def _create(path: Path, spec: StoreSpec) -> None:
+    """Write the documents, the root's last: where it is, the others are."""
+    if (path / DOCUMENT).exists():
+        return
+    remove_temporaries(path)
+    documents = {
+        "journal": journal_document(),
+        "samples": group_document({"sealed": False}),
+        "views": group_document({}),
+        "targets": group_document({}),
+        "classes": group_document({}),
+    }
+    documents |= {
+        grid.path: array_document(grid) for grid in sample_grids(spec.rows, spec.views, spec.block_rows)
+    }
+    for place, document in documents.items():
+        write_bytes(path / place / DOCUMENT, json_bytes(document))
+    root = group_document({"kind": KIND, "format": FORMAT, **spec.to_json()})
+    write_bytes(path / DOCUMENT, json_bytes(root))

@@ -1,0 +1,129 @@
+"""What a store knows of its targets: their attributes, their arrays, and how far they are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from teachonce.cache.documents import DOCUMENT, check_array, read_document
+from teachonce.cache.dtypes import STORED
+from teachonce.cache.journal import Journal
+from teachonce.cache.layout import Grid, row_grid, view_grid
+from teachonce.errors import CorruptError
+from teachonce.types import ArraySpec, TargetSpec
+
+_AXES = {"logits": "class"}
+_COPY = "Restore it from a copy, or make the target again"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetRecord:
+    """A target as its attributes and its journal describe it."""
+
+    name: str
+    kind: str
+    """What made it, such as `classifier` or `encoder`."""
+    sealed: bool
+    fingerprint: str
+    """xxh3-128 of the canonical JSON of `fingerprint_fields`, in hex."""
+    fingerprint_fields: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    """What a run that goes on has to have in common with the one that began: batch size, compute dtype."""
+    attributes: Mapping[str, Any]
+    """Everything else that was said about it, with `settings`, and once sealed `classes` and `per_class`."""
+    arrays: Mapping[str, ArraySpec]
+    """Name -> its shape (rows, views, length) and stored dtype."""
+    head: Mapping[str, Any] | None
+    """The linear head that is kept beside it: classes, features, bias, and the digests of its chunks."""
+    seal: Mapping[str, Any]
+    """What the seal says; empty before."""
+    blocks_done: int
+    blocks: int
+    failed: int
+    """Failed rows in the blocks that are done."""
+
+    @property
+    def spec(self) -> TargetSpec:
+        """What the target offers to a method."""
+        shape = next(iter(self.arrays.values())).shape
+        names = self.attributes.get("class_names")
+        return TargetSpec(
+            name=self.name,
+            rows=shape[0],
+            views=shape[1],
+            embedding_dim=self._length("image_embedding"),
+            classes=self._length("logits"),
+            class_names=tuple(names) if names else None,
+            arrays=self.arrays,
+        )
+
+    def _length(self, array: str) -> int | None:
+        return self.arrays[array].shape[-1] if array in self.arrays else None
+
+
+def target_names(root: Path) -> list[str]:
+    """The targets that were begun, by name."""
+    folder = root / "targets"
+    return sorted(path.parent.name for path in folder.glob(f"*/{DOCUMENT}")) if folder.is_dir() else []
+
+
+def target_grids(name: str, arrays: Mapping[str, ArraySpec], block_rows: int) -> tuple[Grid, ...]:
+    """The row-wise arrays of a target, `status` first."""
+    rows = next(iter(arrays.values())).shape[0]
+    status = row_grid(f"targets/{name}/status", rows, block_rows, "uint8")
+    return (status, *(_grid(f"targets/{name}", array, spec, block_rows) for array, spec in sorted(arrays.items())))
+
+
+def _grid(place: str, array: str, spec: ArraySpec, block_rows: int) -> Grid:
+    rows, views, length = spec.shape
+    return view_grid(f"{place}/{array}", (rows, views, length), block_rows, spec.dtype, _AXES.get(array, "feature"))
+
+
+def read_target(root: Path, name: str, *, rows: int, block_rows: int) -> TargetRecord:
+    """Read a target's attributes and look how far it is.
+
+    Raises:
+        StoreMissingError: There is no such target.
+        CorruptError: Its attributes or its arrays' documents contradict the format.
+    """
+    attributes = read_document(root / "targets" / name, "group")["attributes"]
+    try:
+        arrays = {key: _spec(value, rows) for key, value in attributes["arrays"].items()}
+        settings, info, seal = attributes["settings"], attributes["info"], attributes.get("seal", {})
+        sealed, kind, head = bool(attributes["sealed"]), str(attributes["kind"]), attributes["head"]
+        fingerprint, fields = str(attributes["fingerprint"]), dict(attributes["fingerprint_fields"])
+        known = {k: seal[k] for k in ("classes", "per_class")} if sealed else {}
+        grids = target_grids(name, arrays, block_rows)
+        done, failed = (seal["blocks"], seal["failed"]) if sealed else _progress(root, name, grids)
+    except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
+        place = root / "targets" / name / DOCUMENT
+        raise CorruptError(f"{place}: the attributes are no target's ({error!r})", _COPY) from error
+    for grid in grids:
+        check_array(root, grid)
+    return TargetRecord(
+        name=name,
+        kind=kind,
+        sealed=sealed,
+        fingerprint=fingerprint,
+        fingerprint_fields=fields,
+        settings=settings,
+        attributes={**info, **settings, **known},
+        arrays=arrays,
+        head=head,
+        seal=seal,
+        blocks_done=done,
+        blocks=grids[0].blocks,
+        failed=failed,
+    )
+
+
+def _spec(value: Mapping[str, Any], rows: int) -> ArraySpec:
+    shape, dtype = tuple(int(n) for n in value["shape"]), str(value["dtype"])
+    if len(shape) != 3 or shape[0] != rows or dtype not in STORED:
+        raise ValueError(f"an array of shape {list(shape)} and dtype {dtype} in a store of {rows} rows")
+    return ArraySpec(shape=shape, dtype=dtype)
+
+
+def _progress(root: Path, name: str, grids: tuple[Grid, ...]) -> tuple[int, int]:
+    present = Journal(root=root, name=name, grids=grids).present()
+    return len(present), sum(len(record.failed) for record in present.values())
