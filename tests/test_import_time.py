@@ -27,14 +27,14 @@ def best_seconds(*words: str) -> float:
 
 
 @pytest.mark.parametrize("what", STATEMENTS)
-def test_imports_nothing_heavy(what):
+def test_imports_nothing_heavy(what: str):
     check = f"{STATEMENTS[what]}; import sys; print([m for m in {HEAVY!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", check], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("words", [("-c", "import teachonce"), ("-m", "teachonce", "--help")], ids=["import", "help"])
-def test_answers_at_once(words):
+def test_answers_at_once(words: tuple[str, ...]):
     assert best_seconds(*words) < LIMIT
 
 

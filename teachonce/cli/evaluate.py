@@ -22,7 +22,7 @@ def evaluate(  # noqa: PLR0913  (one parameter an option)
     key_column: shared.KeyColumn = None,
     limit: shared.Limit = None,
     neighbours: Annotated[int, Option(min=1, help="Of the nearest-neighbour vote.")] = 20,
-    batch_size: Annotated[int, Option(min=1)] = 256,
+    batch_size: Annotated[int, Option(min=1, help="Rows of a step.")] = 256,
     device: shared.Device = None,
     workers: shared.Workers = None,
     seed: shared.Seed = 0,

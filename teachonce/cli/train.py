@@ -70,8 +70,8 @@ def train(  # noqa: PLR0913  (one parameter an option)
     ] = 0.1,
     image_size: Annotated[int | None, Option(min=1, help="Pixels a side that the student sees.")] = None,
     student_augment: Annotated[str | None, Option(help="Augmentation on top of the view: crop=0.35,flip.")] = None,
-    epochs: Annotated[int, Option(min=1, rich_help_panel=OPTIMISER)] = 10,
-    batch_size: Annotated[int, Option(min=1, rich_help_panel=OPTIMISER)] = 128,
+    epochs: Annotated[int, Option(min=1, help="Passes over the data.", rich_help_panel=OPTIMISER)] = 10,
+    batch_size: Annotated[int, Option(min=1, help="Rows of a step.", rich_help_panel=OPTIMISER)] = 128,
     lr: Annotated[float, Option(min=0.0, help="Learning rate at its highest.", rich_help_panel=OPTIMISER)] = 1e-3,
     optimizer: Annotated[str, Option(help="adamw or sgd.", rich_help_panel=OPTIMISER)] = "adamw",
     weight_decay: Annotated[
@@ -79,10 +79,14 @@ def train(  # noqa: PLR0913  (one parameter an option)
     ] = None,
     momentum: Annotated[float, Option(min=0.0, help="Of sgd.", rich_help_panel=OPTIMISER)] = 0.9,
     schedule: Annotated[str, Option(help="cosine, milestones or constant.", rich_help_panel=OPTIMISER)] = "cosine",
-    warmup_epochs: Annotated[float, Option(min=0.0, rich_help_panel=OPTIMISER)] = 0.0,
+    warmup_epochs: Annotated[
+        float, Option(min=0.0, help="Of linear warmup; 0.5 will do.", rich_help_panel=OPTIMISER)
+    ] = 0.0,
     milestones: Milestones = None,
     gamma: Annotated[float, Option(help="Of the milestones.", rich_help_panel=OPTIMISER)] = 0.1,
-    label_smoothing: Annotated[float, Option(min=0.0, max=1.0, rich_help_panel=OPTIMISER)] = 0.0,
+    label_smoothing: Annotated[
+        float, Option(min=0.0, max=1.0, help="Of the labels, for ce.", rich_help_panel=OPTIMISER)
+    ] = 0.0,
     clip_norm: Annotated[float | None, Option(help="Largest norm of the gradient.", rich_help_panel=OPTIMISER)] = None,
     precision: shared.PrecisionOption = shared.Precision.auto,
     compile_: Annotated[bool, Option("--compile", help="Use torch.compile.", rich_help_panel=shared.MACHINE)] = False,

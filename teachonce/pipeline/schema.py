@@ -28,12 +28,12 @@ class DataTable(Table):
     image_column: str | None = None
     label_column: str | None = None
     key_column: str | None = None
-    limit: int | None = Field(None, ge=1)
-    test_limit: int | None = Field(None, ge=1)
+    limit: int | None = Field(default=None, ge=1)
+    test_limit: int | None = Field(default=None, ge=1)
 
 
 class TrainTable(Table):
-    """One training, after lists are expanded: the options of `teachonce train`."""
+    """One training after its lists are expanded: the options of `teachonce train`."""
 
     student: str
     method: str = "ce"
@@ -42,26 +42,26 @@ class TrainTable(Table):
     set: dict[str, str | int | float | bool] = Field(default_factory=dict)
     name: str | None = None
     """Goes before the run's own name, to tell apart entries that would share it."""
-    epochs: int = Field(10, ge=1)
-    batch_size: int = Field(128, ge=1)
-    lr: float = Field(1e-3, gt=0)
+    epochs: int = Field(default=10, ge=1)
+    batch_size: int = Field(default=128, ge=1)
+    lr: float = Field(default=1e-3, gt=0)
     optimizer: Literal["adamw", "sgd"] = "adamw"
-    weight_decay: float | None = Field(None, ge=0)
-    momentum: float = Field(0.9, ge=0)
+    weight_decay: float | None = Field(default=None, ge=0)
+    momentum: float = Field(default=0.9, ge=0)
     schedule: Literal["cosine", "milestones", "constant"] = "cosine"
-    warmup_epochs: float = Field(0, ge=0)
+    warmup_epochs: float = Field(default=0, ge=0)
     milestones: list[int] = Field(default_factory=list)
     gamma: float = 0.1
-    label_smoothing: float = Field(0.0, ge=0, le=1)
+    label_smoothing: float = Field(default=0.0, ge=0, le=1)
     clip_norm: float | None = None
-    val_fraction: float = Field(0.1, ge=0, lt=1)
-    image_size: int | None = Field(None, ge=1)
+    val_fraction: float = Field(default=0.1, ge=0, lt=1)
+    image_size: int | None = Field(default=None, ge=1)
     student_augment: str | None = None
     precision: Precision = "auto"
     compile: bool = False
     cuda_graphs: bool = False
     device: str | None = None
-    workers: int | None = Field(None, ge=0)
+    workers: int | None = Field(default=None, ge=0)
 
 
 class TeacherTable(Table):
@@ -79,17 +79,17 @@ class StoreTable(Table):
 
     path: str
     name: str = "teacher"
-    views: int | None = Field(None, ge=1)
+    views: int | None = Field(default=None, ge=1)
     augment: str | None = None
     dtype: Literal["float16", "bfloat16", "float32"] = "float16"
-    batch_size: int | None = Field(None, ge=1)
-    block_rows: int | None = Field(None, ge=1)
+    batch_size: int | None = Field(default=None, ge=1)
+    block_rows: int | None = Field(default=None, ge=1)
     per_class: int | Literal["all"] = 100
-    max_failed: int = Field(0, ge=0)
+    max_failed: int = Field(default=0, ge=0)
     precision: Precision = "auto"
     seed: int = 0
     device: str | None = None
-    workers: int | None = Field(None, ge=0)
+    workers: int | None = Field(default=None, ge=0)
 
 
 class RunTable(Table):
@@ -97,4 +97,4 @@ class RunTable(Table):
 
     out: str | None = None
     device: str | None = None
-    workers: int | None = Field(None, ge=0)
+    workers: int | None = Field(default=None, ge=0)

@@ -12,10 +12,10 @@ from teachonce.errors import MismatchError
 
 
 class Clock:
-    def __init__(self):
+    def __init__(self) -> None:
         self.now = 0.0
 
-    def __call__(self):
+    def __call__(self) -> float:
         return self.now
 
 
@@ -110,5 +110,5 @@ def test_errors_nobody_foresaw():
         (share_text(None), "-"),
     ],
 )
-def test_numbers_as_people_read_them(text, expected):
+def test_numbers_as_people_read_them(text: str, expected: str):
     assert text == expected

@@ -1,10 +1,12 @@
 """A recipe is checked whole, before anything is loaded."""
 
+from pathlib import Path
+
 import pytest
 
 from teachonce.errors import InputError
 from teachonce.pipeline.expand import student_slug
-from teachonce.pipeline.recipe import load_recipe
+from teachonce.pipeline.recipe import Recipe, load_recipe
 
 GOOD = """
 [data]
@@ -18,17 +20,17 @@ path = "digits.zarr"
 """
 
 
-def write(folder, text):
+def write(folder: Path, text: str) -> Path:
     path = folder / "mine.toml"
     path.write_text(text)
     return path
 
 
-def names(recipe):
+def names(recipe: Recipe) -> list[str]:
     return [training.name for training in recipe.trainings]
 
 
-def test_lists_expand_to_a_product_in_the_order_of_the_table(tmp_path):
+def test_lists_expand_to_a_product_in_the_order_of_the_table(tmp_path: Path):
     train = '[[train]]\nstudent = ["cnn-2", "vit:patch=4,width=32"]\nmethod = ["ce", "kd"]\nseed = [0, 1]\n'
     recipe = load_recipe(write(tmp_path, GOOD + train))
     assert names(recipe) == [
@@ -38,7 +40,7 @@ def test_lists_expand_to_a_product_in_the_order_of_the_table(tmp_path):
     assert recipe.trainings[2].options.given() == {"student": "cnn-2", "method": "kd", "seed": 0}
 
 
-def test_what_varies_is_in_the_name(tmp_path):
+def test_what_varies_is_in_the_name(tmp_path: Path):
     train = (
         '[[train]]\nstudent = "cnn-2"\nmethod = ["ce", "kd"]\nlr = [0.1, 0.01]\nmilestones = [2, 4]\n'
         'source = ["cached", "live"]\nset = {"kd.temperature" = [1, 4], "kd.kd_weight" = 0.5}\n'
@@ -52,18 +54,18 @@ def test_what_varies_is_in_the_name(tmp_path):
     assert by_method == {"ce": {}, "kd": {"kd.temperature": 4, "kd.kd_weight": 0.5}}
 
 
-def test_settings_can_be_a_table(tmp_path):
+def test_settings_can_be_a_table(tmp_path: Path):
     train = '[[train]]\nstudent = "cnn-2"\nmethod = "kd"\n[train.set]\nkd.temperature = 4\n'
     (training,) = load_recipe(write(tmp_path, GOOD + train)).trainings
     assert training.options.set == {"kd.temperature": 4}
 
 
-def test_keys_may_have_the_dashes_of_the_command_line(tmp_path):
+def test_keys_may_have_the_dashes_of_the_command_line(tmp_path: Path):
     (training,) = load_recipe(write(tmp_path, GOOD + '[[train]]\nstudent = "cnn-2"\nbatch-size = 64\n')).trainings
     assert training.options.batch_size == 64
 
 
-def test_paths_are_relative_to_the_recipe(tmp_path):
+def test_paths_are_relative_to_the_recipe(tmp_path: Path):
     (tmp_path / "train.parquet").write_bytes(b"")
     recipe = load_recipe(write(tmp_path, GOOD + '[[train]]\nstudent = "cnn-2"\n'))
     assert recipe.store_path() == tmp_path / "digits.zarr"
@@ -74,14 +76,14 @@ def test_paths_are_relative_to_the_recipe(tmp_path):
     assert recipe.spec("vit:patch=4") == "vit:patch=4"
 
 
-def test_out_replaces_the_folder_of_the_runs(tmp_path):
+def test_out_replaces_the_folder_of_the_runs(tmp_path: Path):
     path = write(tmp_path, GOOD + '[run]\nout = "here"\n[[train]]\nstudent = "cnn-2"\n')
     assert load_recipe(path).out == tmp_path / "here"
     assert load_recipe(path, tmp_path / "there").out == tmp_path / "there"
     assert load_recipe(path, tmp_path / "there").store_path() == tmp_path / "digits.zarr"
 
 
-def test_the_built_in_recipe_lives_where_it_is_called(tmp_path):
+def test_the_built_in_recipe_lives_where_it_is_called(tmp_path: Path):
     recipe = load_recipe("quickstart", tmp_path / "q")
     assert recipe.store_path().parent == recipe.out.parent == tmp_path / "q"
     assert {training.options.method for training in recipe.trainings} == {
@@ -117,7 +119,7 @@ method = "kd"
 """
 
 
-def test_all_wrong_keys_are_told_at_once(tmp_path):
+def test_all_wrong_keys_are_told_at_once(tmp_path: Path):
     with pytest.raises(InputError) as caught:
         load_recipe(write(tmp_path, BAD))
     problems = caught.value.message.partition(": ")[2].split("; ")
@@ -153,13 +155,13 @@ def test_all_wrong_keys_are_told_at_once(tmp_path):
         ("[data\n", "is not a TOML file"),
     ],
 )
-def test_recipes_that_cannot_be(tmp_path, text, problem):
+def test_recipes_that_cannot_be(tmp_path: Path, text: str, problem: str):
     with pytest.raises(InputError) as caught:
         load_recipe(write(tmp_path, text))
     assert problem in caught.value.message
 
 
-def test_no_such_recipe_names_the_built_in_one(tmp_path):
+def test_no_such_recipe_names_the_built_in_one(tmp_path: Path):
     with pytest.raises(InputError, match="no recipe") as caught:
         load_recipe(tmp_path / "none.toml")
     assert "quickstart" in caught.value.mend
@@ -175,5 +177,5 @@ def test_no_such_recipe_names_the_built_in_one(tmp_path):
         ("my.package:make_student", "make_student"),
     ],
 )
-def test_student_slug(spec, slug):
+def test_student_slug(spec: str, slug: str):
     assert student_slug(spec) == slug

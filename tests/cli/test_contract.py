@@ -1,0 +1,183 @@
+"""What every command promises: help with an example, exit codes, one JSON object."""
+
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import typer
+from typer.main import get_command
+
+from teachonce import __version__
+from teachonce.cli import app
+from teachonce.cli.train import parse_milestones, parse_settings
+from teachonce.pipeline.schema import StoreTable, TeacherTable, TrainTable
+from tests.cli.conftest import Call
+
+SHARED = {
+    "data": {"split", "image-column", "label-column", "limit", "device", "seed", "workers", "key-column"},
+    "all": {"json", "debug", "help"},
+}
+
+
+def commands(command: Any = None, *names: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    command = command or get_command(app)
+    below = getattr(command, "commands", None)
+    if below is None:
+        yield names, command
+    for name, child in (below or {}).items():
+        yield from commands(child, *names, name)
+
+
+COMMANDS = dict(commands())
+EACH = pytest.mark.parametrize("names", COMMANDS, ids=" ".join)
+
+
+def options(names: tuple[str, ...]) -> set[str]:
+    return {word[2:] for p in COMMANDS[names].params for word in p.opts if word.startswith("--")} | {"help"}
+
+
+def test_the_commands_are_those_of_the_design():
+    assert {names[0] for names in COMMANDS} >= {"embed", "train", "evaluate", "inspect", "export", "run"}
+
+
+@EACH
+def test_help_has_an_example_that_parses(names: tuple[str, ...], call: Call):
+    done = call(*names, "--help")
+    assert done.code == 0
+    text = " ".join(done.out.split())
+    assert "Usage: teachonce " + " ".join(names) in text
+    example = COMMANDS[names].epilog.removeprefix("Example: teachonce ")
+    words = shlex.split(example)
+    assert tuple(words[: len(names)]) == names
+    COMMANDS[names].make_context("teachonce", words[len(names) :])  # raises where the example does not parse
+
+
+@EACH
+def test_every_option_says_what_it_is(names: tuple[str, ...]):
+    silent = [p.name for p in COMMANDS[names].params if not getattr(p, "help", None)]
+    assert not silent
+
+
+@EACH
+def test_shared_options_are_there(names: tuple[str, ...]):
+    assert options(names) >= SHARED["all"]
+    if "data" in options(names) and names[0] != "bench":
+        assert options(names) >= SHARED["data"]
+
+
+def test_recipe_keys_are_options_of_the_command_line():
+    def dashed(model: Any, *out: str) -> set[str]:
+        return {name.replace("_", "-") for name in model.model_fields if name not in out}
+
+    assert dashed(TrainTable, "name") <= options(("train",))
+    assert dashed(StoreTable, "path") <= options(("embed",))
+    assert dashed(TeacherTable, "model", "train") <= options(("embed",))
+
+
+def test_version(call: Call):
+    assert call("--version").out == f"teachonce {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["trian"], "Did you mean 'train'?"),
+        (["inspect"], "STORE"),
+        (["inspect", "x", "--jsn"], "--json"),
+        (["evaluate", "--data", "digits"], "expected one of --run and --store"),
+        (["train", "--data", "digits", "--student", "cnn-2", "--out", "r", "--set", "kd.t=1"], "--method is ce"),
+        (["train", "--data", "digits", "--student", "cnn-2", "--out", "r", "--set", "t"], "METHOD.NAME=VALUE"),
+        (["train", "--data", "digits", "--student", "cnn-2", "--out", "r", "--epochs", "x"], "--epochs"),
+        (["embed", "--data", "digits", "--teacher", "t", "--store", "s", "--per-class", "no"], "--per-class"),
+        (["embed", "--data", "digits", "--teacher", "t", "--store", "s", "--dtype", "int3"], "--dtype"),
+    ],
+)
+def test_usage_errors_end_with_2_and_stay_json(words: list[str], told: str, call: Call):
+    plain = call(*words)
+    assert (plain.code, plain.out) == (2, "")
+    assert told in plain.err
+    assert "Usage: teachonce" in plain.err
+    asked = call(*words, "--json")
+    assert asked.code == 2
+    assert asked.json["error"]["kind"] == "usage"
+    assert told in asked.json["error"]["message"]
+
+
+def test_no_command_shows_the_help(call: Call):
+    assert call().code == 2
+    assert "embed" in call().out
+
+
+def test_settings_and_milestones_are_read():
+    assert parse_settings(["kd.temperature=4", "kd.a = b=c"], "kd") == {"temperature": "4", "a": "b=c"}
+    assert parse_milestones("3, 5") == (3, 5)
+    assert parse_milestones(None) == ()
+    with pytest.raises(typer.BadParameter):
+        parse_milestones("3,x")
+
+
+def test_an_error_is_one_line_and_its_mend_on_stderr(call: Call, tmp_path: Any):
+    done = call("inspect", tmp_path / "none.zarr")
+    assert (done.code, done.out) == (1, "")
+    error, mend = done.err.splitlines()
+    assert re.match(r"error: .*none\.zarr", error)
+    assert mend.startswith("mend: ")
+    assert call("inspect", tmp_path / "none.zarr", "--json").error["kind"] == "missing"
+
+
+def test_debug_shows_the_traceback(call: Call, tmp_path: Any):
+    done = call("inspect", tmp_path / "none.zarr", "--debug")
+    assert done.code == 1
+    assert "Traceback" in done.err
+    assert done.err.splitlines()[-2].startswith("error: ")
+
+
+def test_what_nobody_foresaw_is_one_line_too(call: Call, monkeypatch: pytest.MonkeyPatch):
+    def explode(path: object) -> None:
+        raise ZeroDivisionError("by\nzero")
+
+    monkeypatch.setattr("teachonce.cache.describe.describe", explode)
+    done = call("inspect", "x")
+    assert done.code == 1
+    assert done.err == "error: unexpected ZeroDivisionError: by zero\nmend: run it again with --debug to see where\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupts_end_like_any_error(call: Call, monkeypatch: pytest.MonkeyPatch, number: signal.Signals):
+    def interrupted(path: object) -> None:
+        signal.raise_signal(number)
+
+    monkeypatch.setattr("teachonce.cache.describe.describe", interrupted)
+    assert call("inspect", "x", "--json").error == {
+        "kind": "interrupted",
+        "message": "interrupted",
+        "mend": "run the same command again: it goes on",
+    }
+    assert call("inspect", "x").err.startswith("error: interrupted")
+
+
+def test_stdout_holds_the_object_and_nothing_else(call: Call, monkeypatch: pytest.MonkeyPatch):
+    def chatty(path: object) -> dict[str, object]:
+        print("a library speaks")  # noqa: T201
+        return {"value": float("nan"), "path": path}
+
+    monkeypatch.setattr("teachonce.cache.describe.describe", chatty)
+    done = call("inspect", "x", "--json")
+    assert done.json == {"value": None, "path": "x"}
+    assert done.err == "a library speaks\n"
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    command = [sys.executable, "-m", "teachonce", "train", "--help"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    process.wait()
