@@ -1,0 +1,93 @@
+"""Samples of a `datasets.Dataset`: encoded images straight from its Arrow table, without a copy."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from teachonce.data.decode import MISSING, DecodeError, decode_image
+from teachonce.data.samples import count_classes
+from teachonce.digests import digest_bytes
+from teachonce.types import Identity
+
+
+class ArrowSamples:
+    """The rows of a dataset whose image column holds encoded bytes or paths; identity "encoded", or "key".
+
+    Args:
+        dataset: A `datasets.Dataset` without an index mapping, its image column cast to `Image(decode=False)`.
+        image: The image column's name.
+        labels: int32 (rows,), or None.
+        class_names: One a class, or None.
+        keys: One text a row that identifies it in place of its bytes, or None.
+        description: Where the data came from, as JSON.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        image: str,
+        *,
+        labels: np.ndarray | None = None,
+        class_names: tuple[str, ...] | None = None,
+        keys: list[str] | None = None,
+        description: Mapping[str, Any],
+    ) -> None:
+        self._dataset, self._image, self._keys = dataset, image, keys
+        self.rows: int = len(dataset)
+        self.identity: Identity = "encoded" if keys is None else "key"
+        self.labels = labels
+        self.class_names = class_names
+        self.classes = count_classes(labels, class_names)
+        self.description = description
+
+    def encoded(self, row: int) -> memoryview:
+        """See EncodedSamples.encoded."""
+        chunk = int(np.searchsorted(self._starts, row, side="right")) - 1
+        data, path = (array[row - int(self._starts[chunk])] for array in self._chunks[chunk])
+        if data.is_valid:
+            return memoryview(data.as_buffer())
+        if not path.is_valid:
+            raise DecodeError(MISSING)
+        return memoryview(_read(path.as_py()))
+
+    def digest(self, row: int) -> int:
+        """See Samples.digest."""
+        if self._keys is not None:
+            return digest_bytes(self._keys[row].encode())
+        try:
+            return digest_bytes(self.encoded(row))
+        except DecodeError:
+            return 0
+
+    def decode(self, row: int) -> np.ndarray:
+        """See Samples.decode."""
+        return decode_image(self.encoded(row))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The dataset pickles as its files; the Arrow arrays below would pickle as their bytes.
+        return {name: value for name, value in self.__dict__.items() if name not in ("_chunks", "_starts")}
+
+    @cached_property
+    def _chunks(self) -> list[tuple[pa.Array, pa.Array]]:
+        chunks = (chunk for chunk in self._dataset.data.column(self._image).chunks if len(chunk))
+        return [(parts[0], parts[1]) for parts in (chunk.flatten() for chunk in chunks)]
+
+    @cached_property
+    def _starts(self) -> np.ndarray:
+        return np.cumsum([0, *(len(data) for data, _ in self._chunks)])[:-1]
+
+
+def _read(path: str) -> bytes:
+    try:
+        if "://" in path:
+            from datasets.download.streaming_download_manager import xopen
+
+            with xopen(path, "rb") as file:
+                return bytes(file.read())
+        return Path(path).read_bytes()
+    except OSError:
+        raise DecodeError(MISSING) from None

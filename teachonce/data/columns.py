@@ -1,0 +1,106 @@
+"""Which columns of a dataset hold the images, the labels and the keys: by feature type, or as named."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from teachonce.data.samples import check_labels
+from teachonce.errors import DataError
+
+NONE = "none"
+"""As a label column's name: the dataset is used without labels."""
+
+_LABEL_NAMES = ("label", "labels", "target", "targets", "class", "fine_label")
+
+
+def image_column(features: Any, named: str | None) -> str:
+    """The column of images: the named one, else the only one of datasets' Image type.
+
+    Raises:
+        DataError: None, several, or a named column that is absent or holds no images.
+    """
+    from datasets import Image
+
+    if named is not None:
+        kind = _type(features, named, "--image-column")
+        images = pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_string(kind)
+        if not (images or isinstance(features[named], Image)):
+            raise DataError(f"expected images in column {named!r}, got {kind}", _choose(features, "--image-column"))
+        return named
+    found = [name for name, feature in features.items() if isinstance(feature, Image)]
+    if len(found) != 1:
+        got = f"got {len(found)}: {', '.join(found)}" if found else "found none"
+        raise DataError(f"expected one column of images, {got}", _choose(features, "--image-column"))
+    return found[0]
+
+
+def label_column(features: Any, named: str | None) -> str | None:
+    """The column of labels: the named one, else the only ClassLabel, else one that is called so; None without.
+
+    Raises:
+        DataError: The named column is absent, or there are several of type ClassLabel.
+    """
+    from datasets import ClassLabel
+
+    if named is not None and named.lower() == NONE and named not in features:
+        return None
+    if named is not None:
+        _type(features, named, "--label-column")
+        return named
+    found = [name for name, feature in features.items() if isinstance(feature, ClassLabel)]
+    if len(found) > 1:
+        raise DataError(
+            f"expected one column of labels, got {len(found)}: {', '.join(found)}",
+            f"Name one with --label-column, or {NONE}",
+        )
+    return found[0] if found else next((name for name in _LABEL_NAMES if name in features), None)
+
+
+def key_column(features: Any, named: str) -> str:
+    """The named column of keys, whole numbers or text.
+
+    Raises:
+        DataError: It is absent or holds something else.
+    """
+    kind = _type(features, named, "the key column")
+    if not (pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        raise DataError(f"expected whole numbers or text in key column {named!r}, got {kind}", "Choose another column")
+    return named
+
+
+def read_labels(values: pa.ChunkedArray, feature: Any, name: str) -> tuple[np.ndarray, tuple[str, ...] | None]:
+    """A column of labels as int32 (rows,), and the class names where there are any; text is numbered in sorted order.
+
+    Raises:
+        DataError: Several labels a sample, real-valued ones, a missing one or one out of range (the row is named).
+    """
+    from datasets import ClassLabel
+
+    kind, other = values.type, f"Choose another column with --label-column, or {NONE}"
+    if pa.types.is_nested(kind) and not pa.types.is_dictionary(kind):
+        raise DataError(f"expected one label a sample in column {name!r}, got several ({kind})", other)
+    if values.null_count:
+        row = int(np.flatnonzero(values.is_null().to_numpy())[0])
+        raise DataError(f"expected a label in every row of column {name!r}, got none in row {row}", other)
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        raise DataError(f"expected classes in column {name!r}, got real numbers ({kind})", other)
+    numbers = values.to_numpy()
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        texts, numbers = np.unique(numbers.astype(str), return_inverse=True)
+        return numbers.astype(np.int32), tuple(str(text) for text in texts)
+    if not (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
+        raise DataError(f"expected whole numbers or text as labels in column {name!r}, got {kind}", other)
+    names = tuple(feature.names) if isinstance(feature, ClassLabel) and feature.names else None
+    return check_labels(numbers, len(numbers), names), names
+
+
+def _type(features: Any, name: str, option: str) -> pa.DataType:
+    if name not in features:
+        raise DataError(f"there is no column {name!r}", _choose(features, option))
+    return features.arrow_schema.field(name).type
+
+
+def _choose(features: Sequence[str], option: str) -> str:
+    return f"The columns are {', '.join(features)}: name one with {option}"

@@ -1,0 +1,108 @@
+"""From the bytes of an image file to RGB pixels, or to a fixed code that says why not. PIL and NumPy only.
+
+The rules are those of the usual pipelines: EXIF orientation is applied, as `datasets.Image` does; transparency is
+composited on white, as the image processors of transformers do; 16-bit grey is scaled to 8 bits.
+"""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+TRUNCATED, NOT_AN_IMAGE, MISSING, TOO_LARGE, DAMAGED = "truncated", "not-an-image", "missing", "too-large", "damaged"
+CODES = (TRUNCATED, NOT_AN_IMAGE, MISSING, TOO_LARGE, DAMAGED)
+
+_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
+_ORIENTATION = 0x0112
+# What PIL's plugins let through on bad bytes: each parses in its own way.
+_BAD_BYTES = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    EOFError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+)
+
+
+class DecodeError(Exception):
+    """A sample that gives no image; `code` is one of CODES, the only thing about it that a store keeps."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def decode_image(data: bytes | memoryview) -> np.ndarray:
+    """Decode an image file.
+
+    Args:
+        data: The file's bytes, in any format PIL reads.
+
+    Returns:
+        uint8 (H, W, 3), C-contiguous RGB.
+
+    Raises:
+        DecodeError: The bytes are cut short, damaged, too many pixels, or no image.
+    """
+    if not data:
+        raise DecodeError(MISSING)
+    try:
+        image = Image.open(io.BytesIO(data))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError):
+        raise DecodeError(TOO_LARGE) from None
+    except _BAD_BYTES as error:
+        raise DecodeError(_unreadable(bytes(data[:4]), error)) from None
+    try:
+        return rgb_array(_upright(image))
+    except (Image.DecompressionBombError, MemoryError):
+        raise DecodeError(TOO_LARGE) from None
+    except _BAD_BYTES as error:
+        raise DecodeError(_cut_short(error)) from None
+
+
+def rgb_array(image: Image.Image) -> np.ndarray:
+    """The pixels of a PIL image of any mode as uint8 (H, W, 3): transparency on white, 16-bit grey scaled to 8 bits."""
+    if image.mode.startswith(("I", "F")):
+        return np.repeat(_eight_bits(np.asarray(image))[:, :, None], 3, axis=2)
+    if "A" in image.getbands() or image.info.get("transparency") is not None:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (255, 255, 255, 255)), image)
+    if image.mode != "RGB":
+        image = image.convert("RGB")
+    return np.array(image)  # a copy of our own: PIL's buffer is read-only
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    image.load()
+    # Without an EXIF block there is nothing to turn, and asking PIL for it costs as much as decoding a small image.
+    if ("exif" in image.info or image.format not in ("JPEG", "BMP", "GIF")) and _ORIENTATION in image.getexif():
+        return ImageOps.exif_transpose(image)
+    return image
+
+
+def _eight_bits(grey: np.ndarray) -> np.ndarray:
+    """Grey of 16 or 32 bits per pixel to uint8: integers from 0..65535, floats from 0..1 or 0..255 as they come."""
+    if grey.dtype.kind == "f":
+        values = np.nan_to_num(grey)
+        values = values * 255 if values.size and values.max() <= 1 else values
+    else:
+        values = np.clip(grey, 0, 65535) / 257
+    return np.rint(np.clip(values, 0, 255)).astype(np.uint8)
+
+
+def _unreadable(head: bytes, error: Exception) -> str:
+    if not isinstance(error, UnidentifiedImageError):
+        return _cut_short(error)
+    return TRUNCATED if head.startswith(_SIGNATURES) else NOT_AN_IMAGE
+
+
+def _cut_short(error: Exception) -> str:
+    text = str(error).lower()
+    short = isinstance(error, EOFError) or any(word in text for word in ("truncated", "unexpected end", "incomplete"))
+    return TRUNCATED if short else DAMAGED

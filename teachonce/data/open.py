@@ -1,0 +1,93 @@
+"""The one way from a dataset's name to Samples."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from teachonce.data.arrow import ArrowSamples
+from teachonce.data.columns import image_column as find_image
+from teachonce.data.columns import key_column as find_key
+from teachonce.data.columns import label_column as find_label
+from teachonce.data.columns import read_labels
+from teachonce.data.samples import Samples
+from teachonce.data.sources import load_split, parse_spec
+from teachonce.errors import DataError, InputError
+
+
+def open_samples(
+    spec: str,
+    *,
+    split: str | None = None,
+    prefer: str = "train",
+    image_column: str | None = None,
+    label_column: str | None = None,
+    key_column: str | None = None,
+    limit: int | None = None,
+    cache_dir: str | Path | None = None,
+) -> Samples:
+    """Open a dataset.
+
+    Args:
+        spec: `digits`, `parquet:FILE`, `arrow:FILE`, `folder:DIR` (images, in subfolders by class), `disk:DIR` (saved by
+            `datasets`), a path to one of these, or a hub id, with its configuration after a colon where it has several.
+        split: The split's name; None: `prefer` where there is one of that name, else the only one.
+        prefer: See `split`.
+        image_column: The column of images; None: the only one of that type.
+        label_column: The column of labels; None: the only one of that type, or one that is called so; `none`: no labels.
+        key_column: A column that identifies the rows in place of the images' bytes.
+        limit: At most so many rows, from the first.
+        cache_dir: Where `datasets` keeps what it fetches and converts.
+
+    Raises:
+        DataError: The dataset, split or column cannot be used.
+        InputError: The limit is less than 1.
+    """
+    if limit is not None and limit < 1:
+        raise InputError(f"expected a limit of at least 1 row, got {limit}", "Leave --limit out to use all rows")
+    kind, place = parse_spec(spec)
+    if kind == "digits":
+        from teachonce.data.digits import load_digits
+
+        return load_digits(split or prefer, limit)
+    dataset, name = load_split(kind, place, split, prefer, None if cache_dir is None else str(cache_dir))
+    if not len(dataset):
+        raise DataError(f"expected samples in split {name!r} of {spec!r}, got none", "Choose data with rows")
+    label = find_label(dataset.features, label_column)
+    source = place if kind == "hub" else f"{kind}:{Path(place).name}"
+    return from_dataset(
+        dataset,
+        image=find_image(dataset.features, image_column),
+        label=label,
+        key=None if key_column is None else find_key(dataset.features, key_column),
+        limit=limit,
+        description={"source": source, "split": name},
+    )
+
+
+def from_dataset(
+    dataset: Any, *, image: str, label: str | None, key: str | None, limit: int | None, description: dict[str, Any]
+) -> ArrowSamples:
+    """Samples of a `datasets.Dataset` whose columns are known.
+
+    Raises:
+        DataError: The labels cannot be used.
+    """
+    from datasets import Image
+
+    if dataset._indices is not None:  # a selection or shuffle: the table's rows are in another order
+        dataset = dataset.flatten_indices()
+    dataset = dataset.select(range(min(limit or len(dataset), len(dataset))))
+    labels, names = None, None
+    if label is not None:
+        labels, names = read_labels(_column(dataset, label), dataset.features[label], label)
+    keys = None if key is None else [str(value) for value in _column(dataset, key).to_pylist()]
+    images = dataset.select_columns([image]).cast_column(image, Image(decode=False))
+    columns = {"image_column": image, "label_column": label, "key_column": key}
+    description = description | columns | {"rows": len(dataset)}
+    return ArrowSamples(images, image, labels=labels, class_names=names, keys=keys, description=description)
+
+
+def _column(dataset: Any, name: str) -> pa.ChunkedArray:
+    values: pa.ChunkedArray = dataset.data.column(name)
+    return values

@@ -1,0 +1,147 @@
+"""What every dataset is here: numbered rows that give an identity and pixels, and perhaps labels."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from teachonce.data.decode import DecodeError
+from teachonce.digests import digest_array
+from teachonce.errors import DataError
+from teachonce.types import Identity
+
+__all__ = ["ArraySamples", "DecodeError", "EncodedSamples", "Samples"]
+
+
+class Samples(Protocol):
+    """A dataset with stable rows. Implementations can be pickled, and read from several threads at once."""
+
+    @property
+    def rows(self) -> int:
+        """The number of samples."""
+
+    @property
+    def identity(self) -> Identity:
+        """What `digest` hashes: the encoded bytes, the decoded array, or a key column."""
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """int32 (rows,), each in 0..classes-1; None where the dataset has no labels."""
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The names of the classes in label order, where they have names."""
+
+    @property
+    def classes(self) -> int | None:
+        """The number of classes: of the names, else the largest label plus one; None without labels."""
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """Where the data came from, as JSON."""
+
+    def digest(self, row: int) -> int:
+        """The row's identity, xxh3-64; 0 where its bytes are missing."""
+
+    def decode(self, row: int) -> np.ndarray:
+        """The row's pixels, uint8 (H, W, 3).
+
+        Raises:
+            DecodeError: The row gives no image.
+        """
+
+
+@runtime_checkable
+class EncodedSamples(Protocol):
+    """Samples that hold image files: worker processes can decode them from their bytes alone."""
+
+    def encoded(self, row: int) -> bytes | memoryview:
+        """The bytes of the row's image file.
+
+        Raises:
+            DecodeError: They are missing.
+        """
+
+
+class ArraySamples:
+    """Images in memory; identity "array".
+
+    Args:
+        images: uint8 (N, H, W, 3), or N arrays uint8 (H, W, 3) of any sizes.
+        labels: Integers (N,), each at least 0; None: no labels.
+        class_names: One name a class; None: classes are numbers only.
+        description: Where the images came from, as JSON.
+
+    Raises:
+        DataError: No images, another dtype or shape, or labels that do not fit.
+    """
+
+    identity: Identity = "array"
+
+    def __init__(
+        self,
+        images: np.ndarray | Sequence[np.ndarray],
+        labels: Sequence[int] | np.ndarray | None = None,
+        class_names: Sequence[str] | None = None,
+        description: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.images = images
+        self.rows = len(images)
+        if not self.rows:
+            raise DataError("expected at least one image, got none", "Give images of shape (H, W, 3)")
+        for row in range(self.rows):
+            _check_image(images[row], row)
+        self.class_names = tuple(class_names) if class_names is not None else None
+        self.labels = None if labels is None else check_labels(np.asarray(labels), self.rows, self.class_names)
+        self.classes = count_classes(self.labels, self.class_names)
+        self.description: Mapping[str, Any] = dict(description or {"source": "arrays", "rows": self.rows})
+
+    def digest(self, row: int) -> int:
+        """See Samples.digest."""
+        return digest_array(self.images[row])
+
+    def decode(self, row: int) -> np.ndarray:
+        """See Samples.decode; never fails here."""
+        return self.images[row]
+
+
+def check_labels(labels: np.ndarray, rows: int, class_names: tuple[str, ...] | None) -> np.ndarray:
+    """Labels as int32 (rows,), checked.
+
+    Raises:
+        DataError: Several labels a sample, real-valued ones, or the first row whose label is not in 0..classes-1.
+    """
+    if labels.ndim != 1 or len(labels) != rows:
+        raise DataError(
+            f"expected one label a sample, shape ({rows},), got shape {labels.shape}",
+            "Choose a column with one class a sample (--label-column), or none (--label-column none)",
+        )
+    if labels.dtype.kind not in "iub":
+        raise DataError(
+            f"expected whole numbers as labels, got {labels.dtype}: real-valued targets are not classes",
+            "Choose a column of classes (--label-column), or none (--label-column none)",
+        )
+    limit = len(class_names) if class_names is not None else np.iinfo(np.int32).max
+    wrong = np.flatnonzero((labels < 0) | (labels >= limit))
+    if len(wrong):
+        row, names = int(wrong[0]), f"0..{limit - 1}" if class_names is not None else "0 or more"
+        raise DataError(
+            f"expected labels {names}, got {labels[row]} in row {row} ({len(wrong)} such rows)",
+            "Mend the labels, choose another split or column (--label-column), or use none (--label-column none)",
+        )
+    return labels.astype(np.int32)
+
+
+def count_classes(labels: np.ndarray | None, class_names: tuple[str, ...] | None) -> int | None:
+    """See Samples.classes."""
+    if labels is None:
+        return None
+    return len(class_names) if class_names is not None else int(labels.max()) + 1
+
+
+def _check_image(image: np.ndarray, row: int) -> None:
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise DataError(
+            f"expected images of dtype uint8 and shape (H, W, 3), got {image.dtype} {image.shape} in row {row}",
+            "Convert the images to 8-bit RGB, channels last",
+        )

@@ -1,0 +1,154 @@
+"""From a dataset's name to its splits: files, folders, saved datasets and the hub, all through `datasets`."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from teachonce.errors import DataError
+
+KINDS = ("digits", "parquet", "arrow", "folder", "disk", "hub")
+_READ = "Check that it is what its name says; the forms are parquet:FILE, arrow:FILE, folder:DIR, disk:DIR, or a hub id"
+
+
+def parse_spec(spec: str) -> tuple[str, str]:
+    """A dataset's kind and its place: `parquet:FILE` as it says, a bare path by what lies there, else a hub id.
+
+    Raises:
+        DataError: Nothing is named, or a path that is not there.
+    """
+    kind, colon, place = spec.partition(":")
+    if spec.strip() == "digits":
+        return "digits", ""
+    if colon and kind in KINDS[1:]:
+        if kind != "hub" and not _exists(place):
+            raise DataError(f"expected data at {place!r}, got nothing: there is no such file or folder", _READ)
+        return kind, place
+    if Path(spec).expanduser().exists():
+        return _kind_of(Path(spec).expanduser()), spec
+    if not spec.strip() or spec.startswith(("/", ".", "~")) or Path(spec).suffix in (".parquet", ".arrow"):
+        raise DataError(f"expected a dataset, got {spec!r}: there is no such file or folder", _READ)
+    return "hub", spec
+
+
+def load_split(kind: str, place: str, split: str | None, prefer: str, cache_dir: str | None) -> tuple[Any, str]:
+    """One split of a dataset, as `datasets.Dataset`, and its name.
+
+    Args:
+        kind: One of KINDS but `digits`.
+        place: A path, or a hub id, with a configuration after a colon where it needs one.
+        split: The split's name; None: `prefer` where there is one of that name, else the only one.
+        prefer: See `split`.
+        cache_dir: Where `datasets` keeps what it fetches and converts; None: its own place.
+
+    Raises:
+        DataError: It cannot be read or fetched, is empty, or has no such split.
+    """
+    with quiet():
+        splits = _fetch(place, split, prefer, cache_dir) if kind == "hub" else _local(kind, place, cache_dir)
+    name = choose_split(splits, split, prefer, f"{kind}:{place}")
+    return splits[name], name
+
+
+def choose_split(splits: Any, split: str | None, prefer: str, name: str) -> str:
+    """The split to read, see `load_split`.
+
+    Raises:
+        DataError: No such split, or several and none is named.
+    """
+    names = list(splits)
+    if split is None and (prefer in names or len(names) == 1):
+        return prefer if prefer in names else names[0]
+    if split not in names:
+        got = f"got {split!r}" if split is not None else f"none of them is {prefer!r}"
+        raise DataError(f"{name} has the splits {', '.join(names)}; {got}", "Name one of these with --split")
+    return split
+
+
+def _local(kind: str, place: str, cache_dir: str | None) -> Mapping[str, Any]:
+    import datasets
+
+    path = Path(place).expanduser()
+    try:
+        if kind == "disk":
+            loaded = datasets.load_from_disk(str(path))
+        elif kind == "folder":
+            loaded = datasets.load_dataset("imagefolder", data_dir=str(path), cache_dir=cache_dir)
+        elif path.is_dir():
+            loaded = datasets.load_dataset(kind, data_dir=str(path), cache_dir=cache_dir)
+        else:
+            loaded = datasets.load_dataset(kind, data_files=[str(path)], cache_dir=cache_dir)
+    except Exception as error:  # noqa: BLE001 - datasets lets errors of all its readers through
+        if _is_empty(error):
+            raise DataError(f"expected samples in {place!r}, got an empty dataset", "Choose data with rows") from error
+        raise DataError(f"could not read {place!r} as {kind}: {_first_line(error)}", _READ) from error
+    return loaded if isinstance(loaded, dict) else {str(loaded.split or "train"): loaded}
+
+
+def _fetch(place: str, split: str | None, prefer: str, cache_dir: str | None) -> Mapping[str, Any]:
+    """The wanted split of a hub dataset; the others are not fetched, only named."""
+    import datasets
+
+    path, _, configuration = place.partition(":")
+    try:
+        names = datasets.get_dataset_split_names(path, configuration or None)
+        wanted = choose_split(names, split, prefer, place)
+        loaded = datasets.load_dataset(path, configuration or None, split=wanted, cache_dir=cache_dir)
+    except DataError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the hub's client raises errors of many libraries
+        raise DataError(
+            f"could not fetch the dataset {place!r}, and there is no such file or folder: {_first_line(error)}",
+            "Check the name and the connection, or give a local one: parquet:FILE, folder:DIR, disk:DIR, digits",
+        ) from error
+    return dict.fromkeys(names) | {wanted: loaded}
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Switch off the progress bars and the logging of `datasets` and of the hub's client, then back as they were."""
+    import datasets
+    import huggingface_hub.utils as hub
+
+    loggers = [logging.getLogger(name) for name in ("datasets", "huggingface_hub", "fsspec", "httpx", "filelock")]
+    levels = [logger.level for logger in loggers]
+    bars, hub_bars = datasets.are_progress_bars_disabled(), hub.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    hub.disable_progress_bars()
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+        if not bars:
+            datasets.enable_progress_bars()
+        if not hub_bars:
+            hub.enable_progress_bars()
+
+
+def _kind_of(path: Path) -> str:
+    if path.is_file():
+        return "arrow" if path.suffix == ".arrow" else "parquet"
+    if any((path / name).exists() for name in ("dataset_dict.json", "dataset_info.json", "state.json")):
+        return "disk"
+    return next((kind for kind in ("parquet", "arrow") if any(path.glob(f"**/*.{kind}"))), "folder")
+
+
+def _exists(place: str) -> bool:
+    path = Path(place).expanduser()
+    return path.exists() or any(path.parent.glob(path.name) if path.name else ())
+
+
+def _is_empty(error: Exception) -> bool:
+    text = f"{type(error).__name__} {error}".lower()
+    return any(word in text for word in ("emptydataset", "corresponds to no data", "schemainferenceerror"))
+
+
+def _first_line(error: Exception) -> str:
+    cause = error
+    while type(cause).__name__ == "DatasetGenerationError" and isinstance(cause.__cause__, Exception):
+        cause = cause.__cause__
+    return (str(cause).strip() or type(cause).__name__).splitlines()[0][:200]
