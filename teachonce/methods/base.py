@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 
 from teachonce.errors import InputError
-from teachonce.methods.method import Base, Method, total
 from teachonce.methods.ce import Ce
 from teachonce.methods.clip_embed_kd import ClipEmbedKd
 from teachonce.methods.clip_teacher_kd import ClipTeacherKd
 from teachonce.methods.kd import Kd
+from teachonce.methods.method import Method, total
 from teachonce.methods.requirements import missing, require_class_means
 from teachonce.methods.settings import Value, fill, unknown_name
 
 __all__ = ["METHODS", "Method", "make_method", "missing", "require_class_means", "total"]
 
-METHODS: dict[str, type[Base]] = {
+METHODS: dict[str, type[Method]] = {
     "ce": Ce,
     "kd": Kd,
     "clip-embed-kd": ClipEmbedKd,
@@ -33,19 +33,17 @@ def make_method(name: str, settings: Mapping[str, Value] | None = None) -> Metho
         InputError: An unknown method or setting (with the nearest name and all there are), or a wrong value.
     """
     if name not in METHODS:
-        raise unknown_name("method", [name], METHODS)
+        raise unknown_name(f"no method {name!r}", [name], METHODS)
     own: dict[str, Value] = {}
     others: dict[str, dict[str, Value]] = {}
     for key, value in (settings or {}).items():
         method, dot, setting = key.rpartition(".")
         if dot and method not in METHODS:
-            raise unknown_name("method", [method], METHODS)
+            raise unknown_name(f"no method {method!r}", [method], METHODS)
         target = own if method in ("", name) else others.setdefault(method, {})
         if setting in target:
             raise InputError(f"{setting} of {name} is set twice", f"Set {name}.{setting} once")
         target[setting] = value
     for method, values in others.items():
         fill(METHODS[method].settings_type, method, values)
-    made = METHODS[name](fill(METHODS[name].settings_type, name, own))
-    assert isinstance(made, Base)
-    return made  # type: ignore[return-value]
+    return METHODS[name](fill(METHODS[name].settings_type, name, own))

@@ -1,13 +1,13 @@
-"""`ce`: no teacher, the baseline; and how a teacher of one's own is trained."""
+"""`ce`: no teacher. The baseline, and how a teacher of one's own is trained."""
 
 from torch import Tensor
 
-from teachonce.methods.method import Base, precise
 from teachonce.methods.losses import ce_loss
+from teachonce.methods.method import Method, precise
 from teachonce.methods.targets import StudentOut, Targets
 
 
-class Ce(Base):
+class Ce(Method):
     """Cross-entropy with the labels. Term: `ce`."""
 
     name = "ce"

@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-from teachonce.methods.method import given, precise
 from teachonce.methods.contrast import Contrast
 from teachonce.methods.losses import ce_loss, clip_embed_loss
+from teachonce.methods.method import given, precise
 from teachonce.methods.targets import Needs, StudentOut, Targets
 
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from teachonce.methods.method import given, precise
 from teachonce.methods.contrast import Contrast, ContrastSettings
 from teachonce.methods.losses import ce_loss, clip_teacher_loss
+from teachonce.methods.method import given, precise
 from teachonce.methods.targets import Needs, StudentOut, Targets
 
 
@@ -15,7 +15,7 @@ class ClipTeacherSettings(ContrastSettings):
     """As ContrastSettings, with the directions of the contrast."""
 
     symmetric: bool = True
-    """Average student-to-teacher and teacher-to-student, CLIP's form; false: student to teacher only, as the public code."""
+    """Average both directions, CLIP's form; false: student to teacher only, as the public code does."""
 
 
 class ClipTeacherKd(Contrast):

@@ -7,9 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from teachonce.methods.method import Base, require_width
 from teachonce.methods.losses import widen
-from teachonce.methods.settings import Settings, positive, within
+from teachonce.methods.method import Method, require_width
+from teachonce.methods.settings import Settings, require, require_weight
 from teachonce.models.projector import Projector
 from teachonce.models.student import Student
 from teachonce.types import TargetSpec
@@ -31,15 +31,14 @@ class ContrastSettings(Settings):
     learn_scale: bool = True
     """Learn the scale's logarithm; it never passes log 100."""
     direction: Direction = "teacher-to-student"
-    """Which side the projector maps. The paper says both in two places; its code maps the teacher's to the student's."""
+    """Which side the projector maps. The paper says both, in two places; its code maps the teacher's embeddings."""
 
-    def check(self) -> None:
+    def check(self, method: str) -> None:
         """See Settings.check."""
-        super().check()
-        within("ce_weight", self.ce_weight, 0.0)
-        within("clip_weight", self.clip_weight, 0.0)
-        positive("scale", self.scale)
-        within("scale", self.scale, 0.0, math.nextafter(MAX_SCALE, math.inf))
+        super().check(method)
+        require_weight(f"{method}.ce_weight", self.ce_weight)
+        require_weight(f"{method}.clip_weight", self.clip_weight)
+        require(0 < self.scale <= MAX_SCALE, f"{method}.scale", self.scale, f"in (0, {MAX_SCALE:g}]")
 
 
 class Scale(nn.Module):
@@ -96,16 +95,16 @@ class Bridge(nn.Module):
         return self.projector(student), teacher, self.scale()
 
 
-class Contrast(Base):
+class Contrast(Method):
     """A contrastive method: terms `ce` and `clip`, modules `projector` and `scale`."""
 
     settings_type = ContrastSettings
     settings: ContrastSettings
 
     def make_weights(self) -> dict[str, float]:
-        """See Base.make_weights."""
+        """See Method.make_weights."""
         return {"ce": self.settings.ce_weight, "clip": self.settings.clip_weight}
 
     def make_modules(self, student: Student, spec: TargetSpec) -> nn.Module:
-        """See Base.make_modules."""
+        """See Method.make_modules."""
         return Bridge(student.embedding_dim, require_width(self.name, spec), self.settings)

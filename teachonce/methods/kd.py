@@ -1,12 +1,13 @@
 """`kd`: the teacher's softened logits beside the labels (Hinton et al., 2015, arXiv 1503.02531)."""
 
+import math
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from teachonce.methods.method import Base, given, precise, require_same_classes
 from teachonce.methods.losses import ce_loss, kd_loss
-from teachonce.methods.settings import Settings, positive, within
+from teachonce.methods.method import Method, given, precise, require_same_classes
+from teachonce.methods.settings import Settings, require, require_weight
 from teachonce.methods.targets import Needs, StudentOut, Targets
 from teachonce.models.student import Student
 from teachonce.types import TargetSpec
@@ -21,17 +22,17 @@ class KdSettings(Settings):
     ce_weight: float = 0.1
     """Weight of the `ce` term."""
     kd_weight: float = 0.9
-    """Weight of the `kd` term (T^2 is part of the term)."""
+    """Weight of the `kd` term, which has T^2 inside."""
 
-    def check(self) -> None:
+    def check(self, method: str) -> None:
         """See Settings.check."""
-        super().check()
-        positive("kd.temperature", self.temperature)
-        within("kd.ce_weight", self.ce_weight, 0.0)
-        within("kd.kd_weight", self.kd_weight, 0.0)
+        super().check(method)
+        require(0 < self.temperature < math.inf, f"{method}.temperature", self.temperature, "positive")
+        require_weight(f"{method}.ce_weight", self.ce_weight)
+        require_weight(f"{method}.kd_weight", self.kd_weight)
 
 
-class Kd(Base):
+class Kd(Method):
     """Terms: `ce`, and `kd` = T^2 KL(teacher || student)."""
 
     name = "kd"
@@ -40,11 +41,11 @@ class Kd(Base):
     settings: KdSettings
 
     def make_weights(self) -> dict[str, float]:
-        """See Base.make_weights."""
+        """See Method.make_weights."""
         return {"ce": self.settings.ce_weight, "kd": self.settings.kd_weight}
 
     def check(self, student: Student, spec: TargetSpec) -> None:
-        """See Base.check."""
+        """See Method.check."""
         require_same_classes(self.name, student, spec)
 
     def __call__(self, out: StudentOut, targets: Targets, labels: Tensor, step: int) -> dict[str, Tensor]:

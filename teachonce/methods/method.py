@@ -1,8 +1,8 @@
-"""What a method is, and how one is made by name."""
+"""What a method is: named terms, their weights, and what is trained beside the student."""
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -15,29 +15,16 @@ from teachonce.models.student import Student
 from teachonce.types import TargetSpec
 
 
-class Method(Protocol):
-    """What a training loop knows of a method."""
-
-    name: str
-    needs: Needs
-    weights: dict[str, float]
-    """Term -> weight; the caller applies them (`total`) and logs the terms apart."""
-    settings: Settings
-    modules: nn.Module
-    """What is trained beside the student, dropped afterwards; what `build` returned."""
-
-    def build(self, student: Student, spec: TargetSpec | None, *, seed: int = 0) -> nn.Module:
-        """Make `modules` for a student and a target, on the CPU, their init from `seed` alone."""
-
-    def __call__(self, out: StudentOut, targets: Targets, labels: Tensor, step: int) -> dict[str, Tensor]:
-        """The unweighted terms, each a scalar. No term waits for the device or looks at a value."""
-
-
-class Base:
-    """What all methods share: settings, no trainable modules, float32 arithmetic.
+class Method:
+    """The base of all methods. A new one sets `name` and `needs`, and defines `__call__`.
 
     Args:
-        settings: Checked already.
+        settings: Checked already (`make_method` does it).
+
+    Attributes:
+        settings: Its own settings.
+        weights: Term -> weight; the caller applies them (`total`) and logs the terms apart.
+        modules: What is trained beside the student and dropped afterwards; filled by `build`.
     """
 
     name: ClassVar[str]
@@ -49,26 +36,39 @@ class Base:
         self.modules: nn.Module = nn.ModuleDict()
         self.weights: dict[str, float] = self.make_weights()
 
-    def make_weights(self) -> dict[str, float]:
-        """Term -> weight."""
-        return {"ce": 1.0}
+    def __call__(self, out: StudentOut, targets: Targets, labels: Tensor, step: int) -> dict[str, Tensor]:
+        """The unweighted terms of a batch, each a scalar, in nats.
+
+        Nothing here waits for the device or branches on a value, so it can be compiled and captured.
+
+        Args:
+            out: The student's side.
+            targets: The teacher's side; detached whatever the caller did.
+            labels: (B,) int64.
+            step: Steps taken so far, for schedules.
+        """
+        raise NotImplementedError
 
     def build(self, student: Student, spec: TargetSpec | None, *, seed: int = 0) -> nn.Module:
-        """See Method.build.
+        """Make `modules` for a student and a target, on the CPU, their init from `seed` alone.
 
         Raises:
             MismatchError: The target does not fit the student.
             StoreMissingError: The target lacks what the method needs.
         """
-        if self.needs.teacher:
-            if spec is None:
-                raise StoreMissingError(
-                    f"method {self.name} needs a teacher's targets", "Give --store, or --source live"
-                )
-            self.check(student, spec)
-            with seeded(seed):
-                self.modules = self.make_modules(student, spec)
+        if not self.needs.teacher:
+            return self.modules
+        if spec is None:
+            mend = "Give --store, or --source live with --teacher"
+            raise StoreMissingError(f"method {self.name} needs a teacher's targets, got none", mend)
+        self.check(student, spec)
+        with seeded(seed):
+            self.modules = self.make_modules(student, spec)
         return self.modules
+
+    def make_weights(self) -> dict[str, float]:
+        """Term -> weight."""
+        return {"ce": 1.0}
 
     def check(self, student: Student, spec: TargetSpec) -> None:
         """Refuse a target that does not fit the student."""
@@ -85,10 +85,11 @@ def require_same_classes(name: str, student: Student, spec: TargetSpec) -> None:
         MismatchError: They have not.
     """
     if spec.classes is not None and spec.classes != student.classes:
-        raise MismatchError(
-            f"method {name}: target {spec.name!r} has logits of {spec.classes} classes, the data has {student.classes}",
-            "Use a teacher of the same classes, or a method that needs embeddings only (clip-embed-kd, clip-teacher-kd)",
+        message = f"method {name}: the teacher's logits in {spec.name!r} are of {spec.classes} classes"
+        mend = (
+            "Use a teacher of the same classes, or a method that needs embeddings only (clip-embed-kd, clip-teacher-kd)"
         )
+        raise MismatchError(f"{message}, the student's of {student.classes}", mend)
 
 
 def require_width(name: str, spec: TargetSpec) -> int:
@@ -98,13 +99,14 @@ def require_width(name: str, spec: TargetSpec) -> int:
         StoreMissingError: It has none.
     """
     if spec.embedding_dim is None:
-        raise StoreMissingError(f"method {name} needs embeddings, target {spec.name!r} has none", "Embed it again")
+        mend = "Embed the data again: `teachonce embed`"
+        raise StoreMissingError(f"method {name} needs embeddings, target {spec.name!r} has none", mend)
     return spec.embedding_dim
 
 
 def given(tensor: Tensor | None) -> Tensor:
     """A target that the method said it needs; detached, whatever the caller did."""
-    assert tensor is not None, "targets lack what the method said it needs"
+    assert tensor is not None, "the targets lack what the method said it needs"
     return tensor.detach()
 
 
@@ -114,6 +116,6 @@ def precise(tensor: Tensor) -> AbstractContextManager[None]:
 
 
 def total(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
-    """The loss: the weighted sum of the terms."""
+    """The loss, a scalar: the weighted sum of the terms."""
     parts = [weights[name] * term for name, term in terms.items()]
-    return torch.stack(parts).sum() if len(parts) > 1 else parts[0]
+    return torch.stack(parts).sum()

@@ -7,13 +7,22 @@ from teachonce.methods.targets import Needs
 from teachonce.types import TargetSpec
 
 
-def missing(needs: Needs, spec: TargetSpec, class_means: bool, *, method: str = "the method", store: str = "S") -> None:
+def missing(
+    needs: Needs,
+    spec: TargetSpec,
+    class_means: bool,
+    *,
+    head: bool = False,
+    method: str = "the method",
+    store: str = "S",
+) -> None:
     """Refuse a target that lacks what a method needs.
 
     Args:
         needs: The method's.
         spec: The target's.
         class_means: Whether the store has class means for it.
+        head: Whether the store has the teacher's linear head, from which logits follow where embeddings are stored.
         method: The method's name, for the message.
         store: The store's path, for the command.
 
@@ -22,7 +31,8 @@ def missing(needs: Needs, spec: TargetSpec, class_means: bool, *, method: str = 
     """
     command = f"teachonce embed --teacher T --data D --store {store} --name"
     there = ", ".join(sorted(spec.arrays)) or "nothing"
-    if needs.logits and "logits" not in spec.arrays:
+    derived = head and "image_embedding" in spec.arrays
+    if needs.logits and "logits" not in spec.arrays and not derived:
         mend = f"Use a teacher with a classification head: `{command} OTHER`, then --target OTHER"
         raise StoreMissingError(f"{method} needs logits, target {spec.name!r} has {there}", mend)
     if needs.image_embedding and "image_embedding" not in spec.arrays:
@@ -50,5 +60,7 @@ def require_class_means(counts: np.ndarray, labels: np.ndarray, class_names: tup
         raise DataError(f"label {bad} has no class mean: there are {len(counts)}", "Embed the data that you train on")
     if len(empty := needed[counts[needed] == 0]):
         names = [class_names[label] if class_names else str(label) for label in empty[:10]]
-        message = f"{len(empty)} classes of the data have no class mean ({', '.join(names)}): no sample of theirs was embedded"
-        raise DataError(message, "Embed the data that you train on, with samples of every class")
+        message = f"{len(empty)} classes of the data have no class mean: no sample of theirs was embedded"
+        raise DataError(
+            f"{message} ({', '.join(names)})", "Embed the data that you train on, with samples of every class"
+        )

@@ -1,116 +1,99 @@
 """Settings of methods: frozen dataclasses, filled from text or values, every mistake told with the nearest name."""
 
-import types
+import math
 import typing
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from teachonce.errors import InputError
 
 S = TypeVar("S", bound="Settings")
-_TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
-
 Value = str | float | bool
+_WORDS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What every method has."""
+    """What every method has. Subclasses add fields of type float, bool or Literal, the unit in the docstring below."""
 
     label_smoothing: float = 0.0
-    """Share of the label's probability spread over all classes in the `ce` term, in [0, 1)."""
+    """Share of a label's probability that is spread over all classes in the `ce` term, in [0, 1)."""
 
-    def check(self) -> None:
+    def check(self, method: str) -> None:
         """Refuse values out of range.
 
         Raises:
-            InputError: The first such value.
+            InputError: The first such value, as METHOD.NAME.
         """
-        within("label_smoothing", self.label_smoothing, 0.0, 1.0)
+        require(0 <= self.label_smoothing < 1, f"{method}.label_smoothing", self.label_smoothing, "in [0, 1)")
 
 
-def within(name: str, value: float, low: float, high: float = float("inf")) -> None:
-    """Check low <= value < high.
+def require(condition: bool, name: str, value: float, expected: str) -> None:
+    """Check one value; NaN never passes a comparison.
+
+    Raises:
+        InputError: The condition does not hold.
+    """
+    if not condition:
+        raise InputError(f"{name} must be {expected}, got {value:g}", f"Use --set {name}=VALUE with a value {expected}")
+
+
+def require_weight(name: str, value: float) -> None:
+    """Check that a term's weight is not negative and finite.
 
     Raises:
         InputError: It is not.
     """
-    if not low <= value < high:
-        raise InputError(
-            f"{name} must be in [{low:g}, {high:g}), got {value:g}", f"Set {name} to a value in that range"
-        )
-
-
-def positive(name: str, value: float) -> None:
-    """Check 0 < value < infinity.
-
-    Raises:
-        InputError: It is not.
-    """
-    if not 0 < value < float("inf"):
-        raise InputError(f"{name} must be positive, got {value:g}", f"Set {name} to a positive number")
+    require(0 <= value < math.inf, name, value, "zero or positive")
 
 
 def fill(kind: type[S], method: str, values: Mapping[str, Value]) -> S:
     """Settings of a method from names and values; text is read as the setting's own type.
 
     Raises:
-        InputError: An unknown name, a value of another type or out of range; all unknown names at once.
+        InputError: Unknown names (all at once), a value of another type or out of range.
     """
     hints = typing.get_type_hints(kind)
     known = [field.name for field in fields(kind)]
     if unknown := [name for name in values if name not in known]:
-        raise unknown_name(f"setting of {method}", unknown, known)
+        raise unknown_name(f"method {method} has no setting {', '.join(map(repr, unknown))}", unknown, known)
     settings = kind(**{name: _read(f"{method}.{name}", value, hints[name]) for name, value in values.items()})
-    settings.check()
+    settings.check(method)
     return settings
 
 
-def unknown_name(what: str, names: Iterable[str], known: Iterable[str]) -> InputError:
-    """The error for names that do not exist: the nearest one for each, and all there are."""
-    known, names = list(known), list(names)
-    near = [match for name in names for match in get_close_matches(name, known, n=1)]
-    hint = f"Did you mean {', '.join(dict.fromkeys(near))}? " if near else ""
-    return InputError(f"no {what} {', '.join(map(repr, names))}", f"{hint}There are: {', '.join(known)}")
-
-
-def defaults(kind: type[Settings]) -> dict[str, Any]:
-    """All settings with their defaults."""
-    return {field.name: None if field.default is MISSING else field.default for field in fields(kind)}
+def unknown_name(message: str, names: Iterable[str], known: Iterable[str]) -> InputError:
+    """The error for names that do not exist; its mend has the nearest one for each, and all there are."""
+    known = list(known)
+    near = dict.fromkeys(match for name in names for match in get_close_matches(name, known, n=1))
+    hint = f"Did you mean {', '.join(near)}? " if near else ""
+    return InputError(message, f"{hint}There are: {', '.join(known)}")
 
 
 def _read(name: str, value: Value, hint: Any) -> Any:
     if get_origin(hint) is Literal:
-        return _choice(name, value, get_args(hint))
+        if value not in get_args(hint):
+            raise unknown_name(f"{name} cannot be {value!r}", [str(value)], map(str, get_args(hint)))
+        return value
     if hint is bool:
         return _bool(name, value)
-    if hint is float:
-        return _float(name, value)
-    assert isinstance(hint, type | types.UnionType)
-    raise AssertionError(f"{name}: settings of type {hint} are not known")
-
-
-def _choice(name: str, value: Value, choices: tuple[Any, ...]) -> Any:
-    if value in choices:
-        return value
-    raise unknown_name(f"value of {name}", [str(value)], map(str, choices))
+    assert hint is float, f"{name}: settings of type {hint} are not known"
+    return _float(name, value)
 
 
 def _bool(name: str, value: Value) -> bool:
-    if isinstance(value, bool):
-        return value
-    text = str(value).strip().lower()
-    if text in _TRUE | _FALSE:
-        return text in _TRUE
-    raise InputError(f"{name} must be true or false, got {value!r}", f"Use --set {name}=true or --set {name}=false")
+    word = str(value).strip().lower()
+    if word not in _WORDS:
+        raise InputError(f"{name} must be true or false, got {value!r}", f"Use --set {name}=true or --set {name}=false")
+    return _WORDS[word]
 
 
 def _float(name: str, value: Value) -> float:
-    if not isinstance(value, bool):
-        try:
+    try:
+        if not isinstance(value, bool):
             return float(value)
-        except (TypeError, ValueError):
-            pass
-    raise InputError(f"{name} must be a number, got {value!r}", f"Use for example --set {name}=0.5")
+    except (TypeError, ValueError):
+        pass
+    raise InputError(f"{name} must be a number, got {value!r}", f"Use --set {name}=NUMBER")

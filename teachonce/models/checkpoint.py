@@ -1,6 +1,7 @@
 """Students on disk: safetensors and one JSON file; those of a transformers family open in transformers too."""
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,21 +10,31 @@ import safetensors.torch
 from teachonce.fsio import write_bytes, write_json
 from teachonce.models.classifier import SplitClassifier
 from teachonce.models.hub import loading
+from teachonce.models.processor import squeezing_processor
 from teachonce.models.student import Student
+from teachonce.types import EvalView
 
 WEIGHTS, SPEC = "model.safetensors", "student.json"
 
 
-def save_student(student: Student, folder: str | Path, *, class_names: tuple[str, ...] | None = None) -> None:
+def save_student(
+    student: Student,
+    folder: str | Path,
+    *,
+    class_names: Sequence[str] | None = None,
+    view: EvalView | None = None,
+) -> None:
     """Write a student so that `load_student` builds it again, each file atomically.
 
-    Writes `model.safetensors` and `student.json`; for a transformers family `config.json` and `preprocessor_config.json`
-    too, so that `AutoModelForImageClassification.from_pretrained(folder)` opens it.
+    Writes `model.safetensors` and `student.json`; for a transformers family also `config.json`, so that
+    `AutoModelForImageClassification.from_pretrained(folder)` opens it.
 
     Args:
         student: Its weights are copied to the CPU.
         folder: Made if it is not there.
         class_names: In the order of the logits; they become the config's id2label.
+        view: The evaluation view it was trained on. Where it is the whole image squeezed to the input, the image
+            processor that does so is written too (`preprocessor_config.json`); no other view is approximated by one.
 
     Raises:
         DiskError: The disk is full, read-only or failing.
@@ -31,6 +42,8 @@ def save_student(student: Student, folder: str | Path, *, class_names: tuple[str
     folder = Path(folder)
     if isinstance(student, SplitClassifier):
         _save_transformers(student, folder, class_names)
+        if view is not None and view.crop is None and isinstance(view.resize, tuple):
+            write_json(folder / "preprocessor_config.json", squeezing_processor(student.input))
     else:
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in student.state_dict().items()}
         write_bytes(folder / WEIGHTS, safetensors.torch.save(tensors, metadata={"format": "pt"}))
@@ -48,7 +61,7 @@ def _describe(student: Student) -> dict[str, Any]:
     }
 
 
-def _save_transformers(student: SplitClassifier, folder: Path, class_names: tuple[str, ...] | None) -> None:
+def _save_transformers(student: SplitClassifier, folder: Path, class_names: Sequence[str] | None) -> None:
     """`save_pretrained` into a temporary folder, then each file atomically to its place."""
     with student.whole() as network, tempfile.TemporaryDirectory() as temporary, loading(student.spec):
         if class_names is not None:

@@ -1,6 +1,6 @@
 """A transformers image classifier, split in one place: all before its last linear layer, and that layer."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,12 +11,15 @@ from teachonce.errors import ModelError
 from teachonce.models.student import Student
 from teachonce.types import InputSpec
 
+_MEND = "Use another architecture, or a package.module:factory with embed and head of your own"
+
 
 class SplitClassifier(Student):
     """Any AutoModelForImageClassification network whose logits are one linear layer on its penultimate embedding.
 
     The last linear layer is taken out and an identity put in its place, so that the network's own forward ends at the
-    embedding: no hooks, no second pass, and nothing that torch.compile could stumble over.
+    embedding: no hooks, no second pass, nothing that torch.compile could stumble over. It is checked on a probe that
+    head(embed(x)) gives the logits that the whole network gave.
 
     Args:
         network: The transformers model; it is changed in place.
@@ -24,14 +27,13 @@ class SplitClassifier(Student):
         input: What it takes.
 
     Raises:
-        ModelError: The network has no such layer (`find_head` says why).
+        ModelError: The network does not end in one linear layer, or cannot take what `input` says. It is whole again.
     """
 
     def __init__(self, network: nn.Module, *, spec: str, input: InputSpec) -> None:
         super().__init__()
         probe = probe_pixels(input)
-        self._path = find_head(network, probe)
-        expected = _logits(network, probe)
+        self._path, expected = find_head(network, probe, spec)
         self.spec, self.input = spec, input
         self.network = network
         classifier = network.get_submodule(self._path)
@@ -39,7 +41,9 @@ class SplitClassifier(Student):
         self.classifier = classifier
         self.embedding_dim, self.classes = classifier.in_features, classifier.out_features
         network.set_submodule(self._path, nn.Identity())
-        self._check(probe, expected)
+        if not self._gives(probe, expected):
+            network.set_submodule(self._path, classifier)
+            raise ModelError(f"{spec}: its logits are not one linear layer on one embedding", _MEND)
 
     def embed(self, pixels: Tensor) -> Tensor:
         """See Student.embed."""
@@ -53,46 +57,54 @@ class SplitClassifier(Student):
 
     @contextmanager
     def whole(self) -> Iterator[Any]:
-        """The transformers model as it was before the split, for `save_pretrained`."""
+        """The transformers model as it was before the split, for `save_pretrained`.
+
+        The very same identity is put back: a compiled network is guarded by it and need not be compiled again.
+        """
+        identity = self.network.get_submodule(self._path)
         self.network.set_submodule(self._path, self.classifier)
         try:
             yield self.network
         finally:
-            self.network.set_submodule(self._path, nn.Identity())
+            self.network.set_submodule(self._path, identity)
 
-    def _check(self, probe: Tensor, expected: Tensor) -> None:
+    def _gives(self, probe: Tensor, expected: Tensor) -> bool:
         with evaluating(self), torch.no_grad():
-            embedding = self.embed(probe)
-            same = embedding.shape == (len(probe), self.embedding_dim) and torch.allclose(
-                self.head(embedding), expected, rtol=1e-4, atol=1e-5
-            )
-        if not same:
-            self.network.set_submodule(self._path, self.classifier)
-            raise ModelError(f"{self.spec}: its logits are not one linear layer on one embedding")
+            try:
+                embedding = self.embed(probe)
+                logits = self.head(embedding)
+            except RuntimeError:  # several heads that are averaged: shapes do not fit
+                return False
+        close = torch.allclose(logits, expected, rtol=1e-4, atol=1e-5)
+        return close and embedding.shape == (len(probe), self.embedding_dim)
 
 
-def find_head(network: nn.Module, probe: Tensor) -> str:
-    """The path of the last linear layer that ran and gave what has the shape of the logits.
+def find_head(network: nn.Module, probe: Tensor, spec: str) -> tuple[str, Tensor]:
+    """The path of the last linear layer that ran and gave what has the shape of the logits; and the probe's logits.
 
     Raises:
-        ModelError: There is none.
+        ModelError: There is none, or the network cannot take the probe.
     """
-    seen: list[str] = []
-    shape = _logits(network, probe).shape
+    seen: list[tuple[str, torch.Size]] = []
 
-    def record(path: str) -> Any:
-        return lambda _module, _inputs, output: seen.append(path) if output.shape == shape else None
+    def record(path: str) -> Callable[[nn.Module, Any, Tensor], None]:
+        return lambda _module, _inputs, output: seen.append((path, output.shape))
 
     linears = [(path, module) for path, module in network.named_modules() if isinstance(module, nn.Linear)]
     hooks = [module.register_forward_hook(record(path)) for path, module in linears]
     try:
-        _logits(network, probe)
+        with evaluating(network), torch.no_grad():
+            logits: Tensor = network(pixel_values=probe).logits
+    except Exception as error:
+        message = f"{spec}: {type(network).__name__} fails on images of {tuple(probe.shape[2:])} px: {error}"
+        raise ModelError(message, "Check that the image size or processor and the model belong together") from error
     finally:
         for hook in hooks:
             hook.remove()
-    if not seen:
-        raise ModelError(f"{type(network).__name__} does not end in a linear layer")
-    return seen[-1]
+    paths = [path for path, shape in seen if shape == logits.shape]
+    if not paths:
+        raise ModelError(f"{spec}: {type(network).__name__} does not end in a linear layer", _MEND)
+    return paths[-1], logits
 
 
 def probe_pixels(spec: InputSpec, count: int = 2) -> Tensor:
@@ -110,9 +122,3 @@ def evaluating(module: nn.Module) -> Iterator[None]:
         yield
     finally:
         module.train(training)
-
-
-def _logits(network: nn.Module, probe: Tensor) -> Tensor:
-    with evaluating(network), torch.no_grad():
-        logits: Tensor = network(pixel_values=probe).logits
-    return logits

@@ -1,4 +1,4 @@
-"""The plain CNNs of CIFD's Table 8 (Saidutta et al., NeurIPS 2024): teacher, assistants and student for 32 px images."""
+"""The plain CNNs of CIFD's Table 8 (Saidutta et al., NeurIPS 2024): teacher, assistants and student at 32 px."""
 
 import torch
 from torch import Tensor, nn
@@ -74,7 +74,7 @@ def _layers(depth: int) -> list[nn.Module]:
 def _flat(depth: int, image_size: int) -> int:
     """Features after the last pooling, for square images of `image_size` pixels."""
     table = CONVOLUTIONS[depth]
-    side = image_size // 2 ** table.count(P)
+    side: int = image_size >> table.count(P)
     if side < 1:
         raise ModelError(f"cnn-{depth} pools images of {image_size} px away", f"Use {2 ** table.count(P)} px or more")
     return side * side * next(width for width in reversed(table) if width != P)

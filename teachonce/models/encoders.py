@@ -9,6 +9,7 @@ from teachonce.errors import ModelError
 from teachonce.models.frozen import Signal, Teacher, TeacherInfo
 
 CHOICES = ("auto", "cls", "pooler", "mean", "projected", "penultimate")
+_MEND = "Choose another --embedding: auto, cls, pooler, mean or projected"
 
 
 class EncoderTeacher(Teacher):
@@ -24,40 +25,73 @@ class EncoderTeacher(Teacher):
         return Signal(embedding=take(self.network, pixels, self.info.embedding), logits=None)
 
 
-def choose(network: nn.Module, embedding: str, spec: str) -> str:
-    """Which output `auto` stands for.
+def choose(network: nn.Module, embedding: str, probe: Tensor, spec: str) -> tuple[str, int]:
+    """Which output is the embedding, and its width D.
+
+    What `auto` stands for:
 
     1. A network with two towers (CLIP, SigLIP, ...): `projected`, the image side of the shared space.
-    2. A network with a class token that its last layer norm has passed (ViT, DeiT, DINOv2, ...): `cls`.
-    3. A network with a pooled output (ResNet, ConvNext, Swin, CLIP's and SigLIP's vision towers, ...): `pooler`.
-    4. Any other: `mean`, over the patch tokens or the map.
+    2. A network with a class token that has passed its last layer norm (ViT, DeiT, DINOv2, ...): `cls`.
+    3. A network with a pooled output (ResNet, ConvNext, Swin, the vision towers of CLIP and SigLIP, ...): `pooler`.
+    4. Any other: `mean`, over its patch tokens or its map.
+
+    Args:
+        network: In eval mode.
+        embedding: One of CHOICES.
+        probe: Pixels (B, 3, height, width) as its processor makes them.
+        spec: For messages.
 
     Raises:
-        ModelError: An unknown word, or one that the network cannot serve.
+        ModelError: The network cannot take its processor's images, has no such output, not one vector an image, or
+            gives another one each time.
     """
-    if embedding not in CHOICES:
-        raise ModelError(f"no embedding {embedding!r}", f"Use one of {', '.join(CHOICES)}")
     if embedding == "penultimate":
-        raise ModelError(f"{spec!r} is an encoder without a classification head", "Use auto, cls, pooler or mean")
-    if embedding != "auto":
-        return embedding
-    if hasattr(network, "get_image_features"):
-        return "projected"
-    if any(name.endswith("cls_token") for name, _ in network.named_parameters()):
-        return "cls"
-    return "pooler" if has_pooler(network) else "mean"
+        raise ModelError(f"{spec!r} is an encoder: it has no classification head, hence no penultimate layer", _MEND)
+    try:
+        with torch.no_grad():
+            chosen = _auto(network, probe) if embedding == "auto" else embedding
+            first, second = (take(network, probe, chosen) for _ in range(2))
+    except ModelError:
+        raise
+    except Exception as error:
+        message = f"{spec!r}: no embedding {embedding!r} from images of {tuple(probe.shape[2:])} px: {error}"
+        raise ModelError(message, f"{_MEND}; check that processor and model belong together") from error
+    if first.ndim != 2 or len(first) != len(probe):
+        raise ModelError(
+            f"{spec!r}: embedding {chosen!r} has shape {tuple(first.shape)}, expected (batch, width)", _MEND
+        )
+    if not torch.allclose(first, second, rtol=1e-3, atol=1e-5):
+        mend = "Use an encoder without sampling or masking inside, or turn it off in its config.json"
+        raise ModelError(f"{spec!r} gives another embedding for the same image each time", mend)
+    return chosen, first.shape[1]
 
 
-def has_pooler(network: nn.Module) -> bool:
-    """Whether a network has something that makes `pooler_output`."""
+def take(network: nn.Module, pixels: Tensor, embedding: str) -> Tensor:
+    """The embedding (B, D) that `embedding` names, of pixels (B, 3, height, width).
+
+    Raises:
+        ModelError: The network has no such output.
+    """
+    if embedding == "projected":
+        return _projected(network, pixels)
     tower = vision_tower(network)
-    parts = ("pooler", "pooling", "post_layernorm", "head", "layernorm_post")
-    return any(getattr(part, name, None) is not None for part in (tower, *tower.children()) for name in parts)
+    output = tower(pixel_values=pixels)
+    if embedding == "pooler":
+        pooled: Tensor = _required(getattr(output, "pooler_output", None), network, "pooled output")
+        return pooled.flatten(1)
+    hidden: Tensor = output.last_hidden_state
+    if embedding == "cls":
+        if hidden.ndim != 3 or not _names(tower, "cls_token", "class_embedding"):
+            raise ModelError(f"{type(network).__name__} has no class token", _MEND)
+        return hidden[:, 0]
+    if hidden.ndim == 4:
+        return hidden.mean((2, 3))
+    return hidden[:, _prefix(tower, hidden.shape[1], pixels) :].mean(1)
 
 
 def vision_tower(network: nn.Module) -> Any:
     """The part that sees images: the network itself where it has one tower only."""
-    tower = getattr(network, "vision_model", network)
+    tower = getattr(network, "vision_model", None)
     return tower if isinstance(tower, nn.Module) else network
 
 
@@ -68,22 +102,30 @@ def drop_text_tower(network: nn.Module) -> None:
             delattr(network, name)
 
 
-def take(network: nn.Module, pixels: Tensor, embedding: str) -> Tensor:
-    """The embedding (B, D) that `embedding` names, of pixels (B, 3, height, width)."""
-    if embedding == "projected":
-        features = network.get_image_features(pixel_values=pixels)  # type: ignore[operator]
-        return features if isinstance(features, Tensor) else features.pooler_output  # type: ignore[no-any-return]
-    tower = vision_tower(network)
-    output = tower(pixel_values=pixels)
-    if embedding == "pooler":
-        pooled: Tensor = output.pooler_output
-        return pooled.flatten(1)
-    hidden: Tensor = output.last_hidden_state
-    if embedding == "cls":
-        return hidden[:, 0]
-    if hidden.ndim == 4:
-        return hidden.mean((2, 3))
-    return hidden[:, _prefix(tower, hidden.shape[1], pixels) :].mean(1)
+def _auto(network: nn.Module, probe: Tensor) -> str:
+    if hasattr(network, "get_image_features"):
+        return "projected"
+    if _names(network, "cls_token"):
+        return "cls"
+    output = network(pixel_values=probe)
+    return "mean" if getattr(output, "pooler_output", None) is None else "pooler"
+
+
+def _projected(network: nn.Module, pixels: Tensor) -> Tensor:
+    project = _required(getattr(network, "get_image_features", None), network, "projected image embedding")
+    features: Any = project(pixel_values=pixels)
+    projected: Tensor = features if isinstance(features, Tensor) else features.pooler_output
+    return projected
+
+
+def _required(value: Any, network: nn.Module, what: str) -> Any:
+    if value is None:
+        raise ModelError(f"{type(network).__name__} has no {what}", _MEND)
+    return value
+
+
+def _names(network: nn.Module, *endings: str) -> bool:
+    return any(name.endswith(endings) for name, _ in network.named_parameters())
 
 
 def _prefix(tower: Any, tokens: int, pixels: Tensor) -> int:
@@ -94,25 +136,3 @@ def _prefix(tower: Any, tokens: int, pixels: Tensor) -> int:
     rows, cols = (patch, patch) if isinstance(patch, int) else patch
     patches = (pixels.shape[2] // rows) * (pixels.shape[3] // cols)
     return tokens - patches if 0 < patches < tokens else 0
-
-
-def embedding_width(network: nn.Module, probe: Tensor, embedding: str, spec: str) -> int:
-    """D, found by running a probe.
-
-    Raises:
-        ModelError: The network cannot take its processor's images, or has no such output, or not one vector an image.
-    """
-    network.eval()
-    try:
-        with torch.no_grad():
-            got = take(network, probe, embedding)
-    except Exception as error:
-        message = f"{spec!r}: no embedding {embedding!r} from images of {tuple(probe.shape[2:])}: {error}"
-        raise ModelError(
-            message, "Choose another --embedding, and check that processor and model belong together"
-        ) from error
-    if got.ndim != 2 or len(got) != len(probe):
-        raise ModelError(
-            f"{spec!r}: embedding {embedding!r} has shape {tuple(got.shape)}", "Choose another --embedding"
-        )
-    return got.shape[1]

@@ -15,8 +15,8 @@ from teachonce.types import InputSpec
 class FactoryStudent(Student):
     """A user's network behind the Student interface.
 
-    The factory is called as `factory(classes=..., image_size=...)`, with image_size None for its own choice, and returns
-    a torch module with `embed(pixels) -> (B, D)`, `head(embedding) -> (B, C)`, `embedding_dim` and `input` (an InputSpec).
+    The factory is called as `factory(classes=..., image_size=...)`, with image_size None for its own choice. It returns
+    a torch module with `embed(pixels) -> (B, D)`, `head(embedding) -> (B, C)`, `embedding_dim`, `input` (an InputSpec).
 
     Args:
         spec: `package.module:factory`.
@@ -44,12 +44,12 @@ class FactoryStudent(Student):
 
     def embed(self, pixels: Tensor) -> Tensor:
         """See Student.embed."""
-        embedding: Tensor = self.network.embed(pixels)  # type: ignore[operator]
+        embedding: Tensor = self.network.embed(pixels)
         return embedding
 
     def head(self, embedding: Tensor) -> Tensor:
         """See Student.head."""
-        logits: Tensor = self.network.head(embedding)  # type: ignore[operator]
+        logits: Tensor = self.network.head(embedding)
         return logits
 
 

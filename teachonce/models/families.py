@@ -32,8 +32,8 @@ def vit(spec: str, classes: int, image_size: int, seed: int) -> SplitClassifier:
             num_attention_heads=options["heads"],
             hidden_dropout_prob=options["dropout"],
             attention_probs_dropout_prob=options["attention_dropout"],
-            num_labels=classes,
         )
+        config.num_labels = classes
     return from_config(config, spec=spec, input=InputSpec(height=image_size, width=image_size), seed=seed)
 
 
@@ -76,5 +76,7 @@ def from_config(config: Any, *, spec: str, input: InputSpec, seed: int) -> Split
     with loading(spec), seeded(seed):
         from transformers import AutoModelForImageClassification
 
-        network = AutoModelForImageClassification.from_config(config, dtype=torch.float32)
+        config.architectures = config.architectures or []  # transformers looks through it where it has two classifiers
+        build: Any = AutoModelForImageClassification.from_config
+        network = build(config, dtype=torch.float32)
         return SplitClassifier(network, spec=spec, input=input)

@@ -12,8 +12,6 @@ from teachonce.fsio import json_bytes
 from teachonce.models.student import Student
 from teachonce.types import EvalView, InputSpec
 
-_VOLATILE = ("_name_or_path", "transformers_version", "torch_dtype", "dtype")
-
 
 @dataclass(frozen=True, kw_only=True)
 class TeacherInfo:
@@ -39,12 +37,11 @@ class TeacherInfo:
 
     def fingerprint(self) -> dict[str, Any]:
         """All that its outputs depend on, as JSON: names, paths and library versions are not among it."""
-        config = {key: value for key, value in self.config.items() if key not in _VOLATILE}
         return {
             "kind": self.kind,
             "embedding": self.embedding,
             "weights": self.weights,
-            "config": xxhash.xxh3_128_hexdigest(json_bytes(config)),
+            "config": xxhash.xxh3_128_hexdigest(json_bytes(dict(self.config))),
             "processor": dict(self.processor),
             "input": self.input.to_json(),
             "view": self.view.to_json(),

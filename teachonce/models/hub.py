@@ -18,27 +18,29 @@ _CONVERT = (
 @contextmanager
 def quiet() -> Iterator[None]:
     """Without the warnings and progress bars of transformers and huggingface_hub; their settings are put back."""
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-    from transformers.utils import logging as transformers_logging
+    import huggingface_hub.utils
+    import transformers.utils.logging
 
-    level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
-    hub, hub_bars = logging.getLogger("huggingface_hub"), not are_progress_bars_disabled()
-    hub_level = hub.level
-    transformers_logging.set_verbosity(logging.CRITICAL)
-    transformers_logging.disable_progress_bar()
-    hub.setLevel(logging.CRITICAL)
-    disable_progress_bars()
+    library: Any = transformers.utils.logging
+    hub: Any = huggingface_hub.utils
+    hub_logger = logging.getLogger("huggingface_hub")
+    before = library.get_verbosity(), library.is_progress_bar_enabled(), not hub.are_progress_bars_disabled()
+    hub_level = hub_logger.level
+    library.set_verbosity(logging.CRITICAL)
+    library.disable_progress_bar()
+    hub_logger.setLevel(logging.CRITICAL)
+    hub.disable_progress_bars()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        transformers_logging.set_verbosity(level)
-        hub.setLevel(hub_level)
-        if bars:
-            transformers_logging.enable_progress_bar()
-        if hub_bars:
-            enable_progress_bars()
+        library.set_verbosity(before[0])
+        hub_logger.setLevel(hub_level)
+        if before[1]:
+            library.enable_progress_bar()
+        if before[2]:
+            hub.enable_progress_bars()
 
 
 @contextmanager
@@ -63,6 +65,8 @@ def _explained(spec: str, error: Exception) -> ModelError:
     if "trust_remote_code" in text:
         mend = "Read that code; if you trust it, add --trust-remote-code"
         return ModelError(f"{spec!r} runs code of its own, which is not asked for", mend)
+    if "gated repo" in text:
+        return ModelError(f"{spec!r} is gated", "Accept its terms on its page of the hub, then log in: `hf auth login`")
     if "safetensors" in text:
         return ModelError(f"{spec!r} has no safetensors weights, and pickled ones are never opened", _CONVERT)
     return ModelError(f"{spec!r} cannot be loaded: {first}", "Check the model's files, and that transformers knows it")

@@ -1,17 +1,25 @@
-"""Pretrained transformers models as teachers."""
+"""Pretrained transformers models as teachers, each with the processor that belongs to it."""
 
+import json
+from collections.abc import Mapping
 from typing import Any
+
+from torch import nn
 
 from teachonce.errors import ModelError
 from teachonce.models.classifier import SplitClassifier, probe_pixels
-from teachonce.models.encoders import CHOICES, EncoderTeacher, choose, drop_text_tower, embedding_width
+from teachonce.models.encoders import CHOICES, EncoderTeacher, choose, drop_text_tower
 from teachonce.models.frozen import ClassifierTeacher, Teacher, TeacherInfo, weights_digest
+from teachonce.models.hooked import HookedClassifier, hooked_path
 from teachonce.models.hub import loading, locate, weights_arguments
 from teachonce.models.processor import load_processor, processor_json, translate
 
+_NOT_KEPT = ("_name_or_path", "transformers_version", "dtype", "torch_dtype", "id2label", "label2id")
+"""Paths and versions; and class names, which are kept apart."""
+
 
 def load_pretrained(spec: str, *, embedding: str, trust_remote_code: bool, revision: str | None) -> Teacher:
-    """A hub model or a transformers folder as a teacher, with the processor that belongs to it.
+    """A hub model or a transformers folder as a teacher.
 
     It is a classifier when its config's architectures say so and `embedding` is auto or penultimate, else an encoder.
 
@@ -27,38 +35,45 @@ def load_pretrained(spec: str, *, embedding: str, trust_remote_code: bool, revis
         config = AutoConfig.from_pretrained(**where, trust_remote_code=trust_remote_code)
     processor = load_processor(spec, where, trust_remote_code=trust_remote_code)
     given, view = translate(processor, spec)
-    facts: dict[str, Any] = {
+    facts = {
         "name": spec,
         "input": given,
         "view": view,
         "processor": processor_json(processor),
-        "config": config.to_dict(),
+        "config": config_json(config.to_dict()),
     }
     arguments = {**where, **weights_arguments(trust_remote_code)}
     classifier = any("ForImageClassification" in name for name in config.architectures or ())
     if classifier and embedding in ("auto", "penultimate"):
-        return _classifier(spec, arguments, facts)
+        return _classifier(spec, arguments, facts, config.id2label)
     return _encoder(spec, arguments, facts, embedding)
 
 
-def _classifier(spec: str, arguments: dict[str, Any], facts: dict[str, Any]) -> Teacher:
+def _classifier(spec: str, arguments: dict[str, Any], facts: dict[str, Any], labels: Mapping[Any, str]) -> Teacher:
     with loading(spec):
         from transformers import AutoModelForImageClassification
 
         network, found = AutoModelForImageClassification.from_pretrained(**arguments)
-        _require_weights(spec, found["missing_keys"] | found["mismatched_keys"])
-        digest = weights_digest(network)
-        student = SplitClassifier(network, spec=spec, input=facts["input"])
-    info = TeacherInfo(
-        kind="classifier",
-        embedding="penultimate",
-        embedding_dim=student.embedding_dim,
-        classes=student.classes,
-        class_names=class_names(facts["config"], student.classes),
-        weights=digest,
-        **facts,
+        _require_weights(spec, _absent(found))
+        facts["weights"] = weights_digest(network)
+        try:
+            student = SplitClassifier(network, spec=spec, input=facts["input"])
+        except ModelError:
+            return _hooked(spec, network, facts, labels)
+    dim, classes = student.embedding_dim, student.classes
+    return ClassifierTeacher(_classifier_info(dim, classes, facts, labels), student)
+
+
+def _hooked(spec: str, network: nn.Module, facts: dict[str, Any], labels: Mapping[Any, str]) -> Teacher:
+    path, dim, classes = hooked_path(network, probe_pixels(facts["input"]), spec)
+    return HookedClassifier(_classifier_info(dim, classes, facts, labels), network, path)
+
+
+def _classifier_info(dim: int, classes: int, facts: dict[str, Any], labels: Mapping[Any, str]) -> TeacherInfo:
+    names = class_names(labels, classes)
+    return TeacherInfo(
+        kind="classifier", embedding="penultimate", embedding_dim=dim, classes=classes, class_names=names, **facts
     )
-    return ClassifierTeacher(info, student)
 
 
 def _encoder(spec: str, arguments: dict[str, Any], facts: dict[str, Any], embedding: str) -> Teacher:
@@ -66,18 +81,17 @@ def _encoder(spec: str, arguments: dict[str, Any], facts: dict[str, Any], embedd
         from transformers import AutoModel
 
         network, found = AutoModel.from_pretrained(**arguments)
-    missing = set(found["missing_keys"])
-    if missing and all(name.startswith("pooler.") for name in missing):
-        network.pooler = None  # it would be random
-        missing = set()
-    _require_weights(spec, missing)
+    absent = _absent(found)
+    if absent and all(name.startswith("pooler.") for name in absent):
+        network.pooler = None  # the checkpoint has none: it would be random
+        absent = set()
+    _require_weights(spec, absent)
     drop_text_tower(network)
-    chosen = choose(network, embedding, spec)
-    width = embedding_width(network, probe_pixels(facts["input"]), chosen, spec)
+    chosen, dim = choose(network.eval(), embedding, probe_pixels(facts["input"]), spec)
     info = TeacherInfo(
         kind="encoder",
         embedding=chosen,
-        embedding_dim=width,
+        embedding_dim=dim,
         classes=None,
         class_names=None,
         weights=weights_digest(network),
@@ -86,15 +100,28 @@ def _encoder(spec: str, arguments: dict[str, Any], facts: dict[str, Any], embedd
     return EncoderTeacher(info, network)
 
 
-def _require_weights(spec: str, missing: set[str]) -> None:
-    if missing:
-        first = ", ".join(sorted(map(str, missing))[:3])
-        message = f"{spec!r} lacks {len(missing)} weights that its config asks for ({first}): they would be random"
+def _absent(found: Mapping[str, Any]) -> set[str]:
+    """Weights that the checkpoint lacks or has in another shape: transformers would leave them random."""
+    mismatched = {key[0] if isinstance(key, tuple) else key for key in found["mismatched_keys"]}
+    return set(found["missing_keys"]) | mismatched
+
+
+def _require_weights(spec: str, absent: set[str]) -> None:
+    if absent:
+        first = ", ".join(sorted(absent)[:3])
+        message = f"{spec!r} lacks {len(absent)} weights that its config asks for ({first}): they would be random"
         raise ModelError(message, "Use a complete checkpoint, or correct `architectures` in its config.json")
 
 
-def class_names(config: dict[str, Any], classes: int) -> tuple[str, ...] | None:
+def class_names(labels: Mapping[Any, str], classes: int) -> tuple[str, ...] | None:
     """The names of a config's id2label in the order of the logits; None for placeholders such as LABEL_0."""
-    labels = {int(key): str(name) for key, name in (config.get("id2label") or {}).items()}
-    names = tuple(labels.get(index, f"LABEL_{index}") for index in range(classes))
+    by_index = {int(key): str(name) for key, name in labels.items()}
+    names = tuple(by_index.get(index, f"LABEL_{index}") for index in range(classes))
     return None if any(name == f"LABEL_{index}" for index, name in enumerate(names)) else names
+
+
+def config_json(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config as plain JSON, without paths, versions and class names."""
+    kept = {key: value for key, value in config.items() if key not in _NOT_KEPT}
+    plain: dict[str, Any] = json.loads(json.dumps(kept, default=str))
+    return plain

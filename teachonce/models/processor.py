@@ -4,6 +4,7 @@ The translation is checked on two probe images: what the processor gives must be
 A processor that does anything else is refused, never approximated.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,6 @@ import numpy as np
 from PIL import Image
 
 from teachonce.errors import ModelError
-from teachonce.fsio import json_bytes
 from teachonce.models.hub import loading
 from teachonce.types import EvalView, InputSpec
 
@@ -39,22 +39,28 @@ def load_processor(spec: str, where: Mapping[str, Any], *, trust_remote_code: bo
     with loading(spec):
         from transformers import AutoImageProcessor
 
+        load: Any = AutoImageProcessor.from_pretrained
         try:
-            processor = AutoImageProcessor.from_pretrained(**where, backend="pil", trust_remote_code=trust_remote_code)
+            processor = load(**where, backend="pil", trust_remote_code=trust_remote_code)
         except OSError as error:
-            if "preprocessor_config.json" not in str(error) and "image processor" not in str(error):
+            if "preprocessor_config.json" not in str(error):
                 raise
             mend = "Copy preprocessor_config.json of the model it was made from, or save its processor into the folder"
             raise ModelError(f"{spec!r} has no image processor (preprocessor_config.json)", mend) from error
+        except ImportError as error:
+            raise _no_pil(spec, str(error).split()[0]) from error
     if getattr(processor, "backend", None) != "pil":
-        raise ModelError(f"{spec!r}: its {type(processor).__name__} has no PIL backend", _MEND)
+        raise _no_pil(spec, type(processor).__name__)
     return processor
+
+
+def _no_pil(spec: str, name: str) -> ModelError:
+    mend = "In a copy of the model, set image_processor_type to one of the same settings that has, as ViTImageProcessor"
+    return ModelError(f"{spec!r}: its {name} has no PIL backend, and torchvision's bytes differ by machine", mend)
 
 
 def processor_json(processor: Any) -> dict[str, Any]:
     """A processor's settings as JSON, as transformers would save them, without versions and paths."""
-    import json
-
     settings = json.loads(processor.to_json_string())
     return {key: value for key, value in sorted(settings.items()) if key != "processor_class"}
 
@@ -152,11 +158,21 @@ def reference(image: Image.Image, given: InputSpec, view: EvalView) -> np.ndarra
     return ((pixels - given.mean) / given.std).transpose(2, 0, 1)
 
 
+def squeezing_processor(given: InputSpec) -> dict[str, Any]:
+    """The JSON of a transformers image processor that squeezes the whole image to an input, then normalises."""
+    return {
+        "image_processor_type": "ViTImageProcessor",
+        "do_resize": True,
+        "size": {"height": given.height, "width": given.width},
+        "resample": int(next(key for key, name in _FILTERS.items() if name == given.filter)),
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": True,
+        "image_mean": list(given.mean),
+        "image_std": list(given.std),
+    }
+
+
 def plain_processor(given: InputSpec, view: EvalView) -> dict[str, Any]:
     """The processor JSON of a network of ours."""
     return {"image_processor_type": "teachonce", "input": given.to_json(), "view": view.to_json()}
-
-
-def same_json(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
-    """Whether two JSON objects are the same bytes."""
-    return json_bytes(dict(left)) == json_bytes(dict(right))

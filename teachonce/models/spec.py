@@ -35,7 +35,8 @@ def import_factory(spec: str) -> Callable[..., Any]:
         raise ModelError(f"factory {spec!r} cannot be imported: {error}", mend) from error
     if not callable(value):
         raise ModelError(f"factory {spec!r} is a {type(value).__name__}, not a callable", "Name a function or a class")
-    return value  # type: ignore[no-any-return]
+    factory: Callable[..., Any] = value
+    return factory
 
 
 def parse_options(spec: str, defaults: Mapping[str, int | float]) -> dict[str, Any]:
@@ -67,5 +68,5 @@ def seeded(seed: int) -> Iterator[None]:
     Only the CPU's generator is touched (networks are built on the CPU, then moved).
     """
     with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         yield
