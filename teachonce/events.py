@@ -1,7 +1,7 @@
 """What long work tells whoever watches: progress, notes, warnings. The console draws it; by default nobody watches."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 
@@ -18,7 +18,7 @@ class Task(Protocol):
 class Events(Protocol):
     """The one interface between work and its audience."""
 
-    def task(self, title: str, *, total: int, done: int = 0, unit: str = "rows") -> "ContextTask":
+    def task(self, title: str, *, total: int, done: int = 0, unit: str = "rows") -> AbstractContextManager[Task]:
         """Begin long work of `total` units, of which `done` are there already; use as a context manager."""
 
     def info(self, text: str) -> None:
@@ -26,14 +26,6 @@ class Events(Protocol):
 
     def warn(self, text: str) -> None:
         """Say something that may be wrong, one line."""
-
-
-class ContextTask(Protocol):
-    """A context manager that yields a Task."""
-
-    def __enter__(self) -> Task: ...
-
-    def __exit__(self, *args: object) -> bool | None: ...
 
 
 class _SilentTask:
