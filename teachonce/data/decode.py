@@ -50,20 +50,27 @@ def decode_image(data: bytes | memoryview) -> np.ndarray:
     Raises:
         DecodeError: The bytes are cut short, damaged, too many pixels, or no image.
     """
-    if not data:
-        raise DecodeError(MISSING)
-    try:
-        image = Image.open(io.BytesIO(data))
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError):
-        raise DecodeError(TOO_LARGE) from None
-    except _BAD_BYTES as error:
-        raise DecodeError(_unreadable(bytes(data[:4]), error)) from None
+    image = _open(data)
     try:
         return rgb_array(_upright(image))
     except (Image.DecompressionBombError, MemoryError):
         raise DecodeError(TOO_LARGE) from None
     except _BAD_BYTES as error:
         raise DecodeError(_cut_short(error)) from None
+
+
+def image_size(data: bytes | memoryview) -> tuple[int, int]:
+    """Height and width in pixels, from the file's header alone; as the decoded image has them.
+
+    Raises:
+        DecodeError: The header cannot be read; the pixels may still fail.
+    """
+    image = _open(data)
+    try:
+        turned = _orientation(image) in (5, 6, 7, 8)
+    except _BAD_BYTES as error:
+        raise DecodeError(_cut_short(error)) from None
+    return (image.width, image.height) if turned else (image.height, image.width)
 
 
 def rgb_array(image: Image.Image) -> np.ndarray:
@@ -78,12 +85,28 @@ def rgb_array(image: Image.Image) -> np.ndarray:
     return np.array(image)  # a copy of our own: PIL's buffer is read-only
 
 
+def _open(data: bytes | memoryview) -> Image.Image:
+    if not data:
+        raise DecodeError(MISSING)
+    try:
+        return Image.open(io.BytesIO(data))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError):
+        raise DecodeError(TOO_LARGE) from None
+    except _BAD_BYTES as error:
+        raise DecodeError(_unreadable(bytes(data[:4]), error)) from None
+
+
 def _upright(image: Image.Image) -> Image.Image:
     image.load()
+    return ImageOps.exif_transpose(image) if _orientation(image) else image
+
+
+def _orientation(image: Image.Image) -> int | None:
     # Without an EXIF block there is nothing to turn, and asking PIL for it costs as much as decoding a small image.
-    if ("exif" in image.info or image.format not in ("JPEG", "BMP", "GIF")) and _ORIENTATION in image.getexif():
-        return ImageOps.exif_transpose(image)
-    return image
+    if "exif" not in image.info and image.format in ("JPEG", "BMP", "GIF"):
+        return None
+    orientation: int | None = image.getexif().get(_ORIENTATION)
+    return orientation
 
 
 def _eight_bits(grey: np.ndarray) -> np.ndarray:

@@ -1,0 +1,38 @@
+"""How much memory decoded images may take."""
+
+from pathlib import Path
+
+import psutil
+import torch
+
+HOST_SHARE, DEVICE_SHARE = 0.4, 0.25
+"""Shares of what is available now: the rest is for the models, the cached targets, and other processes."""
+
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def host_budget() -> int:
+    """Bytes of host memory that images may take by default."""
+    return int(HOST_SHARE * available_memory())
+
+
+def device_budget(device: torch.device) -> int:
+    """Bytes of the device's memory that images may take by default; on a CPU, those of the host."""
+    if device.type != "cuda":
+        return host_budget()
+    return int(DEVICE_SHARE * torch.cuda.mem_get_info(device)[0])
+
+
+def available_memory() -> int:
+    """Bytes that can be allocated without swapping, within the container's limit where there is one."""
+    available = psutil.virtual_memory().available
+    for limit, usage in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
+        try:
+            room = int((_CGROUP / limit).read_text()) - int((_CGROUP / usage).read_text())
+        except (OSError, ValueError):  # no such controller, or "max": no limit
+            continue
+        available = min(available, max(room, 0))
+    return int(available)

@@ -1,0 +1,207 @@
+"""The images of a dataset as rendered batches: decoded once and kept where they fit, else decoded as they are needed."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from teachonce.data.blocks import Block, decode_blocks, stack_images
+from teachonce.data.decode import DecodeError, image_size
+from teachonce.data.memory import device_budget, host_budget
+from teachonce.data.pil import render_image
+from teachonce.data.pixels import Collected, Pixels, TooLargeError
+from teachonce.data.render import normalise, render_bytes
+from teachonce.data.samples import EncodedSamples, Samples
+from teachonce.data.workers import count_workers, decode_rows, in_order, probe_pixels, read_row
+from teachonce.events import SILENT, Events
+from teachonce.types import InputSpec
+
+__all__ = ["Block", "ImageSource", "decode_blocks", "open_images", "stack_images"]
+
+_CHUNK_ROWS = 256
+_MARGIN = 1.3  # of the estimate from a few images, before the rest is decoded for nothing
+
+
+class ImageSource:
+    """Rendered batches of a dataset's images.
+
+    Args:
+        samples: The data.
+        device: Where batches are wanted.
+        rows: int64, the rows that may be asked for.
+        pixels: Their images in memory, by place in `rows`; None: they are decoded when they are asked for.
+        workers: Threads that decode and render where nothing is kept.
+
+    Attributes:
+        failed: The code of each row that gave no image, as far as rows were decoded. Such a row is shown black.
+    """
+
+    def __init__(
+        self, samples: Samples, *, device: torch.device, rows: np.ndarray, pixels: Pixels | None, workers: int
+    ) -> None:
+        self.samples, self.device, self.rows = samples, device, rows
+        self.failed: dict[int, str] = {}
+        self._pixels, self._workers = pixels, workers
+        self._places = np.full(samples.rows, -1, np.int64)
+        self._places[rows] = np.arange(len(rows))
+
+    @property
+    def resident(self) -> bool:
+        """Whether the images are kept in memory."""
+        return self._pixels is not None
+
+    @property
+    def placement(self) -> str:
+        """Where images come from: `device` or `host` memory, or `streamed` from the data."""
+        if self._pixels is None:
+            return "streamed"
+        return "device" if self._pixels.keep == self.device else "host"
+
+    @cached_property
+    def sizes(self) -> np.ndarray:
+        """int64 (samples.rows, 2), height and width in pixels; zeros for failed rows and rows that are not ours."""
+        sizes = np.zeros((self.samples.rows, 2), np.int64)
+        if self._pixels is not None:
+            sizes[self.rows] = self._pixels.sizes
+        elif len(self.rows):
+            parts = np.array_split(self.rows, -(-len(self.rows) // _CHUNK_ROWS))
+            with closing(in_order(self._measure, parts, workers=self._workers)) as measured:
+                sizes[self.rows] = np.concatenate(list(measured))
+        return sizes
+
+    def batch(self, rows: np.ndarray, params: np.ndarray, *specs: InputSpec) -> tuple[Tensor, ...]:
+        """One view of some rows, as each of several models takes it.
+
+        Args:
+            rows: Integers (B,).
+            params: float32 (B, 6) on the host, see `teachonce.data.views`.
+            specs: The models' inputs.
+
+        Returns:
+            For each spec float32 (B, 3, height, width) on the device, normalised.
+        """
+        if self._pixels is None:
+            return self._lift(self._draw(rows, params, specs), specs)
+        images, sizes = self._pixels.batch(self._places[rows])
+        drawn: dict[tuple[int, int, str], Tensor] = {}
+        for spec in specs:
+            if _shape(spec) not in drawn:
+                drawn[_shape(spec)] = render_bytes(images, params, spec, sizes)
+        return tuple(normalise(drawn[_shape(spec)], spec) for spec in specs)
+
+    def stream(
+        self, batches: Iterable[np.ndarray], params_for: Callable[[np.ndarray], np.ndarray], *specs: InputSpec
+    ) -> Iterator[tuple[np.ndarray, tuple[Tensor, ...]]]:
+        """`batch` for each of `batches`, in order; what is not in memory is decoded and rendered ahead in workers.
+
+        Args:
+            batches: Rows of each batch.
+            params_for: The views of a batch's rows, float32 (B, 6); called in order, in the calling thread.
+            specs: The models' inputs.
+
+        Yields:
+            The rows, and what `batch` returns for them.
+        """
+        if self._pixels is not None:
+            for rows in batches:
+                yield rows, self.batch(rows, params_for(rows), *specs)
+            return
+        jobs = ((rows, params_for(rows)) for rows in batches)
+        work = in_order(lambda job: (job[0], self._draw(*job, specs)), jobs, workers=self._workers)
+        with closing(work) as drawn:
+            for rows, pixels in drawn:
+                yield rows, self._lift(pixels, specs)
+
+    def _draw(self, rows: np.ndarray, params: np.ndarray, specs: tuple[InputSpec, ...]) -> list[Tensor]:
+        """uint8 (B, 3, height, width) for each spec, on the host; runs in a worker."""
+        shapes = {_shape(spec): spec for spec in specs}
+        pin = self.device.type == "cuda"
+        out = {
+            key: torch.zeros((len(rows), 3, spec.height, spec.width), dtype=torch.uint8, pin_memory=pin)
+            for key, spec in shapes.items()
+        }
+        for index, row in enumerate(np.asarray(rows).tolist()):
+            image = read_row(self.samples, row).image
+            if isinstance(image, DecodeError):
+                self.failed[row] = image.code
+                continue
+            for key, spec in shapes.items():
+                out[key][index] = torch.from_numpy(render_image(image, params[index], spec))
+        return [out[_shape(spec)] for spec in specs]
+
+    def _lift(self, pixels: list[Tensor], specs: tuple[InputSpec, ...]) -> tuple[Tensor, ...]:
+        lifted = (part.to(self.device, non_blocking=True) for part in pixels)
+        return tuple(normalise(part, spec) for part, spec in zip(lifted, specs, strict=True))
+
+    def _measure(self, rows: np.ndarray) -> np.ndarray:
+        """Heights and widths, int64 (n, 2), from the files' headers where there are files."""
+        sizes = np.zeros((len(rows), 2), np.int64)
+        for index, row in enumerate(rows.tolist()):
+            try:
+                encoded = isinstance(self.samples, EncodedSamples)
+                sizes[index] = image_size(self.samples.encoded(row)) if encoded else self.samples.decode(row).shape[:2]
+            except DecodeError as error:
+                self.failed[row] = error.code
+        return sizes
+
+
+def open_images(
+    samples: Samples,
+    *,
+    device: torch.device | str,
+    rows: np.ndarray | None = None,
+    budget_bytes: int | None = None,
+    workers: int | None = None,
+    events: Events = SILENT,
+) -> ImageSource:
+    """Decode the images of a dataset once and keep them as uint8, if they fit.
+
+    Args:
+        samples: The data.
+        device: Where rendered batches are wanted.
+        rows: The rows that will be asked for; None: all.
+        budget_bytes: What the images may take, on the device or else on the host; None: a share of what is free there;
+            0: keep nothing.
+        workers: See `teachonce.data.workers.count_workers`.
+        events: Who watches.
+    """
+    device, threads = torch.device(device), count_workers(workers)
+    wanted = np.arange(samples.rows, dtype=np.int64) if rows is None else np.asarray(rows, np.int64)
+    capacity = host_budget() if budget_bytes is None else budget_bytes
+    on_device = device_budget(device) if budget_bytes is None else budget_bytes
+    mean = probe_pixels(samples, wanted) if capacity else 0.0
+    expected = int(3 * mean * len(wanted))
+    collected = None
+    if 0 < expected * _MARGIN <= capacity or (capacity and expected <= capacity and samples.identity == "array"):
+        collected = _collect(samples, wanted, capacity, threads, mean, events)
+    if collected is None:
+        source = ImageSource(samples, device=device, rows=wanted, pixels=None, workers=threads)
+        events.info(f"images are decoded as they are needed ({expected / 1e9:.1f} GB decoded)")
+        return source
+    keep = device if collected.used <= on_device else torch.device("cpu")
+    source = ImageSource(samples, device=device, rows=wanted, pixels=Pixels(collected, device, keep), workers=threads)
+    source.failed.update(collected.failed)
+    return source
+
+
+def _collect(
+    samples: Samples, rows: np.ndarray, capacity: int, workers: int, pixels: float, events: Events
+) -> Collected | None:
+    collected = Collected(capacity)
+    chunks = np.array_split(rows, max(1, -(-len(rows) // _CHUNK_ROWS)))
+    decoded = decode_rows(samples, chunks, workers=workers, pixels=pixels)
+    with closing(decoded), events.task("decode images", total=len(rows)) as task:
+        for part, done in zip(chunks, decoded, strict=True):
+            try:
+                collected.add(part, done)
+            except TooLargeError:
+                return None
+            task.advance(len(part))
+    return collected
+
+
+def _shape(spec: InputSpec) -> tuple[int, int, str]:
+    return spec.height, spec.width, spec.filter
