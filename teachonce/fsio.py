@@ -5,7 +5,7 @@ import itertools
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -47,17 +47,17 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
     Raises:
         DiskError: The disk is full, read-only or failing; no temporary file is left.
     """
-    write_files([(path, data)], root=path.parent)
+    write_files([(path, data)], tops=[path.parent])
 
 
-def write_files(files: Sequence[tuple[Path, bytes | memoryview]], *, root: Path) -> None:
-    """Write several files, each atomically, and return when all of them and the folders up to `root` are durable.
+def write_files(files: Sequence[tuple[Path, bytes | memoryview]], *, tops: Iterable[Path]) -> None:
+    """Write several files, each atomically, and return when they and their names are durable.
 
     All temporaries are written before the first rename, so a full disk leaves every old content in place.
 
     Args:
-        files: Paths below `root`, which need not exist yet, and their contents.
-        root: The uppermost folder whose names are made durable.
+        files: Paths, whose folders need not exist yet, and their contents.
+        tops: The uppermost folders whose names are made durable; each file lies below one of them.
 
     Raises:
         DiskError: The disk is full, read-only or failing; no temporary file is left.
@@ -75,8 +75,8 @@ def write_files(files: Sequence[tuple[Path, bytes | memoryview]], *, root: Path)
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
         raise
-    with disk_errors(root):
-        for folder in _folders([path for path, _ in files], root):
+    for folder in _folders([path for path, _ in files], tops):
+        with disk_errors(folder):
             sync_folder(folder)
 
 
@@ -101,14 +101,14 @@ def _write_all(descriptor: int, data: bytes | memoryview) -> None:
         left = left[os.write(descriptor, left) :]
 
 
-def _folders(paths: Sequence[Path], root: Path) -> list[Path]:
-    """The folders from each file up to `root`, each once, the deepest first."""
-    folders: set[Path] = {root}
+def _folders(paths: Sequence[Path], tops: Iterable[Path]) -> list[Path]:
+    """The folders from each file up to its top, each once, the deepest first."""
+    folders = set(tops)
     for path in paths:
-        for folder in path.parents:
-            if folder in folders:
-                break
+        folder = path.parent
+        while folder not in folders and folder != folder.parent:
             folders.add(folder)
+            folder = folder.parent
     return sorted(folders, key=lambda folder: len(folder.parts), reverse=True)
 
 
@@ -123,18 +123,29 @@ def json_bytes(value: Any) -> bytes:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
+    """Make the names in a folder durable, where the file system can."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems sync files only
+            raise
     finally:
         os.close(descriptor)
 
 
-def remove_temporaries(folder: Path) -> None:
-    """Remove what killed writers left below a folder that nobody else writes to."""
-    for path in folder.rglob(f"{TEMPORARY}*"):
-        path.unlink(missing_ok=True)
+def remove_temporaries(folder: Path, *, of: Container[str] | None = None, deep: bool = True) -> None:
+    """Remove what killed writers left in a folder.
+
+    Args:
+        folder: May be missing.
+        of: Only the temporaries of files of these names, which hold no hyphen; None: all.
+        deep: Also below the folder; only where nobody else writes there.
+    """
+    pattern = f"{TEMPORARY}*"
+    for path in folder.rglob(pattern) if deep else folder.glob(pattern):
+        if of is None or path.name.rpartition("-")[2] in of:
+            path.unlink(missing_ok=True)
 
 
 def require_space(path: Path, needed: int) -> None:

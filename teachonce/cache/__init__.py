@@ -4,9 +4,11 @@ from teachonce.cache.dtypes import from_stored, to_stored
 from teachonce.cache.identity import digest_array, digest_bytes, fingerprint_digest
 from teachonce.cache.layout import default_block_rows
 from teachonce.cache.reader import TargetReader
-from teachonce.cache.store import Store, StoreSpec, create_or_open, open_store
+from teachonce.cache.samples import SamplesWriter
+from teachonce.cache.spec import StoreSpec
+from teachonce.cache.store import Store, create_or_open, open_store
 from teachonce.cache.targets import TargetRecord
-from teachonce.cache.writer import SamplesWriter, TargetWriter
+from teachonce.cache.writer import TargetWriter
 
 __all__ = [
     "SamplesWriter",

@@ -1,6 +1,8 @@
 """Committing blocks: first the chunks, then the record. Shared by the writers of samples and of targets."""
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
@@ -11,7 +13,7 @@ from teachonce.cache.journal import Journal, Record, failures
 from teachonce.cache.layout import lock_path
 from teachonce.cache.locks import BlockLock
 from teachonce.errors import InputError
-from teachonce.fsio import TEMPORARY, write_files
+from teachonce.fsio import disk_errors, remove_temporaries, sync_folder, write_bytes, write_files
 
 
 class BlockWriter:
@@ -29,22 +31,25 @@ class BlockWriter:
         if self.blocks.step != 1 or self.blocks.start < 0 or self.blocks.stop > journal.blocks:
             raise InputError(f"blocks {self.blocks} are not among the {journal.blocks} of this store")
         self._lock = BlockLock(lock_path(journal.root, journal.name), self.blocks)
-        self._done = set(journal.present(self.blocks))
-        self._clear()
+        try:
+            with disk_errors(journal.root):
+                self._done = set(journal.present(self.blocks))
+                self._clear()
+        except BaseException:
+            self.close()
+            raise
 
     def _clear(self) -> None:
-        """Remove invalid records and left-over temporaries of the blocks that are not done."""
+        """Remove what belongs to blocks that are not done: a block without a valid record does not exist."""
         open_blocks = [block for block in self.blocks if block not in self._done]
-        names = {self.journal.path(block).name for block in self.blocks}
-        for left in self.journal.path(0).parent.glob(f"{TEMPORARY}*"):
-            if left.name.rpartition("-")[2] in names:
-                left.unlink(missing_ok=True)
+        folder = self.journal.path(0).parent
         for block in open_blocks:
             self.journal.path(block).unlink(missing_ok=True)
-            for key in self.journal.keys(block):
-                path = self.journal.root / key
-                for left in path.parent.glob(f"{TEMPORARY}*-{path.name}"):
-                    left.unlink(missing_ok=True)
+        remove_temporaries(folder, of={self.journal.path(block).name for block in self.blocks}, deep=False)
+        sync_folder(folder)
+        sync_folder(folder.parent)
+        for grid in self.journal.grids:
+            _remove_chunks(self.journal.root / grid.path / "c", open_blocks)
 
     def done(self) -> set[int]:
         """The blocks of the range that are committed."""
@@ -68,9 +73,9 @@ class BlockWriter:
         """
         chunks, record = self._prepare(block, arrays, failed, blanked)
         root = self.journal.root
-        write_files([(root / key, data) for key, data in chunks.items()], root=root)
-        path = self.journal.path(block)
-        write_files([(path, record.to_bytes())], root=path.parent)
+        tops = [root / grid.path / "c" for grid in self.journal.grids]
+        write_files([(root / key, data) for key, data in chunks.items()], tops=tops)
+        write_bytes(self.journal.path(block), record.to_bytes())
         self._done.add(block)
 
     def _prepare(
@@ -97,3 +102,14 @@ class BlockWriter:
         """Give the blocks back."""
         self._lock.release()
 
+
+def _remove_chunks(folder: Path, blocks: Sequence[int]) -> None:
+    """Remove chunks of blocks from the folder `c` of an array: folders where there are views, else files."""
+    names = {str(block) for block in blocks}
+    remove_temporaries(folder, of=names, deep=False)
+    for name in names:
+        place = folder / name
+        if place.is_dir():
+            shutil.rmtree(place)
+        else:
+            place.unlink(missing_ok=True)

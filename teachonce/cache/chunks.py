@@ -55,13 +55,29 @@ def chunks_of(grid: Grid, block: int, values: NDArray[Any], blank: Sequence[int]
             padded[: len(part)] = part
             padded[[row - start for row in blank]] = STORED[grid.dtype].fill
             part = padded
-        yield key, memoryview(np.ascontiguousarray(part).reshape(-1).view(np.uint8))
+        yield key, _bytes(part)
 
 
 def whole_chunk(grid: Grid, values: NDArray[Any]) -> tuple[str, memoryview]:
     """The only chunk file of an array that is not cut by rows, and its bytes."""
-    data = np.ascontiguousarray(values, dtype=grid.numpy)
-    return grid.key(0), memoryview(data.reshape(-1).view(np.uint8))
+    return grid.key(0), _bytes(np.asarray(values, dtype=grid.numpy))
+
+
+def wrong_size(path: Path, expected: int, got: str) -> CorruptError:
+    """The error for a chunk file that is missing or not of its size."""
+    return CorruptError(f"{path}: expected {expected} bytes, got {got}", _COPY)
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a file that has to be there.
+
+    Raises:
+        CorruptError: It is missing or cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CorruptError(f"{path} cannot be read: {error.strerror}", _COPY) from None
 
 
 def read_chunk(root: Path, grid: Grid, key: str) -> bytes:
@@ -70,12 +86,9 @@ def read_chunk(root: Path, grid: Grid, key: str) -> bytes:
     Raises:
         CorruptError: It is missing, or not of its size.
     """
-    try:
-        data = (root / key).read_bytes()
-    except OSError as error:
-        raise CorruptError(f"{root / key} cannot be read: {error.strerror}", _COPY) from None
+    data = read_bytes(root / key)
     if len(data) != grid.chunk_bytes:
-        raise CorruptError(f"{root / key}: expected {grid.chunk_bytes} bytes, got {len(data)}", _COPY)
+        raise wrong_size(root / key, grid.chunk_bytes, f"{len(data)} bytes")
     return data
 
 
@@ -99,3 +112,6 @@ def read_whole(root: Path, grid: Grid) -> NDArray[Any]:
             (target[:, column] if result.ndim > 1 else target)[...] = read_block(root, grid, block, column)
     return result
 
+
+def _bytes(values: NDArray[Any]) -> memoryview:
+    return np.ascontiguousarray(values).reshape(-1).view(np.uint8).data

@@ -12,9 +12,7 @@ from teachonce.cache.layout import Grid
 from teachonce.types import DECODED
 
 
-def chosen_rows(
-    labels: NDArray[np.int32], status: NDArray[np.uint8], per_class: int | None
-) -> NDArray[np.int64]:
+def chosen_rows(labels: NDArray[np.int32], status: NDArray[np.uint8], per_class: int | None) -> NDArray[np.int64]:
     """The rows the means are taken over, in order: labelled, decoded, the first `per_class` of each class.
 
     Args:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from teachonce.cache.layout import FORMAT
-from teachonce.cache.store import Store, open_store
-from teachonce.cache.targets import TargetRecord, target_grids
+from teachonce.cache.store import open_store
+from teachonce.cache.targets import TargetRecord
 
 
 def describe(path: str | Path) -> dict[str, Any]:
@@ -24,26 +24,25 @@ def describe(path: str | Path) -> dict[str, Any]:
     targets = store.targets()
     grids = list(store.journal.grids)
     for record in targets.values():
-        grids += target_grids(record.name, record.arrays, store.spec.block_rows)
+        grids += record.grids
     seal = store.samples_seal
     return {
         "format": FORMAT,
         **store.spec.to_json(),
         "bytes_per_sample": sum(int(np.prod(grid.shape[1:])) * grid.numpy.itemsize for grid in grids),
         "samples": {"sealed": bool(seal), "failed": seal.get("failed")},
-        "targets": {name: _target(store, record) for name, record in targets.items()},
+        "targets": {name: _target(record) for name, record in targets.items()},
     }
 
 
-def _target(store: Store, record: TargetRecord) -> dict[str, Any]:
+def _target(record: TargetRecord) -> dict[str, Any]:
     arrays = {name: {"shape": list(spec.shape), "dtype": spec.dtype} for name, spec in record.arrays.items()}
-    grids = target_grids(record.name, record.arrays, store.spec.block_rows)
     return {
         "kind": record.kind,
         "sealed": record.sealed,
         "fingerprint": record.fingerprint,
         "arrays": arrays,
-        "bytes_per_sample": sum(int(np.prod(grid.shape[1:])) * grid.numpy.itemsize for grid in grids),
+        "bytes_per_sample": sum(int(np.prod(grid.shape[1:])) * grid.numpy.itemsize for grid in record.grids),
         "blocks_done": record.blocks_done,
         "blocks": record.blocks,
         "failed": record.failed,

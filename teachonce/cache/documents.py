@@ -61,8 +61,7 @@ def read_document(folder: Path, node: str) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise CorruptError(f"{path} cannot be read as JSON: {error}", "Restore it from a copy") from error
     if not isinstance(document, dict) or document.get("zarr_format") != 3 or document.get("node_type") != node:
-        got = short({k: document.get(k) for k in ("zarr_format", "node_type")} if isinstance(document, dict) else document)
-        raise CorruptError(f"{path}: expected a Zarr v3 {node}, got {got}", "Restore it from a copy")
+        raise CorruptError(f"{path}: expected a Zarr v3 {node}, got {short(document)}", "Restore it from a copy")
     if not isinstance(document.setdefault("attributes", {}), dict):
         raise CorruptError(f"{path}: its attributes are no object", "Restore it from a copy")
     return document

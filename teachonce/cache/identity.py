@@ -15,9 +15,10 @@ def digest_bytes(data: bytes) -> int:
 
 
 def digest_array(array: NDArray[Any]) -> int:
-    """The identity of a row of decoded data: xxh3-64 over `dtype shape\\n` and the little-endian C-order bytes.
+    """The identity of a row of decoded data: xxh3-64 over a line of dtype and shape, then its bytes.
 
-    The header spells the dtype as NumPy's array protocol does (`|u1`, `<f4`) and the shape with commas: `|u1 32,32,3`.
+    The line spells the dtype as NumPy's array protocol does, and the shape with commas: `|u1 32,32,3` and a newline.
+    The bytes are little-endian, in C order.
     """
     array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).reshape(array.shape)
     hasher = xxhash.xxh3_64(f"{array.dtype.str} {','.join(map(str, array.shape))}\n".encode())

@@ -2,12 +2,10 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from teachonce.cache.identity import journal_digest
 from teachonce.cache.layout import Grid, record_path
 from teachonce.errors import CorruptError, InputError
 from teachonce.fsio import json_bytes
@@ -25,9 +23,11 @@ class Record:
     """Chunk file, relative to the store -> its digest."""
     failed: tuple[tuple[int, str], ...]
     """(row, reason code), in the order of the rows."""
+    data: bytes = b""
+    """The bytes of its file, where it was read from one."""
 
     def to_bytes(self) -> bytes:
-        """The bytes of the record's file."""
+        """The bytes to write."""
         failed = [list(pair) for pair in self.failed]
         return json_bytes({"block": self.block, "chunks": dict(self.chunks), "failed": failed})
 
@@ -53,8 +53,8 @@ class Journal:
         """The chunk files of a block, relative to the store."""
         return [key for grid in self.grids for key in grid.keys(block)]
 
-    def read(self, block: int) -> tuple[Record, bytes]:
-        """The record of a block, and its bytes.
+    def read(self, block: int) -> Record:
+        """The record of a block.
 
         Raises:
             CorruptError: It is missing, or not the record of this block.
@@ -65,7 +65,7 @@ class Journal:
         except OSError as error:
             mend = "Run the same `teachonce embed` command again, or restore the file from a copy"
             raise CorruptError(f"{path} cannot be read: {error.strerror}", mend) from None
-        return self._parse(block, data), data
+        return self._parse(block, data)
 
     def _parse(self, block: int, data: bytes) -> Record:
         try:
@@ -78,23 +78,23 @@ class Journal:
             sound = False
         if not sound:
             raise CorruptError(f"{self.path(block)} is not the record of block {block}", "Restore it from a copy")
-        return Record(block=block, chunks=chunks, failed=failed)
+        return Record(block=block, chunks=chunks, failed=failed, data=data)
 
     def valid(self, block: int) -> Record | None:
         """The block's record, if it is sound and every chunk file is there in its full size."""
         try:
-            record, _ = self.read(block)
-            sizes = all(
-                (self.root / key).stat().st_size == grid.chunk_bytes for grid in self.grids for key in grid.keys(block)
-            )
+            record = self.read(block)
+            for grid in self.grids:
+                if any((self.root / key).stat().st_size != grid.chunk_bytes for key in grid.keys(block)):
+                    return None
         except (CorruptError, OSError):
             return None
-        return record if sizes else None
+        return record
 
     def present(self, blocks: Iterable[int] | None = None) -> dict[int, Record]:
         """The valid records of the given blocks (all of them by default), in order."""
         wanted = range(self.blocks) if blocks is None else blocks
-        found = ((block, self.valid(block)) for block in wanted if self.path(block).exists())
+        found = ((block, self.valid(block)) for block in wanted)
         return {block: record for block, record in found if record is not None}
 
 
@@ -108,16 +108,5 @@ def failures(failed: Mapping[int, str], rows: range) -> tuple[tuple[int, str], .
         if row not in rows:
             raise InputError(f"row {row} is not in the block of rows {rows.start} to {rows.stop - 1}")
         if not _CODE.fullmatch(code):
-            raise InputError(f"{code!r} is no reason code", "Use lower-case letters, digits and '-', such as 'truncated'")
+            raise InputError(f"{code!r} is no reason code", "Use lower-case letters, digits and '-': 'truncated'")
     return tuple(sorted((int(row), code) for row, code in failed.items()))
-
-
-def missing_blocks(blocks: int, present: Iterable[int]) -> list[int]:
-    """The blocks that have no valid record."""
-    return sorted(set(range(blocks)) - set(present))
-
-
-def seal_journal(records: Sequence[tuple[Record, bytes]]) -> dict[str, Any]:
-    """What a seal says about a journal: blocks, failed rows, and the digest over the records in order."""
-    failed = sum(len(record.failed) for record, _ in records)
-    return {"blocks": len(records), "failed": failed, "journal": journal_digest(data for _, data in records)}

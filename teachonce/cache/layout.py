@@ -80,6 +80,11 @@ class Grid:
         """How many blocks of rows there are."""
         return -(-self.shape[0] // self.chunk[0])
 
+    @property
+    def file_bytes(self) -> int:
+        """The size of all chunk files together."""
+        return self.chunk_bytes * self.columns * self.blocks
+
     def key(self, block: int, column: int = 0) -> str:
         """A chunk file, relative to the store: `targets/teacher/logits/c/12/0/0`."""
         index = [block, column, *([0] * len(self.shape))][: len(self.shape)]

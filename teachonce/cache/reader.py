@@ -1,36 +1,119 @@
 """Random access to a sealed target."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from teachonce.cache.chunks import read_whole
-from teachonce.cache.targets import TargetRecord, target_grids
-from teachonce.errors import StoreMissingError
+from teachonce.cache.chunks import read_block
+from teachonce.cache.layout import Grid
+from teachonce.cache.rows import Rows, mapped_rows, resident_rows
+from teachonce.cache.targets import TargetRecord, read_target
+from teachonce.cache.verify import verify_target
+from teachonce.errors import InputError, StoreMissingError
+
+BUDGET = 256 << 20  # bytes of arrays that are worth holding in memory
 
 
 class TargetReader:
-    def __init__(self, path: Path, record: TargetRecord, *, block_rows: int, budget_bytes: int | None = None) -> None:
-        self._path, self.record = path, record
-        self.spec = record.spec
-        self.tier = "resident"
-        self._grids = {grid.name: grid for grid in target_grids(record.name, record.arrays, block_rows)}
-        self._arrays: dict[str, Any] = {}
+    """Reads rows of a sealed target, in any order, as stored.
 
-    def _array(self, name):
-        if name not in self._arrays:
-            if name not in self._grids:
-                raise StoreMissingError(f"no array {name}")
-            self._arrays[name] = read_whole(self._path, self._grids[name])
-        return self._arrays[name]
+    Arrays are opened when first read, and then nothing goes through Zarr. A reader pickles as its path, so worker
+    processes open their own; a forked child may go on with its parent's.
+    """
+
+    def __init__(self, record: TargetRecord, *, budget_bytes: int | None = None) -> None:
+        """Read the target of `record`.
+
+        Args:
+            record: A sealed one.
+            budget_bytes: Up to this size all of its arrays are held in memory (tier `resident`), above it their
+                files are mapped (tier `mapped`); None: 256 MiB.
+        """
+        self.record, self.spec = record, record.spec
+        self._budget = BUDGET if budget_bytes is None else budget_bytes
+        self._grids = {grid.name: grid for grid in record.grids if grid.name in record.arrays}
+        size = sum(grid.file_bytes for grid in self._grids.values())
+        self.tier: Literal["resident", "mapped"] = "resident" if size <= self._budget else "mapped"
+        self._open: dict[str, Rows] = {}
+
+    def __repr__(self) -> str:
+        return f"TargetReader({str(self.record.root)!r}, {self.record.name!r}, tier={self.tier!r})"
+
+    def __reduce__(self) -> tuple[Callable[..., "TargetReader"], tuple[Any, ...]]:
+        record = self.record
+        return _reopen, (record.root.absolute(), record.name, self.spec.rows, record.block_rows, self._budget)
 
     def read(self, array: str, rows: NDArray[np.int64], view: int | NDArray[np.int64] = 0) -> NDArray[Any]:
-        return self._array(array)[rows, view]
+        """Copies of rows.
+
+        Args:
+            array: Such as `image_embedding` or `logits`.
+            rows: int64 (B,), any order, repeats allowed.
+            view: One for all, or int64 (B,), one a row.
+
+        Returns:
+            (B, length) in the stored dtype; bfloat16 as uint16 bits. Failed rows hold NaN.
+
+        Raises:
+            StoreMissingError: The target has no such array.
+            InputError: A row or a view is out of range.
+            CorruptError: A chunk is missing or not of its size (at the first read of the array).
+        """
+        source = self._rows(array)
+        rows = np.asarray(rows, dtype=np.int64)
+        _check_range("row", rows, self.spec.rows)
+        views = view if isinstance(view, int) else np.asarray(view, dtype=np.int64)
+        _check_range("view", np.asarray(views), self.spec.views)
+        return source.take(rows, views)
 
     def all(self, array: str, view: int = 0) -> NDArray[Any]:
-        return self._array(array)[:, view].copy()
+        """All rows of a view in memory: (rows, length) in the stored dtype, writable; bfloat16 as uint16 bits.
+
+        Raises:
+            StoreMissingError: The target has no such array.
+            InputError: The view is out of range.
+            CorruptError: A chunk is missing or not of its size.
+        """
+        grid = self._grid(array)
+        _check_range("view", np.asarray(view), self.spec.views)
+        result = np.empty((self.spec.rows, grid.shape[-1]), dtype=grid.numpy)
+        for block in range(grid.blocks):
+            rows = grid.rows(block)
+            result[rows.start : rows.stop] = read_block(self.record.root, grid, block, view)
+        return result
 
     def verify(self) -> None:
-        pass
+        """Recompute every digest of the target.
+
+        Raises:
+            CorruptError: Names the first chunk or record that is not what was sealed.
+        """
+        verify_target(self.record)
+
+    def _grid(self, array: str) -> Grid:
+        if array not in self._grids:
+            raise StoreMissingError(
+                f"target {self.record.name!r} of {self.record.root} has no {array}, it has {', '.join(self._grids)}",
+                "Choose one of them, or make the target again with a teacher that gives it",
+            )
+        return self._grids[array]
+
+    def _rows(self, array: str) -> Rows:
+        if array not in self._open:
+            opener = resident_rows if self.tier == "resident" else mapped_rows
+            self._open[array] = opener(self.record.root, self._grid(array))
+        return self._open[array]
+
+
+def _reopen(root: Path, name: str, rows: int, block_rows: int, budget: int) -> TargetReader:
+    return TargetReader(read_target(root, name, rows=rows, block_rows=block_rows), budget_bytes=budget)
+
+
+def _check_range(what: str, numbers: NDArray[np.int64], count: int) -> None:
+    # as unsigned numbers the negative ones are the largest, so one pass sees both ends
+    if numbers.size and int(numbers.astype(np.int64, copy=False).view(np.uint64).max()) >= count:
+        wrong = next(number for number in numbers.reshape(-1).tolist() if not 0 <= number < count)
+        raise InputError(f"there is no {what} {wrong}: the target has {count}, counted from 0")

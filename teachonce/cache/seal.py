@@ -1,6 +1,8 @@
 """The seal: the record, written last, that says that a target is complete and what its bytes are."""
 
 import shutil
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,8 @@ from teachonce.cache.documents import DOCUMENT, array_document, group_document, 
 from teachonce.cache.identity import chunk_digest, journal_digest
 from teachonce.cache.journal import Journal, Record
 from teachonce.cache.layout import Grid, class_grids
-from teachonce.errors import CorruptError, FailedSamplesError, InputError, MismatchError, UnsealedError
-from teachonce.fsio import json_bytes, remove_temporaries, write_bytes
+from teachonce.errors import FailedSamplesError, InputError, MismatchError, UnsealedError
+from teachonce.fsio import disk_errors, json_bytes, remove_temporaries, write_bytes, write_files
 
 _GO_ON = "Run the same `teachonce embed` command again: it goes on where it stopped"
 
@@ -62,21 +64,18 @@ def seal_records(journal: Journal) -> tuple[list[Record], dict[str, Any]]:
     Raises:
         UnsealedError: Blocks are missing.
     """
-    records, data = [], []
-    for block in range(journal.blocks):
-        if journal.valid(block) is not None:
-            record, content = journal.read(block)
-            records.append(record)
-            data.append(content)
-    if len(records) < journal.blocks:
-        present = {record.block for record in records}
+    present = journal.present()
+    if len(present) < journal.blocks:
         first = next(block for block in range(journal.blocks) if block not in present)
         raise UnsealedError(
-            f"{journal.name} of {journal.root} has {len(records)} of {journal.blocks} blocks; the first missing is {first}",
+            f"{journal.name} of {journal.root} has {len(present)} of {journal.blocks} blocks; "
+            f"the first that is missing is block {first}",
             _GO_ON,
         )
+    records = list(present.values())
     failed = sum(len(record.failed) for record in records)
-    return records, {"blocks": len(records), "failed": failed, "journal": journal_digest(data)}
+    digest = journal_digest(record.data for record in records)
+    return records, {"rows": journal.grids[0].shape[0], "blocks": len(records), "failed": failed, "journal": digest}
 
 
 def refuse_failed(records: list[Record], max_failed: int) -> None:
@@ -103,10 +102,9 @@ def write_seal(folder: Path, seal: dict[str, Any] | None) -> None:
         DiskError: The old attributes are still there.
     """
     attributes = read_document(folder, "group")["attributes"]
-    attributes.pop("seal", None)
-    attributes["sealed"] = seal is not None
-    if seal is not None:
-        attributes["seal"] = seal
+    attributes |= {"sealed": seal is not None, "seal": seal}
+    with disk_errors(folder):
+        remove_temporaries(folder, deep=False)
     write_bytes(folder / DOCUMENT, json_bytes(group_document(attributes)))
 
 
@@ -115,28 +113,45 @@ def write_class_means(root: Path, name: str, grids: tuple[Grid, ...], rule: Clas
 
     Returns:
         Chunk file, relative to the store -> its digest.
+
+    Raises:
+        CorruptError: A chunk that is needed is damaged.
+        DiskError: It cannot be written.
     """
     folder = root / "classes" / name
     embedding = next((grid for grid in grids if grid.name == "image_embedding"), None)
     if rule is None or embedding is None:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)
         return {}
     status = read_whole(root, next(grid for grid in grids if grid.name == "status"))
     rows = chosen_rows(rule.labels, status, rule.per_class)
     means = class_means(root, embedding, rule.labels, rows, rule.classes)
-    remove_temporaries(folder)
-    write_bytes(folder / DOCUMENT, json_bytes(group_document({})))
-    return write_whole(root, list(zip(class_grids(name, rule.classes, embedding.shape[2]), means, strict=True)))
+    with disk_errors(folder):
+        remove_temporaries(folder)
+    mean, count = class_grids(name, rule.classes, embedding.shape[2])
+    files, digests = whole_files(root, [(mean, means[0]), (count, means[1])])
+    write_files([*files, (folder / DOCUMENT, json_bytes(group_document({})))], tops=[root])
+    return digests
 
 
-def write_whole(root: Path, arrays: list[tuple[Grid, NDArray[Any]]]) -> dict[str, str]:
-    """Write arrays of one chunk each, with their documents; returns chunk file -> digest."""
+def whole_files(
+    root: Path, arrays: Sequence[tuple[Grid, NDArray[Any]]]
+) -> tuple[list[tuple[Path, bytes | memoryview]], dict[str, str]]:
+    """The files of arrays of one chunk each, and chunk file, relative to the store -> digest."""
+    files: list[tuple[Path, bytes | memoryview]] = []
     digests = {}
     for grid, values in arrays:
-        if values.shape != grid.shape:
-            raise CorruptError(f"{grid.path}: expected shape {grid.shape}, got {values.shape}")
         key, data = whole_chunk(grid, values)
-        write_bytes(root / grid.path / DOCUMENT, json_bytes(array_document(grid)))
-        write_bytes(root / key, data)
+        files += [(root / grid.path / DOCUMENT, json_bytes(array_document(grid))), (root / key, data)]
         digests[key] = chunk_digest(data)
-    return digests
+    return files, digests
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder of ours, if it is there.
+
+    Raises:
+        DiskError: It cannot be removed.
+    """
+    with disk_errors(folder), suppress(FileNotFoundError):
+        shutil.rmtree(folder)

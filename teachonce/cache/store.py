@@ -1,7 +1,5 @@
 """A store: creating it, opening it, and what it says about its samples."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,45 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teachonce.cache.chunks import read_whole
-from teachonce.cache.documents import (
-    DOCUMENT,
-    array_document,
-    group_document,
-    journal_document,
-    read_document,
-)
-from teachonce.cache.identity import first_difference, plain, short
+from teachonce.cache.create import create
+from teachonce.cache.documents import DOCUMENT, check_array, read_document
+from teachonce.cache.identity import first_difference, short
 from teachonce.cache.journal import Journal
-from teachonce.cache.layout import FORMAT, KIND, SAMPLES, class_grids, head_grids, sample_grids
-from teachonce.cache.locks import documents_lock
+from teachonce.cache.layout import FORMAT, KIND, SAMPLES, Grid, class_grids, head_grids, sample_grids
 from teachonce.cache.reader import TargetReader
+from teachonce.cache.spec import StoreSpec, read_spec, wrong_field
 from teachonce.cache.targets import TargetRecord, read_target, target_names
-from teachonce.errors import CorruptError, InputError, MismatchError, StoreError, StoreMissingError, UnsealedError
-from teachonce.fsio import TEMPORARY, json_bytes, remove_temporaries, write_bytes
-from teachonce.types import Identity
+from teachonce.cache.verify import verify_journal, verify_target
+from teachonce.errors import CorruptError, InputError, MismatchError, StoreMissingError, UnsealedError
+
+__all__ = ["Store", "StoreSpec", "create_or_open", "open_store"]
 
 _COPY = "Restore it from a copy, or make the store again"
-
-
-@dataclass(frozen=True, kw_only=True)
-class StoreSpec:
-    """What a store is about: fixed when it is created."""
-
-    rows: int
-    views: int
-    block_rows: int
-    """A power of two; the rows of every chunk of the store."""
-    identity: Identity
-    """What `samples/digest` is computed over."""
-    data: Mapping[str, Any]
-    """The data, as JSON: description, class names, a digest of the labels."""
-    views_spec: Mapping[str, Any]
-    """How the views were made, as JSON: augmentation, seed, evaluation view."""
-
-    def to_json(self) -> dict[str, Any]:
-        """The root's attributes, beside `format` and `kind`."""
-        value: dict[str, Any] = plain(asdict(self))
-        return value
 
 
 class Store:
@@ -79,7 +52,10 @@ class Store:
     def samples_seal(self) -> dict[str, Any]:
         """What the seal of the samples says; empty before."""
         attributes = read_document(self.path / SAMPLES, "group")["attributes"]
-        return dict(attributes.get("seal", {})) if attributes.get("sealed") is True else {}
+        seal = attributes.get("seal") if attributes.get("sealed") is True else {}
+        if not isinstance(seal, dict):
+            raise CorruptError(f"{self.path / SAMPLES}: sealed, but without a seal", _COPY)
+        return seal
 
     @property
     def samples_sealed(self) -> bool:
@@ -103,13 +79,37 @@ class Store:
         return self._samples("params")
 
     def _samples(self, name: str) -> NDArray[Any]:
+        self._require_samples()
+        return self._whole(next(grid for grid in self.journal.grids if grid.name == name))
+
+    def _require_samples(self) -> None:
         if not self.samples_sealed:
             done = len(self.journal.present())
             raise UnsealedError(
                 f"the samples of {self.path} are not sealed: {done} of {self.blocks} blocks are there",
                 "Run the same `teachonce embed` command again: it goes on where it stopped",
             )
-        return read_whole(self.path, next(grid for grid in self.journal.grids if grid.name == name))
+
+    def _whole(self, grid: Grid) -> NDArray[Any]:
+        check_array(self.path, grid)
+        return read_whole(self.path, grid)
+
+    def verify(self) -> list[str]:
+        """Check every byte of the samples and of all sealed targets against their digests.
+
+        Returns:
+            The names of the targets that were checked.
+
+        Raises:
+            UnsealedError: The samples are not sealed.
+            CorruptError: Names the first chunk or record that is not what was sealed.
+        """
+        self._require_samples()
+        verify_journal(self.journal, self.samples_seal)
+        sealed = {name: record for name, record in self.targets().items() if record.sealed}
+        for record in sealed.values():
+            verify_target(record)
+        return list(sealed)
 
     def targets(self) -> dict[str, TargetRecord]:
         """Every target that was begun, by name."""
@@ -139,7 +139,7 @@ class Store:
             StoreMissingError: There is no such target.
             UnsealedError: It is not complete; says how far.
         """
-        return TargetReader(self.path, self.sealed(name), block_rows=self.spec.block_rows, budget_bytes=budget_bytes)
+        return TargetReader(self.sealed(name), budget_bytes=budget_bytes)
 
     def sealed(self, name: str) -> TargetRecord:
         """The record of a sealed target.
@@ -150,8 +150,9 @@ class Store:
         """
         record = self.record(name)
         if not record.sealed:
+            done = f"{record.blocks_done} of {record.blocks} blocks are done"
             raise UnsealedError(
-                f"target {name!r} of {self.path} is not sealed: {record.blocks_done} of {record.blocks} blocks are done",
+                f"target {name!r} of {self.path} is not sealed: {done}",
                 "Run the same `teachonce embed` command again: it goes on where it stopped",
             )
         return record
@@ -170,7 +171,7 @@ class Store:
                 "They need labels and embeddings: run `teachonce embed` on data with labels",
             )
         mean, count = class_grids(name, classes, length)
-        return read_whole(self.path, mean), read_whole(self.path, count)
+        return self._whole(mean), self._whole(count)
 
     def head(self, name: str) -> tuple[NDArray[np.float32], NDArray[np.float32] | None] | None:
         """The teacher's linear head, float32 weight (C, D) and bias (C,), where the target keeps it."""
@@ -178,7 +179,7 @@ class Store:
         if kept is None:
             return None
         grids = head_grids(name, (kept["classes"], kept["features"]), bias=kept["bias"])
-        weight, *bias = (read_whole(self.path, grid) for grid in grids)
+        weight, *bias = (self._whole(grid) for grid in grids)
         return weight, bias[0] if bias else None
 
 
@@ -204,28 +205,7 @@ def open_store(path: str | Path) -> Store:
         raise MismatchError(f"{path}: expected format {FORMAT}, got {got}", "Update teachonce to read this store")
     if not (path / "journal").is_dir():
         raise CorruptError(f"{path} has no journal", _COPY)
-    return Store(path, _spec(path, attributes))
-
-
-def _spec(path: Path, attributes: Mapping[str, Any]) -> StoreSpec:
-    try:
-        spec = StoreSpec(**{field: attributes[field] for field in StoreSpec.__dataclass_fields__})
-    except KeyError as error:
-        raise CorruptError(f"{path}: the attribute {error} is missing", _COPY) from None
-    wrong = _wrong_field(spec)
-    if wrong:
-        raise CorruptError(f"{path}: the attribute {wrong} is {short(getattr(spec, wrong))}", _COPY)
-    return spec
-
-
-def _wrong_field(spec: StoreSpec) -> str | None:
-    counts = ("rows", "views", "block_rows")
-    wrong = [name for name in counts if type(value := getattr(spec, name)) is not int or value < 1]
-    if not wrong and spec.block_rows & (spec.block_rows - 1):
-        wrong = ["block_rows"]
-    wrong += [] if spec.identity in ("encoded", "array", "key") else ["identity"]
-    wrong += [name for name in ("data", "views_spec") if not isinstance(getattr(spec, name), Mapping)]
-    return wrong[0] if wrong else None
+    return Store(path, read_spec(path, attributes))
 
 
 def create_or_open(path: str | Path, spec: StoreSpec) -> Store:
@@ -238,12 +218,10 @@ def create_or_open(path: str | Path, spec: StoreSpec) -> Store:
         DiskError: It cannot be written.
     """
     path = Path(path)
-    if wrong := _wrong_field(spec):
+    if wrong := wrong_field(spec):
         raise InputError(f"a store cannot have {wrong} {short(getattr(spec, wrong))}", "Give a positive number")
     if not (path / DOCUMENT).exists():
-        _refuse_foreign(path)
-        with documents_lock(path):
-            _create(path, spec)
+        create(path, spec)
     store = open_store(path)
     _compare(store, spec)
     return store
@@ -258,33 +236,3 @@ def _compare(store: Store, spec: StoreSpec) -> None:
                 f"{store.path} was made with another {name}: expected {short(expected)}, got {short(got)}",
                 "Use the same data and views as before, or another --store",
             )
-
-
-def _refuse_foreign(path: Path) -> None:
-    if path.exists() and not path.is_dir():
-        raise StoreError(f"{path} is a file, not a store", "Choose another --store")
-    for file in path.rglob("*") if path.exists() else ():
-        ours = file.name in (DOCUMENT, "lock") or file.name.startswith(TEMPORARY)
-        if not (file.is_dir() or ours):
-            raise StoreError(f"{path} is not empty and no store: it holds {file.name}", "Choose another --store")
-
-
-def _create(path: Path, spec: StoreSpec) -> None:
-    """Write the documents, the root's last: where it is, the others are."""
-    if (path / DOCUMENT).exists():
-        return
-    remove_temporaries(path)
-    documents = {
-        "journal": journal_document(),
-        "samples": group_document({"sealed": False}),
-        "views": group_document({}),
-        "targets": group_document({}),
-        "classes": group_document({}),
-    }
-    documents |= {
-        grid.path: array_document(grid) for grid in sample_grids(spec.rows, spec.views, spec.block_rows)
-    }
-    for place, document in documents.items():
-        write_bytes(path / place / DOCUMENT, json_bytes(document))
-    root = group_document({"kind": KIND, "format": FORMAT, **spec.to_json()})
-    write_bytes(path / DOCUMENT, json_bytes(root))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ _COPY = "Restore it from a copy, or make the target again"
 
 @dataclass(frozen=True, kw_only=True)
 class TargetRecord:
-    """A target as its attributes and its journal describe it."""
+    """A target as its attributes describe it."""
 
+    root: Path
+    """The store."""
     name: str
     kind: str
     """What made it, such as `classifier` or `encoder`."""
@@ -37,10 +40,39 @@ class TargetRecord:
     """The linear head that is kept beside it: classes, features, bias, and the digests of its chunks."""
     seal: Mapping[str, Any]
     """What the seal says; empty before."""
-    blocks_done: int
-    blocks: int
-    failed: int
-    """Failed rows in the blocks that are done."""
+    block_rows: int
+
+    @property
+    def grids(self) -> tuple[Grid, ...]:
+        """The row-wise arrays, `status` first."""
+        return target_grids(self.name, self.arrays, self.block_rows)
+
+    @property
+    def journal(self) -> Journal:
+        """The journal of the target."""
+        return Journal(root=self.root, name=self.name, grids=self.grids)
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks there have to be."""
+        return self.grids[0].blocks
+
+    @cached_property
+    def _progress(self) -> tuple[int, int]:
+        if self.sealed:
+            return int(self.seal["blocks"]), int(self.seal["failed"])
+        present = self.journal.present()
+        return len(present), sum(len(record.failed) for record in present.values())
+
+    @property
+    def blocks_done(self) -> int:
+        """How many blocks had a valid record when this was first asked."""
+        return self._progress[0]
+
+    @property
+    def failed(self) -> int:
+        """How many rows of those blocks failed."""
+        return self._progress[1]
 
     @property
     def spec(self) -> TargetSpec:
@@ -80,50 +112,55 @@ def _grid(place: str, array: str, spec: ArraySpec, block_rows: int) -> Grid:
 
 
 def read_target(root: Path, name: str, *, rows: int, block_rows: int) -> TargetRecord:
-    """Read a target's attributes and look how far it is.
+    """Read a target's attributes, and compare its arrays' documents with them.
 
     Raises:
         StoreMissingError: There is no such target.
         CorruptError: Its attributes or its arrays' documents contradict the format.
     """
-    attributes = read_document(root / "targets" / name, "group")["attributes"]
+    value = read_document(root / "targets" / name, "group")["attributes"]
     try:
-        arrays = {key: _spec(value, rows) for key, value in attributes["arrays"].items()}
-        settings, info, seal = attributes["settings"], attributes["info"], attributes.get("seal", {})
-        sealed, kind, head = bool(attributes["sealed"]), str(attributes["kind"]), attributes["head"]
-        fingerprint, fields = str(attributes["fingerprint"]), dict(attributes["fingerprint_fields"])
-        known = {k: seal[k] for k in ("classes", "per_class")} if sealed else {}
-        grids = target_grids(name, arrays, block_rows)
-        done, failed = (seal["blocks"], seal["failed"]) if sealed else _progress(root, name, grids)
-    except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
+        record = _record(root, name, value, rows, block_rows)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         place = root / "targets" / name / DOCUMENT
         raise CorruptError(f"{place}: the attributes are no target's ({error!r})", _COPY) from error
-    for grid in grids:
+    for grid in record.grids:
         check_array(root, grid)
-    return TargetRecord(
+    return record
+
+
+def _record(root: Path, name: str, value: Mapping[str, Any], rows: int, block_rows: int) -> TargetRecord:
+    sealed, seal = value["sealed"] is True, dict(value["seal"] or {})
+    rule = {key: seal[key] for key in ("classes", "per_class")} if sealed else {}
+    record = TargetRecord(
+        root=root,
         name=name,
-        kind=kind,
+        kind=str(value["kind"]),
         sealed=sealed,
-        fingerprint=fingerprint,
-        fingerprint_fields=fields,
-        settings=settings,
-        attributes={**info, **settings, **known},
-        arrays=arrays,
-        head=head,
+        fingerprint=str(value["fingerprint"]),
+        fingerprint_fields=dict(value["fingerprint_fields"]),
+        settings=dict(value["settings"]),
+        attributes={**value["info"], **value["settings"], **rule},
+        arrays={key: _spec(entry, rows) for key, entry in value["arrays"].items()},
+        head=value["head"],
         seal=seal,
-        blocks_done=done,
-        blocks=grids[0].blocks,
-        failed=failed,
+        block_rows=block_rows,
     )
+    if not record.arrays:
+        raise ValueError("no arrays")
+    if sealed:
+        _check_seal(seal, rows, record.blocks)
+    return record
+
+
+def _check_seal(seal: Mapping[str, Any], rows: int, blocks: int) -> None:
+    got = seal["rows"], seal["blocks"], type(seal["failed"]), type(seal["journal"]), type(seal["chunks"])
+    if got != (rows, blocks, int, str, dict):
+        raise ValueError(f"a seal of {seal['rows']} rows and {seal['blocks']} blocks")
 
 
 def _spec(value: Mapping[str, Any], rows: int) -> ArraySpec:
     shape, dtype = tuple(int(n) for n in value["shape"]), str(value["dtype"])
-    if len(shape) != 3 or shape[0] != rows or dtype not in STORED:
+    if len(shape) != 3 or shape[0] != rows or min(shape) < 1 or dtype not in STORED:
         raise ValueError(f"an array of shape {list(shape)} and dtype {dtype} in a store of {rows} rows")
     return ArraySpec(shape=shape, dtype=dtype)
-
-
-def _progress(root: Path, name: str, grids: tuple[Grid, ...]) -> tuple[int, int]:
-    present = Journal(root=root, name=name, grids=grids).present()
-    return len(present), sum(len(record.failed) for record in present.values())

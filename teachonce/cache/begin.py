@@ -1,0 +1,135 @@
+"""Beginning a target: its attributes and documents, written before the first block; and refusing to mix two of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teachonce.cache.documents import DOCUMENT, array_document, group_document
+from teachonce.cache.dtypes import is_finite
+from teachonce.cache.identity import fingerprint_digest, first_difference, plain, short
+from teachonce.cache.layout import Grid, head_grids
+from teachonce.cache.locks import documents_lock
+from teachonce.cache.seal import remove_tree, whole_files
+from teachonce.cache.targets import TargetRecord, target_grids
+from teachonce.errors import InputError, MismatchError, NonFiniteError
+from teachonce.fsio import disk_errors, json_bytes, write_bytes, write_files
+from teachonce.types import ArraySpec
+
+Head = tuple[NDArray[np.float32], NDArray[np.float32] | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beginning:
+    """All that is known of a target before its first block."""
+
+    root: Path
+    name: str
+    kind: str
+    fingerprint: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    info: Mapping[str, Any]
+    arrays: Mapping[str, ArraySpec]
+    """Name -> shape (rows, views, length) and stored dtype."""
+    head: Head | None
+    block_rows: int
+
+    @property
+    def grids(self) -> tuple[Grid, ...]:
+        """The row-wise arrays, `status` first."""
+        return target_grids(self.name, self.arrays, self.block_rows)
+
+    @property
+    def folder(self) -> Path:
+        """The target's group."""
+        return self.root / "targets" / self.name
+
+    def compare(self, record: TargetRecord) -> None:
+        """Refuse to go on with a target that was begun from other things.
+
+        Raises:
+            MismatchError: Names the first field that differs, what was expected and what was got.
+        """
+        for label, stored, given in (
+            ("kind", record.kind, self.kind),
+            ("", record.fingerprint_fields, plain(self.fingerprint)),
+            ("array", _arrays_json(record.arrays), _arrays_json(self.arrays)),
+            ("", record.settings, plain(self.settings)),
+        ):
+            found = first_difference(stored, given, label)
+            if found:
+                name, expected, got = found
+                raise MismatchError(
+                    f"target {self.name!r} of {self.root} was made with another {name}: "
+                    f"expected {short(expected)}, got {short(got)}",
+                    "Use the same as before, another --name, or another --store",
+                )
+
+    def write(self) -> None:
+        """Write the documents and the head; the target's own document last: where it is, the rest is.
+
+        Raises:
+            NonFiniteError: The head holds NaN or infinity.
+            DiskError: Nothing counts; the same call may be made again.
+        """
+        with documents_lock(self.root):
+            if (self.folder / DOCUMENT).exists():
+                return
+            remove_tree(self.folder)  # a beginning that was killed
+            remove_tree(self.root / "classes" / self.name)
+            head_files, head_entry = self._head()
+            files = [(self.root / grid.path / DOCUMENT, json_bytes(array_document(grid))) for grid in self.grids]
+            with disk_errors(self.folder):
+                for grid in self.grids:
+                    (self.root / grid.path / "c").mkdir(parents=True)
+            write_files([*files, *head_files], tops=[self.root])
+            document = group_document(self._attributes(head_entry))
+            write_bytes(self.folder / DOCUMENT, json_bytes(document))
+
+    def _attributes(self, head: dict[str, Any] | None) -> dict[str, Any]:
+        return {
+            "sealed": False,
+            "kind": self.kind,
+            "fingerprint": fingerprint_digest(self.fingerprint),
+            "fingerprint_fields": plain(self.fingerprint),
+            "settings": plain(self.settings),
+            "info": plain(self.info),
+            "arrays": _arrays_json(self.arrays),
+            "head": head,
+            "seal": None,
+        }
+
+    def _head(self) -> tuple[list[tuple[Path, bytes | memoryview]], dict[str, Any] | None]:
+        if self.head is None:
+            return [], None
+        weight, bias = check_head(self.head)
+        grids = head_grids(self.name, (weight.shape[0], weight.shape[1]), bias=bias is not None)
+        pairs = [(grids[0], weight)] if bias is None else [(grids[0], weight), (grids[1], bias)]
+        files, digests = whole_files(self.root, pairs)
+        files.append((self.folder / "head" / DOCUMENT, json_bytes(group_document({}))))
+        shape = {"classes": weight.shape[0], "features": weight.shape[1], "bias": bias is not None}
+        return files, {**shape, "chunks": digests}
+
+
+def check_head(head: Head) -> Head:
+    """The head as float32 (C, D) and (C,).
+
+    Raises:
+        InputError: Other shapes.
+        NonFiniteError: NaN or infinity in it.
+    """
+    weight = np.ascontiguousarray(head[0], dtype="<f4")
+    bias = None if head[1] is None else np.ascontiguousarray(head[1], dtype="<f4")
+    if weight.ndim != 2 or (bias is not None and bias.shape != weight.shape[:1]):
+        got = f"{weight.shape} and {None if bias is None else bias.shape}"
+        raise InputError(f"expected a head of shapes (C, D) and (C,), got {got}")
+    if not all(is_finite(array, "float32") for array in (weight, bias) if array is not None):
+        raise NonFiniteError("the teacher's head holds NaN or infinity", "Check the teacher's weights")
+    return weight, bias
+
+
+def _arrays_json(arrays: Mapping[str, ArraySpec]) -> dict[str, Any]:
+    return {name: {"shape": list(spec.shape), "dtype": spec.dtype} for name, spec in arrays.items()}

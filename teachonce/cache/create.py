@@ -1,0 +1,52 @@
+"""Creating a store: its documents, the root's last."""
+
+from pathlib import Path
+
+from teachonce.cache.documents import DOCUMENT, array_document, group_document, journal_document
+from teachonce.cache.layout import FORMAT, KIND, sample_grids
+from teachonce.cache.locks import documents_lock
+from teachonce.cache.spec import StoreSpec
+from teachonce.errors import StoreError
+from teachonce.fsio import TEMPORARY, disk_errors, json_bytes, remove_temporaries, write_bytes, write_files
+
+
+def create(path: Path, spec: StoreSpec) -> None:
+    """Write the documents of a new store, unless somebody else just did; where the root's is, the others are.
+
+    Raises:
+        StoreError: The folder holds something else.
+        DiskError: It cannot be written; the same call may be made again.
+    """
+    _refuse_foreign(path)
+    with documents_lock(path):
+        if not (path / DOCUMENT).exists():
+            _write(path, spec)
+
+
+def _refuse_foreign(path: Path) -> None:
+    if path.exists() and not path.is_dir():
+        raise StoreError(f"{path} is a file, not a store", "Choose another --store")
+    for file in path.rglob("*") if path.exists() else ():
+        ours = file.name in (DOCUMENT, "lock") or file.name.startswith(TEMPORARY)
+        if not (file.is_dir() or ours):
+            raise StoreError(f"{path} is not empty and no store: it holds {file.name}", "Choose another --store")
+
+
+def _write(path: Path, spec: StoreSpec) -> None:
+    with disk_errors(path):
+        remove_temporaries(path)
+    documents = {
+        "journal": journal_document(),
+        "samples": group_document({"sealed": False, "seal": None}),
+        "views": group_document({}),
+        "targets": group_document({}),
+        "classes": group_document({}),
+    }
+    for grid in sample_grids(spec.rows, spec.views, spec.block_rows):
+        documents[grid.path] = array_document(grid)
+        with disk_errors(path):
+            (path / grid.path / "c").mkdir(parents=True, exist_ok=True)
+    files = [(path / place / DOCUMENT, json_bytes(document)) for place, document in documents.items()]
+    write_files(files, tops=[path.parent])
+    root = group_document({"kind": KIND, "format": FORMAT, **spec.to_json()})
+    write_bytes(path / DOCUMENT, json_bytes(root))

@@ -1,0 +1,166 @@
+"""A store as one HDF5 file, or as a folder of .npy files: the same names and values, and where they come from."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teachonce.cache.chunks import read_block, read_whole
+from teachonce.cache.identity import canonical_json
+from teachonce.cache.layout import FORMAT, KIND, Grid, class_grids, head_grids
+from teachonce.cache.store import Store, open_store
+from teachonce.cache.targets import TargetRecord
+from teachonce.errors import DiskError, InputError
+from teachonce.fsio import TEMPORARY, disk_errors, require_space, sync_folder, write_json
+
+Format = Literal["hdf5", "npy"]
+Provenance = dict[str, dict[str, Any]]  # group, "" for the whole -> its attributes
+
+
+def export(path: str | Path, out: str | Path, format: Format = "hdf5") -> Path:
+    """Write samples, views and all targets of a store to another format; one block is in memory at a time.
+
+    bfloat16 arrays keep their uint16 bits, with an attribute `dtype` that says so.
+
+    Args:
+        path: The store.
+        out: The HDF5 file, or the folder of .npy files and `provenance.json`; it must not exist.
+        format: hdf5 or npy.
+
+    Returns:
+        `out`.
+
+    Raises:
+        StoreMissingError: There is no store.
+        UnsealedError: A target, or the samples, are not complete.
+        InputError: `out` exists, or the format is neither.
+        DiskError: It cannot be written; nothing is left.
+    """
+    out = Path(out)
+    writers: dict[str, Callable[..., None]] = {"hdf5": _write_hdf5, "npy": _write_npy}
+    if format not in writers:
+        raise InputError(f"there is no format {format!r}", "Use hdf5 or npy")
+    if out.exists():
+        raise InputError(f"{out} exists already", "Remove it, or choose another --out")
+    store = open_store(path)
+    grids, provenance = contents(store)
+    require_space(out, sum(int(np.prod(grid.shape)) * grid.numpy.itemsize for grid in grids))
+    with _temporary(out) as temporary:
+        writers[format](temporary, store.path, grids, provenance)
+    return out
+
+
+def contents(store: Store) -> tuple[list[Grid], Provenance]:
+    """Every array of a store, and the attributes of its groups.
+
+    Raises:
+        UnsealedError: A target, or the samples, are not complete.
+    """
+    store.labels()  # refuses unsealed samples
+    grids = list(store.journal.grids)
+    provenance: Provenance = {
+        "": {"kind": KIND, "format": FORMAT, **store.spec.to_json()},
+        "samples": {"failed": _failed(store.journal.present())},
+    }
+    for name in store.targets():
+        record = store.sealed(name)
+        grids += [*record.grids, *_whole_grids(record)]
+        provenance[f"targets/{name}"] = _attributes(record)
+    return grids, provenance
+
+
+def _whole_grids(record: TargetRecord) -> Iterator[Grid]:
+    head, length = record.head, record.spec.embedding_dim
+    if head is not None:
+        yield from head_grids(record.name, (head["classes"], head["features"]), bias=head["bias"])
+    if record.seal["chunks"] and length is not None:
+        yield from class_grids(record.name, record.attributes["classes"], length)
+
+
+def _attributes(record: TargetRecord) -> dict[str, Any]:
+    return {
+        "kind": record.kind,
+        "fingerprint": record.fingerprint,
+        "fingerprint_fields": dict(record.fingerprint_fields),
+        **record.attributes,
+        "seal": dict(record.seal),
+        "failed": _failed(record.journal.present()),
+    }
+
+
+def _failed(records: Mapping[int, Any]) -> dict[str, str]:
+    return {str(row): code for record in records.values() for row, code in record.failed}
+
+
+@contextmanager
+def _temporary(out: Path) -> Iterator[Path]:
+    """A place beside `out` that becomes `out` when the body ends well, and is removed when it does not."""
+    temporary = out.with_name(f"{TEMPORARY}{out.name}")
+    try:
+        with disk_errors(out):
+            out.parent.mkdir(parents=True, exist_ok=True)
+            _remove(temporary)
+            yield temporary
+            temporary.rename(out)
+            sync_folder(out.parent)
+    except RuntimeError as error:  # HDF5 reports a failed flush so
+        raise DiskError(f"could not write {out}: {error}", "Check the disk, then run the same command again") from error
+    finally:
+        _remove(temporary)
+
+
+def _remove(place: Path) -> None:
+    if place.is_dir():
+        shutil.rmtree(place)
+    else:
+        place.unlink(missing_ok=True)
+
+
+def _blocks(root: Path, grid: Grid) -> Iterator[tuple[slice, NDArray[Any]]]:
+    """An array in pieces of whole rows, one block in memory at a time: which rows, and their values."""
+    if grid.chunk == grid.shape:
+        yield slice(0, grid.shape[0]), read_whole(root, grid)
+        return
+    for block in range(grid.blocks):
+        rows = grid.rows(block)
+        views = [read_block(root, grid, block, column) for column in range(grid.columns)]
+        yield slice(rows.start, rows.stop), np.stack(views, axis=1) if len(grid.shape) > 1 else views[0]
+
+
+def _write_hdf5(out: Path, root: Path, grids: list[Grid], provenance: Provenance) -> None:
+    import h5py
+
+    # attributes above 64 kB (many class names) need a file of HDF5 1.8 at least
+    with h5py.File(out, "w", libver=("v108", "latest")) as file:
+        for grid in grids:
+            dataset = file.create_dataset(grid.path, grid.shape, grid.numpy)
+            if grid.dtype == "bfloat16":
+                dataset.attrs["dtype"] = grid.dtype
+            for rows, values in _blocks(root, grid):
+                dataset[rows] = values
+        for group, attributes in provenance.items():
+            target = file.require_group(group) if group else file
+            for name, value in attributes.items():
+                target.attrs[name] = value if isinstance(value, (str, int, float)) else canonical_json(value).decode()
+    with out.open("rb") as written:
+        os.fsync(written.fileno())
+
+
+def _write_npy(out: Path, root: Path, grids: list[Grid], provenance: Provenance) -> None:
+    arrays = {grid.path: {"dtype": grid.dtype, "shape": list(grid.shape)} for grid in grids}
+    write_json(out / "provenance.json", {"groups": provenance, "arrays": arrays})
+    for grid in grids:
+        path = out / f"{grid.path}.npy"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        header = {"descr": grid.numpy.str, "fortran_order": False, "shape": grid.shape}
+        with path.open("wb") as file:  # no memory map: on a full disk that would kill the process
+            np.lib.format.write_array_header_1_0(file, header)
+            for _, values in _blocks(root, grid):
+                file.write(np.ascontiguousarray(values).data)
+            file.flush()
+            os.fsync(file.fileno())
