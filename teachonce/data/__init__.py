@@ -1,0 +1,1 @@
+"""Datasets with stable rows, views, and their rendering on the device."""

@@ -1,7 +1,7 @@
 """Decoded rows in groups, in order and ahead of their use: what stage one reads."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import chain, islice
 from typing import NamedTuple
@@ -43,7 +43,7 @@ class Block(NamedTuple):
 
 def decode_blocks(
     samples: Samples, blocks: Iterable[np.ndarray], *, workers: int | None = None, ahead: int | None = None
-) -> Iterator[Block]:
+) -> Generator[Block, None, None]:
     """Decode groups of rows in workers, in order; close the iterator to stop early.
 
     A group is held as a whole, so large images want small groups: a teacher's batch, not a store's block.
@@ -52,8 +52,8 @@ def decode_blocks(
         samples: What is read.
         blocks: Rows of each group, int64 (n,).
         workers: See `count_workers`.
-        ahead: Chunks (about 2 MiB of pixels each) that are decoded and not yet taken; None: four for each worker, within
-            1 GiB.
+        ahead: Chunks (about 2 MiB of pixels each) that are decoded and not yet taken; None: four for each worker,
+            within 1 GiB.
     """
     rest = iter(blocks)
     first = next(rest, None)

@@ -23,7 +23,7 @@ class Child:
     def __init__(self) -> None:
         root = str(Path(teachonce.__file__).parent.parent)
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-        # Its own program, not a fork or a spawn: no locks inherited, no __main__ imported again, no shared memory needed.
+        # Its own program, not a fork or spawn: no locks inherited, no __main__ imported again, no shared memory needed.
         self._process = subprocess.Popen(
             [sys.executable, "-m", "teachonce.data.worker"],
             stdin=subprocess.PIPE,
@@ -47,10 +47,10 @@ class Child:
         header = np.empty((len(files), 3), "<i4")
         try:
             self._send(b"".join([len(files).to_bytes(8, "little"), lengths.tobytes(), *files]))
-            self._receive(memoryview(header).cast("B"))
+            self._receive(header.data.cast("B"))
             sizes = 3 * header[:, 0].astype(np.int64) * header[:, 1]
             pixels = np.empty(int(sizes.sum()), np.uint8)
-            self._receive(memoryview(pixels))
+            self._receive(pixels.data)
         except (OSError, ValueError, EOFError) as error:
             raise ChildEndedError from error
         parts = np.split(pixels, np.cumsum(sizes)[:-1])

@@ -23,13 +23,13 @@ def image_column(features: Any, named: str | None) -> str:
     """
     from datasets import Image
 
+    found: list[str] = [name for name, feature in features.items() if isinstance(feature, Image)]
     if named is not None:
         kind = _type(features, named, "--image-column")
         images = pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_string(kind)
-        if not (images or isinstance(features[named], Image)):
+        if not (images or named in found):
             raise DataError(f"expected images in column {named!r}, got {kind}", _choose(features, "--image-column"))
         return named
-    found = [name for name, feature in features.items() if isinstance(feature, Image)]
     if len(found) != 1:
         got = f"got {len(found)}: {', '.join(found)}" if found else "found none"
         raise DataError(f"expected one column of images, {got}", _choose(features, "--image-column"))

@@ -116,7 +116,8 @@ def _eight_bits(grey: np.ndarray) -> np.ndarray:
         values = values * 255 if values.size and values.max() <= 1 else values
     else:
         values = np.clip(grey, 0, 65535) / 257
-    return np.rint(np.clip(values, 0, 255)).astype(np.uint8)
+    eight: np.ndarray = np.rint(np.clip(values, 0, 255)).astype(np.uint8)
+    return eight
 
 
 def _unreadable(head: bytes, error: Exception) -> str:

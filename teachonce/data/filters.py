@@ -1,7 +1,8 @@
 """PIL's resampling filters, and the whole-number weights they give, for a batch of boxes at once, on any device.
 
-The arithmetic is that of Pillow's `Resample.c` (`precompute_coeffs`, `normalize_coeffs_8bpc`): double precision, support
-widened by the scale when shrinking (antialiasing), weights normalised at the edges, then rounded to 22-bit fixed point.
+The arithmetic is that of Pillow's `Resample.c` (`precompute_coeffs`, `normalize_coeffs_8bpc`): double precision,
+support widened by the scale when shrinking (antialiasing), weights normalised at the edges, then rounded to 22-bit
+fixed point.
 """
 
 import math

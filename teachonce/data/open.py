@@ -29,12 +29,12 @@ def open_samples(
     """Open a dataset.
 
     Args:
-        spec: `digits`, `parquet:FILE`, `arrow:FILE`, `folder:DIR` (images, in subfolders by class), `disk:DIR` (saved by
-            `datasets`), a path to one of these, or a hub id, with its configuration after a colon where it has several.
+        spec: `digits`, `parquet:FILE`, `arrow:FILE`, `folder:DIR` (images, in subfolders by class), `disk:DIR` (saved
+            by `datasets`), a path to one of these, or a hub id, its configuration after a colon where it has several.
         split: The split's name; None: `prefer` where there is one of that name, else the only one.
         prefer: See `split`.
         image_column: The column of images; None: the only one of that type.
-        label_column: The column of labels; None: the only one of that type, or one that is called so; `none`: no labels.
+        label_column: The column of labels; None: the only one of that type, or one called so; `none`: no labels.
         key_column: A column that identifies the rows in place of the images' bytes.
         limit: At most so many rows, from the first.
         cache_dir: Where `datasets` keeps what it fetches and converts.

@@ -1,4 +1,4 @@
-"""Views as pixels: separable resampling of a batch on its device, out = Wy X Wx^T, in PIL's own whole-number arithmetic.
+"""Views as pixels: separable resampling of a batch on its device, out = Wy X Wx^T, in PIL's whole-number arithmetic.
 
 Weights are 22-bit fixed point and pixels whole numbers, so the products are exact sums of integers: the result does not
 depend on the device, the batch size or the order of summation, and equals what `PIL.Image.resize` gives. A weight is
@@ -91,7 +91,7 @@ def _render(images: Tensor, params: np.ndarray, height: int, width: int, filter_
 def _resample(images: Tensor, rows: Axis, columns: Axis) -> Tensor:
     batch, height, width, _ = images.shape
     pixels = images.permute(0, 1, 3, 2).to(torch.float32, memory_format=torch.contiguous_format)
-    # PIL's order: first along each line, rounded to whole numbers, then across the lines. One shared matrix: one product.
+    # PIL's order: along each line, rounded to whole numbers, then across the lines. One shared matrix: one product.
     lines = pixels.reshape(len(columns[0]), -1, width)
     high, low = columns[0].mT, columns[1].mT
     lines = _rounded((lines, high), (lines, low)).floor_().reshape(batch, height, -1)
@@ -143,7 +143,7 @@ def _shared_axes(
 
 
 def _boxes(params: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Begin, end, length (pixels) and flip of both axes, float32 (2, B, 4); rounded to float32 where PIL rounds them."""
+    """Begin, end, length (pixels) and flip of both axes, float32 (2, B, 4), rounded to it where PIL rounds."""
     low, high = params[:, [Y0, X0]].astype(np.float64) * sizes, params[:, [Y1, X1]].astype(np.float64) * sizes
     flip = np.stack([np.zeros(len(params)), params[:, FLIP] > 0.5], 1)
     return np.stack([low, high, sizes, flip], 2).astype(np.float32).swapaxes(0, 1).copy()

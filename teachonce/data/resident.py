@@ -1,6 +1,6 @@
-"""The images of a dataset as rendered batches: decoded once and kept where they fit, else decoded as they are needed."""
+"""The images of a dataset as rendered batches: decoded once and kept where they fit, else decoded when needed."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from functools import cached_property
 
@@ -94,7 +94,7 @@ class ImageSource:
 
     def stream(
         self, batches: Iterable[np.ndarray], params_for: Callable[[np.ndarray], np.ndarray], *specs: InputSpec
-    ) -> Iterator[tuple[np.ndarray, tuple[Tensor, ...]]]:
+    ) -> Generator[tuple[np.ndarray, tuple[Tensor, ...]], None, None]:
         """`batch` for each of `batches`, in order; what is not in memory is decoded and rendered ahead in workers.
 
         Args:
@@ -138,11 +138,13 @@ class ImageSource:
 
     def _measure(self, rows: np.ndarray) -> np.ndarray:
         """Heights and widths, int64 (n, 2), from the files' headers where there are files."""
-        sizes = np.zeros((len(rows), 2), np.int64)
+        sizes, samples = np.zeros((len(rows), 2), np.int64), self.samples
         for index, row in enumerate(rows.tolist()):
             try:
-                encoded = isinstance(self.samples, EncodedSamples)
-                sizes[index] = image_size(self.samples.encoded(row)) if encoded else self.samples.decode(row).shape[:2]
+                if isinstance(samples, EncodedSamples):
+                    sizes[index] = image_size(samples.encoded(row))
+                else:
+                    sizes[index] = samples.decode(row).shape[:2]
             except DecodeError as error:
                 self.failed[row] = error.code
         return sizes

@@ -60,7 +60,7 @@ def choose_split(splits: Any, split: str | None, prefer: str, name: str) -> str:
     names = list(splits)
     if split is None and (prefer in names or len(names) == 1):
         return prefer if prefer in names else names[0]
-    if split not in names:
+    if split is None or split not in names:
         got = f"got {split!r}" if split is not None else f"none of them is {prefer!r}"
         raise DataError(f"{name} has the splits {', '.join(names)}; {got}", "Name one of these with --split")
     return split
@@ -79,7 +79,7 @@ def _local(kind: str, place: str, cache_dir: str | None) -> Mapping[str, Any]:
             loaded = datasets.load_dataset(kind, data_dir=str(path), cache_dir=cache_dir)
         else:
             loaded = datasets.load_dataset(kind, data_files=[str(path)], cache_dir=cache_dir)
-    except Exception as error:  # noqa: BLE001 - datasets lets errors of all its readers through
+    except Exception as error:
         if _is_empty(error):
             raise DataError(f"expected samples in {place!r}, got an empty dataset", "Choose data with rows") from error
         raise DataError(f"could not read {place!r} as {kind}: {_first_line(error)}", _READ) from error
@@ -97,7 +97,7 @@ def _fetch(place: str, split: str | None, prefer: str, cache_dir: str | None) ->
         loaded = datasets.load_dataset(path, configuration or None, split=wanted, cache_dir=cache_dir)
     except DataError:
         raise
-    except Exception as error:  # noqa: BLE001 - the hub's client raises errors of many libraries
+    except Exception as error:
         raise DataError(
             f"could not fetch the dataset {place!r}, and there is no such file or folder: {_first_line(error)}",
             "Check the name and the connection, or give a local one: parquet:FILE, folder:DIR, disk:DIR, digits",
@@ -109,13 +109,13 @@ def _fetch(place: str, split: str | None, prefer: str, cache_dir: str | None) ->
 def quiet() -> Iterator[None]:
     """Switch off the progress bars and the logging of `datasets` and of the hub's client, then back as they were."""
     import datasets
-    import huggingface_hub.utils as hub
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
     loggers = [logging.getLogger(name) for name in ("datasets", "huggingface_hub", "fsspec", "httpx", "filelock")]
     levels = [logger.level for logger in loggers]
-    bars, hub_bars = datasets.are_progress_bars_disabled(), hub.are_progress_bars_disabled()
+    bars, hub_bars = datasets.are_progress_bars_disabled(), are_progress_bars_disabled()
     datasets.disable_progress_bars()
-    hub.disable_progress_bars()
+    disable_progress_bars()
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)
     try:
@@ -126,7 +126,7 @@ def quiet() -> Iterator[None]:
         if not bars:
             datasets.enable_progress_bars()
         if not hub_bars:
-            hub.enable_progress_bars()
+            enable_progress_bars()
 
 
 def _kind_of(path: Path) -> str:

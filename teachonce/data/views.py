@@ -28,6 +28,7 @@ class Augment:
     """Mirror left and right with probability one half."""
 
     def to_json(self) -> dict[str, Any]:
+        """As keyword arguments in JSON."""
         return {"crop": self.crop, "flip": self.flip}
 
 

@@ -1,6 +1,6 @@
 """A decoding process: image files in on stdin, pixels out on stdout. Started by `teachonce.data.workers`.
 
-Small images spend their time in Python, where threads take turns; processes do not. This one imports PIL and NumPy only.
+Small images spend their time in Python, where threads take turns; processes do not. It imports PIL and NumPy only.
 A request is the number of files, their lengths (int64 each) and their bytes; the answer is height, width and the index
 in CODES plus one, or zero (int32 each) for every file, then the pixels of those that gave any. It ends with its stdin.
 """

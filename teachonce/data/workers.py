@@ -7,7 +7,7 @@ for these each thread has a process of its own do the decoding.
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from typing import NamedTuple, Self, TypeVar
@@ -116,7 +116,7 @@ def read_row(samples: Samples, row: int) -> Decoded:
 
 def in_order(
     work: Callable[[Item], Result], items: Iterable[Item], *, workers: int, ahead: int | None = None
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """`work` on each item in worker threads, results in order; close the iterator to stop early.
 
     Args:
@@ -142,7 +142,7 @@ def in_order(
 
 def decode_rows(
     samples: Samples, chunks: Iterable[np.ndarray], *, workers: int, pixels: float, ahead: int | None = None
-) -> Iterator[list[Decoded]]:
+) -> Generator[list[Decoded], None, None]:
     """Decode chunks of rows in workers, in order.
 
     Args:
