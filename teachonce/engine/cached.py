@@ -1,0 +1,142 @@
+"""Targets from a sealed store. The teacher's weights are never touched."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from teachonce.cache.store import Store
+from teachonce.engine.prefetch import Prefetch
+from teachonce.engine.targets import BatchRows, TargetSource
+from teachonce.errors import StoreMissingError
+from teachonce.methods.base import missing
+from teachonce.methods.targets import Needs, Targets
+from teachonce.types import ArraySpec, TargetSpec
+
+Rows = NDArray[np.int64]
+Head = tuple[Tensor, Tensor | None]
+
+
+class CachedTargets(TargetSource):
+    """Reads what a method needs, and nothing else, from a store.
+
+    Arrays that fit the budget stay on the device, and a batch is one `index_select` each; larger ones are read from the
+    mapped chunks by a thread that runs ahead, through pinned memory. Where a method needs logits and the store holds
+    the teacher's linear head only, they are W e + b in float32.
+
+    Args:
+        store: A store whose samples are sealed.
+        name: The target.
+        needs: What the method needs.
+        device: Where the targets are wanted.
+        budget_bytes: The most memory on the device that the arrays may take; 0 always reads from the map.
+        method: The method's name, for errors.
+
+    Raises:
+        StoreMissingError: No such target, or it lacks what the method needs.
+        UnsealedError: The target is not finished.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        name: str,
+        needs: Needs,
+        *,
+        device: torch.device,
+        budget_bytes: int,
+        method: str = "the method",
+    ) -> None:
+        spec = store.sealed(name).spec
+        self.reader = store.target(name, budget_bytes=0)
+        self._device, self._needs = device, needs
+        self._head = _head(store, spec, device) if needs.logits and "logits" not in spec.arrays else None
+        self.spec = self.offer = spec if self._head is None else _with_logits(spec, len(self._head[0]))
+        self.class_counts, self._means = _class_means(store, name, device) if needs.class_mean else (None, None)
+        missing(needs, self.spec, self._means is not None, method=method, store=str(store.path))
+        self._names = _names(needs, derived=self._head is not None)
+        size = sum(_array_bytes(self.offer.arrays[array]) for array in self._names)
+        self.tier = "resident" if size <= budget_bytes else "mapped"
+        self._resident = {array: self._load(array) for array in self._names} if self.tier == "resident" else {}
+        self._ahead: Prefetch[Rows, tuple[Rows, dict[str, Tensor]]] | None = None
+
+    def fetch(self, rows: BatchRows, view: int, images: Tensor | None = None) -> Targets:
+        """See TargetSource.fetch; the dtype is the stored one, but float32 for class means and derived logits."""
+        if self.tier == "resident":
+            arrays = {name: views[view].index_select(0, rows.device) for name, views in self._resident.items()}
+        else:
+            arrays = self._mapped(rows.host, view)
+        embedding, logits = arrays.get("image_embedding"), arrays.get("logits")
+        if self._head is not None and embedding is not None:
+            logits = F.linear(embedding.float(), *self._head)
+        return Targets(
+            image_embedding=embedding if self._needs.image_embedding else None, logits=logits, class_mean=self._means
+        )
+
+    def plan(self, batches: Sequence[Rows], view: int) -> None:
+        """See TargetSource.plan."""
+        self.close()
+        if self.tier == "mapped" and self._names:
+            self._ahead = Prefetch(batches, lambda rows: (rows, self._read(rows, view)))
+
+    def close(self) -> None:
+        """See TargetSource.close."""
+        if self._ahead is not None:
+            self._ahead.close()
+            self._ahead = None
+
+    def _mapped(self, rows: Rows, view: int) -> dict[str, Tensor]:
+        planned, arrays = next(self._ahead, (None, None)) if self._ahead is not None else (None, None)
+        if arrays is None or planned is None or not (planned is rows or np.array_equal(planned, rows)):
+            self.close()  # not the order that was planned
+            arrays = self._read(rows, view)
+        return {name: value.to(self._device, non_blocking=True) for name, value in arrays.items()}
+
+    def _read(self, rows: Rows, view: int) -> dict[str, Tensor]:
+        arrays = {name: as_tensor(self.reader.read(name, rows, view)) for name in self._names}
+        return {name: value.pin_memory() for name, value in arrays.items()} if self._device.type == "cuda" else arrays
+
+    def _load(self, array: str) -> list[Tensor]:
+        return [as_tensor(self.reader.all(array, view)).to(self._device) for view in range(self.offer.views)]
+
+
+def as_tensor(stored: NDArray[np.generic]) -> Tensor:
+    """A copy of stored values as a tensor of the stored dtype: uint16 is bfloat16, which NumPy has not."""
+    if stored.dtype == np.uint16:
+        return torch.from_numpy(stored.view(np.int16).copy()).view(torch.bfloat16)
+    return torch.from_numpy(stored.copy())
+
+
+def _names(needs: Needs, *, derived: bool) -> list[str]:
+    """The arrays to read."""
+    wanted = {"image_embedding": needs.image_embedding or derived, "logits": needs.logits and not derived}
+    return [name for name, is_wanted in wanted.items() if is_wanted]
+
+
+def _head(store: Store, spec: TargetSpec, device: torch.device) -> Head | None:
+    kept = store.head(spec.name) if "image_embedding" in spec.arrays else None
+    if kept is None:
+        return None
+    weight, bias = kept
+    return as_tensor(weight).to(device), None if bias is None else as_tensor(bias).to(device)
+
+
+def _with_logits(spec: TargetSpec, classes: int) -> TargetSpec:
+    arrays = {**spec.arrays, "logits": ArraySpec(shape=(spec.rows, spec.views, classes), dtype="float32")}
+    return replace(spec, arrays=arrays, classes=classes)
+
+
+def _class_means(store: Store, name: str, device: torch.device) -> tuple[NDArray[np.int64] | None, Tensor | None]:
+    try:
+        means, counts = store.class_means(name)
+    except StoreMissingError:
+        return None, None
+    return counts, as_tensor(means).to(device)
+
+
+def _array_bytes(spec: ArraySpec) -> int:
+    return int(np.prod(spec.shape, dtype=np.int64)) * (4 if spec.dtype == "float32" else 2)

@@ -1,0 +1,142 @@
+"""Checkpoints that a kill cannot spoil: folders of safetensors, written aside, made durable, then renamed."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from teachonce.errors import CorruptError
+from teachonce.fsio import TEMPORARY, disk_errors, json_bytes, sync_folder
+
+Tensors = Mapping[str, Tensor]
+
+
+@contextmanager
+def replacing(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder that takes the place of `folder` when the body is through; on an error nothing changes.
+
+    The old folder is set aside as `NAME.previous` for the moment between two renames; `restore` puts it back.
+
+    Raises:
+        DiskError: The disk is full, read-only or failing.
+    """
+    temporary = folder.with_name(f"{TEMPORARY}{folder.name}")
+    previous = _previous(folder)
+    with disk_errors(folder):
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        try:
+            yield temporary
+            for path in sorted(temporary.rglob("*")):
+                _sync(path)
+            sync_folder(temporary)
+            if folder.exists():
+                shutil.rmtree(previous, ignore_errors=True)
+                folder.rename(previous)
+            temporary.rename(folder)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        sync_folder(folder.parent)
+        shutil.rmtree(previous, ignore_errors=True)
+
+
+def restore(folder: Path) -> bool:
+    """Put a folder back that a kill left set aside; say whether there is one now.
+
+    Raises:
+        DiskError: It could not be renamed.
+    """
+    if not folder.exists() and _previous(folder).exists():
+        with disk_errors(folder):
+            _previous(folder).rename(folder)
+    return folder.exists()
+
+
+def save_checkpoint(folder: Path, parts: Mapping[str, Tensors], state: Mapping[str, Any]) -> None:
+    """Write a checkpoint: one NAME.safetensors a part, and state.json.
+
+    Raises:
+        DiskError: It could not be written; the checkpoint before it is still whole.
+    """
+    with replacing(folder) as temporary:
+        for name, tensors in parts.items():
+            save_file(own_tensors(tensors), temporary / f"{name}.safetensors")
+        (temporary / "state.json").write_bytes(json_bytes(dict(state)))
+
+
+def load_checkpoint(folder: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]] | None:
+    """The parts (on the CPU) and the state of a checkpoint; None where there is none.
+
+    Raises:
+        CorruptError: A file of it cannot be read.
+    """
+    if not restore(folder):
+        return None
+    try:
+        parts = {path.stem: load_file(path) for path in sorted(folder.glob("*.safetensors"))}
+        state = json.loads((folder / "state.json").read_text())
+    except (OSError, ValueError, SafetensorError) as error:
+        mend = "Remove the run's folder, then run the same command again: it starts anew"
+        raise CorruptError(f"the checkpoint {folder} cannot be read: {error}", mend) from error
+    return parts, state
+
+
+def own_tensors(tensors: Tensors) -> dict[str, Tensor]:
+    """Copies on the CPU, contiguous and each with memory of its own, as safetensors demands (tied weights share)."""
+    return {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The optimiser's state as flat names, `PARAMETER.KEY`; its settings come from the run's."""
+    state = optimizer.state_dict()["state"]
+    return {
+        f"{index}.{key}": value
+        for index, entry in state.items()
+        for key, value in entry.items()
+        if isinstance(value, Tensor)
+    }
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
+    """Put back what `optimizer_tensors` gave."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        index, key = name.split(".", 1)
+        state.setdefault(int(index), {})[key] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def random_state(device: torch.device) -> dict[str, Tensor]:
+    """The state of torch's generators, uint8."""
+    states = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    return states
+
+
+def set_random_state(states: Tensors, device: torch.device) -> None:
+    """Put back what `random_state` gave; a run that goes on on another kind of device keeps what fits."""
+    torch.set_rng_state(states["cpu"])
+    if device.type == "cuda" and "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"], device)
+
+
+def _previous(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.previous")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,74 @@
+"""Where and how precisely it computes, and what memory that took."""
+
+import resource
+import sys
+from typing import Literal
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+
+from teachonce.errors import InputError
+
+Precision = Literal["float32", "bf16"]
+_PRECISIONS = ("auto", "float32", "bf16")
+
+
+def pick_device(name: str | None) -> torch.device:
+    """The device of a name; None and "auto" take CUDA where it is, else the CPU.
+
+    Raises:
+        InputError: No such device here.
+    """
+    if name in (None, "auto"):
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(str(name))
+    except RuntimeError as error:
+        raise InputError(f"no such device: {name!r}", "Use auto, cpu, cuda or cuda:1") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise InputError(f"device {name} was asked for, but torch finds no CUDA here", "Use --device auto or cpu")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InputError(f"device {name} was asked for, there are {torch.cuda.device_count()}", "Use a smaller number")
+    return device
+
+
+def pick_precision(name: str, device: torch.device) -> Precision:
+    """float32, or bf16 (float32 weights under bfloat16 autocast); "auto" is bf16 on a GPU that has it.
+
+    Raises:
+        InputError: Unknown precision.
+    """
+    if name not in _PRECISIONS:
+        raise InputError(f"unknown precision {name!r}", f"Use one of {', '.join(_PRECISIONS)}")
+    if name == "auto":
+        return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
+    return "bf16" if name == "bf16" else "float32"
+
+
+def make_accelerator(device: torch.device, precision: Precision) -> Accelerator:
+    """An Accelerator for one device and precision; its process-wide state is renewed where it says otherwise."""
+    wanted = "bf16" if precision == "bf16" else "no"
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)
+    shared = AcceleratorState._shared_state  # accelerate has no public way to ask
+    if shared and (shared.get("_mixed_precision") != wanted or shared["device"].type != device.type):
+        AcceleratorState._reset_state(reset_partial_state=True)
+    return Accelerator(cpu=device.type == "cpu", mixed_precision=wanted)
+
+
+def reset_peak(device: torch.device) -> None:
+    """Begin to measure the device's peak memory."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def peak_memory_bytes(device: torch.device) -> int | None:
+    """The most memory that tensors took on the device since `reset_peak`; None on a CPU."""
+    return int(torch.cuda.max_memory_allocated(device)) if device.type == "cuda" else None
+
+
+def host_memory_bytes() -> int:
+    """The most resident memory this process ever had."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,121 @@
+"""Batches for the loop: rows, pixels for the student (and for a live teacher), labels, all on the device."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from teachonce.data.resident import ImageSource
+from teachonce.engine.guard import DataGuard
+from teachonce.engine.targets import BatchRows
+from teachonce.engine.views import EpochViews
+from teachonce.types import InputSpec
+
+Rows = NDArray[np.int64]
+
+
+class Batch(NamedTuple):
+    """One batch on the device."""
+
+    rows: BatchRows
+    images: Tensor
+    """(B, 3, h, w) float32, as the student takes them."""
+    teacher_images: Tensor | None
+    """(B, 3, h', w') float32, the same view as the teacher takes it; None when no teacher looks."""
+    labels: Tensor
+    """(B,) int64."""
+
+
+class Feed:
+    """Draws batches of rows as the models' inputs.
+
+    Args:
+        images: The data's pixels.
+        labels: (N,) int32.
+        views: What is seen of them.
+        student: The student's input.
+        teacher: The input of a live teacher; None where none runs.
+        device: Where the batches are wanted.
+        guard: Checks rows that were not compared with the store before, as they are first read.
+    """
+
+    def __init__(
+        self,
+        images: ImageSource,
+        labels: NDArray[np.int32],
+        views: EpochViews,
+        *,
+        student: InputSpec,
+        teacher: InputSpec | None,
+        device: torch.device,
+        guard: DataGuard | None = None,
+    ) -> None:
+        self.views, self.device = views, device
+        self._images, self._student, self._teacher, self._guard = images, student, teacher, guard
+        self._labels = torch.from_numpy(labels.astype(np.int64)).to(device)
+
+    def batches(self, batches: Sequence[Rows], epoch: int | None) -> Iterator[Batch]:
+        """The batches of these rows, in order.
+
+        Args:
+            batches: Host rows of each.
+            epoch: Which epoch's views, from 0; None: the evaluation view, and nothing for a teacher.
+
+        Raises:
+            MismatchError: A row is not the store's.
+        """
+        flat = torch.from_numpy(np.concatenate(batches)).to(self.device)
+        device_rows = torch.split(flat, [len(rows) for rows in batches])
+        pixels = self._checked(batches, self._pixels(batches, epoch))
+        for host, rows, (images, teacher_images) in zip(batches, device_rows, pixels, strict=True):
+            labels = self._labels.index_select(0, rows)
+            yield Batch(BatchRows(host, rows), images, teacher_images, labels)
+
+    def _pixels(self, batches: Sequence[Rows], epoch: int | None) -> Iterator[tuple[Tensor, Tensor | None]]:
+        teacher = self._teacher if epoch is not None else None
+        if teacher is None:
+            return ((drawn[0], None) for drawn in self._drawn(batches, epoch, self._student, shown=True))
+        if not self.views.augmented:
+            both = self._drawn(batches, epoch, self._student, teacher, shown=True)
+            return ((drawn[0], drawn[1]) for drawn in both)
+        own = self._drawn(batches, epoch, self._student, shown=True)
+        plain = self._drawn(batches, epoch, teacher, shown=False)
+        return ((student[0], base[0]) for student, base in zip(own, plain, strict=True))
+
+    def _drawn(
+        self, batches: Sequence[Rows], epoch: int | None, *specs: InputSpec, shown: bool
+    ) -> Iterator[tuple[Tensor, ...]]:
+        params = self.views.shown if shown else self.views.base
+        if self._images.resident:
+            return (self._images.batch(rows, params(rows, epoch), *specs) for rows in batches)
+        stream = self._images.stream(batches, lambda rows: params(rows, epoch), *specs)
+        return (tensors for _, tensors in stream)
+
+    def _checked(
+        self, batches: Sequence[Rows], pixels: Iterator[tuple[Tensor, Tensor | None]]
+    ) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """The same, while one thread compares rows with the store as they are first read."""
+        if self._guard is None or self._guard.complete:
+            yield from pixels
+            return
+        with ThreadPoolExecutor(1, "teachonce-guard") as pool:
+            waiting: list[Future[None]] = []
+            for rows, drawn in zip(batches, pixels, strict=True):
+                waiting.append(pool.submit(self._guard.check, rows))
+                if len(waiting) > 2:
+                    waiting.pop(0).result()
+                yield drawn
+            for future in waiting:
+                future.result()
+
+
+def cut(rows: Rows, batch_size: int, *, drop_last: bool) -> list[Rows]:
+    """Rows in batches; a smaller last one is dropped where it would not be the only one."""
+    batches = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
+    if drop_last and len(batches) > 1 and len(batches[-1]) < batch_size:
+        batches.pop()
+    return batches

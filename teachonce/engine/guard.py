@@ -1,0 +1,165 @@
+"""Whether the data at hand is the data of the store: identities, labels, classes. A difference names its first row."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teachonce.cache.store import Store
+from teachonce.data.samples import Samples
+from teachonce.errors import DataError, MismatchError
+from teachonce.events import SILENT, Events
+from teachonce.methods.base import require_class_means
+from teachonce.types import DECODED
+
+Rows = NDArray[np.int64]
+SPREAD = 1024
+_SAME = "Use the data, split and --limit the store was made from, or make another store with `teachonce embed`"
+
+
+class DataGuard:
+    """Compares rows of the data with the store's, each once.
+
+    Args:
+        store: A store whose samples are sealed.
+        samples: The data.
+
+    Raises:
+        UnsealedError: The store is not finished.
+        MismatchError: Another number of rows, another kind of identity, or other labels.
+    """
+
+    def __init__(self, store: Store, samples: Samples) -> None:
+        self._store, self._samples = store, samples
+        self._decoded = store.sample_status() == DECODED
+        self._digests = store.digests()
+        self._unseen = self._decoded.copy()
+        _check_kind(store, samples)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every row has been compared."""
+        return not self._unseen.any()
+
+    def check_start(self, *, every: bool, events: Events = SILENT) -> None:
+        """Compare before training: every row, or 1,024 spread ones; then the labels of all.
+
+        Raises:
+            MismatchError: Names the first row, and whether the data is another, reordered or relabelled.
+        """
+        rows = np.arange(len(self._digests), dtype=np.int64)
+        if not every:
+            rows = np.unique(np.linspace(0, len(rows) - 1, min(SPREAD, len(rows))).astype(np.int64))
+        with events.task("compare the data with the store", total=len(rows)) as task:
+            for part in np.array_split(rows, max(1, len(rows) // 1024)):
+                self.check(part)
+                task.advance(len(part))
+        self._check_labels()
+
+    def check(self, rows: Rows) -> None:
+        """Compare the identities of those rows that were not compared before.
+
+        Raises:
+            MismatchError: See `check_start`.
+        """
+        rows = np.sort(rows[self._unseen[rows]])
+        got = np.fromiter((self._samples.digest(int(row)) for row in rows), np.uint64, len(rows))
+        wrong = np.flatnonzero(got != self._digests[rows])
+        if len(wrong):
+            raise self._other(rows[wrong], got[wrong])
+        self._unseen[rows] = False
+
+    def _other(self, rows: Rows, got: NDArray[np.uint64]) -> MismatchError:
+        row = int(rows[0])
+        place = np.flatnonzero(self._digests == got[0])
+        if np.isin(got, self._digests).all():
+            message = f"the data is the store's, but reordered: row {row} of the data is row {place[0]} of the store"
+            return MismatchError(message, "Give the data in the order the store was made from, or make another store")
+        return MismatchError(f"the store {self._store.path} is of other data: row {row} is another sample", _SAME)
+
+    def _check_labels(self) -> None:
+        stored, labels = self._store.labels(), self._samples.labels
+        if labels is None or (stored < 0).all():
+            return
+        wrong = np.flatnonzero((labels != stored) & self._decoded)
+        if len(wrong):
+            row = int(wrong[0])
+            message = f"the data is the store's, but relabelled: row {row} has label {labels[row]} in the data"
+            raise MismatchError(f"{message} and {stored[row]} in the store ({len(wrong)} such rows)", _SAME)
+
+
+def check_data(store: Store, samples: Samples, *, every: bool, events: Events = SILENT) -> DataGuard:
+    """Refuse data that is not the store's; the guard that is returned checks the other rows as they are read.
+
+    Args:
+        store: The store.
+        samples: The data.
+        every: Compare all identities now, else 1,024 spread over the rows.
+        events: Who watches.
+
+    Raises:
+        UnsealedError: The store is not finished.
+        MismatchError: Names the first row that differs, and how.
+    """
+    guard = DataGuard(store, samples)
+    guard.check_start(every=every, events=events)
+    return guard
+
+
+def require_labels(samples: Samples, why: str) -> NDArray[np.int32]:
+    """The labels, int32 (rows,).
+
+    Raises:
+        DataError: The data has none.
+    """
+    if samples.labels is None or samples.classes is None:
+        raise DataError(f"{why} needs labels, and the data has none", "Name the column of classes with --label-column")
+    return samples.labels
+
+
+def check_classes(who: str, classes: int | None, names: Sequence[str] | None, samples: Samples) -> None:
+    """Refuse data whose classes are not those of `who` (the teacher, the run), in the same order.
+
+    Names are compared without regard to case, and `_` counts as a space.
+
+    Raises:
+        MismatchError: Another number of classes, or the first class that differs.
+    """
+    mend = "Use data of the same classes in the same order, or a method that needs no logits, such as clip-teacher-kd"
+    if classes is not None and samples.classes is not None and classes != samples.classes:
+        raise MismatchError(f"{who} has {classes} classes, the data has {samples.classes}", mend)
+    for index, (theirs, ours) in enumerate(zip(names or (), samples.class_names or (), strict=False)):
+        if _plain(theirs) != _plain(ours):
+            message = (
+                f"{who} has other classes than the data, or another order: class {index} is {theirs!r} and {ours!r}"
+            )
+            raise MismatchError(message, mend)
+
+
+def check_means(counts: NDArray[np.int64], samples: Samples) -> None:
+    """Refuse class means that are not of the data's classes, or lack one.
+
+    Args:
+        counts: (C,) the rows that each mean was made from.
+        samples: The data.
+
+    Raises:
+        MismatchError: Another number of classes.
+        DataError: A class has no mean; the first of them are named.
+    """
+    if len(counts) != samples.classes:
+        raise MismatchError(f"there are means of {len(counts)} classes, the data has {samples.classes}", _SAME)
+    require_class_means(counts, np.arange(len(counts)), samples.class_names)
+
+
+def _check_kind(store: Store, samples: Samples) -> None:
+    if store.spec.rows != samples.rows:
+        rows = f"it has {store.spec.rows:,} rows, the data has {samples.rows:,}"
+        raise MismatchError(f"the store {store.path} is of other data: {rows}", _SAME)
+    if store.spec.identity != samples.identity:
+        message = f"the store identifies rows by {store.spec.identity!r}, the data by {samples.identity!r}"
+        raise MismatchError(message, "Open the data as the store was made (the same file format and --key-column)")
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.replace("_", " ").casefold().split())

@@ -1,0 +1,193 @@
+"""The one training loop: epochs, validation, metrics, checkpoints. It goes on where a killed run stopped."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from teachonce.engine import checkpoint
+from teachonce.engine.feed import Feed, cut
+from teachonce.engine.losslog import MEND, LossLog
+from teachonce.engine.metrics import MetricsLog
+from teachonce.engine.score import score
+from teachonce.engine.split import shuffled
+from teachonce.engine.step import Stepper
+from teachonce.engine.steptime import StepTimer, steady_ms
+from teachonce.errors import NonFiniteError
+from teachonce.events import SILENT, Events, Task
+from teachonce.models.checkpoint import save_student
+
+Rows = NDArray[np.int64]
+CHECK_STEPS = 50  # steps between two looks at the losses
+_VAL_BATCH = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopConfig:
+    """What the loop itself needs to know."""
+
+    run: Path
+    epochs: int
+    batch_size: int
+    seed: int
+    class_names: tuple[str, ...] | None = None
+
+
+@dataclass(kw_only=True)
+class Progress:
+    """How far a run is."""
+
+    epoch: int = 0
+    """Epochs done."""
+    step: int = 0
+    best_epoch: int = 0
+    best: tuple[float, float] | None = None
+    """val_top1 and minus val_loss of the best epoch; None without validation."""
+
+
+class Loop:
+    """Trains and keeps what a resume needs: after every epoch the run's folder is whole.
+
+    The best epoch is the one of the highest val_top1, of equals the one of the lowest val_loss; without validation
+    rows the last. The last, smaller batch of an epoch is left out unless it is the only one.
+
+    Args:
+        config: See LoopConfig.
+        stepper: What trains.
+        feed: Gives the batches.
+        train: Rows to train on.
+        val: Rows to validate on; may be empty.
+        events: Who watches.
+    """
+
+    def __init__(
+        self, config: LoopConfig, stepper: Stepper, feed: Feed, *, train: Rows, val: Rows, events: Events = SILENT
+    ) -> None:
+        self.config, self.stepper, self.feed, self.events = config, stepper, feed, events
+        self.train, self.val = train, val
+        self.device = feed.device
+        self.progress = Progress()
+        self.steps = len(cut(train, config.batch_size, drop_last=True))
+        self._losses = LossLog(list(stepper.method.weights), self.steps, self.device)
+        self._timer = StepTimer(self.device)
+
+    def fit(self) -> list[dict[str, Any]]:
+        """Train all epochs that are not done yet.
+
+        Returns:
+            The metrics of every epoch, also of those done before.
+
+        Raises:
+            NonFiniteError: A loss or a weight became NaN or infinite; the checkpoint before that is kept.
+            DiskError: A checkpoint could not be written; the one before is kept.
+        """
+        if not self._resume():
+            torch.manual_seed(self.config.seed)
+        config, log = self.config, MetricsLog(self.config.run, self.progress.epoch)
+        try:
+            title, total = f"train {self.stepper.method.name}", config.epochs * self.steps
+            with self.events.task(title, total=total, done=self.progress.step, unit="steps") as task:
+                for epoch in range(self.progress.epoch, config.epochs):
+                    entry = self._epoch(epoch, task) | self._validate()
+                    self._keep(epoch, entry, log)
+        finally:
+            log.close()
+            self.stepper.source.close()
+        return log.entries
+
+    def _epoch(self, epoch: int, task: Task) -> dict[str, Any]:
+        """Train one epoch (from 0) and say what came of it."""
+        stepper, batches = self.stepper, self.batches(epoch)
+        view, first = self.feed.views.view(epoch), stepper.done
+        stepper.source.plan(batches, view)
+        began = time.perf_counter()
+        for index, batch in enumerate(self.feed.batches(batches, epoch), 1):
+            self._timer.mark()
+            self._losses.put(*stepper.step(batch, view))
+            if index % CHECK_STEPS == 0:
+                task.note(f"epoch {epoch + 1}, loss {self._losses.check(epoch + 1, first):.4g}")
+                task.advance(CHECK_STEPS)
+        self._timer.mark()
+        task.note(f"epoch {epoch + 1}, loss {self._losses.check(epoch + 1, first):.4g}")
+        task.advance(len(batches) % CHECK_STEPS)
+        intervals, seconds = self._timer.read(), time.perf_counter() - began
+        rows = sum(len(rows) for rows in batches)
+        return {
+            "epoch": epoch + 1,
+            "step": stepper.done,
+            "lr": stepper.rate,
+            **self._losses.finish(),
+            "samples_per_s": rows / seconds,
+            "seconds": seconds,
+            "step_ms": steady_ms(intervals),
+        }
+
+    def batches(self, epoch: int) -> list[Rows]:
+        """The rows of each batch of an epoch (from 0), in the order of (seed, epoch)."""
+        return cut(shuffled(self.train, self.config.seed, epoch), self.config.batch_size, drop_last=True)
+
+    def _validate(self) -> dict[str, float | None]:
+        if not self.stepper.finite():
+            message = "a weight is NaN or infinite at the end of an epoch; the last good weights are kept"
+            raise NonFiniteError(message, MEND)
+        if not len(self.val):
+            return {"val_top1": None, "val_loss": None}
+        batches = self.feed.batches(cut(self.val, _VAL_BATCH, drop_last=False), None)
+        scores = score(self.stepper.student, batches, self.stepper.accelerator.autocast)
+        if not np.isfinite(scores.loss):
+            raise NonFiniteError("the validation loss is not finite; the last good weights are kept", MEND)
+        return {"val_top1": scores.top1, "val_loss": scores.loss}
+
+    def _keep(self, epoch: int, entry: Mapping[str, Any], log: MetricsLog) -> None:
+        """Metrics, checkpoint, best, in this order: `_resume` drops or mends what a kill left between them."""
+        old = self.progress.best
+        new = None if entry["val_top1"] is None else (entry["val_top1"], -entry["val_loss"])
+        self.progress.epoch, self.progress.step = epoch + 1, self.stepper.done
+        if new is None or old is None or new > old:
+            self.progress.best, self.progress.best_epoch = new, epoch + 1
+        log.append(entry)
+        checkpoint.save_checkpoint(self._last, self._parts(), asdict(self.progress))
+        if self.progress.best_epoch == epoch + 1:
+            self._save_best()
+
+    def _parts(self) -> dict[str, checkpoint.Tensors]:
+        return {
+            "model": self.stepper.student.state_dict(),
+            "method": self.stepper.method.modules.state_dict(),
+            "optimizer": checkpoint.optimizer_tensors(self.stepper.optimizer),
+            "random": checkpoint.random_state(self.device),
+        }
+
+    @property
+    def _last(self) -> Path:
+        return self.config.run / "checkpoints" / "last"
+
+    def _save_best(self) -> None:
+        with checkpoint.replacing(self.config.run / "best") as folder:
+            save_student(self.stepper.student, folder, class_names=self.config.class_names)
+            (folder / "epoch").write_text(f"{self.progress.best_epoch}\n")
+
+    def _resume(self) -> bool:
+        """Go on from the last checkpoint; say whether there is one."""
+        found = checkpoint.load_checkpoint(self._last)
+        best = self.config.run / "best"
+        checkpoint.restore(best)
+        if found is None:
+            return False
+        parts, state = found
+        self.progress = Progress(**{**state, "best": tuple(state["best"]) if state["best"] else None})
+        self.stepper.student.load_state_dict(parts["model"])
+        self.stepper.method.modules.load_state_dict(parts["method"])
+        checkpoint.load_optimizer(self.stepper.optimizer, parts["optimizer"])
+        checkpoint.set_random_state(parts["random"], self.device)
+        self.stepper.done = self.progress.step
+        self.events.info(f"goes on after epoch {self.progress.epoch} of {self.config.epochs}")
+        kept = (best / "epoch").read_text().strip() if (best / "epoch").exists() else ""
+        if self.progress.best_epoch == self.progress.epoch and kept != str(self.progress.epoch):
+            self._save_best()  # a kill came between the checkpoint and its copy
+        return True

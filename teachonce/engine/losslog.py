@@ -1,0 +1,60 @@
+"""Losses kept on the device: written every step without waiting, read at intervals."""
+
+import torch
+from torch import Tensor
+
+from teachonce.errors import NonFiniteError
+
+MEND = "Lower --lr, add --warmup-epochs or --clip-norm, or use --precision float32, in another --out"
+
+
+class LossLog:
+    """The terms of every step of one epoch.
+
+    Args:
+        names: The terms, in order.
+        steps: Steps of an epoch.
+        device: Where the losses are.
+    """
+
+    def __init__(self, names: list[str], steps: int, device: torch.device) -> None:
+        self.names = names
+        self._values = torch.zeros(steps, len(names) + 1, device=device)
+        self._rows = self._values.unbind(0)
+        self._count = self._checked = 0
+
+    def put(self, terms: dict[str, Tensor], loss: Tensor) -> None:
+        """Keep the terms and the weighted loss of the next step (scalars, float32)."""
+        with torch.no_grad():
+            torch.stack([*(terms[name] for name in self.names), loss], out=self._rows[self._count])
+        self._count += 1
+
+    def check(self, epoch: int, first_step: int) -> float:
+        """Look at what came since the last look; this waits for the device.
+
+        Args:
+            epoch: The epoch, from 1, for the message.
+            first_step: Steps done before this epoch.
+
+        Returns:
+            The last weighted loss.
+
+        Raises:
+            NonFiniteError: Names the first step whose loss is NaN or infinite.
+        """
+        values = self._values[self._checked : self._count].cpu()
+        bad = torch.nonzero(~values.isfinite().all(1))
+        if len(bad):
+            index = int(bad[0])
+            step = first_step + self._checked + index + 1
+            shown = ", ".join(f"{n} {v:g}" for n, v in zip([*self.names, "loss"], values[index].tolist(), strict=True))
+            message = f"the loss is not finite at step {step} (epoch {epoch}): {shown}; the last good weights are kept"
+            raise NonFiniteError(message, MEND)
+        self._checked = self._count
+        return float(values[-1, -1]) if len(values) else float("nan")
+
+    def finish(self) -> dict[str, float]:
+        """The means over the epoch, `loss` and `loss_TERM`; then it begins anew."""
+        means = self._values[: self._count].double().mean(0).tolist()
+        self._count = self._checked = 0
+        return {"loss": means[-1], **{f"loss_{name}": value for name, value in zip(self.names, means, strict=False)}}

@@ -1,0 +1,64 @@
+"""The journal of a training: metrics.jsonl, one line an epoch, and the same numbers for TensorBoard."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from teachonce.fsio import disk_errors, write_bytes
+
+
+class MetricsLog:
+    """Appends one line an epoch; after a resume no epoch is there twice.
+
+    Args:
+        run: The folder of the run.
+        done: Epochs that are finished; whatever was logged after them is dropped.
+    """
+
+    def __init__(self, run: Path, done: int) -> None:
+        self.path = run / "metrics.jsonl"
+        kept = [line for line in read_metrics(run) if line["epoch"] <= done]
+        write_bytes(self.path, b"".join(_line(entry) for entry in kept))
+        self.entries = kept
+        self._board = _board(run / "tensorboard", done)
+
+    def append(self, entry: Mapping[str, Any]) -> None:
+        """Log one epoch, durably.
+
+        Raises:
+            DiskError: It could not be written.
+        """
+        with disk_errors(self.path), self.path.open("ab") as file:
+            file.write(_line(entry))
+            file.flush()
+            os.fsync(file.fileno())
+        self.entries.append(dict(entry))
+        for name, value in entry.items():
+            if name != "epoch" and value is not None:
+                self._board.add_scalar(name, value, entry["epoch"])
+        self._board.flush()
+
+    def close(self) -> None:
+        """Finish the TensorBoard file."""
+        self._board.close()
+
+
+def read_metrics(run: Path) -> list[dict[str, Any]]:
+    """The lines of metrics.jsonl in order; a last line that a kill cut short is left out."""
+    try:
+        text = (run / "metrics.jsonl").read_text()
+    except FileNotFoundError:
+        return []
+    return [json.loads(line) for line in text.split("\n")[:-1]]
+
+
+def _line(entry: Mapping[str, Any]) -> bytes:
+    return (json.dumps(dict(entry), allow_nan=False) + "\n").encode()
+
+
+def _board(folder: Path, done: int) -> Any:
+    from torch.utils.tensorboard import SummaryWriter  # slow to import, and not needed to evaluate
+
+    return SummaryWriter(str(folder), purge_step=done + 1)

@@ -1,0 +1,103 @@
+"""The optimiser and its learning rate: plain functions of the settings and the step."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+
+from teachonce.errors import InputError
+
+_DECAY = {"adamw": 0.05, "sgd": 5e-4}
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimConfig:
+    """How weights move."""
+
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    lr: float = 1e-3
+    """The peak learning rate."""
+    weight_decay: float | None = None
+    """None: 0.05 with AdamW, 5e-4 with SGD; never on biases, norms and other parameters of at most one axis."""
+    momentum: float = 0.9
+    """Of SGD."""
+    schedule: Literal["cosine", "milestones", "constant"] = "cosine"
+    warmup_epochs: float = 0.0
+    """Epochs (a fraction is allowed) of linear warmup."""
+    milestones: tuple[int, ...] = ()
+    """Epochs after which the rate is multiplied by gamma."""
+    gamma: float = 0.1
+    clip_norm: float | None = None
+    """The largest norm of all gradients together; None: no clipping."""
+
+    @property
+    def decay(self) -> float:
+        """The weight decay that is used."""
+        return _DECAY[self.optimizer] if self.weight_decay is None else self.weight_decay
+
+    def check(self) -> None:
+        """Refuse settings that cannot be used.
+
+        Raises:
+            InputError: An unknown name, or a number outside its range.
+        """
+        if self.optimizer not in _DECAY:
+            raise InputError(f"unknown optimizer {self.optimizer!r}", "Use adamw or sgd")
+        if self.schedule not in ("cosine", "milestones", "constant"):
+            raise InputError(f"unknown schedule {self.schedule!r}", "Use cosine, milestones or constant")
+        if self.schedule == "milestones" and not self.milestones:
+            raise InputError("the schedule is milestones, but none are given", "Add --milestones 15,25, say")
+        positive = {"lr": self.lr, "gamma": self.gamma, "clip_norm": 1.0 if self.clip_norm is None else self.clip_norm}
+        for name, value in positive.items():
+            if not (value > 0 and math.isfinite(value)):
+                raise InputError(f"{name} must be above 0 and finite, got {value}", f"Give another {name}")
+        for name, value in {
+            "weight_decay": self.decay,
+            "momentum": self.momentum,
+            "warmup": self.warmup_epochs,
+        }.items():
+            if not (value >= 0 and math.isfinite(value)):
+                raise InputError(f"{name} must be at least 0 and finite, got {value}", f"Give another {name}")
+
+
+def make_optimizer(config: OptimConfig, modules: Iterable[nn.Module]) -> torch.optim.Optimizer:
+    """The optimiser over all trainable parameters, in two groups: those with two axes or more decay."""
+    seen: dict[int, nn.Parameter] = {}
+    for module in modules:
+        seen.update({id(p): p for p in module.parameters() if p.requires_grad})
+    parameters = list(seen.values())
+    groups = [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": config.decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    fused = all(p.is_floating_point() and p.device.type in ("cpu", "cuda") for p in parameters)
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, fused=fused)
+    return torch.optim.AdamW(groups, lr=config.lr, fused=fused)
+
+
+def learning_rate(config: OptimConfig, step: int, steps_per_epoch: int, epochs: int) -> float:
+    """The rate of one optimiser step.
+
+    Args:
+        config: Peak and schedule.
+        step: Steps done before, from 0.
+        steps_per_epoch: Steps an epoch has.
+        epochs: Epochs of the whole run; the cosine ends at 0 after the last.
+
+    Returns:
+        The learning rate.
+    """
+    warmup = round(config.warmup_epochs * steps_per_epoch)
+    if step < warmup:
+        return config.lr * (step + 1) / warmup
+    if config.schedule == "cosine":
+        progress = (step - warmup) / max(1, epochs * steps_per_epoch - warmup)
+        return config.lr * 0.5 * (1.0 + math.cos(math.pi * progress))
+    if config.schedule == "milestones":
+        return config.lr * config.gamma ** sum(step >= epoch * steps_per_epoch for epoch in config.milestones)
+    return config.lr

@@ -1,0 +1,101 @@
+"""run.json: everything a run was made from. The same settings go on or are reused; others are refused."""
+
+import json
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from teachonce.errors import CorruptError, InputError, MismatchError
+from teachonce.fsio import TEMPORARY, write_json
+
+FORMAT = 1
+KIND = "teachonce.run"
+RUN, RESULT = "run.json", "result.json"
+_ANEW = "Choose another --out, or remove this folder to train anew"
+_PACKAGES = ("teachonce", "torch", "transformers", "accelerate", "safetensors", "numpy")
+
+
+def check_folder(run: Path) -> None:
+    """Refuse a folder that holds something else than a run.
+
+    Raises:
+        InputError: It is a file, or not empty and no run.
+    """
+    if run.exists() and not run.is_dir():
+        raise InputError(f"{run} is a file", "Choose another --out")
+    if run.is_dir() and not (run / RUN).exists():
+        foreign = next((path.name for path in sorted(run.iterdir()) if not path.name.startswith(TEMPORARY)), None)
+        if foreign is not None:
+            raise InputError(f"{run} is not empty and no run: it holds {foreign}", "Choose another --out")
+
+
+def read_run(run: Path) -> dict[str, Any] | None:
+    """The run.json of a folder; None where there is none.
+
+    Raises:
+        CorruptError: It is no run of this format.
+    """
+    return _read(run / RUN, {"format": FORMAT, "kind": KIND})
+
+
+def read_result(run: Path) -> dict[str, Any] | None:
+    """The result of a finished run; None before.
+
+    Raises:
+        CorruptError: It cannot be read.
+    """
+    return _read(run / RESULT, {})
+
+
+def _read(path: Path, expected: Mapping[str, Any]) -> dict[str, Any] | None:
+    try:
+        value = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise CorruptError(f"{path} cannot be read: {error}", _ANEW) from error
+    if not isinstance(value, dict) or any(value.get(key) != wanted for key, wanted in expected.items()):
+        raise CorruptError(f"{path} is not of a run of this version of teachonce", _ANEW)
+    return value
+
+
+def write_run(run: Path, description: Mapping[str, Any]) -> None:
+    """Begin a run.
+
+    Raises:
+        DiskError: The folder cannot be written.
+    """
+    write_json(run / RUN, {"format": FORMAT, "kind": KIND, "versions": versions(), **description})
+
+
+def refuse_others(run: Path, known: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    """Compare the settings of a run with those asked for.
+
+    Raises:
+        MismatchError: Names the first that differs.
+    """
+    found = first_difference(known["settings"], json.loads(json.dumps(dict(settings))))
+    if found is not None:
+        name, old, new = found
+        raise MismatchError(f"{run} was trained with {name} {_short(old)}, got {_short(new)}", _ANEW)
+
+
+def first_difference(old: Any, new: Any, name: str = "") -> tuple[str, Any, Any] | None:
+    """The first entry of two JSON values that differs: its dotted name, and both values."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = [*new, *(key for key in old if key not in new)]
+        parts = (first_difference(old.get(k), new.get(k), f"{name}.{k}".lstrip(".")) for k in keys)
+        return next((part for part in parts if part is not None), None)
+    return None if old == new else (name, old, new)
+
+
+def versions() -> dict[str, str]:
+    """The versions that a run is recorded with."""
+    return {"python": platform.python_version(), **{package: version(package) for package in _PACKAGES}}
+
+
+def _short(value: Any) -> str:
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

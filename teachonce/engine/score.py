@@ -1,0 +1,73 @@
+"""Accuracy and loss of a student over batches."""
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from teachonce.engine.feed import Batch
+from teachonce.models.student import Student
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """What a student got right."""
+
+    rows: int
+    top1: float
+    """Share in [0, 1]."""
+    top5: float
+    """Share of rows whose class is among the five most likely, or among all where there are fewer."""
+    loss: float
+    """Mean cross-entropy in nats."""
+    class_rows: list[int]
+    class_top1: list[float | None]
+    """None where a class has no row."""
+
+
+def score(student: Student, batches: Iterable[Batch], autocast: Callable[[], AbstractContextManager[object]]) -> Scores:
+    """Score a student in eval mode; it is put back into the mode it had. The device is read once, at the end.
+
+    Args:
+        student: On the device.
+        batches: At least one.
+        autocast: The context of the forward.
+    """
+    training = student.training
+    student.eval()
+    try:
+        with torch.inference_mode():
+            counts = [_count(student, batch, autocast) for batch in batches]
+            logits, labels, losses = (torch.cat(part) for part in zip(*counts, strict=True))
+    finally:
+        student.train(training)
+    return _scores(student.classes, logits, labels, losses)
+
+
+def _count(
+    student: Student, batch: Batch, autocast: Callable[[], AbstractContextManager[object]]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The five most likely classes (B, 5), the labels (B,) and the losses (B,)."""
+    with autocast():
+        _, logits = student(batch.images)
+    logits = logits.float()
+    best = logits.topk(min(5, logits.shape[1]), dim=1).indices
+    return best, batch.labels, F.cross_entropy(logits, batch.labels, reduction="none")
+
+
+def _scores(classes: int, best: Tensor, labels: Tensor, losses: Tensor) -> Scores:
+    hits = (best == labels[:, None]).cpu()
+    labels, first = labels.cpu(), hits[:, 0]
+    rows = torch.bincount(labels, minlength=classes).tolist()
+    right = torch.bincount(labels[first], minlength=classes).tolist()
+    return Scores(
+        rows=len(labels),
+        top1=float(first.double().mean()),
+        top5=float(hits.any(1).double().mean()),
+        loss=float(losses.double().mean()),
+        class_rows=rows,
+        class_top1=[hit / count if count else None for hit, count in zip(right, rows, strict=True)],
+    )

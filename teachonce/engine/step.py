@@ -1,0 +1,97 @@
+"""One optimiser step: targets, forward, loss, backward, clip, update. The same for every method and source."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from teachonce.engine.feed import Batch
+from teachonce.engine.optim import OptimConfig, make_optimizer
+from teachonce.engine.targets import TargetSource
+from teachonce.methods.base import Method, total
+from teachonce.methods.targets import StudentOut
+from teachonce.models.student import Student
+
+Losses = tuple[dict[str, Tensor], Tensor]
+
+
+class Stepper:
+    """Trains a student, and what the method trains beside it.
+
+    Args:
+        student: On the device, in train mode.
+        method: Built; its modules are on the device.
+        source: Where targets come from; another may be put in its place between steps.
+        accelerator: Device, autocast, backward and clipping.
+        optim: How weights move.
+        rate: The learning rate of a step, from the number of steps done before it.
+        compile: Compile the student with torch.compile.
+        cuda_graphs: Compile it into CUDA graphs.
+    """
+
+    def __init__(
+        self,
+        student: Student,
+        method: Method,
+        source: TargetSource,
+        accelerator: Accelerator,
+        optim: OptimConfig,
+        *,
+        rate: Callable[[int], float],
+        compile: bool = False,
+        cuda_graphs: bool = False,
+    ) -> None:
+        self.student, self.method, self.source, self.accelerator = student, method, source, accelerator
+        self.optim, self._schedule = optim, rate
+        self.optimizer = make_optimizer(optim, (student, method.modules))
+        self.done = 0
+        """Optimiser steps done."""
+        self.rate = 0.0
+        """The learning rate of the last step."""
+        self._graphs = cuda_graphs
+        self._forward: Callable[..., Any] = _compiled(student, cuda_graphs) if compile or cuda_graphs else student
+
+    def step(self, batch: Batch, view: int) -> Losses:
+        """Train on one batch; nothing here waits for the device.
+
+        Returns:
+            The unweighted terms and the weighted loss: scalars on the device, valid until the next step.
+        """
+        targets = self.source.fetch(batch.rows, view, batch.teacher_images)
+        if self._graphs:
+            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
+        with self.accelerator.autocast():
+            embedding, logits = self._forward(batch.images)
+            terms = self.method(StudentOut(embedding=embedding, logits=logits), targets, batch.labels, self.done)
+            loss = total(terms, self.method.weights)
+        self.accelerator.backward(loss)
+        self._update()
+        return terms, loss
+
+    def _update(self) -> None:
+        if self.optim.clip_norm is not None:
+            parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+            self.accelerator.clip_grad_norm_(parameters, self.optim.clip_norm)
+        self.rate = self._schedule(self.done)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.done += 1
+
+    def finite(self) -> bool:
+        """Whether all weights are finite; waits for the device."""
+        checks = [p.detach().isfinite().all() for module in self.modules for p in module.parameters()]
+        return bool(torch.stack(checks).all())
+
+    @property
+    def modules(self) -> tuple[nn.Module, nn.Module]:
+        """All that is trained."""
+        return self.student, self.method.modules
+
+
+def _compiled(student: Student, cuda_graphs: bool) -> Callable[..., Any]:
+    compiled: Callable[..., Any] = torch.compile(student, mode="reduce-overhead" if cuda_graphs else None)
+    return compiled

@@ -1,0 +1,57 @@
+"""The one interface between the loop and what a student is pulled toward, wherever that comes from."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from teachonce.methods.targets import Targets
+from teachonce.types import InputSpec, TargetSpec
+
+
+class BatchRows(NamedTuple):
+    """The rows of a batch, where NumPy and where the device can use them; both (B,) int64 and equal."""
+
+    host: NDArray[np.int64]
+    device: Tensor
+
+
+class TargetSource:
+    """Gives the targets of batches. A source overrides `fetch`; the rest is there for those that need it.
+
+    Attributes:
+        spec: What it offers to a method.
+        input: The images that `fetch` must be given, or None when it looks at no image.
+    """
+
+    spec: TargetSpec | None = None
+    input: InputSpec | None = None
+
+    def fetch(self, rows: BatchRows, view: int, images: Tensor | None) -> Targets:
+        """The targets of a batch, on the device.
+
+        Args:
+            rows: Which samples.
+            view: Which view of the store, from 0.
+            images: (B, 3, h, w) float32, that view as `input` asks for it; None when `input` is.
+
+        Returns:
+            Targets of B rows in this order, detached; only what the method needs.
+        """
+        raise NotImplementedError
+
+    def plan(self, batches: Sequence[NDArray[np.int64]], view: int) -> None:
+        """Hear which batches will be fetched next, in order, so that they can be read ahead."""
+
+    def close(self) -> None:
+        """Let go of threads and files."""
+
+
+class NoTargets(TargetSource):
+    """For methods that need no teacher."""
+
+    def fetch(self, rows: BatchRows, view: int, images: Tensor | None) -> Targets:
+        """See TargetSource.fetch."""
+        return Targets()
