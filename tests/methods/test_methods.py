@@ -1,0 +1,318 @@
+"""What every method promises, held against each of them; then what each one computes."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from teachonce.errors import DataError, InputError, MismatchError, StoreMissingError
+from teachonce.methods import METHODS, Needs, StudentOut, Targets, make_method, missing, require_class_means, total
+from teachonce.methods.method import Method
+from teachonce.models import Student
+from teachonce.types import ArraySpec, InputSpec, TargetSpec
+
+BATCH, CLASSES, DIM, TEACHER_DIM = 6, 5, 8, 12
+ARRAYS = {
+    "image_embedding": ArraySpec(shape=(100, 1, TEACHER_DIM), dtype="float16"),
+    "logits": ArraySpec(shape=(100, 1, CLASSES), dtype="float16"),
+}
+
+
+def target(classes: int | None = CLASSES, arrays: dict[str, ArraySpec] = ARRAYS) -> TargetSpec:
+    return TargetSpec(
+        name="teacher",
+        rows=100,
+        views=1,
+        embedding_dim=TEACHER_DIM,
+        classes=classes,
+        class_names=None,
+        arrays=arrays,
+    )
+
+
+class Flat(Student):
+    """The smallest student there is."""
+
+    def __init__(self, classes: int = CLASSES) -> None:
+        super().__init__()
+        self.spec, self.input = "flat", InputSpec(height=2, width=2)
+        self.embedding_dim, self.classes = DIM, classes
+
+
+def batch(dtype: torch.dtype = torch.float64) -> tuple[StudentOut, Targets, Tensor]:
+    noise = torch.Generator().manual_seed(1)
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=noise, dtype=torch.float64).to(dtype).requires_grad_()
+
+    out = StudentOut(embedding=draw(BATCH, DIM), logits=draw(BATCH, CLASSES))
+    targets = Targets(
+        image_embedding=draw(BATCH, TEACHER_DIM),
+        logits=draw(BATCH, CLASSES),
+        class_mean=draw(CLASSES, TEACHER_DIM),
+    )
+    return out, targets, torch.arange(BATCH) % CLASSES
+
+
+def built(name: str, **settings: str | float | bool) -> Method:
+    method = make_method(name, settings)
+    method.build(Flat(), target())
+    method.modules.double()
+    return method
+
+
+@pytest.mark.parametrize("name", METHODS)
+class TestEveryMethod:
+    def test_terms_are_named_scalars_with_a_weight_each(self, name: str):
+        method = built(name)
+        terms = method(*batch(), 0)
+        assert set(terms) == set(method.weights)
+        assert all(term.shape == () and torch.isfinite(term) for term in terms.values())
+
+    def test_total_is_the_weighted_sum(self, name: str):
+        method = built(name)
+        terms = method(*batch(), 0)
+        expected = sum(method.weights[term] * value.item() for term, value in terms.items())
+        assert total(terms, method.weights).item() == pytest.approx(expected, abs=1e-12)
+
+    def test_only_the_student_and_the_modules_get_gradients(self, name: str):
+        method = built(name)
+        out, targets, labels = batch()
+        total(method(out, targets, labels, 0), method.weights).backward()
+        assert out.logits.grad.abs().sum() > 0
+        assert all(parameter.grad.abs().sum() > 0 for parameter in method.modules.parameters())
+        for tensor in (targets.image_embedding, targets.logits, targets.class_mean):
+            assert tensor.grad is None
+
+    def test_gradients_against_finite_differences(self, name: str):
+        method = built(name)
+        out, targets, labels = batch()
+        parameters = tuple(method.modules.parameters())
+
+        def loss(embedding: Tensor, logits: Tensor, *_: Tensor) -> Tensor:
+            terms = method(StudentOut(embedding=embedding, logits=logits), targets, labels, 0)
+            return total(terms, method.weights)
+
+        assert torch.autograd.gradcheck(loss, (out.embedding, out.logits, *parameters))
+
+    def test_needs_are_enough(self, name: str):
+        """With nothing but what it asked for, it computes the same."""
+        method = built(name)
+        out, targets, labels = batch()
+        asked = Targets(
+            image_embedding=targets.image_embedding if method.needs.image_embedding else None,
+            logits=targets.logits if method.needs.logits else None,
+            class_mean=targets.class_mean if method.needs.class_mean else None,
+        )
+        full, least = method(out, targets, labels, 0), method(out, asked, labels, 0)
+        assert {term: value.item() for term, value in full.items()} == {t: v.item() for t, v in least.items()}
+
+    def test_autocast_does_not_reach_the_losses(self, name: str):
+        method = built(name)
+        method.modules.float()
+        out, targets, labels = batch(torch.float32)
+        plain = method(out, targets, labels, 0)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            cast = method(out, targets, labels, 0)
+        assert {term: value.item() for term, value in plain.items()} == {t: v.item() for t, v in cast.items()}
+
+    def test_one_graph_without_a_break(self, name: str):
+        """No branch on a value, no wait for the device: either would break the graph."""
+        method = built(name)
+        method.modules.float()
+        out, targets, labels = batch(torch.float32)
+
+        def loss(embedding: Tensor, logits: Tensor) -> Tensor:
+            terms = method(StudentOut(embedding=embedding, logits=logits), targets, labels, 0)
+            return total(terms, method.weights)
+
+        torch._dynamo.reset()
+        compiled = torch.compile(loss, fullgraph=True, backend="eager")
+        expected = loss(out.embedding, out.logits)
+        assert compiled(out.embedding, out.logits).item() == pytest.approx(expected.item(), abs=1e-6)
+
+    def test_init_comes_from_the_seed_alone(self, name: str):
+        method = make_method(name)
+        torch.manual_seed(11)
+        first = [p.clone() for p in method.build(Flat(), target(), seed=3).parameters()]
+        state = torch.random.get_rng_state()
+        torch.manual_seed(12)
+        second = list(make_method(name).build(Flat(), target(), seed=3).parameters())
+        assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+        torch.manual_seed(11)
+        assert torch.equal(state, torch.random.get_rng_state())
+
+    def test_label_smoothing_is_a_setting(self, name: str):
+        out, targets, labels = batch()
+        sharp, smooth = built(name), built(name, label_smoothing="0.2")
+        assert sharp(out, targets, labels, 0)["ce"].item() != smooth(out, targets, labels, 0)["ce"].item()
+
+    def test_no_target_is_an_error_where_one_is_needed(self, name: str):
+        method = make_method(name)
+        if method.needs.teacher:
+            with pytest.raises(StoreMissingError, match="--store"):
+                method.build(Flat(), None)
+        else:
+            assert list(method.build(Flat(), None).parameters()) == []
+
+
+class TestDefaults:
+    def test_weights(self):
+        assert make_method("ce").weights == {"ce": 1.0}
+        assert make_method("kd").weights == {"ce": 0.1, "kd": 0.9}
+        assert make_method("clip-embed-kd").weights == {"ce": 0.5, "clip": 0.5}
+        assert make_method("clip-teacher-kd").weights == {"ce": 0.5, "clip": 0.5}
+
+    def test_clip_starts_at_the_scale_of_clip(self):
+        method = built("clip-embed-kd")
+        assert method.modules.scale().item() == pytest.approx(1 / 0.07, rel=1e-6)
+
+    def test_clip_teacher_averages_both_directions_unless_told(self):
+        out, targets, labels = batch()
+        both = built("clip-teacher-kd")(out, targets, labels, 0)["clip"].item()
+        one = built("clip-teacher-kd", symmetric="false")(out, targets, labels, 0)["clip"].item()
+        assert both != one
+
+
+class TestKd:
+    def test_other_classes_are_refused(self):
+        with pytest.raises(MismatchError, match=r"of 7 classes, the student's of 5"):
+            make_method("kd").build(Flat(), target(classes=7))
+
+    def test_temperature_is_used(self):
+        out, targets, labels = batch()
+        cold, warm = (built("kd", temperature=t)(out, targets, labels, 0)["kd"].item() for t in ("1", 4.0))
+        assert cold != warm
+
+
+class TestContrast:
+    @pytest.mark.parametrize("name", ["clip-embed-kd", "clip-teacher-kd"])
+    @pytest.mark.parametrize(
+        ("direction", "sizes"),
+        [("teacher-to-student", (TEACHER_DIM, DIM)), ("student-to-teacher", (DIM, TEACHER_DIM))],
+    )
+    def test_the_projector_goes_where_the_setting_says(self, name: str, direction: str, sizes: tuple[int, int]):
+        method = built(name, direction=direction)
+        projector = method.modules.projector
+        assert (projector.in_features, projector.out_features) == sizes
+        terms = method(*batch(), 0)
+        assert torch.isfinite(terms["clip"])
+
+    def test_the_learnt_scale_never_passes_100_and_can_come_back(self):
+        method = built("clip-embed-kd", scale=100)
+        scale = method.modules.scale
+        with torch.no_grad():
+            scale.log_scale.fill_(7.0)
+        value = scale()
+        assert value.item() == pytest.approx(100.0, rel=1e-6)
+        assert scale.log_scale.item() == pytest.approx(math.log(100.0))
+        value.backward()
+        assert scale.log_scale.grad.item() == pytest.approx(100.0, rel=1e-6)
+
+    def test_a_fixed_scale_is_no_parameter(self):
+        method = built("clip-teacher-kd", learn_scale=False, scale=1)
+        assert {name for name, _ in method.modules.named_parameters()} == {"projector.weight", "projector.bias"}
+        assert "scale.log_scale" in method.modules.state_dict()
+
+    def test_class_means_pull_toward_the_own_class(self):
+        """A few steps on the embedding alone raise its cosine with the projected mean of its class."""
+        method = built("clip-embed-kd")
+        out, targets, labels = batch()
+        out.embedding = torch.nn.Parameter(out.embedding.detach().clone())
+        optimizer = torch.optim.SGD([out.embedding], lr=0.1)
+        losses = []
+        for step in range(20):
+            loss = method(out, targets, labels, step)["clip"]
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        assert losses[-1] < losses[0]
+
+
+class TestMakeMethod:
+    def test_an_unknown_method_gets_the_nearest_name_and_all_of_them(self):
+        with pytest.raises(InputError, match="no method 'clip-embedkd'") as caught:
+            make_method("clip-embedkd")
+        assert caught.value.mend == "Did you mean clip-embed-kd? There are: ce, kd, clip-embed-kd, clip-teacher-kd"
+
+    def test_unknown_settings_are_told_all_at_once(self):
+        with pytest.raises(InputError, match="method kd has no setting 'temprature', 'alpha'") as caught:
+            make_method("kd", {"temprature": 4, "alpha": 1})
+        assert "Did you mean temperature?" in caught.value.mend
+        assert "kd_weight" in caught.value.mend
+
+    @pytest.mark.parametrize(
+        ("name", "settings", "message"),
+        [
+            ("kd", {"temperature": "warm"}, "kd.temperature must be a number, got 'warm'"),
+            ("kd", {"temperature": 0}, "kd.temperature must be positive, got 0"),
+            ("kd", {"temperature": "nan"}, "kd.temperature must be positive, got nan"),
+            ("kd", {"kd_weight": -1}, "kd.kd_weight must be zero or positive"),
+            ("kd", {"temperature": True}, "kd.temperature must be a number, got True"),
+            ("ce", {"label_smoothing": 1}, r"ce.label_smoothing must be in \[0, 1\)"),
+            ("clip-embed-kd", {"learn_scale": "maybe"}, "must be true or false, got 'maybe'"),
+            ("clip-embed-kd", {"direction": "student-teacher"}, "direction cannot be 'student-teacher'"),
+            ("clip-embed-kd", {"scale": 101}, r"scale must be in \(0, 100\], got 101"),
+            ("ce", {"kdd.temperature": 1}, "no method 'kdd'"),
+            ("ce", {"kd.temprature": 1}, "method kd has no setting 'temprature'"),
+            ("kd", {"temperature": 1, "kd.temperature": 2}, "temperature of kd is set twice"),
+        ],
+    )
+    def test_wrong_settings(self, name: str, settings: dict[str, Any], message: str):
+        with pytest.raises(InputError, match=message):
+            make_method(name, settings)
+
+    def test_text_takes_the_settings_type(self):
+        method = make_method("clip-teacher-kd", {"scale": "5", "learn_scale": "no", "symmetric": "TRUE"})
+        assert (method.settings.scale, method.settings.learn_scale, method.settings.symmetric) == (5.0, False, True)
+
+    def test_a_prefix_names_the_method_and_others_are_left_out(self):
+        settings = {"kd.temperature": "2", "clip-embed-kd.scale": "5"}
+        assert make_method("kd", settings).settings.temperature == 2.0
+        assert make_method("clip-embed-kd", settings).settings.scale == 5.0
+        assert make_method("ce", settings).weights == {"ce": 1.0}
+
+    @pytest.mark.parametrize("name", METHODS)
+    def test_each_is_registered_under_its_own_name(self, name: str):
+        assert METHODS[name].name == name
+
+
+class TestMissing:
+    def test_logits(self):
+        spec = target(arrays={"image_embedding": ARRAYS["image_embedding"]}, classes=None)
+        with pytest.raises(StoreMissingError, match="kd needs logits, target 'teacher' has image_embedding") as caught:
+            missing(Needs(logits=True), spec, False, method="kd", store="x.zarr")
+        assert "`teachonce embed --teacher T --data D --store x.zarr --name OTHER`" in caught.value.mend
+
+    def test_logits_follow_from_a_stored_head(self):
+        spec = target(arrays={"image_embedding": ARRAYS["image_embedding"]})
+        missing(Needs(logits=True), spec, False, head=True)
+
+    def test_embeddings(self):
+        with pytest.raises(StoreMissingError, match=r"needs image embeddings.*has logits"):
+            missing(Needs(image_embedding=True), target(arrays={"logits": ARRAYS["logits"]}), True)
+
+    def test_class_means(self):
+        with pytest.raises(StoreMissingError, match=r"embedded without labels.*teachonce embed .*--label-column"):
+            missing(Needs(class_mean=True), target(), False)
+
+    def test_nothing_is_missing(self):
+        missing(Needs(image_embedding=True, logits=True, class_mean=True), target(), True)
+
+
+class TestClassMeans:
+    def test_a_class_without_a_mean_is_refused_when_the_data_has_it(self):
+        with pytest.raises(DataError, match=r"1 classes of the data have no class mean.*\(dog\)"):
+            require_class_means(np.array([3, 0, 2]), np.array([0, 1, 2, 1]), ("cat", "dog", "fox"))
+
+    def test_a_class_without_a_mean_that_no_label_needs_is_fine(self):
+        require_class_means(np.array([3, 0, 2]), np.array([0, 2, 2]))
+
+    @pytest.mark.parametrize("label", [-1, 3])
+    def test_labels_outside_the_classes(self, label: int):
+        with pytest.raises(DataError, match=f"label {label} has no class mean: there are 3"):
+            require_class_means(np.array([1, 1, 1]), np.array([0, label]))
