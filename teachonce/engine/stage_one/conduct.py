@@ -1,0 +1,130 @@
+"""The course of one call: find out what is missing, run it, seal, and record the run."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from teachonce.engine.stage_one.batches import find_batch_size
+from teachonce.engine.stage_one.feed import Feed
+from teachonce.engine.stage_one.forward import Forward
+from teachonce.engine.stage_one.job import Job
+from teachonce.engine.stage_one.output import Output, require_room
+from teachonce.engine.stage_one.passes import Pass
+from teachonce.engine.stage_one.remarks import tell_differences
+from teachonce.engine.stage_one.runs import record_run
+from teachonce.engine.stage_one.stored import check_digests, stored_block
+from teachonce.errors import DiskError, TeachonceError
+from teachonce.events import Events
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What a call did."""
+
+    blocks_run: int
+    rows_run: int
+    failed: int
+    """Rows of the whole target that gave no image."""
+    is_sealed: bool
+    seconds: float
+    """From the first row read to the seal."""
+
+
+def conduct(job: Job, workers: int | None, events: Events) -> Done:
+    """Run what is missing, and seal where everything is there.
+
+    Args:
+        job: Checked.
+        workers: Workers that decode; None: by the processors.
+        events: Who watches.
+
+    Raises:
+        TeachonceError: See `embed`.
+    """
+    if job.store is not None:
+        check_digests(job.store, job.samples, events)
+        tell_differences(job, events)
+    if _is_complete(job):
+        return Done(blocks_run=0, rows_run=0, failed=_failed(job), is_sealed=True, seconds=0.0)
+    require_room(job)
+    forward = Forward(job.teacher, device=job.device, dtype=job.request.dtype, compute_dtype=job.compute_dtype)
+    settings = _settings(job, forward, events)
+    start = time.perf_counter()
+    with Output(job, settings) as output:
+        missing = output.missing()
+        outcome = "failed"
+        try:
+            if missing:
+                _run(job, output, forward, missing, _feed(job, output, settings["batch_size"], workers), events)
+            is_sealed = output.seal()
+            outcome = "sealed" if is_sealed else "filled"
+        except TeachonceError as error:
+            outcome = error.kind
+            raise
+        except KeyboardInterrupt:
+            outcome = "interrupted"
+            raise
+        finally:
+            seconds = time.perf_counter() - start
+            _record(job, output, events, outcome=outcome, seconds=round(seconds, 3), **settings)
+        failed = len(output.failed())
+    if not is_sealed:
+        events.info(f"{job.path} waits for blocks of other processes; whoever brings the last one seals it")
+    return Done(
+        blocks_run=len(missing), rows_run=job.rows(missing), failed=failed, is_sealed=is_sealed, seconds=seconds
+    )
+
+
+def _is_complete(job: Job) -> bool:
+    """Whether nothing is left to write: the target is sealed, with the class means that are asked for."""
+    if job.record is None or not job.record.sealed:
+        return False
+    wanted = (None, None) if job.samples.labels is None else (job.samples.classes, job.request.per_class)
+    return (job.record.seal["classes"], job.record.seal["per_class"]) == wanted
+
+
+def _failed(job: Job) -> int:
+    return 0 if job.record is None else job.record.failed
+
+
+def _settings(job: Job, forward: Forward, events: Events) -> dict[str, Any]:
+    """Batch size and compute dtype: those of the target that is there, else as asked for or found."""
+    if job.record is not None:
+        return dict(job.record.settings)
+    size = job.request.batch_size
+    if size is None:
+        size = find_batch_size(forward, job.teacher.info.input, device=job.device, most=job.block_rows)
+        events.info(f"the teacher sees batches of {size} images")
+    return {"batch_size": size, "compute_dtype": job.compute_dtype}
+
+
+def _feed(job: Job, output: Output, batch_size: int, workers: int | None) -> Feed:
+    store = output.store
+    return Feed(
+        samples=job.samples,
+        plan=job.views,
+        block_range=job.block_range,
+        stored=lambda block: None if store is None else stored_block(store, block),
+        batch_size=batch_size,
+        workers=workers,
+        pin=job.device.type == "cuda",
+    )
+
+
+def _run(job: Job, output: Output, forward: Forward, missing: Sequence[int], feed: Feed, events: Events) -> None:
+    views = job.spec.views
+    total = job.rows(job.blocks) * views
+    done = total - job.rows(missing) * views
+    unit = "rows" if views == 1 else "views"
+    with events.task(f"run the teacher over {job.path.name}", total=total, done=done, unit=unit) as task:
+        Pass(forward=forward, arrays=job.arrays, commit=output.commit, task=task).run(feed.batches(missing))
+
+
+def _record(job: Job, output: Output, events: Events, **facts: Any) -> None:
+    if output.store is None:
+        return  # nothing was written, so nothing is left behind
+    try:
+        record_run(job.path, target=job.request.name, request=job.request.to_json(), device=str(job.device), **facts)
+    except DiskError as error:
+        events.warn(error.message)

@@ -1,0 +1,115 @@
+"""What a store and a target say about themselves: the data, the views, the fingerprint, the teacher.
+
+The attributes `data` of a store are {"description", "class_names", "labels"}: where the data came from, the names of
+its classes (or null), and the xxh3-128 of its labels as little-endian int32 (or null). The attributes `views_spec` are
+{"augment", "seed", "view"}: see `ViewPlan`.
+"""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teachonce.cache.identity import canonical_json
+from teachonce.data.samples import Samples
+from teachonce.data.views import Augment, draw_views, eval_views
+from teachonce.digests import digest_hex
+from teachonce.models import TeacherInfo
+from teachonce.types import EvalView
+
+_LIBRARIES = ("teachonce", "torch", "transformers", "datasets", "pillow", "numpy", "zarr")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewPlan:
+    """How the views of a store come about."""
+
+    views: int
+    augment: Augment | None
+    """None: one view, the evaluation view."""
+    seed: int
+    view: EvalView
+    """The evaluation view of the teacher that the store was made with."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The attributes `views_spec`; the seed is null where nothing is drawn."""
+        augment = None if self.augment is None else self.augment.to_json()
+        return {"augment": augment, "seed": None if augment is None else self.seed, "view": self.view.to_json()}
+
+    @classmethod
+    def from_json(cls, views: int, value: Mapping[str, Any]) -> Self:
+        """The plan that a store was made with."""
+        augment = None if value["augment"] is None else Augment(**value["augment"])
+        return cls(views=views, augment=augment, seed=value["seed"] or 0, view=EvalView.from_json(value["view"]))
+
+    def params(self, sizes: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The views of some rows.
+
+        Args:
+            sizes: (n, 2) height and width in pixels, zeros where a row failed.
+            rows: (n,) the rows of the dataset.
+
+        Returns:
+            float32 (n, views, 6).
+        """
+        if self.augment is None:
+            return eval_views(sizes, self.view)
+        return draw_views(sizes, augment=self.augment, views=self.views, seed=self.seed, rows=rows)
+
+
+def data_attributes(samples: Samples) -> dict[str, Any]:
+    """The attributes `data` of a store."""
+    names = None if samples.class_names is None else list(samples.class_names)
+    return {"description": dict(samples.description), "class_names": names, "labels": labels_digest(samples.labels)}
+
+
+def labels_digest(labels: NDArray[np.int32] | None) -> str | None:
+    """The xxh3-128 of labels as little-endian int32; None where there are none."""
+    return None if labels is None else digest_hex(np.ascontiguousarray(labels, "<i4").view(np.uint8).data)
+
+
+def fingerprint(
+    *, teacher: Mapping[str, Any], samples: Samples, views: int, views_spec: Mapping[str, Any], dtype: str
+) -> dict[str, Any]:
+    """What a target depends on, as nested JSON that is compared field by field.
+
+    Args:
+        teacher: `TeacherInfo.fingerprint()`.
+        samples: The data.
+        views: How many of each sample.
+        views_spec: The attributes of the store.
+        dtype: The stored dtype.
+    """
+    names = samples.class_names
+    data = {
+        "rows": samples.rows,
+        "identity": samples.identity,
+        "labels": labels_digest(samples.labels),
+        "class_names": None if names is None else digest_hex(canonical_json(list(names))),
+    }
+    return {"teacher": dict(teacher), "data": data, "views": {"count": views, **views_spec}, "dtype": dtype}
+
+
+def teacher_attributes(info: TeacherInfo) -> dict[str, Any]:
+    """What a target records of its teacher beside the fingerprint; `class_names` are in the order of the logits."""
+    local = Path(info.name)
+    return {
+        "teacher": local.name if local.exists() else info.name,  # where a folder lies is no property of the bytes
+        "embedding": info.embedding,
+        "input": info.input.to_json(),
+        "view": info.view.to_json(),
+        "processor": dict(info.processor),
+        "config": dict(info.config),
+        "class_names": None if info.class_names is None else list(info.class_names),
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """The versions of what the bytes may depend on."""
+    return {"python": platform.python_version()} | {name: metadata.version(name) for name in _LIBRARIES}

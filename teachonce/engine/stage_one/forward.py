@@ -1,0 +1,192 @@
+"""The teacher's forward pass over one batch: rendered, run, cast to the stored dtype, on its way to the host."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from teachonce.data.render import render
+from teachonce.errors import ModelError, NonFiniteError
+from teachonce.models import Signal, Teacher
+from teachonce.types import ArraySpec
+
+TORCH_DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
+_WIDER = {"float16": "--dtype bfloat16 or --dtype float32", "bfloat16": "--dtype float32", "float32": "another teacher"}
+
+
+class Part(NamedTuple):
+    """Images in one tensor, as `stack_images` gives them."""
+
+    pixels: Tensor
+    """(n, H, W, 3) uint8; smaller images lie in the upper left corner."""
+    sizes: NDArray[np.int64] | None
+    """(n, 2) height and width in pixels; None where all images are H by W."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """Decoded images of one batch, on the host, pinned where the device is a GPU."""
+
+    parts: Sequence[Part]
+    """In order; one, unless the images are very large."""
+    params: NDArray[np.float32]
+    """(B, V, 6) the views of each."""
+
+
+def array_specs(teacher: Teacher, dtype: str) -> dict[str, ArraySpec]:
+    """The arrays that a teacher fills, with the shape of one row: (D,) and, for a classifier, (C,)."""
+    specs = {"image_embedding": ArraySpec(shape=(teacher.info.embedding_dim,), dtype=dtype)}
+    if teacher.info.classes is not None:
+        specs["logits"] = ArraySpec(shape=(teacher.info.classes,), dtype=dtype)
+    return specs
+
+
+def autocast(device: torch.device, compute_dtype: str) -> AbstractContextManager[Any]:
+    """Autocast to bfloat16 where that is the compute dtype; the weights stay float32."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=compute_dtype == "bfloat16")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """What comes back from the device for one view of a batch; read it after `wait`."""
+
+    arrays: Mapping[str, Tensor]
+    """Each (B, D) in the stored dtype, on the host."""
+    largest: Mapping[str, Tensor]
+    """Each (B,) float32 on the host: the largest absolute value of a row before the cast; NaN where one is NaN."""
+    event: torch.cuda.Event | None
+
+    def wait(self) -> None:
+        """Wait until the copies have arrived."""
+        if self.event is not None:
+            self.event.synchronize()
+
+    def check(self, rows: NDArray[np.int64], dtype: str) -> None:
+        """Refuse what cannot be stored.
+
+        Args:
+            rows: (B,) the rows of the dataset, for the message.
+            dtype: The stored dtype.
+
+        Raises:
+            NonFiniteError: A row is NaN or infinite, or would be in the stored dtype.
+        """
+        for name, largest in self.largest.items():
+            cast = largest.to(TORCH_DTYPES[dtype])
+            if bool(torch.isfinite(cast).all()):
+                continue
+            bad = int(torch.nonzero(~torch.isfinite(cast))[0])
+            raise _not_finite(name.replace("_", " "), int(rows[bad]), float(largest[bad]), dtype)
+
+
+def _not_finite(what: str, row: int, largest: float, dtype: str) -> NonFiniteError:
+    if not np.isfinite(largest):
+        return NonFiniteError(
+            f"the teacher's {what} of row {row} holds {'NaN' if np.isnan(largest) else 'infinity'}",
+            "Check the teacher's weights and that row's image; with --precision bf16, try float32",
+        )
+    return NonFiniteError(
+        f"the teacher's {what} of row {row} reaches {largest:.6g}, which is infinity in {dtype}",
+        f"Use {_WIDER[dtype]}, with another store or --name",
+    )
+
+
+class Forward:
+    """Runs batches through a teacher without ever waiting for its device.
+
+    Images go up on a stream of their own, so that a copy overlaps the batch before it; outputs come down into pinned
+    memory; both are waited for by events only.
+
+    Args:
+        teacher: In eval mode, on `device`.
+        device: Where it runs.
+        dtype: The stored dtype.
+        compute_dtype: "bfloat16" (autocast) or "float32".
+    """
+
+    def __init__(self, teacher: Teacher, *, device: torch.device, dtype: str, compute_dtype: str) -> None:
+        self._teacher = teacher
+        self._device = device
+        self._dtype = TORCH_DTYPES[dtype]
+        self._compute_dtype = compute_dtype
+        self._up = _side_stream(device) if device.type == "cuda" else None
+        self._widths = {name: spec.shape[0] for name, spec in array_specs(teacher, dtype).items()}
+
+    @torch.inference_mode()
+    def __call__(self, images: Images) -> list[Outputs]:
+        """Begin one batch, view by view; on a GPU it is under way when this returns.
+
+        Raises:
+            ModelError: The teacher's outputs have other shapes than it says.
+        """
+        lifted = [self._lift(part.pixels) for part in images.parts]
+        return [self._view(lifted, images, view) for view in range(images.params.shape[1])]
+
+    def _view(self, lifted: Sequence[Tensor], images: Images, view: int) -> Outputs:
+        params = images.params[:, view]
+        signal = self.signal(self._rendered(lifted, images.parts, params))
+        outputs = {"image_embedding": signal.embedding}
+        if "logits" in self._widths and signal.logits is not None:
+            outputs["logits"] = signal.logits
+        self._check_shapes(outputs, len(params))
+        full = {name: value.float() for name, value in outputs.items()}
+        arrays = {name: self._down(value.to(self._dtype)) for name, value in full.items()}
+        largest = {name: self._down(value.abs().amax(dim=1)) for name, value in full.items()}
+        event = None
+        if self._device.type == "cuda":
+            event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            event.record(torch.cuda.current_stream(self._device))
+        return Outputs(arrays=arrays, largest=largest, event=event)
+
+    def signal(self, pixels: Tensor) -> Signal:
+        """The teacher's outputs for (B, 3, h, w) float32 pixels on the device."""
+        with torch.inference_mode(), autocast(self._device, self._compute_dtype):
+            signal: Signal = self._teacher(pixels)
+        return signal
+
+    def _rendered(self, lifted: Sequence[Tensor], parts: Sequence[Part], params: NDArray[np.float32]) -> Tensor:
+        ends = np.cumsum([len(pixels) for pixels in lifted])
+        drawn = [
+            render(pixels, params[end - len(pixels) : end], self._teacher.info.input, part.sizes)
+            for pixels, part, end in zip(lifted, parts, ends, strict=True)
+        ]
+        return drawn[0] if len(drawn) == 1 else torch.cat(drawn)
+
+    def _lift(self, pixels: Tensor) -> Tensor:
+        if self._up is None:
+            return pixels.to(self._device)
+        current = torch.cuda.current_stream(self._device)
+        with torch.cuda.stream(self._up):
+            lifted = pixels.to(self._device, non_blocking=True)
+        current.wait_stream(self._up)
+        lifted.record_stream(current)
+        return lifted
+
+    def _down(self, value: Tensor) -> Tensor:
+        if self._device.type != "cuda":
+            return value
+        host = torch.empty(value.shape, dtype=value.dtype, pin_memory=True)
+        return host.copy_(value, non_blocking=True)
+
+    def _check_shapes(self, outputs: Mapping[str, Tensor], count: int) -> None:
+        for name, width in self._widths.items():
+            got = tuple(outputs[name].shape) if name in outputs else None
+            if got != (count, width):
+                raise ModelError(
+                    f"the teacher says its {name.replace('_', ' ')} is {width} wide, a batch of {count} gave {got}",
+                    "Correct the teacher's embedding_dim or classes",
+                )
+
+
+def as_stored(value: Tensor) -> NDArray[Any]:
+    """A host tensor as NumPy, without a copy; bfloat16 as its uint16 bits."""
+    return (value.view(torch.uint16) if value.dtype is torch.bfloat16 else value).numpy()
+
+
+def _side_stream(device: torch.device) -> torch.cuda.Stream:
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]

@@ -1,0 +1,191 @@
+"""What one call of `embed` is about, compared with the store that is there, before anything is written."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from teachonce.cache import Store, StoreSpec, TargetRecord, default_block_rows, open_store
+from teachonce.cache.dtypes import stored
+from teachonce.cache.identity import first_difference, plain, short
+from teachonce.data.samples import Samples
+from teachonce.data.views import parse_augment
+from teachonce.engine.stage_one.contents import ViewPlan, data_attributes, fingerprint
+from teachonce.engine.stage_one.forward import array_specs
+from teachonce.engine.stage_one.options import Request, parse_blocks
+from teachonce.engine.stage_one.stored import check_attributes
+from teachonce.errors import InputError, MismatchError, StoreError
+from teachonce.models import Teacher
+from teachonce.types import ArraySpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """Settings, data, teacher and place of one pass."""
+
+    request: Request
+    path: Path
+    samples: Samples
+    teacher: Teacher
+    device: torch.device
+    compute_dtype: str
+    """"bfloat16" (autocast) or "float32"."""
+    store: Store | None = field(default=None)
+    """The store that is there already."""
+
+    @cached_property
+    def views(self) -> ViewPlan:
+        """The store's views, or those of a new one.
+
+        Raises:
+            InputError: Several views without an augmentation.
+            MismatchError: The store was made with others.
+        """
+        augment, count = parse_augment(self.request.augment), self.request.views
+        if self.store is None:
+            if augment is None and (count or 1) > 1:
+                raise InputError(
+                    f"{count} views without an augmentation would all be the same",
+                    "Name one (--augment crop=0.35,flip), or use one view",
+                )
+            view = self.teacher.info.view
+            return ViewPlan(views=count or 1, augment=augment, seed=self.request.seed, view=view)
+        kept = ViewPlan.from_json(self.store.spec.views, self.store.spec.views_spec)
+        is_asked = count is not None or self.request.augment is not None
+        asked = {
+            "number of views": count or kept.views,
+            "augmentation": plain(augment.to_json()) if augment else None,
+            "seed of the views": self.request.seed if augment and kept.augment else kept.seed,
+        }
+        there = {
+            "number of views": kept.views,
+            "augmentation": plain(kept.augment.to_json()) if kept.augment else None,
+            "seed of the views": kept.seed,
+        }
+        found = first_difference(there, asked) if is_asked else None
+        if found:
+            raise MismatchError(
+                f"{self.path} has another {found[0]}: expected {short(found[1])}, got {short(found[2])}",
+                "Give --views, --augment and --seed as when the store was made, or use another --store",
+            )
+        return kept
+
+    @cached_property
+    def block_rows(self) -> int:
+        """Rows of a block.
+
+        Raises:
+            MismatchError: The store has another number of them.
+        """
+        asked = self.request.block_rows
+        if self.store is None:
+            info = self.teacher.info
+            return asked or default_block_rows(info.embedding_dim, stored(self.request.dtype).numpy.itemsize)
+        if asked not in (None, self.store.spec.block_rows):
+            raise MismatchError(
+                f"{self.path} has blocks of {self.store.spec.block_rows} rows, got --block-rows {asked}",
+                "Leave --block-rows out, or use another --store",
+            )
+        return self.store.spec.block_rows
+
+    @cached_property
+    def spec(self) -> StoreSpec:
+        """The store's, or that of a new one."""
+        if self.store is not None:
+            return self.store.spec
+        return StoreSpec(
+            rows=self.samples.rows,
+            views=self.views.views,
+            block_rows=self.block_rows,
+            identity=self.samples.identity,
+            data=data_attributes(self.samples),
+            views_spec=self.views.to_json(),
+        )
+
+    @cached_property
+    def fingerprint(self) -> dict[str, Any]:
+        """What the target depends on."""
+        teacher = self.teacher.info.fingerprint()
+        spec = self.spec
+        return fingerprint(
+            teacher=teacher,
+            samples=self.samples,
+            views=spec.views,
+            views_spec=spec.views_spec,
+            dtype=self.request.dtype,
+        )
+
+    @cached_property
+    def arrays(self) -> dict[str, ArraySpec]:
+        """The arrays of the target, with the shape of one row of one view."""
+        return array_specs(self.teacher, self.request.dtype)
+
+    @cached_property
+    def blocks(self) -> range:
+        """The blocks this call works on.
+
+        Raises:
+            InputError: Not blocks of this store.
+        """
+        return parse_blocks(self.request.blocks, -(-self.spec.rows // self.spec.block_rows))
+
+    def block_range(self, block: int) -> tuple[int, int]:
+        """The first row of a block, and the row after its last."""
+        start = block * self.spec.block_rows
+        return start, min(start + self.spec.block_rows, self.spec.rows)
+
+    def rows(self, blocks: Iterable[int]) -> int:
+        """How many rows some blocks have."""
+        return sum(stop - start for start, stop in map(self.block_range, blocks))
+
+    @cached_property
+    def record(self) -> TargetRecord | None:
+        """The target as it is there already, if it is.
+
+        Raises:
+            MismatchError: It was made from other things; names the first that differs, in words.
+        """
+        record = None if self.store is None else self.store.targets().get(self.request.name)
+        if record is None:
+            return None
+        found = first_difference(record.fingerprint_fields, plain(self.fingerprint))
+        if not found and not record.sealed:
+            found = first_difference(record.settings, {**record.settings, **self._given_settings()})
+        if found:
+            raise MismatchError(
+                f"target {record.name!r} of {self.path} was made with another {found[0]}: "
+                f"expected {short(found[1])}, got {short(found[2])}",
+                "Use the same as before, another --name, or another --store",
+            )
+        return record
+
+    def _given_settings(self) -> dict[str, Any]:
+        given: dict[str, Any] = {"compute_dtype": self.compute_dtype}
+        return given if self.request.batch_size is None else {**given, "batch_size": self.request.batch_size}
+
+    def check(self) -> None:
+        """Compare everything with the store that is there.
+
+        Raises:
+            InputError: Settings that do not go together.
+            MismatchError: The store, or its target, was made from other things.
+        """
+        if self.store is not None:
+            check_attributes(self.store, self.samples)
+        _ = self.views, self.block_rows, self.blocks, self.record
+
+
+def store_at(path: Path) -> Store | None:
+    """The store at a path; None where there is nothing, or an empty folder, or one whose creation was interrupted.
+
+    Raises:
+        StoreError: Something else is there, or a store of a newer format.
+    """
+    if (path / "zarr.json").exists():
+        return open_store(path)
+    if path.exists() and not path.is_dir():
+        raise StoreError(f"{path} is a file, not a store", "Choose another --store")
+    return None

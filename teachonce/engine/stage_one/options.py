@@ -1,0 +1,85 @@
+"""What `embed` is asked for, checked before anything is loaded or written."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from teachonce.cache.layout import check_name
+from teachonce.errors import InputError
+from teachonce.types import StoredDtype
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """The settings of one pass that are checked by themselves; those of teacher and data are checked by their rooms."""
+
+    name: str
+    dtype: str
+    views: int | None
+    """Views of each sample; None: those of the store, or one."""
+    augment: str | None
+    batch_size: int | None
+    block_rows: int | None
+    per_class: int | None
+    max_failed: int
+    blocks: str | None
+    seed: int
+
+    def __post_init__(self) -> None:
+        """Check each setting.
+
+        Raises:
+            InputError: The first that cannot be used.
+        """
+        check_name(self.name)
+        if self.dtype not in get_args(StoredDtype):
+            raise InputError(f"unknown dtype {self.dtype!r}", f"Use one of {', '.join(get_args(StoredDtype))}")
+        for option, value, least in (
+            ("views", self.views, 1),
+            ("batch size", self.batch_size, 1),
+            ("block rows", self.block_rows, 1),
+            ("per class", self.per_class, 1),
+            ("max failed", self.max_failed, 0),
+        ):
+            if value is not None and value < least:
+                raise InputError(f"{option} must be at least {least}, got {value}", "Use a larger number")
+        self._check_shapes()
+
+    def _check_shapes(self) -> None:
+        if self.block_rows is not None and self.block_rows & (self.block_rows - 1):
+            raise InputError(f"block rows must be a power of two, got {self.block_rows}", "Use 64 or 2048, say")
+        if self.views is not None and self.views > 1 and self.augment is None:
+            raise InputError(
+                f"{self.views} views without an augmentation would all be the same",
+                "Name one (--augment crop=0.35,flip), or use one view",
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings, for the run record."""
+        return dict(vars(self))
+
+
+def parse_blocks(text: str | None, blocks: int) -> range:
+    """The blocks of `A:B` (B left out), of `A-B` (B included), of one number, or all.
+
+    Args:
+        text: What was asked for; either end of `A:B` may be absent.
+        blocks: How many the store has.
+
+    Raises:
+        InputError: Not a range, or not one of this store.
+    """
+    if text is None:
+        return range(blocks)
+    mend = f"Use FIRST:END with 0 <= FIRST < END <= {blocks}, such as 0:{max(1, blocks // 2)}"
+    half_open = re.fullmatch(r"(\d*):(\d*)", text.strip())
+    closed = re.fullmatch(r"(\d+)(?:-(\d+))?", text.strip())
+    if half_open:
+        first, end = int(half_open[1] or 0), int(half_open[2] or blocks)
+    elif closed:
+        first, end = int(closed[1]), int(closed[2] or closed[1]) + 1
+    else:
+        raise InputError(f"{text!r} is not a range of blocks", mend)
+    if not first < end <= blocks:
+        raise InputError(f"blocks {text} are not among the {blocks} of this store", mend)
+    return range(first, end)

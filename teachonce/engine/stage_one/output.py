@@ -1,0 +1,159 @@
+"""The writing side of one call: a store is made with its first block, so that what fails at once leaves nothing."""
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teachonce.cache import SamplesWriter, Store, TargetWriter, create_or_open
+from teachonce.cache.layout import Grid, sample_grids
+from teachonce.cache.targets import target_grids
+from teachonce.engine.stage_one.contents import teacher_attributes
+from teachonce.engine.stage_one.job import Job
+from teachonce.engine.stage_one.passes import FilledBlock
+from teachonce.errors import DiskError
+from teachonce.fsio import require_space
+from teachonce.types import ArraySpec
+
+_RECORD_BYTES = 4096  # of a block's journal records, generously
+
+
+class Output:
+    """The writers of samples and target; opened at once where there is a store, else with the first block.
+
+    Args:
+        job: What is asked for.
+        settings: What a run that goes on must share: batch size and compute dtype.
+    """
+
+    def __init__(self, job: Job, settings: dict[str, Any]) -> None:
+        self._job, self._settings = job, settings
+        self._samples: SamplesWriter | None = None
+        self._target: TargetWriter | None = None
+        self.store: Store | None = job.store
+        if job.store is not None:
+            self.open()
+
+    def open(self) -> tuple[SamplesWriter, TargetWriter]:
+        """Make or open the store, and begin or go on with the target.
+
+        Raises:
+            MismatchError: Another process has begun them in another way.
+            BusyError: Another process writes these blocks.
+            DiskError: The disk is full or read-only.
+        """
+        if self._samples is None or self._target is None:
+            self.store = create_or_open(self._job.path, self._job.spec)
+            samples = SamplesWriter(self.store, self._job.blocks)
+            try:
+                self._target = self._begin(self.store)
+            except BaseException:
+                samples.close()
+                raise
+            self._samples = samples
+        return self._samples, self._target
+
+    def _begin(self, store: Store) -> TargetWriter:
+        job = self._job
+        return TargetWriter(
+            store,
+            job.request.name,
+            kind=job.teacher.info.kind,
+            fingerprint=job.fingerprint,
+            settings=self._settings,
+            info=teacher_attributes(job.teacher.info),
+            arrays=job.arrays,
+            head=_head(job),
+            blocks=job.blocks,
+        )
+
+    def missing(self) -> list[int]:
+        """The blocks of the job that are not committed."""
+        if self._samples is None or self._target is None:
+            return list(self._job.blocks)
+        done = self._samples.done() & self._target.done()
+        return [block for block in self._job.blocks if block not in done]
+
+    def commit(self, filled: FilledBlock) -> None:
+        """Write a block: the samples where they are new, then the target."""
+        samples, target = self.open()
+        if filled.is_new:
+            start, stop = self._job.block_range(filled.index)
+            labels = self._job.samples.labels
+            label = np.full(stop - start, -1, np.int32) if labels is None else labels[start:stop].astype(np.int32)
+            samples.commit(filled.index, filled.digest, label, filled.status, filled.params, filled.failed)
+        target.commit(filled.index, filled.arrays, filled.status, filled.failed)
+
+    def failed(self) -> dict[int, str]:
+        """Row -> reason code, over all committed blocks of the target."""
+        return self.open()[1].failed()
+
+    def seal(self) -> bool:
+        """Seal samples and target where every block of the store is there; says whether it did.
+
+        Raises:
+            FailedSamplesError: More samples failed than allowed.
+        """
+        samples, target = self.open()
+        for writer in (samples, target):
+            if len(writer.journal.present()) < writer.journal.blocks:
+                return False
+        labels: NDArray[np.int32] | None = self._job.samples.labels
+        request = self._job.request
+        samples.seal()
+        target.seal(
+            labels=labels, classes=self._job.samples.classes, per_class=request.per_class, max_failed=request.max_failed
+        )
+        return True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for writer in (self._samples, self._target):
+            if writer is not None:
+                writer.close()
+
+
+def _head(job: Job) -> tuple[NDArray[np.float32], NDArray[np.float32] | None] | None:
+    head = job.teacher.head()
+    if head is None:
+        return None
+    weight, bias = (None if part is None else part.detach().float().cpu().numpy() for part in head)
+    return None if weight is None else (weight, bias)
+
+
+def require_room(job: Job) -> None:
+    """Refuse to begin where the store cannot be written, or what is missing of it does not fit on the disk.
+
+    Raises:
+        DiskError: The place cannot be written, or has too little space.
+    """
+    folder = next(place for place in (job.path, *job.path.absolute().parents) if place.exists())
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise DiskError(f"could not write {job.path}: {folder} is read-only", "Choose another place for --store")
+    require_space(Path(job.path).absolute(), _missing_bytes(job))
+
+
+def _missing_bytes(job: Job) -> int:
+    spec, name = job.spec, job.request.name
+    full = {
+        key: ArraySpec(shape=(spec.rows, spec.views, *array.shape), dtype=array.dtype)
+        for key, array in job.arrays.items()
+    }
+    samples = set(job.blocks) - (set() if job.store is None else set(job.store.journal.present()))
+    target = set(job.blocks) - (set() if job.record is None else set(job.record.journal.present()))
+    classes = 4 * (job.samples.classes or 0) * job.teacher.info.embedding_dim
+    head = 4 * (job.teacher.info.classes or 0) * (job.teacher.info.embedding_dim + 1)
+    per_sample_block = _block_bytes(sample_grids(spec.rows, spec.views, spec.block_rows))
+    per_target_block = _block_bytes(target_grids(name, full, spec.block_rows))
+    return len(samples) * per_sample_block + len(target) * per_target_block + classes + head
+
+
+def _block_bytes(grids: tuple[Grid, ...]) -> int:
+    return _RECORD_BYTES + sum(grid.columns * grid.chunk_bytes for grid in grids)

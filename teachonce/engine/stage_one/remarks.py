@@ -1,0 +1,50 @@
+"""What may be wrong although nothing is broken: other versions, other classes, a teacher that guesses."""
+
+from teachonce.cache import open_store
+from teachonce.engine.guard import check_classes
+from teachonce.engine.stage_one.contents import versions
+from teachonce.engine.stage_one.job import Job
+from teachonce.engine.stage_one.score import is_near_chance, teacher_top1
+from teachonce.errors import MismatchError
+from teachonce.events import Events
+
+
+def tell_differences(job: Job, events: Events) -> None:
+    """Say what differs from the run that began the store, and is allowed to."""
+    if job.views.augment is None and job.views.view != job.teacher.info.view:
+        events.info("the views are those of the store; this teacher's own evaluation view differs")
+    if job.record is None or job.record.sealed:
+        return
+    before, now = job.record.attributes.get("versions", {}), versions()
+    changed = [f"{name} {before[name]} -> {now.get(name)}" for name in before if before[name] != now.get(name)]
+    if changed:
+        events.warn(
+            f"the target was begun with other versions ({', '.join(changed)}): values may differ in the last bit"
+        )
+
+
+def score_teacher(job: Job, events: Events) -> float | None:
+    """The teacher's top-1 on the labels, from the stored logits of view 0; warns where something does not fit.
+
+    Returns:
+        A share from 0 to 1; None without labels or logits, or where the numbers of classes differ.
+    """
+    info, labels = job.teacher.info, job.samples.labels
+    if labels is None or info.classes is None:
+        return None
+    try:
+        check_classes("the teacher", info.classes, info.class_names, job.samples)
+    except MismatchError as error:
+        events.warn(f"{error.message}; methods that use logits will refuse this target")
+    if info.classes != job.samples.classes:
+        return None
+    scored = teacher_top1(open_store(job.path), job.request.name, labels)
+    if scored is None:
+        return None
+    share, rows = scored
+    if is_near_chance(share, rows, info.classes):
+        events.warn(
+            f"the teacher's top-1 on the labels is {share:.1%}, near chance ({1 / info.classes:.1%}): "
+            "are its classes, their order and its preprocessing those of this data?"
+        )
+    return share

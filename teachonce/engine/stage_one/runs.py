@@ -1,0 +1,37 @@
+"""The run record: one line of JSON a run, beside the store and never in it: a store holds no time and no host."""
+
+import json
+import os
+import socket
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from teachonce.engine.stage_one.contents import versions
+from teachonce.fsio import disk_errors
+
+
+def runs_path(store: Path) -> Path:
+    """Where the runs of a store are recorded: `NAME.zarr.runs.jsonl`."""
+    return store.with_name(f"{store.name}.runs.jsonl")
+
+
+def record_run(store: Path, **facts: Any) -> None:
+    """Append a line: when it ended, where, by which command and versions, and `facts`.
+
+    Raises:
+        DiskError: It cannot be written.
+    """
+    line = {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "host": socket.gethostname(),
+        "command": sys.argv,
+        "versions": versions(),
+        **facts,
+    }
+    path = runs_path(store)
+    with disk_errors(path), path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,39 @@
+"""What the stored logits say about the labels: the first sign of a teacher that sees other images or classes."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teachonce.cache import Store, from_stored
+from teachonce.cache.chunks import read_block
+from teachonce.types import DECODED
+
+
+def teacher_top1(store: Store, name: str, labels: NDArray[np.int32]) -> tuple[float, int] | None:
+    """The top-1 accuracy of a target's logits on view 0, and over how many rows.
+
+    Args:
+        store: The store.
+        name: A target with logits, all of its blocks committed.
+        labels: int32 (rows,), -1 where there is none.
+
+    Returns:
+        A share from 0 to 1, and the rows that are labelled and did not fail; None where there is no such row.
+    """
+    grids = {grid.name: grid for grid in store.record(name).journal.grids}
+    dtype = grids["logits"].dtype
+    right = count = 0
+    for block in range(store.blocks):
+        truth = labels[slice(*store.block_range(block))]
+        usable = (read_block(store.path, grids["status"], block) == DECODED) & (truth >= 0)
+        logits = from_stored(read_block(store.path, grids["logits"], block)[usable], dtype)
+        right += int((logits.argmax(axis=1) == truth[usable]).sum())
+        count += len(logits)
+    return (right / count, count) if count else None
+
+
+def is_near_chance(share: float, rows: int, classes: int) -> bool:
+    """Whether an accuracy is within two standard errors of guessing among `classes`, or below it."""
+    chance = 1 / classes
+    return share <= chance + 2 * math.sqrt(chance * (1 - chance) / rows)

@@ -1,0 +1,172 @@
+"""Stage one: run the teacher once over the data and keep its outputs in a store."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from teachonce.data.open import open_samples
+from teachonce.data.samples import Samples
+from teachonce.engine.device import pick_device, pick_precision
+from teachonce.engine.stage_one.conduct import conduct
+from teachonce.engine.stage_one.job import Job, store_at
+from teachonce.engine.stage_one.options import Request
+from teachonce.engine.stage_one.remarks import score_teacher
+from teachonce.errors import DataError
+from teachonce.events import SILENT, Events
+from teachonce.models import Teacher, load_teacher
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbedResult:
+    """What a teacher pass did."""
+
+    store: str
+    target: str
+    rows: int
+    """Of the blocks that were asked for."""
+    failed: int
+    """Rows of the whole target that gave no image."""
+    reused_blocks: int
+    """Blocks that were there already."""
+    seconds: float
+    """From the first row read to the seal; loading is not counted."""
+    samples_per_s: float
+    """Rows that were run in this call, per second; 0 where all were there."""
+    teacher_top1: float | None
+    """The teacher's own accuracy on the labels (view 0); None without labels, logits, or the same number of classes."""
+    sealed: bool
+    """Whether the target is complete; False where other processes still have blocks to fill."""
+
+
+def embed(  # noqa: PLR0913 - one parameter an option
+    *,
+    teacher: str | Teacher,
+    data: str | Samples,
+    store: str | Path,
+    name: str = "teacher",
+    split: str | None = None,
+    image_column: str | None = None,
+    label_column: str | None = None,
+    key_column: str | None = None,
+    limit: int | None = None,
+    views: int | None = None,
+    augment: str | None = None,
+    dtype: str = "float16",
+    batch_size: int | None = None,
+    block_rows: int | None = None,
+    per_class: int | None = 100,
+    max_failed: int = 0,
+    device: str | None = None,
+    precision: str = "auto",
+    workers: int | None = None,
+    seed: int = 0,
+    embedding: str = "auto",
+    trust_remote_code: bool = False,
+    revision: str | None = None,
+    image_size: int | None = None,
+    blocks: str | None = None,
+    events: Events = SILENT,
+) -> EmbedResult:
+    """Run a teacher once over data, and keep its embeddings and logits in a store.
+
+    Killed or interrupted at any point, the same call goes on where it stopped; a complete target is reused after its
+    data has been compared. Nothing is written before everything has been checked and the first block is there.
+
+    Args:
+        teacher: See `load_teacher`, or a loaded one, which is moved to the device.
+        data: See `open_samples`, or opened samples; then `split`, the columns and `limit` are not looked at.
+        store: Folder of the store; made if it is not there.
+        name: The target's name.
+        split: Which split.
+        image_column: The column of images.
+        label_column: The column of labels; `none`: no labels.
+        key_column: A column that identifies the rows.
+        limit: The first so many rows.
+        views: Views of each image; None: those of the store that is there, else one.
+        augment: How views are drawn, such as `crop=0.35,flip`; None: the evaluation view.
+        dtype: Stored dtype: float16, bfloat16 or float32.
+        batch_size: Images the teacher sees at once; None: found, and then kept with the target.
+        block_rows: Rows of a block, a power of two; None: so many that an embedding chunk is about 4 MiB.
+        per_class: The class means are over the first so many rows of each class; None: all.
+        max_failed: How many samples may fail to decode.
+        device: `cpu`, `cuda`, `cuda:1`; None: the GPU where there is one.
+        precision: `float32`, `bf16` (autocast), or `auto`: bf16 on a GPU.
+        workers: Workers that decode; None: by the processors.
+        seed: Of the views, and of a built-in teacher's random weights.
+        embedding: Which output of the teacher is its embedding.
+        trust_remote_code: Allow a hub teacher to run code of its own.
+        revision: Branch, tag or commit of a hub teacher.
+        image_size: Pixels, of built-in teachers and factories.
+        blocks: `FIRST:END` or `FIRST-LAST`: fill these blocks only, so that several processes can fill one store (give
+            them all the same `batch_size`). Whoever completes the store seals it.
+        events: Who watches.
+
+    Raises:
+        InputError: A setting that cannot be used.
+        DataError: Data that cannot be used.
+        ModelError: A teacher that cannot be used.
+        MismatchError: The store was made from other things; names the first field or row.
+        NonFiniteError: The teacher gives NaN or infinity, or the stored dtype overflows; names the row.
+        FailedSamplesError: Too many samples failed; the same call with a larger `max_failed` seals.
+        DiskError: Too little space, or the disk is read-only or failing.
+        BusyError: Another process writes the same blocks.
+    """
+    request = Request(
+        name=name,
+        dtype=dtype,
+        views=views,
+        augment=augment,
+        batch_size=batch_size,
+        block_rows=block_rows,
+        per_class=per_class,
+        max_failed=max_failed,
+        blocks=blocks,
+        seed=seed,
+    )
+    target_device = pick_device(device)
+    compute_dtype = "bfloat16" if pick_precision(precision, target_device) == "bf16" else "float32"
+    path = Path(store)
+    existing = store_at(path)
+    samples = data
+    if isinstance(samples, str):
+        samples = open_samples(
+            samples,
+            split=split,
+            image_column=image_column,
+            label_column=label_column,
+            key_column=key_column,
+            limit=limit,
+        )
+    if samples.rows < 1:
+        raise DataError("expected at least one sample, got none", "Choose data with rows")
+    if isinstance(teacher, str):
+        teacher = load_teacher(
+            teacher,
+            embedding=embedding,
+            trust_remote_code=trust_remote_code,
+            revision=revision,
+            image_size=image_size,
+            classes=samples.classes,
+            seed=seed,
+        )
+    job = Job(
+        request=request,
+        path=path,
+        samples=samples,
+        teacher=teacher.to(target_device),
+        device=target_device,
+        compute_dtype=compute_dtype,
+        store=existing,
+    )
+    job.check()
+    done = conduct(job, workers, events)
+    return EmbedResult(
+        store=str(path),
+        target=name,
+        rows=job.rows(job.blocks),
+        failed=done.failed,
+        reused_blocks=len(job.blocks) - done.blocks_run,
+        seconds=done.seconds,
+        samples_per_s=done.rows_run / done.seconds if done.rows_run else 0.0,
+        teacher_top1=score_teacher(job, events) if done.is_sealed else None,
+        sealed=done.is_sealed,
+    )
