@@ -107,16 +107,17 @@ class ClassifierTeacher(Teacher):
 
 
 def linear_head(student: Student) -> tuple[Tensor, Tensor | None] | None:
-    """(W, b) of a student whose head is one linear layer, checked on a probe; else None."""
-    layer = getattr(student, "classifier", None)
-    if not isinstance(layer, nn.Linear) or layer.in_features != student.embedding_dim:
-        return None
-    probe = torch.randn(4, student.embedding_dim, generator=torch.Generator().manual_seed(0)).to(layer.weight)
-    with torch.no_grad():
-        if not torch.allclose(student.head(probe), layer(probe), rtol=1e-4, atol=1e-5):
-            return None
-    weight = layer.weight.detach()
-    return weight, None if layer.bias is None else layer.bias.detach()
+    """(W, b) of the linear layer that a student's head is, found by a probe; None where it is more than that."""
+    sizes = student.embedding_dim, student.classes
+    layers = [layer for layer in student.modules() if isinstance(layer, nn.Linear)]
+    for layer in (layer for layer in layers if (layer.in_features, layer.out_features) == sizes):
+        probe = torch.randn(4, sizes[0], generator=torch.Generator().manual_seed(0)).to(layer.weight)
+        with torch.no_grad():
+            same = torch.allclose(student.head(probe), layer(probe), rtol=1e-4, atol=1e-5)
+        if same:
+            bias: Tensor | None = layer.bias
+            return layer.weight.detach(), None if bias is None else bias.detach()
+    return None
 
 
 def weights_digest(module: nn.Module) -> str:

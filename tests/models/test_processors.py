@@ -1,0 +1,143 @@
+"""Image processors as an input spec and a view: exact where it can be said, refused where it cannot."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny
+from PIL import Image
+
+from teachonce.errors import ModelError
+from teachonce.models.processor import load_processor, processor_json, reference, squeezing_processor, translate
+from teachonce.types import EvalView, InputSpec
+
+SHORT = {"size": {"shortest_edge": 40}, "do_center_crop": True, "crop_size": {"height": 32, "width": 32}}
+
+
+def load(folder: Path, **changes: Any) -> Any:
+    (folder / "config.json").write_text('{"model_type": "vit"}')
+    tiny.write_processor(folder, **changes)
+    where = {"pretrained_model_name_or_path": str(folder), "local_files_only": True}
+    return load_processor("t", where, trust_remote_code=False)
+
+
+def image(height: int = 50, width: int = 71) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(1).integers(0, 256, (height, width, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("changes", "view"),
+    [
+        ({}, EvalView(resize=(32, 32))),
+        ({"size": {"height": 24, "width": 40}}, EvalView(resize=(24, 40))),
+        ({"image_processor_type": "CLIPImageProcessor", **SHORT}, EvalView(resize=40, crop=(32, 32))),
+        ({"image_processor_type": "BitImageProcessor", **SHORT}, EvalView(resize=40, crop=(32, 32))),
+        ({"image_processor_type": "MobileNetV1ImageProcessor", **SHORT}, EvalView(resize=40, crop=(32, 32))),
+        ({"image_processor_type": "SiglipImageProcessor"}, EvalView(resize=(32, 32))),
+        (
+            {"image_processor_type": "DeiTImageProcessor", **SHORT, "size": {"height": 36, "width": 36}},
+            EvalView(resize=(36, 36), crop=(32, 32)),
+        ),
+        (
+            {"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 28}, "crop_pct": 0.875},
+            EvalView(resize=32, crop=(28, 28)),
+        ),
+        (
+            {"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 384}},
+            EvalView(resize=(384, 384)),
+        ),
+        ({"image_processor_type": "LevitImageProcessor", **SHORT}, EvalView(resize=45, crop=(32, 32))),
+        (
+            {"image_processor_type": None, "feature_extractor_type": "ViTFeatureExtractor", "size": 32},
+            EvalView(resize=(32, 32)),
+        ),
+        ({"image_processor_type": None, "size": 32}, EvalView(resize=(32, 32))),
+        ({"image_processor_type": "ViTImageProcessorFast"}, EvalView(resize=(32, 32))),
+    ],
+)
+def test_views(changes: dict[str, Any], view: EvalView, tmp_path: Path):
+    given, got = translate(load(tmp_path, **changes), "t")
+    assert got == view
+    size = view.crop or view.resize
+    assert (given.height, given.width) == size
+    assert (given.mean, given.std) == ((0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
+
+
+@pytest.mark.parametrize(
+    ("changes", "mean", "std"),
+    [
+        ({"do_normalize": False}, (0, 0, 0), (1, 1, 1)),
+        ({"do_rescale": False, "image_mean": [128] * 3, "image_std": [64] * 3}, (128 / 255,) * 3, (64 / 255,) * 3),
+        ({"rescale_factor": 1 / 127.5, "image_mean": [1] * 3, "image_std": [1] * 3}, (0.5,) * 3, (0.5,) * 3),
+        ({"image_mean": 0.5, "image_std": 0.5}, (0.5,) * 3, (0.5,) * 3),
+        ({"image_processor_type": "EfficientNetImageProcessor"}, (0.4, 0.5, 0.6), (0.04, 0.0625, 0.09)),
+    ],
+)
+def test_normalisation(changes: dict[str, Any], mean: tuple[float, ...], std: tuple[float, ...], tmp_path: Path):
+    processor = load(tmp_path, **changes)
+    given, view = translate(processor, "t")
+    assert given.mean == pytest.approx(mean)
+    assert given.std == pytest.approx(std)
+    expected = processor(images=image(), return_tensors="np")["pixel_values"][0]
+    assert np.abs(reference(image(), given, view) - expected).max() < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("code", "name"), [(0, "nearest"), (1, "lanczos"), (2, "bilinear"), (3, "bicubic"), (4, "box")]
+)
+def test_filters(code: int, name: str, tmp_path: Path):
+    given, view = translate(load(tmp_path, resample=code), "t")
+    assert given.filter == name
+    expected = load(tmp_path, resample=code)(images=image(), return_tensors="np")["pixel_values"][0]
+    assert np.abs(reference(image(), given, view) - expected).max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"do_resize": False}, "does not resize"),
+        ({"do_pad": True, "pad_size": {"height": 64, "width": 64}}, "sets do_pad"),
+        ({"image_processor_type": "DonutImageProcessor"}, "sets do_pad, do_thumbnail"),
+        ({"image_processor_type": "MobileViTImageProcessor", **SHORT}, "sets do_flip_channel_order"),
+        ({"size": {"shortest_edge": 32}}, "images of varying size"),
+        ({"size": {"shortest_edge": 32, "longest_edge": 64}}, "size .* is not supported"),
+        ({**SHORT, "size": {"shortest_edge": 24}}, "pads"),
+        (
+            {"image_processor_type": "DPTImageProcessor", "keep_aspect_ratio": True, "ensure_multiple_of": 16},
+            "does more than resize, crop, rescale and normalise",
+        ),
+        ({"image_processor_type": "EfficientNetImageProcessor", "rescale_offset": True}, "does more than"),
+        ({"image_processor_type": "DINOv3ViTImageProcessorFast"}, "has no PIL backend"),
+    ],
+)
+def test_what_cannot_be_said_is_refused(changes: dict[str, Any], message: str, tmp_path: Path):
+    with pytest.raises(ModelError, match=message) as caught:
+        translate(load(tmp_path, **changes), "t")
+    assert caught.value.mend
+
+
+def test_no_processor_is_an_error_never_a_guess(tmp_path: Path):
+    folder = tiny.classifier(tmp_path, "resnet")
+    (folder / "preprocessor_config.json").unlink()
+    where = {"pretrained_model_name_or_path": str(folder), "local_files_only": True}
+    with pytest.raises(ModelError, match=r"'t' has no image processor \(preprocessor_config.json\)") as caught:
+        load_processor("t", where, trust_remote_code=False)
+    assert "Copy preprocessor_config.json" in caught.value.mend
+
+
+def test_the_backend_is_pil_even_where_the_json_says_fast(tmp_path: Path):
+    processor = load(tmp_path, image_processor_type="ViTImageProcessorFast")
+    assert type(processor).__name__ == "ViTImageProcessorPil"
+
+
+def test_its_json_is_what_was_loaded(tmp_path: Path):
+    settings = processor_json(load(tmp_path))
+    assert {key: settings[key] for key in tiny.PROCESSOR} == tiny.PROCESSOR
+    assert str(tmp_path) not in str(settings)
+
+
+def test_the_processor_that_we_write_translates_back(tmp_path: Path):
+    given = InputSpec(height=24, width=32, mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6), filter="lanczos")
+    processor = load(tmp_path, **squeezing_processor(given))
+    assert translate(processor, "t") == (given, EvalView(resize=(24, 32)))
