@@ -44,12 +44,13 @@ class EvalView:
         """The crop as y0, x0, y1, x1 in fractions of an image of this height and width (pixels)."""
         if self.crop is None:
             return 0.0, 0.0, 1.0, 1.0
-        rows, cols = self._resized(height, width)
+        rows, cols = self.resized(height, width)
         top, left = (rows - self.crop[0]) // 2, (cols - self.crop[1]) // 2
         bottom, right = top + self.crop[0], left + self.crop[1]
         return top / rows, left / cols, bottom / rows, right / cols
 
-    def _resized(self, height: int, width: int) -> tuple[int, int]:
+    def resized(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width in pixels after the resize, before the crop."""
         if self.resize is None:
             return height, width
         if isinstance(self.resize, tuple):

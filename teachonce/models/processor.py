@@ -149,7 +149,7 @@ def _verify(processor: Any, given: InputSpec, view: EvalView, spec: str) -> None
 def reference(image: Image.Image, given: InputSpec, view: EvalView) -> np.ndarray:
     """The evaluation view of an RGB image by PIL: float64 (3, height, width), normalised."""
     kernel = next(key for key, name in _FILTERS.items() if name == given.filter)
-    rows, cols = view._resized(image.height, image.width)
+    rows, cols = view.resized(image.height, image.width)
     resized = image.resize((cols, rows), kernel)
     if view.crop is not None:
         top, left = (rows - view.crop[0]) // 2, (cols - view.crop[1]) // 2
