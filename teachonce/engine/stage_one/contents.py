@@ -2,64 +2,24 @@
 
 The attributes `data` of a store are {"description", "class_names", "labels"}: where the data came from, the names of
 its classes (or null), and the xxh3-128 of its labels as little-endian int32 (or null). The attributes `views_spec` are
-{"augment", "seed", "view"}: see `ViewPlan`.
+{"augment", "seed", "view"}: see `views.ViewPlan`.
 """
 
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from teachonce.cache.identity import canonical_json
+from teachonce.cache.identity import canonical_json, first_difference, plain
 from teachonce.data.samples import Samples
-from teachonce.data.views import Augment, draw_views, eval_views
 from teachonce.digests import digest_hex
 from teachonce.models import TeacherInfo
-from teachonce.types import EvalView
 
 _LIBRARIES = ("teachonce", "torch", "transformers", "datasets", "pillow", "numpy", "zarr")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ViewPlan:
-    """How the views of a store come about."""
-
-    views: int
-    augment: Augment | None
-    """None: one view, the evaluation view."""
-    seed: int
-    view: EvalView
-    """The evaluation view of the teacher that the store was made with."""
-
-    def to_json(self) -> dict[str, Any]:
-        """The attributes `views_spec`; the seed is null where nothing is drawn."""
-        augment = None if self.augment is None else self.augment.to_json()
-        return {"augment": augment, "seed": None if augment is None else self.seed, "view": self.view.to_json()}
-
-    @classmethod
-    def from_json(cls, views: int, value: Mapping[str, Any]) -> Self:
-        """The plan that a store was made with."""
-        augment = None if value["augment"] is None else Augment(**value["augment"])
-        return cls(views=views, augment=augment, seed=value["seed"] or 0, view=EvalView.from_json(value["view"]))
-
-    def params(self, sizes: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The views of some rows.
-
-        Args:
-            sizes: (n, 2) height and width in pixels, zeros where a row failed.
-            rows: (n,) the rows of the dataset.
-
-        Returns:
-            float32 (n, views, 6).
-        """
-        if self.augment is None:
-            return eval_views(sizes, self.view)
-        return draw_views(sizes, augment=self.augment, views=self.views, seed=self.seed, rows=rows)
 
 
 def data_attributes(samples: Samples) -> dict[str, Any]:
@@ -93,6 +53,20 @@ def fingerprint(
         "class_names": None if names is None else digest_hex(canonical_json(list(names))),
     }
     return {"teacher": dict(teacher), "data": data, "views": {"count": views, **views_spec}, "dtype": dtype}
+
+
+def fingerprint_difference(stored: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, Any, Any] | None:
+    """The field in which two fingerprints differ that says most: (its name in words, stored, given).
+
+    The weights come before the other fields of the teacher, and the configuration last: it follows from the others.
+    """
+    for path in (("dtype",), ("data",), ("views",), ("teacher", "weights"), ("teacher", "processor"), ("teacher",)):
+        before, now = plain(stored), plain(given)
+        for key in path:
+            before, now = before.get(key, {}), now.get(key, {})
+        if found := first_difference(before, now, " ".join(path)):
+            return found
+    return first_difference(plain(stored), plain(given))
 
 
 def teacher_attributes(info: TeacherInfo) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from teachonce.data.blocks import Block as DecodedRows
 from teachonce.data.blocks import decode_blocks, stack_images
 from teachonce.data.decode import DecodeError
 from teachonce.data.samples import Samples
-from teachonce.engine.stage_one.contents import ViewPlan
 from teachonce.engine.stage_one.forward import Images, Part
 from teachonce.engine.stage_one.stored import StoredBlock, compare_digests
+from teachonce.engine.stage_one.views import ViewPlan
 
 Rows = NDArray[np.int64]
 

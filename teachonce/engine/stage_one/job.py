@@ -10,14 +10,14 @@ import torch
 
 from teachonce.cache import Store, StoreSpec, TargetRecord, default_block_rows, open_store
 from teachonce.cache.dtypes import stored
-from teachonce.cache.identity import first_difference, plain, short
+from teachonce.cache.identity import first_difference, short
 from teachonce.data.samples import Samples
-from teachonce.data.views import parse_augment
-from teachonce.engine.stage_one.contents import ViewPlan, data_attributes, fingerprint
+from teachonce.engine.stage_one.contents import data_attributes, fingerprint, fingerprint_difference
 from teachonce.engine.stage_one.forward import array_specs
 from teachonce.engine.stage_one.options import Request, parse_blocks
 from teachonce.engine.stage_one.stored import check_attributes
-from teachonce.errors import InputError, MismatchError, StoreError
+from teachonce.engine.stage_one.views import ViewPlan, kept_views, new_views
+from teachonce.errors import MismatchError, StoreError
 from teachonce.models import Teacher
 from teachonce.types import ArraySpec
 
@@ -44,34 +44,9 @@ class Job:
             InputError: Several views without an augmentation.
             MismatchError: The store was made with others.
         """
-        augment, count = parse_augment(self.request.augment), self.request.views
         if self.store is None:
-            if augment is None and (count or 1) > 1:
-                raise InputError(
-                    f"{count} views without an augmentation would all be the same",
-                    "Name one (--augment crop=0.35,flip), or use one view",
-                )
-            view = self.teacher.info.view
-            return ViewPlan(views=count or 1, augment=augment, seed=self.request.seed, view=view)
-        kept = ViewPlan.from_json(self.store.spec.views, self.store.spec.views_spec)
-        is_asked = count is not None or self.request.augment is not None
-        asked = {
-            "number of views": count or kept.views,
-            "augmentation": plain(augment.to_json()) if augment else None,
-            "seed of the views": self.request.seed if augment and kept.augment else kept.seed,
-        }
-        there = {
-            "number of views": kept.views,
-            "augmentation": plain(kept.augment.to_json()) if kept.augment else None,
-            "seed of the views": kept.seed,
-        }
-        found = first_difference(there, asked) if is_asked else None
-        if found:
-            raise MismatchError(
-                f"{self.path} has another {found[0]}: expected {short(found[1])}, got {short(found[2])}",
-                "Give --views, --augment and --seed as when the store was made, or use another --store",
-            )
-        return kept
+            return new_views(self.request, self.teacher.info.view)
+        return kept_views(self.store, self.request)
 
     @cached_property
     def block_rows(self) -> int:
@@ -151,7 +126,7 @@ class Job:
         record = None if self.store is None else self.store.targets().get(self.request.name)
         if record is None:
             return None
-        found = first_difference(record.fingerprint_fields, plain(self.fingerprint))
+        found = fingerprint_difference(record.fingerprint_fields, self.fingerprint)
         if not found and not record.sealed:
             found = first_difference(record.settings, {**record.settings, **self._given_settings()})
         if found:

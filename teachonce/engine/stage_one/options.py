@@ -43,16 +43,8 @@ class Request:
         ):
             if value is not None and value < least:
                 raise InputError(f"{option} must be at least {least}, got {value}", "Use a larger number")
-        self._check_shapes()
-
-    def _check_shapes(self) -> None:
         if self.block_rows is not None and self.block_rows & (self.block_rows - 1):
             raise InputError(f"block rows must be a power of two, got {self.block_rows}", "Use 64 or 2048, say")
-        if self.views is not None and self.views > 1 and self.augment is None:
-            raise InputError(
-                f"{self.views} views without an augmentation would all be the same",
-                "Name one (--augment crop=0.35,flip), or use one view",
-            )
 
     def to_json(self) -> dict[str, Any]:
         """The settings, for the run record."""

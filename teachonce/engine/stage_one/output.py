@@ -135,8 +135,10 @@ def require_room(job: Job) -> None:
         DiskError: The place cannot be written, or has too little space.
     """
     folder = next(place for place in (job.path, *job.path.absolute().parents) if place.exists())
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        raise DiskError(f"could not write {job.path}", "The file system is read-only: choose another --store")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise DiskError(f"could not write {job.path}: {folder} is read-only", "Choose another place for --store")
+        raise DiskError(f"could not write {job.path}", f"Choose a --store you may write to; {folder} is not")
     require_space(Path(job.path).absolute(), _missing_bytes(job))
 
 

@@ -1,0 +1,191 @@
+"""What stage one costs beside the teacher itself: the whole pipeline over the bare forward pass, in one run."""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from teachonce.benchmarks.rounds import Ratio, paired_ratio
+from teachonce.data.blocks import decode_blocks
+from teachonce.data.open import open_samples
+from teachonce.data.samples import Samples
+from teachonce.engine.device import pick_device, pick_precision
+from teachonce.engine.stage_one.batches import find_batch_size
+from teachonce.engine.stage_one.forward import Forward
+from teachonce.errors import InputError
+from teachonce.events import SILENT, Events
+from teachonce.models import Teacher, load_teacher
+from teachonce.stages.embed import embed
+
+_PRELOADED_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbedBench:
+    """Medians over rounds in which the arms take turns; a ratio is the median of the rounds' own ratios."""
+
+    teacher: str
+    device: str
+    compute_dtype: str
+    rows: int
+    batch_size: int
+    rounds: int
+    threads: int
+    """CPU threads of the forward pass."""
+    stage_samples_per_s: float
+    """From the first row read to the seal."""
+    forward_samples_per_s: float
+    """The teacher's bare forward pass over preloaded, normalised pixels, in the same batches."""
+    decode_samples_per_s: float
+    """The decoding alone, by the same workers, with nothing else to do."""
+    ratio: Ratio
+    """Throughput of stage one over that of the bare forward pass: 1 where all else is hidden behind the teacher."""
+    bound: Literal["teacher", "decode"]
+    """`decode` where the images cannot be decoded as fast as the teacher could take them."""
+
+
+def bench_embed(  # noqa: PLR0913 - one parameter an option
+    *,
+    teacher: str | Teacher,
+    data: str | Samples,
+    rounds: int = 5,
+    batch_size: int | None = None,
+    block_rows: int | None = None,
+    image_size: int | None = None,
+    split: str | None = None,
+    limit: int | None = None,
+    device: str | None = None,
+    precision: str = "auto",
+    workers: int | None = None,
+    seed: int = 0,
+    events: Events = SILENT,
+) -> EmbedBench:
+    """Time stage one into a temporary store, the bare forward pass, and decoding alone, in turns.
+
+    Args:
+        teacher: See `embed`.
+        data: See `embed`.
+        rounds: Rounds that count; one before them does not.
+        batch_size: Images the teacher sees at once; None: found once, for all arms.
+        block_rows: See `embed`.
+        image_size: Pixels, of built-in teachers.
+        split: Which split.
+        limit: The first so many rows.
+        device: See `embed`.
+        precision: See `embed`.
+        workers: Workers that decode.
+        seed: Of a built-in teacher's weights.
+        events: Who watches.
+
+    Raises:
+        InputError: A setting that cannot be used.
+        TeachonceError: As `embed`.
+    """
+    if rounds < 1:
+        raise InputError(f"rounds must be at least 1, got {rounds}", "Use 5, say")
+    where = pick_device(device)
+    compute_dtype = "bfloat16" if pick_precision(precision, where) == "bf16" else "float32"
+    samples = open_samples(data, split=split, limit=limit) if isinstance(data, str) else data
+    if isinstance(teacher, str):
+        teacher = load_teacher(teacher, image_size=image_size, classes=samples.classes, seed=seed)
+    teacher.to(where)
+    forward = Forward(teacher, device=where, dtype="float16", compute_dtype=compute_dtype)
+    size = batch_size or find_batch_size(forward, teacher.info.input, device=where, most=block_rows or samples.rows)
+
+    def stage(path: Path) -> float:
+        done = embed(
+            teacher=teacher,
+            data=samples,
+            store=path,
+            batch_size=size,
+            block_rows=block_rows,
+            device=device,
+            precision=precision,
+            workers=workers,
+        )
+        return done.seconds
+
+    bare = _bare_forward(forward, teacher, samples.rows, size, where)
+    times = _rounds(rounds, stage, bare, lambda: _decode(samples, size, workers), events)
+    rates = {arm: samples.rows / statistics.median(seconds) for arm, seconds in times.items()}
+    return EmbedBench(
+        teacher=teacher.info.name,
+        device=torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu",
+        compute_dtype=compute_dtype,
+        rows=samples.rows,
+        batch_size=size,
+        rounds=rounds,
+        threads=torch.get_num_threads(),
+        stage_samples_per_s=rates["stage"],
+        forward_samples_per_s=rates["forward"],
+        decode_samples_per_s=rates["decode"],
+        ratio=paired_ratio(times["forward"], times["stage"]),
+        bound="decode" if rates["decode"] < rates["forward"] else "teacher",
+    )
+
+
+def _rounds(
+    rounds: int,
+    stage: Callable[[Path], float],
+    forward: Callable[[], float],
+    decode: Callable[[], float],
+    events: Events,
+) -> dict[str, list[float]]:
+    """Seconds of each arm in each round; the order turns, and a first round warms up."""
+    times: dict[str, list[float]] = {"stage": [], "forward": [], "decode": []}
+    with tempfile.TemporaryDirectory(prefix="teachonce-bench-") as folder:
+        paths = (Path(folder) / f"{index}.zarr" for index in range(rounds + 1))
+        arms = {"stage": lambda: stage(next(paths)), "forward": forward, "decode": decode}
+        with events.task("bench embed", total=rounds + 1, unit="rounds") as task:
+            for index in range(rounds + 1):
+                names = list(arms)[index % 3 :] + list(arms)[: index % 3]
+                for name in names:
+                    seconds = arms[name]()
+                    times[name] += [seconds] if index else []
+                task.advance()
+    return times
+
+
+def _bare_forward(
+    forward: Forward, teacher: Teacher, rows: int, size: int, device: torch.device
+) -> Callable[[], float]:
+    """Seconds of the teacher over all rows, in the batches of stage one, on pixels that are on the device already."""
+    spec = teacher.info.input
+    kept = max(1, min(-(-rows // size), _PRELOADED_BYTES // (12 * size * spec.height * spec.width)))
+    generator = torch.Generator().manual_seed(0)
+    pixels = [torch.randn(size, 3, spec.height, spec.width, generator=generator).to(device) for _ in range(kept)]
+
+    def batches() -> Iterator[Tensor]:
+        for index, start in enumerate(range(0, rows, size)):
+            yield pixels[index % kept][: min(size, rows - start)]
+
+    def run() -> float:
+        _wait(device)
+        begun = time.perf_counter()
+        for batch in batches():
+            forward.signal(batch)
+        _wait(device)
+        return time.perf_counter() - begun
+
+    return run
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _decode(samples: Samples, size: int, workers: int | None) -> float:
+    """Seconds of decoding all rows, in groups as stage one takes them."""
+    groups = (np.arange(start, min(start + size, samples.rows)) for start in range(0, samples.rows, size))
+    begun = time.perf_counter()
+    for _ in decode_blocks(samples, groups, workers=workers):
+        pass
+    return time.perf_counter() - begun

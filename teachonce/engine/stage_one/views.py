@@ -1,0 +1,92 @@
+"""The views of a store: those of a new one, or the ones that are there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teachonce.cache import Store
+from teachonce.cache.identity import first_difference, plain, short
+from teachonce.data.views import Augment, draw_views, eval_views, parse_augment
+from teachonce.engine.stage_one.options import Request
+from teachonce.errors import InputError, MismatchError
+from teachonce.types import EvalView
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewPlan:
+    """How the views of a store come about."""
+
+    views: int
+    augment: Augment | None
+    """None: one view, the evaluation view."""
+    seed: int
+    view: EvalView
+    """The evaluation view of the teacher that the store was made with."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The attributes `views_spec`; the seed is null where nothing is drawn."""
+        augment = None if self.augment is None else self.augment.to_json()
+        return {"augment": augment, "seed": None if augment is None else self.seed, "view": self.view.to_json()}
+
+    @classmethod
+    def from_json(cls, views: int, value: Mapping[str, Any]) -> Self:
+        """The plan that a store was made with."""
+        augment = None if value["augment"] is None else Augment(**value["augment"])
+        return cls(views=views, augment=augment, seed=value["seed"] or 0, view=EvalView.from_json(value["view"]))
+
+    def params(self, sizes: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The views of some rows.
+
+        Args:
+            sizes: (n, 2) height and width in pixels, zeros where a row failed.
+            rows: (n,) the rows of the dataset.
+
+        Returns:
+            float32 (n, views, 6).
+        """
+        if self.augment is None:
+            return eval_views(sizes, self.view)
+        return draw_views(sizes, augment=self.augment, views=self.views, seed=self.seed, rows=rows)
+
+
+def new_views(request: Request, view: EvalView) -> ViewPlan:
+    """The views of a new store.
+
+    Args:
+        request: How many, and how they are drawn.
+        view: The teacher's evaluation view.
+
+    Raises:
+        InputError: Several views without an augmentation.
+    """
+    augment, count = parse_augment(request.augment), request.views or 1
+    if augment is None and count > 1:
+        raise InputError(
+            f"{count} views without an augmentation would all be the same",
+            "Name one (--augment crop=0.35,flip), or use one view",
+        )
+    return ViewPlan(views=count, augment=augment, seed=request.seed, view=view)
+
+
+def kept_views(store: Store, request: Request) -> ViewPlan:
+    """The views of a store that is there; where none are asked for, they are taken as they are.
+
+    Raises:
+        MismatchError: Others are asked for.
+    """
+    kept = ViewPlan.from_json(store.spec.views, store.spec.views_spec)
+    if request.views is None and request.augment is None:
+        return kept
+    augment = parse_augment(request.augment)
+    asked = ViewPlan(views=request.views or kept.views, augment=augment, seed=request.seed, view=kept.view)
+    there, wanted = (plain({"count": plan.views, **plan.to_json()}) for plan in (kept, asked))
+    found = first_difference(there, wanted, "views")
+    if found:
+        raise MismatchError(
+            f"{store.path} was made with other {found[0]}: expected {short(found[1])}, got {short(found[2])}",
+            "Give --views, --augment and --seed as when the store was made, or use another --store",
+        )
+    return kept
