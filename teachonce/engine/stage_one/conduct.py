@@ -45,7 +45,7 @@ def conduct(job: Job, workers: int | None, events: Events) -> Done:
     if job.store is not None:
         check_digests(job.store, job.samples, events)
         tell_differences(job, events)
-    if _is_complete(job):
+    if is_complete(job):
         return Done(blocks_run=0, rows_run=0, failed=_failed(job), is_sealed=True, seconds=0.0)
     require_room(job)
     forward = Forward(job.teacher, device=job.device, dtype=job.request.dtype, compute_dtype=job.compute_dtype)
@@ -76,7 +76,7 @@ def conduct(job: Job, workers: int | None, events: Events) -> Done:
     )
 
 
-def _is_complete(job: Job) -> bool:
+def is_complete(job: Job) -> bool:
     """Whether nothing is left to write: the target is sealed, with the class means that are asked for."""
     if job.record is None or not job.record.sealed:
         return False
