@@ -41,6 +41,8 @@ class CachedTargets(TargetSource):
         UnsealedError: The target is not finished.
     """
 
+    spec: TargetSpec
+
     def __init__(
         self,
         store: Store,
@@ -55,11 +57,11 @@ class CachedTargets(TargetSource):
         self.reader = store.target(name, budget_bytes=0)
         self._device, self._needs = device, needs
         self._head = _head(store, spec, device) if needs.logits and "logits" not in spec.arrays else None
-        self.spec = self.offer = spec if self._head is None else _with_logits(spec, len(self._head[0]))
+        self.spec = spec if self._head is None else _with_logits(spec, len(self._head[0]))
         self.class_counts, self._means = _class_means(store, name, device) if needs.class_mean else (None, None)
         missing(needs, self.spec, self._means is not None, method=method, store=str(store.path))
         self._names = _names(needs, derived=self._head is not None)
-        size = sum(_array_bytes(self.offer.arrays[array]) for array in self._names)
+        size = sum(_array_bytes(self.spec.arrays[array]) for array in self._names)
         self.tier = "resident" if size <= budget_bytes else "mapped"
         self._resident = {array: self._load(array) for array in self._names} if self.tier == "resident" else {}
         self._ahead: Prefetch[Rows, tuple[Rows, dict[str, Tensor]]] | None = None
@@ -101,7 +103,7 @@ class CachedTargets(TargetSource):
         return {name: value.pin_memory() for name, value in arrays.items()} if self._device.type == "cuda" else arrays
 
     def _load(self, array: str) -> list[Tensor]:
-        return [as_tensor(self.reader.all(array, view)).to(self._device) for view in range(self.offer.views)]
+        return [as_tensor(self.reader.all(array, view)).to(self._device) for view in range(self.spec.views)]
 
 
 def as_tensor(stored: NDArray[np.generic]) -> Tensor:

@@ -14,6 +14,7 @@ from teachonce.types import DECODED
 
 Rows = NDArray[np.int64]
 SPREAD = 1024
+_LOGITS = "Use data of the same classes in the same order, or a method that needs no logits, such as clip-teacher-kd"
 _SAME = "Use the data, split and --limit the store was made from, or make another store with `teachonce embed`"
 
 
@@ -117,7 +118,9 @@ def require_labels(samples: Samples, why: str) -> NDArray[np.int32]:
     return samples.labels
 
 
-def check_classes(who: str, classes: int | None, names: Sequence[str] | None, samples: Samples) -> None:
+def check_classes(
+    who: str, classes: int | None, names: Sequence[str] | None, samples: Samples, mend: str = _LOGITS
+) -> None:
     """Refuse data whose classes are not those of `who` (the teacher, the run), in the same order.
 
     Names are compared without regard to case, and `_` counts as a space.
@@ -125,7 +128,6 @@ def check_classes(who: str, classes: int | None, names: Sequence[str] | None, sa
     Raises:
         MismatchError: Another number of classes, or the first class that differs.
     """
-    mend = "Use data of the same classes in the same order, or a method that needs no logits, such as clip-teacher-kd"
     if classes is not None and samples.classes is not None and classes != samples.classes:
         raise MismatchError(f"{who} has {classes} classes, the data has {samples.classes}", mend)
     for index, (theirs, ours) in enumerate(zip(names or (), samples.class_names or (), strict=False)):

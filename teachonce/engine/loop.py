@@ -20,7 +20,8 @@ from teachonce.engine.step import Stepper
 from teachonce.engine.steptime import StepTimer, steady_ms
 from teachonce.errors import NonFiniteError
 from teachonce.events import SILENT, Events, Task
-from teachonce.models.checkpoint import save_student
+from teachonce.models.students import save_student
+from teachonce.types import EvalView
 
 Rows = NDArray[np.int64]
 CHECK_STEPS = 50  # steps between two looks at the losses
@@ -36,6 +37,8 @@ class LoopConfig:
     batch_size: int
     seed: int
     class_names: tuple[str, ...] | None = None
+    view: EvalView | None = None
+    """The evaluation view, for the image processor that goes with a saved student."""
 
 
 @dataclass(kw_only=True)
@@ -169,7 +172,8 @@ class Loop:
 
     def _save_best(self) -> None:
         with checkpoint.replacing(self.config.run / "best") as folder:
-            save_student(self.stepper.student, folder, class_names=self.config.class_names)
+            config = self.config
+            save_student(self.stepper.student, folder, class_names=config.class_names, view=config.view)
             (folder / "epoch").write_text(f"{self.progress.best_epoch}\n")
 
     def _resume(self) -> bool:

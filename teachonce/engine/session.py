@@ -28,9 +28,10 @@ from teachonce.engine.targets import NoTargets, TargetSource
 from teachonce.engine.views import EpochViews
 from teachonce.events import SILENT, Events
 from teachonce.methods.base import Method
+from teachonce.models.student import Student
 from teachonce.models.students import build_student
 from teachonce.models.teacher import Teacher, load_teacher
-from teachonce.types import DECODED, EvalView
+from teachonce.types import DECODED, EvalView, InputSpec
 
 PER_CLASS = 100  # rows of each class in its mean, where no store says otherwise
 _MEAN_BATCH = 64
@@ -106,18 +107,19 @@ def open_session(
     guard = None if store is None else check_data(store, samples, every=False)
     teacher = _live_teacher(parts)
     cached = _cached(parts) if source is None and teacher is None and method.needs.teacher else None
+    student = _student(parts)
     images = open_images(samples, device=device, workers=config.workers, events=events)
     if guard is not None and images.resident:
         guard.check_start(every=True, events=events)
-    views = _views(parts, images, teacher)
+    views = _views(parts, images, teacher, student.input)
     rows = _divide(parts, images, digests)
     source = source or cached or _live(parts, teacher, images, views) or NoTargets()
-    stepper = _stepper(parts, source, rows)
+    stepper = _stepper(parts, student, source, rows)
     feed = Feed(
         images,
         parts.labels,
         views,
-        student=stepper.student.input,
+        student=student.input,
         teacher=source.input,
         device=device,
         guard=guard,
@@ -163,7 +165,7 @@ def _cached(parts: _Parts) -> CachedTargets:
         parts.store, target, method.needs, device=parts.device, budget_bytes=budget, method=f"method {method.name}"
     )
     if method.needs.logits:
-        check_classes(f"target {target!r}", source.offer.classes, source.offer.class_names, parts.samples)
+        check_classes(f"target {target!r}", source.spec.classes, source.spec.class_names, parts.samples)
     if source.class_counts is not None:
         check_means(source.class_counts, parts.samples)
     return source
@@ -220,12 +222,13 @@ def _divide(parts: _Parts, images: ImageSource, digests: NDArray[np.uint64]) -> 
     return rows
 
 
-def _views(parts: _Parts, images: ImageSource, teacher: Teacher | None) -> EpochViews:
+def _views(parts: _Parts, images: ImageSource, teacher: Teacher | None, student: InputSpec) -> EpochViews:
+    """The evaluation view is the store's, else the live teacher's, else the whole image squeezed to the student."""
     store = parts.store
     if store is not None:
         rule = EvalView.from_json(store.spec.views_spec["view"])
     else:
-        rule = EvalView() if teacher is None else teacher.info.view
+        rule = EvalView(resize=(student.height, student.width)) if teacher is None else teacher.info.view
     return EpochViews(
         images.sizes,
         rule,
@@ -235,12 +238,14 @@ def _views(parts: _Parts, images: ImageSource, teacher: Teacher | None) -> Epoch
     )
 
 
-def _stepper(parts: _Parts, source: TargetSource, rows: Division) -> Stepper:
+def _student(parts: _Parts) -> Student:
+    config, classes = parts.config, parts.samples.classes
+    assert classes is not None
+    return build_student(config.student, classes=classes, image_size=config.image_size, seed=config.seed)
+
+
+def _stepper(parts: _Parts, student: Student, source: TargetSource, rows: Division) -> Stepper:
     config = parts.config
-    assert parts.samples.classes is not None
-    student = build_student(
-        config.student, classes=parts.samples.classes, image_size=config.image_size, seed=config.seed
-    )
     modules = parts.method.build(student, source.spec, seed=config.seed)
     modules.to(parts.device).train()
     steps = len(cut(rows.train, config.batch_size, drop_last=True))
@@ -264,5 +269,6 @@ def _loop(parts: _Parts, stepper: Stepper, feed: Feed, rows: Division) -> Loop:
         batch_size=config.batch_size,
         seed=config.seed,
         class_names=parts.samples.class_names,
+        view=feed.views.rule,
     )
     return Loop(settings, stepper, feed, train=rows.train, val=rows.val, events=parts.events)

@@ -1,13 +1,11 @@
-"""All that `train` can be told, checked, and as the JSON that tells one run from another."""
+"""All that `train` can be told, checked."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from teachonce.data.samples import Samples
 from teachonce.data.views import parse_augment
-from teachonce.digests import digest_bytes
 from teachonce.engine.optim import OptimConfig
 from teachonce.errors import InputError
 from teachonce.methods.base import Method, make_method
@@ -80,49 +78,3 @@ class TrainConfig:
                 raise InputError("label_smoothing is given twice", "Use --label-smoothing alone")
             settings["label_smoothing"] = self.label_smoothing
         return make_method(self.method, settings)
-
-
-def identify(
-    config: TrainConfig,
-    method: Method,
-    samples: Samples,
-    *,
-    digest: str,
-    store: Mapping[str, Any] | None,
-    precision: str,
-) -> dict[str, Any]:
-    """What a run is compared by when the same folder is named again.
-
-    Where things lie, the device and the number of workers are not part of it.
-
-    Args:
-        config: The training.
-        method: Its method.
-        samples: Its data.
-        digest: Of the identities of all rows.
-        store: What the store holds, by fingerprint; None without one.
-        precision: As it is used.
-    """
-    labels = None if samples.labels is None else f"{digest_bytes(samples.labels.tobytes()):016x}"
-    optim = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(config.optim).items()}
-    live = config.source == "live" and method.needs.teacher
-    return {
-        "student": config.student,
-        "method": config.method,
-        "settings": asdict(method.settings),
-        "source": config.source,
-        "data": {"rows": samples.rows, "digest": digest, "labels": labels},
-        "store": store,
-        "teacher": config.teacher if live else None,
-        "epochs": config.epochs,
-        "batch_size": config.batch_size,
-        **optim,
-        "weight_decay": config.optim.decay,
-        "precision": precision,
-        "compile": config.compile,
-        "cuda_graphs": config.cuda_graphs,
-        "image_size": config.image_size,
-        "student_augment": config.student_augment,
-        "val_fraction": config.val_fraction,
-        "seed": config.seed,
-    }

@@ -45,9 +45,8 @@ class EpochViews:
 
     def base(self, rows: Rows, epoch: int | None) -> Params:
         """What the teacher sees: (B, 6); epoch None is the evaluation view."""
-        if epoch is None:
-            return self._evaluation[rows]
-        return self._views[rows, self.view(epoch)]
+        params: Params = self._evaluation[rows] if epoch is None else self._views[rows, self.view(epoch)]
+        return params
 
     def shown(self, rows: Rows, epoch: int | None) -> Params:
         """What the student sees: (B, 6)."""

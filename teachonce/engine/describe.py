@@ -1,0 +1,126 @@
+"""What a run says about itself: the settings that tell it from others, its origins, and what had no effect."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teachonce.cache.store import Store
+from teachonce.data.samples import Samples
+from teachonce.digests import digest_hex
+from teachonce.engine.device import pick_device, pick_precision
+from teachonce.engine.runfile import versions
+from teachonce.engine.session import Session
+from teachonce.engine.settings import TrainConfig
+from teachonce.events import Events
+
+
+def identify(config: TrainConfig, samples: Samples, store: Store | None, digests: NDArray[np.uint64]) -> dict[str, Any]:
+    """What a run is compared by when its folder is named again, as JSON.
+
+    Where things lie, the device and the number of workers are not part of it.
+
+    Args:
+        config: The training.
+        samples: Its data.
+        store: Its store.
+        digests: (N,) uint64, the identities of the rows.
+
+    Raises:
+        StoreMissingError: The store has no such target.
+        UnsealedError: The store or its target is not finished.
+    """
+    method = config.make_method()
+    labels = None if samples.labels is None else digest_hex(np.ascontiguousarray(samples.labels, "<i4").tobytes())
+    is_live = config.source == "live" and method.needs.teacher
+    optim = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(config.optim).items()}
+    return {
+        "student": config.student,
+        "method": config.method,
+        "settings": asdict(method.settings),
+        "source": config.source,
+        "data": {"rows": samples.rows, "identities": digest_hex(digests.tobytes()), "labels": labels},
+        "store": None if store is None else _store(store, config, needs_target=method.needs.teacher and not is_live),
+        "teacher": config.teacher if is_live else None,
+        "epochs": config.epochs,
+        "batch_size": config.batch_size,
+        **optim,
+        "weight_decay": config.optim.decay,
+        "precision": pick_precision(config.precision, pick_device(config.device)),
+        "compile": config.compile,
+        "cuda_graphs": config.cuda_graphs,
+        "image_size": config.image_size,
+        "student_augment": config.student_augment,
+        "val_fraction": config.val_fraction,
+        "seed": config.seed,
+    }
+
+
+def _store(store: Store, config: TrainConfig, *, needs_target: bool) -> dict[str, Any]:
+    """The store's content, not its place: its views, and the target where it is read."""
+    store.sample_status()  # says so where the samples are not sealed
+    content: dict[str, Any] = {"samples": store.samples_seal["journal"]}
+    if needs_target:
+        record = store.sealed(config.target)
+        content |= {
+            "target": record.fingerprint,
+            "content": record.seal["journal"],
+            "per_class": record.seal["per_class"],
+        }
+    return content
+
+
+def describe(session: Session, settings: Mapping[str, Any], store: Store | None) -> dict[str, Any]:
+    """The run.json of a session: `settings`, and all that evaluating or reusing the student needs."""
+    config, samples = session.config, session.samples
+    return {
+        "settings": dict(settings),
+        "student": config.student,
+        "classes": samples.classes,
+        "class_names": None if samples.class_names is None else list(samples.class_names),
+        "input": session.stepper.student.input.to_json(),
+        "view": session.feed.views.rule.to_json(),
+        "views": session.feed.views.count,
+        "targets": _targets(session),
+        "data": dict(samples.description),
+        "store": None if store is None else {"path": str(store.path), "target": config.target},
+        "teacher": None if session.teacher is None else session.teacher.info.fingerprint(),
+        "rows": {"train": len(session.rows.train), "val": len(session.rows.val), "left_out": session.rows.left_out},
+        "device": str(session.device),
+    }
+
+
+def _targets(session: Session) -> str:
+    """`none`; `exact`: of the view the student sees; `fixed-teacher`: of it without the student's augmentation."""
+    if not session.stepper.method.needs.teacher:
+        return "none"
+    return "fixed-teacher" if session.feed.views.augmented else "exact"
+
+
+def warn_unused(config: TrainConfig, store: Store | None, events: Events) -> None:
+    """Say which settings have no effect."""
+    needs_teacher = config.make_method().needs.teacher
+    if config.teacher is not None and not (needs_teacher and config.source == "live"):
+        events.warn("the teacher has no effect: it is used by --source live, with a method that needs one")
+    if config.source == "live" and not needs_teacher:
+        events.warn(f"--source live has no effect: method {config.method} needs no teacher")
+    if store is not None and not needs_teacher:
+        views = "its views are used" if _has_views(store) else "it has no effect"
+        events.warn(f"method {config.method} needs no targets of the store; {views}")
+
+
+def _has_views(store: Store) -> bool:
+    """Whether the store's views are others than the whole image, which is what one sees without a store."""
+    params = store.view_params()
+    whole = np.array([0, 0, 1, 1, 0, 0], np.float32)
+    return bool(((params != whole) & ~np.isnan(params)).any())
+
+
+def warn_versions(known: Mapping[str, Any], events: Events) -> None:
+    """Say which libraries have changed since a run was begun."""
+    now, then = versions(), known.get("versions", {})
+    changed = [f"{name} {then.get(name)} -> {now[name]}" for name in now if then.get(name) != now[name]]
+    if changed:
+        events.warn(f"the run was begun with other versions ({', '.join(changed)}): its numbers may differ slightly")

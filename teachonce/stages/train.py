@@ -1,0 +1,243 @@
+"""Stage two: train a student from a store, from the live teacher, or without a teacher."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from teachonce.cache.store import open_store
+from teachonce.data.open import open_samples
+from teachonce.data.samples import Samples
+from teachonce.engine.describe import describe, identify, warn_unused, warn_versions
+from teachonce.engine.device import host_memory_bytes, peak_memory_bytes, pick_device, reset_peak
+from teachonce.engine.optim import OptimConfig
+from teachonce.engine.rows import all_digests
+from teachonce.engine.runfile import RESULT, check_folder, read_result, read_run, refuse_others, write_run
+from teachonce.engine.session import Session, open_session
+from teachonce.engine.settings import TrainConfig, Value
+from teachonce.events import SILENT, Events
+from teachonce.fsio import write_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainResult:
+    """What a training did."""
+
+    run: str
+    method: str
+    source: str
+    epochs: int
+    step_ms: float | None
+    """The median of a step in the steady state, data and targets included."""
+    samples_per_s: float | None
+    """In the steady state, validation not included."""
+    peak_memory_bytes: int | None
+    """Of the device; None on a CPU."""
+    host_memory_bytes: int
+    """The process's own peak."""
+    val_top1: float | None
+    """Share in [0, 1] of the best epoch; None without validation rows."""
+    best_epoch: int
+    seconds: float
+    """Of all epochs, validation not included."""
+    train_rows: int
+    val_rows: int
+    reused: bool = False
+    """The run was finished before, and nothing was done."""
+
+
+def train(  # noqa: PLR0913 - one parameter an option
+    *,
+    data: str | Samples,
+    student: str,
+    out: str | Path,
+    method: str = "ce",
+    store: str | Path | None = None,
+    target: str = "teacher",
+    source: Literal["cached", "live"] = "cached",
+    teacher: str | None = None,
+    settings: Mapping[str, Value] | None = None,
+    split: str | None = None,
+    image_column: str | None = None,
+    label_column: str | None = None,
+    key_column: str | None = None,
+    limit: int | None = None,
+    val_fraction: float = 0.1,
+    image_size: int | None = None,
+    student_augment: str | None = None,
+    epochs: int = 10,
+    batch_size: int = 128,
+    lr: float = 1e-3,
+    optimizer: Literal["adamw", "sgd"] = "adamw",
+    weight_decay: float | None = None,
+    momentum: float = 0.9,
+    schedule: Literal["cosine", "milestones", "constant"] = "cosine",
+    warmup_epochs: float = 0.0,
+    milestones: Sequence[int] = (),
+    gamma: float = 0.1,
+    label_smoothing: float = 0.0,
+    clip_norm: float | None = None,
+    precision: str = "auto",
+    compile: bool = False,
+    cuda_graphs: bool = False,
+    device: str | None = None,
+    workers: int | None = None,
+    seed: int = 0,
+    events: Events = SILENT,
+) -> TrainResult:
+    """Train a student; without a store and with `ce`, a teacher.
+
+    Killed or interrupted at any point, the same call goes on after the last finished epoch, on the CPU to the same
+    weights bit for bit. A finished run of the same settings is reused. Nothing is written before everything has been
+    checked. From a store the teacher's weights are never loaded.
+
+    Args:
+        data: See `open_samples`, or opened samples; then `split`, the columns and `limit` are not looked at.
+        student: See `build_student`.
+        out: Folder of the run: run.json, metrics.jsonl, checkpoints/, best/, tensorboard/, result.json.
+        method: `ce`, `kd`, `clip-embed-kd` or `clip-teacher-kd`.
+        store: Folder of the store: its views are trained on, and from source `cached` its targets are read.
+        target: The target's name in the store.
+        source: `cached`, or `live`: the teacher runs on every batch, on the same views.
+        teacher: See `load_teacher`; for source `live`.
+        settings: The method's settings, values or text; see `make_method`.
+        split: Which split.
+        image_column: The column of images.
+        label_column: The column of labels.
+        key_column: A column that identifies the rows.
+        limit: The first so many rows.
+        val_fraction: The share of rows that validate, chosen by hash.
+        image_size: Pixels a side that the student sees; None: its own default.
+        student_augment: Augmentation on top of the view, for the student alone, drawn anew each epoch.
+        epochs: Of the whole run.
+        batch_size: Rows of a step; the last, smaller batch of an epoch is left out.
+        lr: The learning rate at its highest.
+        optimizer: `adamw` or `sgd`.
+        weight_decay: None: 0.05 with adamw, 5e-4 with sgd; never on biases and norms.
+        momentum: Of sgd.
+        schedule: `cosine` to zero, `milestones` or `constant`.
+        warmup_epochs: Epochs of linear warmup.
+        milestones: Epochs after which the rate is multiplied by `gamma`.
+        gamma: See `milestones`.
+        label_smoothing: Of the method's `ce` term.
+        clip_norm: The largest norm of the gradient.
+        precision: `float32`, `bf16` (autocast), or `auto`: bf16 on a GPU.
+        compile: Compile the student with torch.compile.
+        cuda_graphs: Compile it into CUDA graphs.
+        device: `cpu`, `cuda`, `cuda:1`; None: the GPU where there is one.
+        workers: Workers that decode; None: by the processors.
+        seed: Of the split, the weights, the shuffles, dropout and augmentation.
+        events: Who watches.
+
+    Raises:
+        InputError: A setting that cannot be used.
+        DataError: Data that cannot be used, or without labels.
+        ModelError: A student or teacher that cannot be used.
+        StoreMissingError: No store, or it lacks what the method needs.
+        UnsealedError: The store is not finished.
+        MismatchError: The store is of other data, or the run's folder of another training; names the first difference.
+        NonFiniteError: The loss became NaN or infinite; the last good weights are kept.
+        DiskError: The disk is full, read-only or failing; the last checkpoint is kept.
+    """
+    optim = OptimConfig(
+        optimizer=optimizer,
+        lr=lr,
+        weight_decay=weight_decay,
+        momentum=momentum,
+        schedule=schedule,
+        warmup_epochs=warmup_epochs,
+        milestones=tuple(milestones),
+        gamma=gamma,
+        clip_norm=clip_norm,
+    )
+    config = TrainConfig(
+        student=student,
+        out=Path(out),
+        method=method,
+        settings=dict(settings or {}),
+        store=None if store is None else Path(store),
+        target=target,
+        source=source,
+        teacher=teacher,
+        epochs=epochs,
+        batch_size=batch_size,
+        optim=optim,
+        label_smoothing=label_smoothing,
+        precision=precision,
+        compile=compile,
+        cuda_graphs=cuda_graphs,
+        image_size=image_size,
+        student_augment=student_augment,
+        val_fraction=val_fraction,
+        seed=seed,
+        device=device,
+        workers=workers,
+    )
+    config.check()
+    check_folder(config.out)
+    if isinstance(data, str):
+        data = open_samples(
+            data,
+            split=split,
+            image_column=image_column,
+            label_column=label_column,
+            key_column=key_column,
+            limit=limit,
+        )
+    return run_training(config, data, events)
+
+
+def run_training(config: TrainConfig, samples: Samples, events: Events = SILENT) -> TrainResult:
+    """Train as `config` says, go on with what was begun, or give the result of what is finished.
+
+    Raises:
+        TeachonceError: See `train`.
+    """
+    store = None if config.store is None else open_store(config.store)
+    digests = all_digests(samples, events) if store is None else store.digests()
+    settings = identify(config, samples, store, digests)
+    known = read_run(config.out)
+    if known is not None:
+        refuse_others(config.out, known, settings)
+        result = read_result(config.out)
+        if result is not None:
+            events.info(f"{config.out} is finished: its result is reused")
+            return TrainResult(**{**result, "run": str(config.out), "reused": True})
+        warn_versions(known, events)
+    warn_unused(config, store, events)
+    device = pick_device(config.device)
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        reset_peak(device)
+        session = open_session(config, samples, store, digests=digests, events=events)
+        if known is None:
+            write_run(config.out, describe(session, settings, store))
+        entries = session.loop.fit()
+    trained = _result(session, entries)
+    write_json(config.out / RESULT, asdict(trained))
+    return trained
+
+
+def _result(session: Session, entries: Sequence[Mapping[str, Any]]) -> TrainResult:
+    """The first epoch is no steady state where there are others: it warms up, compiles, fills caches."""
+    steady = entries[1:] or entries
+    progress, batches = session.loop.progress, session.loop.batches(0)
+    times = [entry["step_ms"] for entry in steady if entry["step_ms"] is not None]
+    rows = len(steady) * sum(len(batch) for batch in batches)
+    return TrainResult(
+        run=str(session.config.out),
+        method=session.config.method,
+        source=session.config.source,
+        epochs=session.config.epochs,
+        step_ms=statistics.median(times) if times else None,
+        samples_per_s=rows / sum(entry["seconds"] for entry in steady),
+        peak_memory_bytes=peak_memory_bytes(session.device),
+        host_memory_bytes=host_memory_bytes(),
+        val_top1=None if progress.best is None else progress.best[0],
+        best_epoch=progress.best_epoch,
+        seconds=sum(entry["seconds"] for entry in entries),
+        train_rows=len(session.rows.train),
+        val_rows=len(session.rows.val),
+    )

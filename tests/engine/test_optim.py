@@ -1,0 +1,70 @@
+"""Parameter groups and learning rates."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from teachonce.engine.optim import OptimConfig, learning_rate, make_optimizer
+from teachonce.errors import InputError
+
+
+def rates(config, epochs=4, steps=10):
+    return [learning_rate(config, step, steps, epochs) for step in range(epochs * steps)]
+
+
+def test_cosine_with_warmup():
+    got = rates(OptimConfig(lr=2.0, warmup_epochs=1))
+    assert got[:10] == pytest.approx([0.2 * (k + 1) for k in range(10)])
+    assert got[10] == pytest.approx(2.0)
+    assert got[25] == pytest.approx(1.0)
+    assert got[-1] == pytest.approx(1 + math.cos(math.pi * 29 / 30))
+
+
+def test_milestones_and_constant():
+    got = rates(OptimConfig(lr=1.0, schedule="milestones", milestones=(1, 3), gamma=0.1))
+    assert got == pytest.approx([1.0] * 10 + [0.1] * 20 + [0.01] * 10)
+    assert set(rates(OptimConfig(lr=0.5, schedule="constant"))) == {0.5}
+
+
+def test_warmup_of_a_fraction_of_an_epoch():
+    got = rates(OptimConfig(lr=1.0, warmup_epochs=0.2, schedule="constant"))
+    assert got[:3] == [0.5, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("name", ["adamw", "sgd"])
+def test_no_decay_on_biases_norms_and_scalars(name):
+    module = nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2), nn.Conv2d(1, 1, 1))
+    module.register_parameter("scale", nn.Parameter(torch.tensor(1.0)))
+    decayed, plain = make_optimizer(OptimConfig(optimizer=name, weight_decay=0.3), [module, nn.ModuleDict()]).param_groups
+    assert decayed["weight_decay"] == 0.3
+    assert plain["weight_decay"] == 0
+    assert [p.ndim for p in decayed["params"]] == [2, 4]
+    assert sorted(p.ndim for p in plain["params"]) == [0, 1, 1, 1, 1]
+
+
+def test_tied_and_frozen_parameters():
+    linear = nn.Linear(2, 2)
+    linear.bias.requires_grad_(False)
+    optimizer = make_optimizer(OptimConfig(), [linear, linear])
+    assert [len(group["params"]) for group in optimizer.param_groups] == [1]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"lr": 0.0},
+        {"lr": float("nan")},
+        {"optimizer": "adam"},
+        {"schedule": "linear"},
+        {"schedule": "milestones"},
+        {"clip_norm": 0.0},
+        {"weight_decay": -1.0},
+        {"warmup_epochs": float("inf")},
+    ],
+)
+def test_bad_settings(bad):
+    with pytest.raises(InputError) as caught:
+        OptimConfig(**bad).check()
+    assert caught.value.mend
