@@ -56,6 +56,7 @@ def embed(  # noqa: PLR0913  (one parameter an option)
     trust_remote_code: Annotated[
         bool, Option("--trust-remote-code", help="Run code that comes with a teacher.")
     ] = False,
+    image_size: Annotated[int | None, Option(min=1, help="Pixels a side, of built-in teachers.")] = None,
     blocks: Blocks = None,
     precision: shared.PrecisionOption = shared.Precision.auto,
     device: shared.Device = None,
@@ -92,6 +93,7 @@ def embed(  # noqa: PLR0913  (one parameter an option)
             embedding=embedding,
             revision=revision,
             trust_remote_code=trust_remote_code,
+            image_size=image_size,
             blocks=blocks,
             precision=precision.value,
             device=device,

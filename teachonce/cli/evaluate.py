@@ -12,7 +12,12 @@ from teachonce.console.tables import evaluate_parts
 
 
 def evaluate(  # noqa: PLR0913  (one parameter an option)
-    data: shared.Data,
+    data: Annotated[
+        str | None,
+        Option(
+            help="What to evaluate on; for a store its data, to compare.", metavar="DATA", rich_help_panel=shared.DATA
+        ),
+    ] = None,
     run: Annotated[Path | None, Option(help="Folder of a trained run.", metavar="RUN")] = None,
     store: Annotated[Path | None, Option(help="Folder of a store.", metavar="STORE")] = None,
     target: shared.Target = "teacher",
@@ -21,8 +26,12 @@ def evaluate(  # noqa: PLR0913  (one parameter an option)
     label_column: shared.LabelColumn = None,
     key_column: shared.KeyColumn = None,
     limit: shared.Limit = None,
+    val_fraction: Annotated[
+        float, Option(min=0.0, max=0.9, help="Share of a store's rows held out.", rich_help_panel=shared.DATA)
+    ] = 0.1,
     neighbours: Annotated[int, Option(min=1, help="Of the nearest-neighbour vote.")] = 20,
     batch_size: Annotated[int, Option(min=1, help="Rows of a step.")] = 256,
+    precision: shared.PrecisionOption = shared.Precision.auto,
     device: shared.Device = None,
     workers: shared.Workers = None,
     seed: shared.Seed = 0,
@@ -35,6 +44,8 @@ def evaluate(  # noqa: PLR0913  (one parameter an option)
     """
     if (run is None) == (store is None):
         raise typer.BadParameter("expected one of --run and --store", param_hint="--run / --store")
+    if run is not None and data is None:
+        raise typer.BadParameter("a run is evaluated on data", param_hint="--data")
     with work(debug=debug) as events:
         from teachonce.stages.evaluate import evaluate as stage
 
@@ -48,8 +59,10 @@ def evaluate(  # noqa: PLR0913  (one parameter an option)
             label_column=label_column,
             key_column=key_column,
             limit=limit,
+            val_fraction=val_fraction,
             neighbours=neighbours,
             batch_size=batch_size,
+            precision=precision.value,
             device=device,
             workers=workers,
             seed=seed,

@@ -30,6 +30,21 @@ class Source(StrEnum):
     live = "live"
 
 
+class Optimizer(StrEnum):
+    """How weights move."""
+
+    adamw = "adamw"
+    sgd = "sgd"
+
+
+class Schedule(StrEnum):
+    """How the learning rate goes down."""
+
+    cosine = "cosine"
+    milestones = "milestones"
+    constant = "constant"
+
+
 DATA = "Data"
 MACHINE = "Machine"
 OUTPUT = "Output"

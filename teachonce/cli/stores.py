@@ -8,7 +8,8 @@ from typer import Argument, Option
 
 from teachonce.cli import options as shared
 from teachonce.cli.frame import finish, work
-from teachonce.console.tables import export_parts, inspect_parts
+from teachonce.console.stores import inspect_parts
+from teachonce.console.tables import export_parts
 
 StoreArgument = Annotated[Path, Argument(help="Folder of the store.", metavar="STORE")]
 

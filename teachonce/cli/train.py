@@ -73,12 +73,16 @@ def train(  # noqa: PLR0913  (one parameter an option)
     epochs: Annotated[int, Option(min=1, help="Passes over the data.", rich_help_panel=OPTIMISER)] = 10,
     batch_size: Annotated[int, Option(min=1, help="Rows of a step.", rich_help_panel=OPTIMISER)] = 128,
     lr: Annotated[float, Option(min=0.0, help="Learning rate at its highest.", rich_help_panel=OPTIMISER)] = 1e-3,
-    optimizer: Annotated[str, Option(help="adamw or sgd.", rich_help_panel=OPTIMISER)] = "adamw",
+    optimizer: Annotated[
+        shared.Optimizer, Option(help="How weights move.", rich_help_panel=OPTIMISER)
+    ] = shared.Optimizer.adamw,
     weight_decay: Annotated[
         float | None, Option(min=0.0, help="0.05 with adamw, 5e-4 with sgd if absent.", rich_help_panel=OPTIMISER)
     ] = None,
     momentum: Annotated[float, Option(min=0.0, help="Of sgd.", rich_help_panel=OPTIMISER)] = 0.9,
-    schedule: Annotated[str, Option(help="cosine, milestones or constant.", rich_help_panel=OPTIMISER)] = "cosine",
+    schedule: Annotated[
+        shared.Schedule, Option(help="How the rate goes down.", rich_help_panel=OPTIMISER)
+    ] = shared.Schedule.cosine,
     warmup_epochs: Annotated[
         float, Option(min=0.0, help="Of linear warmup; 0.5 will do.", rich_help_panel=OPTIMISER)
     ] = 0.0,
@@ -129,10 +133,10 @@ def train(  # noqa: PLR0913  (one parameter an option)
             epochs=epochs,
             batch_size=batch_size,
             lr=lr,
-            optimizer=optimizer,
+            optimizer=optimizer.value,
             weight_decay=weight_decay,
             momentum=momentum,
-            schedule=schedule,
+            schedule=schedule.value,
             warmup_epochs=warmup_epochs,
             milestones=epochs_of_milestones,
             gamma=gamma,

@@ -16,7 +16,14 @@ def run_parts(result: Result) -> Parts:
     parts: Parts = [_steps(result["steps"])]
     if result["comparison"]:
         parts += ["", _comparison(result["comparison"])]
-    return parts + ([Text(line) for line in result["ratios"]])
+    return [*parts, *([""] if result["ratios"] else []), *(Text(_ratio(ratio)) for ratio in result["ratios"])]
+
+
+def _ratio(ratio: Result) -> str:
+    words = [f"{name} x {ratio[name]:.2f}" for name in ("step", "memory") if ratio[name] is not None]
+    if ratio["top1_difference"] is not None:
+        words.append(f"test top-1 {100 * ratio['top1_difference']:+.2f} points")
+    return f"cached over live, {ratio['name']}: {', '.join(words)}"
 
 
 def _steps(steps: Sequence[Result]) -> Table:

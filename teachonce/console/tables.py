@@ -7,7 +7,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from teachonce.console.texts import duration_text, memory_text, rate_text, share_text, size_text
+from teachonce.console.texts import duration_text, memory_text, rate_text, share_text
 
 Result = Mapping[str, Any]
 Parts = list[RenderableType]
@@ -86,25 +86,6 @@ def evaluate_parts(result: Result) -> Parts:
     return [pairs(rows), "", classes]
 
 
-def inspect_parts(result: Result) -> Parts:
-    """What a store holds."""
-    head = pairs(
-        [
-            ("format", str(result["format"])),
-            ("rows", f"{result['rows']:,} in blocks of {result['block_rows']:,}"),
-            ("views", f"{result['views']:,}"),
-            ("bytes a sample", f"{result['bytes_per_sample']:,.0f}"),
-        ]
-    )
-    parts: Parts = [head]
-    for name, target in result["targets"].items():
-        arrays = columns("  array", "shape", "dtype")
-        for array, spec in target["arrays"].items():
-            arrays.add_row(Text(f"  {array}"), " x ".join(f"{n:,}" for n in spec["shape"]), spec["dtype"])
-        parts += ["", Text(f"target {name}", style="bold"), arrays]
-    return parts
-
-
 def export_parts(result: Result) -> Parts:
     """Where the arrays went."""
     return [Text(f"{result['store']} is now {result['out']} ({result['format']})")]
@@ -117,8 +98,3 @@ def bench_parts(result: Result) -> Parts:
 
 def _value(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def size_pair(name: str, size: int | None) -> tuple[str, str]:
-    """A size in bytes as a row of `pairs`."""
-    return name, size_text(size)

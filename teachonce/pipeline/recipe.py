@@ -33,7 +33,7 @@ class Recipe:
     trainings: tuple[Training, ...]
 
     def spec(self, text: str) -> str:
-        """A dataset, teacher or student of the recipe with its path, if it holds one, seen from the working folder."""
+        """A dataset, teacher or student of the recipe; a path in it becomes absolute, since runs are known by it."""
         prefix, colon, path = text.partition(":")
         if colon and prefix in _FILE_PREFIXES:
             return f"{prefix}:{self._found(path)}"
@@ -41,7 +41,7 @@ class Recipe:
 
     def _found(self, text: str) -> str:
         path = self.folder / text
-        return str(path) if path.exists() else text
+        return str(path.absolute()) if path.exists() else text
 
     def store_path(self) -> Path | None:
         """The store, seen from the working folder."""

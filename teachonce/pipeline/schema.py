@@ -71,6 +71,7 @@ class TeacherTable(Table):
     train: TrainTable | None = None
     embedding: str = "auto"
     revision: str | None = None
+    image_size: int | None = Field(default=None, ge=1)
     trust_remote_code: bool = False
 
 

@@ -58,7 +58,8 @@ def teacher_spec(recipe: Recipe) -> str | None:
     """The teacher: the recipe's model, or the run that [teacher.train] makes."""
     if recipe.teacher is None:
         return None
-    return str(recipe.out / "teacher") if recipe.teacher.model is None else recipe.spec(recipe.teacher.model)
+    model = recipe.teacher.model
+    return str((recipe.out / "teacher").absolute()) if model is None else recipe.spec(model)
 
 
 def _teacher_steps(recipe: Recipe) -> Iterator[Step]:

@@ -90,6 +90,7 @@ def test_version(call: Call):
         (["inspect"], "STORE"),
         (["inspect", "x", "--jsn"], "--json"),
         (["evaluate", "--data", "digits"], "expected one of --run and --store"),
+        (["evaluate", "--run", "r"], "a run is evaluated on data"),
         (["train", "--data", "digits", "--student", "cnn-2", "--out", "r", "--set", "kd.t=1"], "--method is ce"),
         (["train", "--data", "digits", "--student", "cnn-2", "--out", "r", "--set", "t"], "METHOD.NAME=VALUE"),
         (["train", "--data", "digits", "--student", "cnn-2", "--out", "r", "--epochs", "x"], "--epochs"),

@@ -1,0 +1,70 @@
+"""What `inspect` shows of a store."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from teachonce.console.tables import Parts, Result, columns, pairs
+from teachonce.console.texts import size_text
+
+
+def inspect_parts(result: Result) -> Parts:
+    """The store, then each of its targets with its arrays."""
+    size = round(result["bytes_per_sample"] * result["rows"])
+    rows = [
+        ("format", str(result["format"])),
+        ("data", f"{_words(result.get('data', {}))}; rows known by {result.get('identity')}"),
+        ("rows", f"{result['rows']:,} in blocks of {result['block_rows']:,}"),
+        ("views", f"{result['views']:,} ({_words(result.get('views_spec', {}))})"),
+        ("samples", _samples(result.get("samples", {}))),
+        ("bytes a sample", f"{result['bytes_per_sample']:,}, {size_text(size)} in all"),
+    ]
+    parts: Parts = [pairs(rows)]
+    for name, target in result["targets"].items():
+        parts += ["", Text(f"target {name}", style="bold"), pairs(_target(target)), _arrays(target["arrays"])]
+    return parts
+
+
+def _samples(samples: Mapping[str, Any]) -> str:
+    return f"sealed, {samples.get('failed') or 0:,} failed" if samples.get("sealed") else "not sealed"
+
+
+def _target(target: Mapping[str, Any]) -> list[tuple[str, str]]:
+    attributes = target.get("attributes", {})
+    known = [
+        (key, attributes[key]) for key in ("teacher", "embedding", "batch_size", "compute_dtype") if key in attributes
+    ]
+    head = " with its linear head" if target.get("head") else ""
+    return [
+        ("  state", _state(target)),
+        ("  kind", f"{target['kind']}{head}"),
+        *((f"  {key.replace('_', ' ')}", value if isinstance(value, str) else _words(value)) for key, value in known),
+        ("  fingerprint", target["fingerprint"]),
+    ]
+
+
+def _state(target: Mapping[str, Any]) -> str:
+    failed = f", {target['failed']:,} rows failed" if target.get("failed") else ""
+    if target["sealed"]:
+        return f"sealed{failed}"
+    return (
+        f"not sealed: {target['blocks_done']:,} of {target['blocks']:,} blocks{failed}; the same embed command goes on"
+    )
+
+
+def _arrays(arrays: Mapping[str, Any]) -> Table:
+    table = columns("  array", "shape", "dtype")
+    for name, spec in arrays.items():
+        table.add_row(Text(f"  {name}"), " x ".join(f"{n:,}" for n in spec["shape"]), spec["dtype"])
+    return table
+
+
+def _words(value: Any) -> str:
+    """A small JSON value in one line: `split train, rows 1437`; long lists are counted."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_words(item)}" for key, item in value.items() if item is not None)
+    if isinstance(value, list):
+        return " x ".join(map(str, value)) if len(value) <= 3 else f"({len(value)})"
+    return str(value)

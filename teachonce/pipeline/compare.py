@@ -1,0 +1,74 @@
+"""The end of a run: one row a training, and cached against live where both were done."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from teachonce.pipeline.expand import Training
+
+Row = Mapping[str, Any]
+_MEASURES = (
+    "method",
+    "source",
+    "seconds",
+    "step_ms",
+    "samples_per_s",
+    "peak_memory_bytes",
+    "host_memory_bytes",
+    "val_top1",
+)
+
+
+def compare(
+    trainings: Sequence[Training], results: Mapping[str, Row]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The rows of the table, and the ratios of cached over live.
+
+    Args:
+        trainings: Of the recipe.
+        results: Step name -> its result, of the steps that have one.
+
+    Returns:
+        A row for each training that is done (its measures, `name`, and `top1` on the test data), and for each two of
+        them that differ in nothing but the source `name, method, step, memory, top1_difference`: cached over live.
+    """
+    rows = {
+        training.name: _row(training.name, results) for training in trainings if f"train {training.name}" in results
+    }
+    live = {_but_source(training): rows[training.name] for training in trainings if _is_live(training, rows)}
+    pairs = [(rows[t.name], live[_but_source(t)]) for t in trainings if _is_cached(t, rows) and _but_source(t) in live]
+    teacher = [_row("teacher", results)] if "train teacher" in results else []
+    return [*teacher, *rows.values()], [_ratio(cached, rival) for cached, rival in pairs]
+
+
+def _row(name: str, results: Mapping[str, Row]) -> dict[str, Any]:
+    result = results[f"train {name}"]
+    tested = results.get(f"evaluate {name}", {})
+    return {"name": name, **{key: result.get(key) for key in _MEASURES}, "top1": tested.get("top1")}
+
+
+def _is_live(training: Training, rows: Mapping[str, Row]) -> bool:
+    return training.name in rows and training.options.source == "live"
+
+
+def _is_cached(training: Training, rows: Mapping[str, Row]) -> bool:
+    return training.name in rows and training.options.source == "cached"
+
+
+def _but_source(training: Training) -> str:
+    return training.options.model_dump_json(exclude={"source", "name"})
+
+
+def _ratio(cached: Row, live: Row) -> dict[str, Any]:
+    memory = "peak_memory_bytes" if cached["peak_memory_bytes"] is not None else "host_memory_bytes"
+    accuracy = None if cached["top1"] is None or live["top1"] is None else cached["top1"] - live["top1"]
+    return {
+        "name": cached["name"],
+        "method": cached["method"],
+        "step": _over(cached["step_ms"], live["step_ms"]),
+        "memory": _over(cached[memory], live[memory]),
+        "top1_difference": accuracy,
+    }
+
+
+def _over(cached: float | None, live: float | None) -> float | None:
+    return cached / live if cached and live else None

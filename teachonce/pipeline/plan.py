@@ -1,0 +1,70 @@
+"""The plan of a run: for each step run, reuse or refuse, with its reason. Nothing is written."""
+
+from dataclasses import dataclass
+
+from teachonce.errors import InputError
+from teachonce.pipeline.facts import Facts
+from teachonce.pipeline.judge import Verdict, judge_embed, judge_evaluation, judge_training, train_config
+from teachonce.pipeline.recipe import Recipe
+from teachonce.pipeline.steps import Step, make_steps
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """A step, and what is to be done about it."""
+
+    step: Step
+    verdict: Verdict
+
+
+def make_plan(recipe: Recipe, facts: Facts) -> list[Planned]:
+    """Judge every step, in order. What waits for an earlier step that runs cannot be known better than `run`.
+
+    Raises:
+        InputError: Trainings whose settings cannot be used, all of them in one line.
+        TeachonceError: Data or a teacher that cannot be used.
+    """
+    steps = make_steps(recipe)
+    _check(steps)
+    planned: list[Planned] = []
+    running: set[str] = set()
+    for step in steps:
+        verdict = _waits(step, running) or _judge(step, facts)
+        if verdict.action == "run":
+            running.add(step.name)
+        planned.append(Planned(step=step, verdict=verdict))
+    return planned
+
+
+def _check(steps: list[Step]) -> None:
+    problems, mends = [], []
+    for step in steps:
+        if step.verb == "train":
+            try:
+                train_config(step).check()
+            except InputError as error:
+                problems.append(f"{step.name}: {error.message}")
+                mends.append(error.mend)
+    if problems:
+        raise InputError("; ".join(problems), "; ".join(dict.fromkeys(mends)))
+
+
+def _judge(step: Step, facts: Facts) -> Verdict:
+    if step.verb == "train":
+        return judge_training(step, facts)
+    return judge_embed(step, facts) if step.verb == "embed" else judge_evaluation(step, facts)
+
+
+def _waits(step: Step, running: set[str]) -> Verdict | None:
+    """Run, where an earlier step that this one needs will run."""
+    if step.verb == "evaluate" and step.name.replace("evaluate", "train", 1) in running:
+        return Verdict(action="run", reason="after its training")
+    if step.verb == "embed" and "train teacher" in running:
+        return Verdict(action="run", reason="the teacher does not exist yet")
+    if step.training is None or step.verb != "train":
+        return None
+    if "embed" in running and "store" in step.options:
+        return Verdict(action="run", reason="after the store is sealed")
+    if "train teacher" in running and "teacher" in step.options:
+        return Verdict(action="run", reason="the teacher does not exist yet")
+    return None
