@@ -6,6 +6,7 @@ composited on white, as the image processors of transformers do; 16-bit grey is 
 
 import io
 import struct
+import warnings
 import zlib
 
 import numpy as np
@@ -16,18 +17,14 @@ CODES = (TRUNCATED, NOT_AN_IMAGE, MISSING, TOO_LARGE, DAMAGED)
 
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
 _ORIENTATION = 0x0112
-# What PIL's plugins let through on bad bytes: each parses in its own way.
+# What PIL's plugins let through on bad bytes: each parses in its own way. A warning is one where warnings are errors.
 _BAD_BYTES = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    EOFError,
-    OverflowError,
-    struct.error,
-    zlib.error,
-)
+    OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, AttributeError, RuntimeError,
+    struct.error, zlib.error, Warning,
+)  # fmt: skip
+_TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError)
+# Said once for each damaged file, to nobody who can help; what matters comes as a code.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class DecodeError(Exception):
@@ -50,13 +47,12 @@ def decode_image(data: bytes | memoryview) -> np.ndarray:
     Raises:
         DecodeError: The bytes are cut short, damaged, too many pixels, or no image.
     """
-    image = _open(data)
     try:
-        return rgb_array(_upright(image))
-    except (Image.DecompressionBombError, MemoryError):
+        return rgb_array(_upright(_open(data)))
+    except _TOO_LARGE:
         raise DecodeError(TOO_LARGE) from None
     except _BAD_BYTES as error:
-        raise DecodeError(_cut_short(error)) from None
+        raise DecodeError(_reason(data, error)) from None
 
 
 def image_size(data: bytes | memoryview) -> tuple[int, int]:
@@ -65,11 +61,13 @@ def image_size(data: bytes | memoryview) -> tuple[int, int]:
     Raises:
         DecodeError: The header cannot be read; the pixels may still fail.
     """
-    image = _open(data)
     try:
+        image = _open(data)
         turned = _orientation(image) in (5, 6, 7, 8)
+    except _TOO_LARGE:
+        raise DecodeError(TOO_LARGE) from None
     except _BAD_BYTES as error:
-        raise DecodeError(_cut_short(error)) from None
+        raise DecodeError(_reason(data, error)) from None
     return (image.width, image.height) if turned else (image.height, image.width)
 
 
@@ -88,12 +86,7 @@ def rgb_array(image: Image.Image) -> np.ndarray:
 def _open(data: bytes | memoryview) -> Image.Image:
     if not data:
         raise DecodeError(MISSING)
-    try:
-        return Image.open(io.BytesIO(data))
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError):
-        raise DecodeError(TOO_LARGE) from None
-    except _BAD_BYTES as error:
-        raise DecodeError(_unreadable(bytes(data[:4]), error)) from None
+    return Image.open(io.BytesIO(data))
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -120,13 +113,12 @@ def _eight_bits(grey: np.ndarray) -> np.ndarray:
     return eight
 
 
-def _unreadable(head: bytes, error: Exception) -> str:
-    if not isinstance(error, UnidentifiedImageError):
-        return _cut_short(error)
-    return TRUNCATED if head.startswith(_SIGNATURES) else NOT_AN_IMAGE
-
-
-def _cut_short(error: Exception) -> str:
-    text = str(error).lower()
-    short = isinstance(error, EOFError) or any(word in text for word in ("truncated", "unexpected end", "incomplete"))
-    return TRUNCATED if short else DAMAGED
+def _reason(data: bytes | memoryview, error: Exception) -> str:
+    head, text = bytes(data[:12]), str(error).lower()
+    if isinstance(error, EOFError) or any(word in text for word in ("truncated", "unexpected end", "incomplete")):
+        return TRUNCATED
+    if head.startswith(b"RIFF") and len(data) < int.from_bytes(head[4:8], "little") + 8:
+        return TRUNCATED  # WebP says only that it cannot decode
+    if isinstance(error, UnidentifiedImageError):
+        return TRUNCATED if head.startswith(_SIGNATURES) or head[4:8] == b"ftyp" else NOT_AN_IMAGE
+    return DAMAGED

@@ -39,10 +39,13 @@ def render_image(image: np.ndarray, params: np.ndarray, spec: InputSpec) -> np.n
 def _by_pil(image: np.ndarray, params: np.ndarray, spec: InputSpec) -> np.ndarray:
     turns = int(np.rint(params[TURNS])) % 4
     height, width = (spec.width, spec.height) if turns % 2 else (spec.height, spec.width)
-    sides = np.array([image.shape[1], image.shape[0], image.shape[1], image.shape[0]])
-    box = (params[[X0, Y0, X1, Y1]].astype(np.float64) * sides).astype(np.float32)
-    picture = Image.fromarray(image).resize((width, height), _RESAMPLING[spec.filter], box=tuple(box.tolist()))
-    pixels = np.asarray(picture)
+    tall, wide = image.shape[:2]
+    y0, x0, y1, x1 = (
+        (params[[Y0, X0, Y1, X1]].astype(np.float64) * (tall, wide, tall, wide)).astype(np.float32).tolist()
+    )
+    # One axis at a time: Pillow 13 chooses their order by the shape, earlier ones took the lines first, as we do.
+    lines = Image.fromarray(image).resize((width, tall), _RESAMPLING[spec.filter], box=(x0, 0, x1, tall))
+    pixels = np.asarray(lines.resize((width, height), _RESAMPLING[spec.filter], box=(0, y0, width, y1)))
     if params[FLIP] > 0.5:
         pixels = pixels[:, ::-1]
     return np.ascontiguousarray(np.rot90(pixels, turns).transpose(2, 0, 1))

@@ -17,7 +17,7 @@ from teachonce.types import InputSpec
 
 _LOW_BITS = 12
 _HIGH_UNIT = 2.0 ** (_LOW_BITS - PRECISION_BITS)
-_LARGEST_CHUNK = {"cpu": 1 << 22, "cuda": 1 << 28}  # elements of a float32 intermediate
+_LARGEST_CHUNK = {"cpu": 1 << 22, "cuda": 1 << 26}  # elements of a float32 intermediate
 
 Axis = tuple[Tensor, Tensor]
 """High and low weights of one axis, each float32 (B, out, in)."""
@@ -91,7 +91,8 @@ def _render(images: Tensor, params: np.ndarray, height: int, width: int, filter_
 def _resample(images: Tensor, rows: Axis, columns: Axis) -> Tensor:
     batch, height, width, _ = images.shape
     pixels = images.permute(0, 1, 3, 2).to(torch.float32, memory_format=torch.contiguous_format)
-    # PIL's order: along each line, rounded to whole numbers, then across the lines. One shared matrix: one product.
+    # PIL's order (Pillow 13 turns it round where height shrinks far more): along each line, rounded to whole numbers,
+    # then across the lines. One matrix that all share makes one product.
     lines = pixels.reshape(len(columns[0]), -1, width)
     high, low = columns[0].mT, columns[1].mT
     lines = _rounded((lines, high), (lines, low)).floor_().reshape(batch, height, -1)
@@ -139,7 +140,8 @@ def _shared_axes(
 ) -> tuple[Axis, Axis]:
     """The weights of one box that a whole batch shares, kept: the evaluation view of images of one size."""
     like = torch.empty((0, *image_shape), device=device)
-    return _axes(np.frombuffer(boxes, np.float32).reshape(2, 1, 4).copy(), like, height, width, filter_name)
+    with torch.inference_mode(mode=False):  # kept tensors must serve training too
+        return _axes(np.frombuffer(boxes, np.float32).reshape(2, 1, 4).copy(), like, height, width, filter_name)
 
 
 def _boxes(params: np.ndarray, sizes: np.ndarray) -> np.ndarray:
@@ -151,10 +153,10 @@ def _boxes(params: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=64)
 def _affine(mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> tuple[Tensor, Tensor]:
-    scale = 1 / (255 * torch.tensor(std, dtype=torch.float64))
-    shift = -torch.tensor(mean, dtype=torch.float64) / torch.tensor(std, dtype=torch.float64)
-    scale, shift = (value.float().reshape(1, 3, 1, 1).to(device) for value in (scale, shift))
-    return scale, shift
+    with torch.inference_mode(mode=False):
+        middle, spread = (torch.tensor(values, dtype=torch.float64) for values in (mean, std))
+        scale, shift = 1 / (255 * spread), -middle / spread
+        return tuple(value.float().reshape(1, 3, 1, 1).to(device) for value in (scale, shift))
 
 
 def _host(values: np.ndarray | Tensor, dtype: type) -> np.ndarray:
