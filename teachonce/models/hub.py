@@ -79,10 +79,12 @@ def locate(spec: str, *, revision: str | None) -> dict[str, Any]:
     cache of huggingface_hub, if there is one.
 
     Raises:
-        ModelError: No such folder or id; no network and no copy; a folder without safetensors.
+        ModelError: No such folder, id or revision; no network and no copy; a folder without safetensors.
     """
     folder = Path(spec)
     if folder.is_dir():
+        if revision is not None:
+            raise ModelError(f"{spec!r} is a folder, which has no revision {revision!r}", "Leave --revision out")
         _require_safetensors(folder)
         return {"pretrained_model_name_or_path": str(folder), "local_files_only": True}
     if folder.is_absolute() or spec.startswith((".", "~")) or spec.count("/") > 1:

@@ -37,7 +37,8 @@ def load_processor(spec: str, where: Mapping[str, Any], *, trust_remote_code: bo
         ModelError: The model has none, or none with a PIL backend.
     """
     with loading(spec):
-        from transformers import AutoImageProcessor
+        # Not from `transformers` itself: up to 5.19 that name wants torchvision even for the PIL backend.
+        from transformers.models.auto.image_processing_auto import AutoImageProcessor
 
         load: Any = AutoImageProcessor.from_pretrained
         try:

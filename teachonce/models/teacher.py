@@ -38,7 +38,7 @@ def load_teacher(
         embedding: Which output is the embedding; `auto` by the rules of `encoders.choose`.
         trust_remote_code: Allow a hub model to run code of its own.
         revision: Branch, tag or commit of a hub model.
-        image_size: Pixels, of built-in networks and factories; others know their own.
+        image_size: Pixels, of built-in networks and factories; others know their own, and refuse it.
         classes: Of built-in networks (10 where not given) and factories.
         seed: Of random weights.
 
@@ -46,9 +46,15 @@ def load_teacher(
         ModelError: It cannot be found, loaded or used; the message says what was expected and got.
     """
     folder = Path(spec)
-    if (folder / "run.json").is_file():
+    run = (folder / "run.json").is_file()
+    fresh = not run and (is_built_in(spec) or (is_factory(spec) and not folder.exists()))
+    if run or fresh:
+        _require_penultimate(spec, embedding)
+    if not fresh and image_size is not None:
+        raise ModelError(f"{spec!r} has its own image size, got image size {image_size}", "Leave the image size out")
+    if run:
         teacher = _from_run(spec, folder)
-    elif is_built_in(spec) or (is_factory(spec) and not folder.exists()):
+    elif fresh:
         student = build_student(spec, classes=classes or 10, image_size=image_size, seed=seed)
         teacher = from_student(student, name=spec)
     else:
@@ -82,6 +88,12 @@ def from_student(
         config={"student": student.spec, "classes": student.classes},
     )
     return ClassifierTeacher(info, student)
+
+
+def _require_penultimate(spec: str, embedding: str) -> None:
+    if embedding not in ("auto", "penultimate"):
+        message = f"{spec!r} has one embedding, the input of its head (penultimate), got --embedding {embedding}"
+        raise ModelError(message, "Leave --embedding out, or use auto")
 
 
 def _from_run(spec: str, folder: Path) -> Teacher:

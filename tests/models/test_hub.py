@@ -8,7 +8,7 @@ from typing import Any
 
 import huggingface_hub
 import pytest
-import tiny
+import tiny_models as tiny
 from huggingface_hub.errors import OfflineModeIsEnabled, RepositoryNotFoundError, RevisionNotFoundError
 
 from teachonce.errors import ModelError

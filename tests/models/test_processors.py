@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny
+import tiny_models as tiny
 from PIL import Image
 
 from teachonce.errors import ModelError

@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-import tiny
+import tiny_models as tiny
 import torch
 
 from teachonce.errors import ModelError
-from teachonce.models import Student, build_student, load_student, save_student
+from teachonce.models import Student, build_student, load_student, load_teacher, save_student
 from teachonce.types import EvalView, InputSpec
 
 SMALL_VIT = "vit:patch=8,width=16,layers=2,heads=2"
@@ -27,7 +27,7 @@ def specs(config_folder: Path) -> dict[str, str]:
         "vit": SMALL_VIT,
         "cnn": "cnn-2",
         "transformers": f"transformers:{config_folder}",
-        "factory": "factories:own",
+        "factory": "student_factories:own",
     }
 
 
@@ -135,7 +135,7 @@ class TestTransformers:
 
     @pytest.mark.parametrize("spec", [SMALL_VIT, "transformers"])
     def test_a_saved_one_opens_in_transformers(self, spec: str, config_folder: Path, tmp_path: Path):
-        from transformers import AutoImageProcessor, AutoModelForImageClassification
+        from transformers import AutoModelForImageClassification
 
         spec = f"transformers:{config_folder}" if spec == "transformers" else spec
         student = build_student(spec, classes=2, image_size=32).eval()
@@ -144,8 +144,9 @@ class TestTransformers:
         network = AutoModelForImageClassification.from_pretrained(tmp_path / "saved")
         assert torch.allclose(network(tiny.pixels()).logits, student(tiny.pixels())[1], atol=1e-6)
         assert network.config.id2label == {0: "cat", 1: "dog"}
-        processor = AutoImageProcessor.from_pretrained(tmp_path / "saved", backend="pil")
-        assert dict(processor.size) == {"height": 32, "width": 32}
+        teacher = load_teacher(str(tmp_path / "saved"))
+        assert (teacher.info.input, teacher.info.view) == (student.input, view)
+        assert teacher.info.class_names == ("cat", "dog")
 
     def test_no_processor_is_written_for_a_view_that_it_could_not_give(self, tmp_path: Path):
         student = build_student(SMALL_VIT, classes=2)
@@ -177,21 +178,21 @@ class TestTransformers:
 
 class TestFactory:
     def test_it_gets_classes_and_size(self):
-        student = build_student("factories:own", classes=3, image_size=4)
+        student = build_student("student_factories:own", classes=3, image_size=4)
         assert (student.classes, student.input.height, student.input.mean) == (3, 4, (0.1, 0.2, 0.3))
-        assert build_student("factories:own", classes=3).input.height == 8
+        assert build_student("student_factories:own", classes=3).input.height == 8
 
     @pytest.mark.parametrize(
         ("spec", "message"),
         [
-            ("factories:nothing", "cannot be imported"),
+            ("student_factories:nothing", "cannot be imported"),
             ("no_such_package.module:make", "cannot be imported: No module named 'no_such_package'"),
-            ("factories:SIZE", "is a int, not a callable"),
-            ("factories:fails", "the factory failed: RuntimeError: out of ideas"),
-            ("factories:text", "returned a str, expected a torch.nn.Module"),
-            ("factories:no_head", "returned a Linear without a usable embed, head, embedding_dim, input"),
-            ("factories:wrong_width", r"embed gave \(2, 6\), expected \(2, 7\)"),
-            ("factories:wrong_classes", r"head gave \(2, 4\), expected \(2, 3\)"),
+            ("student_factories:SIZE", "is a int, not a callable"),
+            ("student_factories:fails", "the factory failed: RuntimeError: out of ideas"),
+            ("student_factories:text", "returned a str, expected a torch.nn.Module"),
+            ("student_factories:no_head", "returned a Linear without a usable embed, head, embedding_dim, input"),
+            ("student_factories:wrong_width", r"embed gave \(2, 6\), expected \(2, 7\)"),
+            ("student_factories:wrong_classes", r"head gave \(2, 4\), expected \(2, 3\)"),
         ],
     )
     def test_what_is_wrong_is_said(self, spec: str, message: str):

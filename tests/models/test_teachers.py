@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny
+import tiny_models as tiny
 import torch
 from safetensors.torch import load_file, save_file
 
@@ -271,7 +271,7 @@ class TestOwnNetworks:
         with pytest.raises(ModelError, match="is not JSON"):
             load_teacher(str(tmp_path))
 
-    @pytest.mark.parametrize("spec", ["cnn-2", "vit:patch=8,width=16,layers=1,heads=2", "factories:own"])
+    @pytest.mark.parametrize("spec", ["cnn-2", "vit:patch=8,width=16,layers=1,heads=2", "student_factories:own"])
     def test_random_weights_from_the_seed(self, spec: str):
         first, second, other = (load_teacher(spec, classes=4, seed=seed, image_size=32) for seed in (1, 1, 2))
         assert first.info == second.info
@@ -281,8 +281,13 @@ class TestOwnNetworks:
         assert first.head() is not None
 
     def test_the_head_is_not_given_where_logits_are_more_than_linear(self):
-        teacher = load_teacher("factories:squashed", classes=4)
+        teacher = load_teacher("student_factories:squashed", classes=4)
         assert teacher.head() is None
+
+    @pytest.mark.parametrize("embedding", ["cls", "middle"])
+    def test_they_have_one_embedding(self, embedding: str):
+        with pytest.raises(ModelError, match=f"has one embedding.*got --embedding {embedding}"):
+            load_teacher("cnn-2", embedding=embedding)
 
     def test_the_device(self):
         teacher = load_teacher("cnn-2", classes=3, device=torch.device("cpu"))
@@ -290,6 +295,13 @@ class TestOwnNetworks:
 
 
 class TestBadFolders:
+    def test_options_without_an_effect(self, tmp_path: Path):
+        folder = str(tiny.classifier(tmp_path, "resnet"))
+        with pytest.raises(ModelError, match="has its own image size, got image size 64"):
+            load_teacher(folder, image_size=64)
+        with pytest.raises(ModelError, match="is a folder, which has no revision 'main'"):
+            load_teacher(folder, revision="main")
+
     def test_pickled_weights_are_never_opened(self, tmp_path: Path):
         folder = tiny.classifier(tmp_path, "resnet")
         (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
