@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from teachonce.errors import CorruptError
@@ -69,7 +69,7 @@ def save_checkpoint(folder: Path, parts: Mapping[str, Tensors], state: Mapping[s
     """
     with replacing(folder) as temporary:
         for name, tensors in parts.items():
-            save_file(own_tensors(tensors), temporary / f"{name}.safetensors")
+            (temporary / f"{name}.safetensors").write_bytes(save(own_tensors(tensors)))
         (temporary / "state.json").write_bytes(json_bytes(dict(state)))
 
 

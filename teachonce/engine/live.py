@@ -102,6 +102,8 @@ def live_class_means(
     batches: Iterable[tuple[Rows, Tensor]],
     labels: NDArray[np.int32],
     classes: int,
+    *,
+    dtype: torch.dtype | None = None,
     autocast: Autocast = nullcontext,
 ) -> Tensor:
     """The mean embedding of each class, as a seal computes it from stored rows: row order, float64 sums.
@@ -111,6 +113,7 @@ def live_class_means(
         batches: Rows in ascending order, with their images of view 0.
         labels: (N,) int32.
         classes: C.
+        dtype: Cast the embeddings to this first, as a store of that dtype would; None: as the teacher gives them.
         autocast: The context of the forward.
 
     Returns:
@@ -119,8 +122,9 @@ def live_class_means(
     total = np.zeros((classes, teacher.info.embedding_dim), np.float64)
     count = np.zeros(classes, np.int64)
     for rows, images in batches:
-        embedding = forward(teacher, images, autocast).embedding.double().cpu().numpy()
-        np.add.at(total, labels[rows], embedding)
+        embedding = forward(teacher, images, autocast).embedding
+        kept = embedding if dtype is None else embedding.to(dtype)
+        np.add.at(total, labels[rows], kept.double().cpu().numpy())
         np.add.at(count, labels[rows], 1)
     mean = np.full_like(total, np.nan)
     np.divide(total, count[:, None], out=mean, where=count[:, None] > 0)

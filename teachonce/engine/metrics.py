@@ -8,6 +8,8 @@ from typing import Any
 
 from teachonce.fsio import disk_errors, write_bytes
 
+_BOARD = "tensorboard"
+
 
 class MetricsLog:
     """Appends one line an epoch; after a resume no epoch is there twice.
@@ -22,7 +24,8 @@ class MetricsLog:
         kept = [line for line in read_metrics(run) if line["epoch"] <= done]
         write_bytes(self.path, b"".join(_line(entry) for entry in kept))
         self.entries = kept
-        self._board = _board(run / "tensorboard", done)
+        with disk_errors(run / _BOARD):
+            self._board = _board(run / _BOARD, done)
 
     def append(self, entry: Mapping[str, Any]) -> None:
         """Log one epoch, durably.
@@ -35,14 +38,16 @@ class MetricsLog:
             file.flush()
             os.fsync(file.fileno())
         self.entries.append(dict(entry))
-        for name, value in entry.items():
-            if name != "epoch" and value is not None:
-                self._board.add_scalar(name, value, entry["epoch"])
-        self._board.flush()
+        with disk_errors(self.path.parent / _BOARD):
+            for name, value in entry.items():
+                if name != "epoch" and value is not None:
+                    self._board.add_scalar(name, value, entry["epoch"])
+            self._board.flush()
 
     def close(self) -> None:
         """Finish the TensorBoard file."""
-        self._board.close()
+        with disk_errors(self.path.parent / _BOARD):
+            self._board.close()
 
 
 def read_metrics(run: Path) -> list[dict[str, Any]]:

@@ -184,7 +184,7 @@ def _live(parts: _Parts, teacher: Teacher | None, images: ImageSource, views: Ep
             cut(rows, _MEAN_BATCH, drop_last=False), partial(views.base, epoch=0), teacher.info.input
         )
         seen = ((part, drawn[0]) for part, drawn in batches)
-        means = live_class_means(teacher, seen, parts.labels, parts.samples.classes, autocast).to(parts.device)
+        means = live_class_means(teacher, seen, parts.labels, parts.samples.classes, autocast=autocast).to(parts.device)
     return LiveTargets(
         teacher, parts.method.needs, rows=parts.samples.rows, views=views.count, class_mean=means, autocast=autocast
     )

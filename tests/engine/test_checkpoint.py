@@ -60,7 +60,7 @@ def test_a_full_disk_keeps_the_old_one(tmp_path, monkeypatch):
     def full(*args):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(checkpoint, "save_file", full)
+    monkeypatch.setattr(checkpoint, "save", full)
     with pytest.raises(DiskError, match="No space left"):
         save(tmp_path / "last", 2.0)
     assert load(tmp_path / "last")[0] == 1.0

@@ -1,0 +1,192 @@
+"""What carries the whole project: a cached target is what the live teacher would have given, and trains alike.
+
+For each method, each stored dtype, one view and two drawn ones: every cached element is within one unit in the last
+place of the live one, and with live targets cast to the stored dtype the loss and every gradient agree to 1e-6. A store
+whose rows are shifted by one must fail both, or the tests would prove nothing.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from teachonce.cache.classes import chosen_rows
+from teachonce.cache.store import Store
+from teachonce.data.resident import ImageSource, open_images
+from teachonce.engine.cached import CachedTargets
+from teachonce.engine.live import LiveTargets, live_class_means
+from teachonce.engine.targets import BatchRows, TargetSource
+from teachonce.methods.base import METHODS, make_method, total
+from teachonce.methods.targets import Needs, StudentOut, Targets
+from teachonce.models.students import build_student
+from teachonce.models.teacher import Teacher
+from tests.engine.enginekit import BLOCK, DTYPES, VIT, digits, make_store, make_teacher, shift
+
+CPU = torch.device("cpu")
+EVERYTHING = Needs(image_embedding=True, logits=True, class_mean=True)
+METHODS_WITH_TEACHER = sorted(name for name, method in METHODS.items() if method.needs.teacher)
+STUDENTS = {"vit": "vit:patch=16,width=16,layers=1,heads=2", "cnn": "cnn-2"}
+
+
+class Pair:
+    """A store and the teacher that made it."""
+
+    def __init__(self, store: Store, teacher: Teacher, dtype: str) -> None:
+        self.store, self.teacher, self.dtype = store, teacher, DTYPES[dtype]
+        self.samples = digits()
+        self.images: ImageSource = open_images(self.samples, device=CPU, workers=0)
+        self.params = store.view_params()
+
+    def blocks(self) -> list[np.ndarray]:
+        """The partition that the teacher pass had: float noise of another batch shape stays out."""
+        return [np.arange(*self.store.block_range(block)) for block in range(self.store.blocks)]
+
+    def pixels(self, rows: np.ndarray, view: int) -> Tensor:
+        return self.images.batch(rows, self.params[rows, view], self.teacher.info.input)[0]
+
+    def cached(self, name: str = "teacher", needs: Needs = EVERYTHING, budget: int = 1 << 30) -> CachedTargets:
+        return CachedTargets(self.store, name, needs, device=CPU, budget_bytes=budget)
+
+    def live(self, needs: Needs = EVERYTHING, *, cast: bool) -> LiveTargets:
+        dtype = self.dtype if cast else None
+        return LiveTargets(
+            self.teacher, needs, rows=200, views=self.store.spec.views, class_mean=self.means(dtype), dtype=dtype
+        )
+
+    def means(self, dtype: torch.dtype | None) -> Tensor:
+        labels = self.store.labels()
+        chosen = chosen_rows(labels, self.store.sample_status(), 5)
+        embeddings = torch.cat([self.teacher(self.pixels(rows, 0)).embedding for rows in self.blocks()])
+        echo = Echo(embeddings)
+        return live_class_means(echo, [(chosen, chosen)], labels, 10, dtype=dtype)
+
+
+class Echo:
+    """A teacher whose embeddings are known: they come from the batches of the teacher pass."""
+
+    def __init__(self, embeddings: Tensor) -> None:
+        self.embeddings = embeddings.detach()
+        self.info: Any = type("Info", (), {"embedding_dim": embeddings.shape[1]})
+
+    def __call__(self, rows: np.ndarray) -> Any:
+        return type("Signal", (), {"embedding": self.embeddings[torch.from_numpy(rows)]})
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        ("float16", 1, VIT),
+        ("bfloat16", 1, VIT),
+        ("float32", 1, VIT),
+        ("float16", 2, VIT),
+        ("bfloat16", 2, VIT),
+        ("float32", 2, VIT),
+        ("float16", 2, "cnn-2"),
+        ("float32", 1, "cnn-2"),
+    ],
+    ids=lambda param: f"{param[0]}-{param[1]}-{param[2][:3]}",
+)
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    dtype, views, spec = request.param
+    teacher = make_teacher(spec)
+    store = make_store(tmp_path_factory.mktemp("pair") / "s.zarr", teacher=teacher, dtype=dtype, views=views)
+    shift(store)
+    return Pair(store, teacher, dtype)
+
+
+def unit_in_the_last_place(values: Tensor, dtype: torch.dtype) -> Tensor:
+    """The distance between neighbours of `dtype` around float32 values, float64."""
+    info = torch.finfo(dtype)
+    exponent = torch.frexp(values.double().abs().clamp_min(info.tiny)).exponent - 1
+    return info.eps * torch.pow(torch.tensor(2.0, dtype=torch.float64), exponent)
+
+
+def fetched(source: TargetSource, rows: np.ndarray, view: int, images: Tensor) -> Targets:
+    return source.fetch(BatchRows(rows, torch.from_numpy(rows)), view, images)
+
+
+def check_elements(pair: Pair, name: str) -> None:
+    """Every embedding, logit and class mean of a target against the live teacher."""
+    cached, live = pair.cached(name), pair.live(cast=False)
+    for rows in pair.blocks():
+        for view in range(pair.store.spec.views):
+            images = pair.pixels(rows, view)
+            ours, theirs = fetched(cached, rows, view, images), fetched(live, rows, view, images)
+            check_tensor(ours.image_embedding, theirs.image_embedding, pair.dtype)
+            check_tensor(ours.logits, theirs.logits, pair.dtype)
+    check_tensor(ours.class_mean, theirs.class_mean, pair.dtype)
+
+
+def check_tensor(cached: Tensor | None, live: Tensor | None, dtype: torch.dtype) -> None:
+    assert cached is not None
+    assert live is not None
+    assert live.dtype == torch.float32
+    distance = (cached.double() - live.double()).abs() / unit_in_the_last_place(live, dtype)
+    assert distance.max() <= 1, f"{float(distance.max()):.3g} units in the last place"
+
+
+@pytest.mark.parametrize("budget", [0, 1 << 30], ids=["mapped", "resident"])
+def test_every_cached_element_is_the_live_one(pair: Pair, budget: int):
+    check_elements(pair, "teacher")
+    source = pair.cached(budget=budget)
+    assert source.tier == ("resident" if budget else "mapped")
+    rows = np.array([3, 199, 64, 3])
+    assert source.fetch(BatchRows(rows, torch.from_numpy(rows)), 0).logits.dtype == pair.dtype
+
+
+def test_a_store_shifted_by_one_row_fails_elementwise(pair: Pair):
+    with pytest.raises(AssertionError, match="units in the last place"):
+        check_elements(pair, "shifted")
+
+
+def gradients(
+    pair: Pair, source: TargetSource, name: str, student_spec: str, rows: np.ndarray, view: int
+) -> dict[str, Tensor]:
+    """The loss, its terms, and the gradient of every parameter of the student and of the method's extras."""
+    method = make_method(name)
+    student = build_student(student_spec, classes=10, image_size=32, seed=1)
+    modules = method.build(student, source.spec, seed=1)
+    shown, seen = pair.images.batch(rows, pair.params[rows, view], student.input, pair.teacher.info.input)
+    labels = torch.from_numpy(pair.store.labels()[rows].astype(np.int64))
+    embedding, logits = student(shown)
+    targets = fetched(source, rows, view, seen)
+    terms = method(StudentOut(embedding=embedding, logits=logits), targets, labels, 0)
+    loss = total(terms, method.weights)
+    loss.backward()
+    named = [*student.named_parameters(), *((f"method.{n}", p) for n, p in modules.named_parameters())]
+    assert all(parameter.grad is not None for _, parameter in named)
+    found = {n: p.grad for n, p in named if p.grad is not None}
+    return {"loss": loss.detach(), **{term: value.detach() for term, value in terms.items()}, **found}
+
+
+def check_training(pair: Pair, target: str, name: str, student: str) -> None:
+    """Loss and gradients from a target against those from the live teacher cast to the stored dtype."""
+    needs = METHODS[name].needs
+    cached, live = pair.cached(target, needs), pair.live(needs, cast=True)
+    for rows, view in ((pair.blocks()[0], 0), (pair.blocks()[2], pair.store.spec.views - 1)):
+        ours = gradients(pair, cached, name, student, rows, view)
+        theirs = gradients(pair, live, name, student, rows, view)
+        assert ours.keys() == theirs.keys()
+        for key, value in theirs.items():
+            error = float((ours[key] - value).norm())
+            assert error <= 1e-6 * max(float(value.norm()), 1e-3), f"{key} differs by {error:.3g}"
+
+
+@pytest.mark.parametrize("name", METHODS_WITH_TEACHER)
+@pytest.mark.parametrize("student", STUDENTS.values(), ids=STUDENTS)
+def test_loss_and_gradients_agree(pair: Pair, name: str, student: str):
+    check_training(pair, "teacher", name, student)
+
+
+@pytest.mark.parametrize("name", METHODS_WITH_TEACHER)
+@pytest.mark.parametrize("student", STUDENTS.values(), ids=STUDENTS)
+def test_a_store_shifted_by_one_row_fails_in_training(pair: Pair, name: str, student: str):
+    with pytest.raises(AssertionError, match="differs by"):
+        check_training(pair, "shifted", name, student)
+
+
+def test_the_partition_is_the_one_of_the_pass(pair: Pair):
+    assert [len(rows) for rows in pair.blocks()] == [BLOCK, BLOCK, BLOCK, 8]
