@@ -12,22 +12,20 @@ from teachonce.errors import DataError
 NONE = "none"
 """As a label column's name: the dataset is used without labels."""
 
+_FILES_OR_PATHS = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_string, pa.types.is_large_string)
 _LABEL_NAMES = ("label", "labels", "target", "targets", "class", "fine_label")
 
 
 def image_column(features: Any, named: str | None) -> str:
-    """The column of images: the named one, else the only one of datasets' Image type.
+    """The column of images: the named one, else the only one of datasets' Image type (or laid out as one).
 
     Raises:
         DataError: None, several, or a named column that is absent or holds no images.
     """
-    from datasets import Image
-
-    found: list[str] = [name for name, feature in features.items() if isinstance(feature, Image)]
+    found: list[str] = [name for name in features if _holds_images(features.arrow_schema.field(name).type)]
     if named is not None:
         kind = _type(features, named, "--image-column")
-        images = pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_string(kind)
-        if not (images or named in found):
+        if not (named in found or any(test(kind) for test in _FILES_OR_PATHS)):
             raise DataError(f"expected images in column {named!r}, got {kind}", _choose(features, "--image-column"))
         return named
     if len(found) != 1:
@@ -94,6 +92,12 @@ def read_labels(values: pa.ChunkedArray, feature: Any, name: str) -> tuple[np.nd
         raise DataError(f"expected whole numbers or text as labels in column {name!r}, got {kind}", other)
     names = tuple(feature.names) if isinstance(feature, ClassLabel) and feature.names else None
     return check_labels(numbers, len(numbers), names), names
+
+
+def _holds_images(kind: pa.DataType) -> bool:
+    """Whether it is the struct of bytes and path that datasets' Image is, with or without that name."""
+    names = {field.name: field.type for field in kind} if pa.types.is_struct(kind) else {}
+    return set(names) == {"bytes", "path"} and any(test(names["bytes"]) for test in _FILES_OR_PATHS)
 
 
 def _type(features: Any, name: str, option: str) -> pa.DataType:

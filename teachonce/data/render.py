@@ -156,7 +156,7 @@ def _affine(mean: tuple[float, ...], std: tuple[float, ...], device: torch.devic
     with torch.inference_mode(mode=False):
         middle, spread = (torch.tensor(values, dtype=torch.float64) for values in (mean, std))
         scale, shift = 1 / (255 * spread), -middle / spread
-        return tuple(value.float().reshape(1, 3, 1, 1).to(device) for value in (scale, shift))
+        return scale.float().reshape(1, 3, 1, 1).to(device), shift.float().reshape(1, 3, 1, 1).to(device)
 
 
 def _host(values: np.ndarray | Tensor, dtype: type) -> np.ndarray:

@@ -81,7 +81,7 @@ def _local(kind: str, place: str, cache_dir: str | None) -> Mapping[str, Any]:
             loaded = datasets.load_dataset(kind, data_files=[str(path)], cache_dir=cache_dir)
     except Exception as error:
         if _is_empty(error):
-            raise DataError(f"expected samples in {place!r}, got an empty dataset", "Choose data with rows") from error
+            raise DataError(f"expected samples in {place!r}, got none", "Choose data with rows") from error
         raise DataError(f"could not read {place!r} as {kind}: {_first_line(error)}", _READ) from error
     return loaded if isinstance(loaded, dict) else {str(loaded.split or "train"): loaded}
 
@@ -143,6 +143,8 @@ def _exists(place: str) -> bool:
 
 
 def _is_empty(error: Exception) -> bool:
+    if isinstance(error, IndexError):
+        return True  # what a saved dataset without rows comes to
     text = f"{type(error).__name__} {error}".lower()
     return any(word in text for word in ("emptydataset", "corresponds to no data", "schemainferenceerror"))
 

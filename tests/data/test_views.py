@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,9 @@ from teachonce.types import EvalView
 AUGMENT = Augment(crop=0.35, flip=True)
 
 
-def draw(rows: np.ndarray, views: int = 3, seed: int = 7, augment: Augment = AUGMENT, size=(30, 40)) -> np.ndarray:
+def draw(
+    rows: np.ndarray, views: int = 3, seed: int = 7, augment: Augment = AUGMENT, size: Any = (30, 40)
+) -> np.ndarray:
     return draw_views(np.full((len(rows), 2), size), augment=augment, views=views, seed=seed, rows=rows)
 
 
