@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-import teachonce
 from teachonce.data.decode import CODES, DecodeError
+
+_ROOT = str(Path(__file__).resolve().parents[2])  # where the package lies, installed or not
 
 
 class ChildEndedError(Exception):
@@ -21,8 +22,7 @@ class Child:
     """One decoding process; used by one thread at a time."""
 
     def __init__(self) -> None:
-        root = str(Path(teachonce.__file__).parent.parent)
-        path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+        path = os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH")]))
         # Its own program, not a fork or spawn: no locks inherited, no __main__ imported again, no shared memory needed.
         self._process = subprocess.Popen(
             [sys.executable, "-m", "teachonce.data.worker"],

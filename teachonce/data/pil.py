@@ -33,7 +33,7 @@ def render_image(image: np.ndarray, params: np.ndarray, spec: InputSpec) -> np.n
     inside = params[:4].min() >= 0 and params[:4].max() <= 1
     if inside and spec.filter in _RESAMPLING and pil_agrees():
         return _by_pil(image, params, spec)
-    writable = np.require(image, requirements="CW")  # torch warns of others
+    writable = np.require(image, requirements=["C", "W"])  # torch warns of others
     return render_bytes(torch.from_numpy(writable)[None], params[None], spec)[0].numpy()
 
 
