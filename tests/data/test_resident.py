@@ -139,7 +139,7 @@ def test_arrays_and_digits_are_sources_too():
             source = open_images(samples, device="cpu", budget_bytes=budget)
             params = np.tile(np.array([0, 0, 1, 1, 0, 0], np.float32), (2, 1))
             (got,) = source.batch(np.array([3, 12]), params, STUDENT)
-            expected = render(torch.from_numpy(samples.decode(12))[None], params[:1], STUDENT)
+            expected = render(torch.from_numpy(samples.decode(12).copy())[None], params[:1], STUDENT)
             assert torch.equal(got[1], expected[0])
             assert (source.sizes == samples.decode(0).shape[:2]).all()
 
