@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from teachonce.cache.chunks import read_whole
 from teachonce.cache.store import Store
 from teachonce.engine.prefetch import Prefetch
 from teachonce.engine.targets import BatchRows, TargetSource
 from teachonce.errors import StoreMissingError
 from teachonce.methods.base import missing
 from teachonce.methods.targets import Needs, Targets
-from teachonce.types import ArraySpec, TargetSpec
+from teachonce.types import DECODED, ArraySpec, TargetSpec
 
 Rows = NDArray[np.int64]
 Head = tuple[Tensor, Tensor | None]
@@ -35,6 +36,11 @@ class CachedTargets(TargetSource):
         device: Where the targets are wanted.
         budget_bytes: The most memory on the device that the arrays may take; 0 always reads from the map.
         method: The method's name, for errors.
+
+    Attributes:
+        usable: (N,) bool, the rows that did not fail in the teacher pass.
+        class_counts: (C,) int64, the rows that each class mean was made from; None where means are not needed.
+        tier: `resident` or `mapped`.
 
     Raises:
         StoreMissingError: No such target, or it lacks what the method needs.
@@ -60,6 +66,7 @@ class CachedTargets(TargetSource):
         self.spec = spec if self._head is None else _with_logits(spec, len(self._head[0]))
         self.class_counts, self._means = _class_means(store, name, device) if needs.class_mean else (None, None)
         missing(needs, self.spec, self._means is not None, method=method, store=str(store.path))
+        self.usable = _usable(store, name)
         self._names = _names(needs, derived=self._head is not None)
         size = sum(_array_bytes(self.spec.arrays[array]) for array in self._names)
         self.tier = "resident" if size <= budget_bytes else "mapped"
@@ -130,6 +137,13 @@ def _head(store: Store, spec: TargetSpec, device: torch.device) -> Head | None:
 def _with_logits(spec: TargetSpec, classes: int) -> TargetSpec:
     arrays = {**spec.arrays, "logits": ArraySpec(shape=(spec.rows, spec.views, classes), dtype="float32")}
     return replace(spec, arrays=arrays, classes=classes)
+
+
+def _usable(store: Store, name: str) -> NDArray[np.bool_]:
+    """Which rows did not fail in the teacher pass, (N,)."""
+    grid = next(grid for grid in store.record(name).grids if grid.name == "status")
+    usable: NDArray[np.bool_] = read_whole(store.path, grid) == DECODED
+    return usable
 
 
 def _class_means(store: Store, name: str, device: torch.device) -> tuple[NDArray[np.int64] | None, Tensor | None]:

@@ -86,7 +86,7 @@ def describe(session: Session, settings: Mapping[str, Any], store: Store | None)
         "targets": _targets(session),
         "data": dict(samples.description),
         "store": None if store is None else {"path": str(store.path), "target": config.target},
-        "teacher": None if session.teacher is None else session.teacher.info.fingerprint(),
+        "teacher": None if session.teacher is None else session.teacher.fingerprint(),
         "rows": {"train": len(session.rows.train), "val": len(session.rows.val), "left_out": session.rows.left_out},
         "device": str(session.device),
     }

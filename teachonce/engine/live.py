@@ -49,18 +49,19 @@ class LiveTargets(TargetSource):
         if needs.logits and info.classes is None:
             mend = "Use a classifier as the teacher, or a method that needs embeddings: clip-embed-kd, clip-teacher-kd"
             raise InputError(f"the method needs logits, and the teacher {info.name} has none", mend)
-        self.teacher, self._needs, self._dtype, self._autocast = teacher, needs, dtype, autocast
+        self._needs, self._dtype, self._autocast = needs, dtype, autocast
         self.spec = live_spec(teacher, rows, views)
-        self._runs = needs.image_embedding or needs.logits
-        self.input = info.input if self._runs else None
+        runs = needs.image_embedding or needs.logits
+        self._teacher = teacher if runs else None  # its memory is free again where means are all that is needed
+        self.input = info.input if runs else None
         self._class_mean = class_mean
 
     def fetch(self, rows: BatchRows, view: int, images: Tensor | None) -> Targets:
         """See TargetSource.fetch."""
-        if not self._runs:
+        if self._teacher is None:
             return Targets(class_mean=self._class_mean)
         assert images is not None
-        signal = forward(self.teacher, images, self._autocast)
+        signal = forward(self._teacher, images, self._autocast)
         return Targets(
             image_embedding=self._own(signal.embedding) if self._needs.image_embedding else None,
             logits=self._own(signal.logits) if self._needs.logits else None,

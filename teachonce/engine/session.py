@@ -7,34 +7,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from teachonce.cache.classes import chosen_rows
 from teachonce.cache.store import Store
-from teachonce.cache.targets import TargetRecord
-from teachonce.data.memory import device_budget
 from teachonce.data.resident import ImageSource, open_images
 from teachonce.data.samples import Samples
-from teachonce.data.views import parse_augment
-from teachonce.engine.cached import CachedTargets
 from teachonce.engine.device import Precision, make_accelerator, pick_device, pick_precision
 from teachonce.engine.feed import Feed, cut
-from teachonce.engine.guard import check_classes, check_data, check_means, require_labels
-from teachonce.engine.live import LiveTargets, live_class_means
+from teachonce.engine.guard import check_data, require_labels
 from teachonce.engine.loop import Loop, LoopConfig
 from teachonce.engine.optim import learning_rate
+from teachonce.engine.parts import Parts, cached_targets, epoch_views, live_targets, live_teacher, usable_rows
 from teachonce.engine.rows import Division, divide
 from teachonce.engine.settings import TrainConfig
 from teachonce.engine.step import Stepper
 from teachonce.engine.targets import NoTargets, TargetSource
-from teachonce.engine.views import EpochViews
 from teachonce.events import SILENT, Events
-from teachonce.methods.base import Method
 from teachonce.models.student import Student
 from teachonce.models.students import build_student
-from teachonce.models.teacher import Teacher, load_teacher
-from teachonce.types import DECODED, EvalView, InputSpec
-
-PER_CLASS = 100  # rows of each class in its mean, where no store says otherwise
-_MEAN_BATCH = 64
+from teachonce.models.teacher import TeacherInfo
 
 
 @dataclass(kw_only=True)
@@ -53,22 +42,8 @@ class Session:
     rows: Division
     device: torch.device
     precision: Precision
-    teacher: Teacher | None
-    """Where it runs live."""
-
-
-@dataclass(kw_only=True)
-class _Parts:
-    """What is known of a session while it is put together."""
-
-    config: TrainConfig
-    samples: Samples
-    store: Store | None
-    method: Method
-    labels: NDArray[np.int32]
-    device: torch.device
-    precision: Precision
-    events: Events
+    teacher: TeacherInfo | None
+    """Of the live one."""
 
 
 def open_session(
@@ -94,7 +69,7 @@ def open_session(
         TeachonceError: What is wrong, and the mend; see the classes in `teachonce.errors`.
     """
     method, device = config.make_method(), pick_device(config.device)
-    parts = _Parts(
+    parts = Parts(
         config=config,
         samples=samples,
         store=store,
@@ -105,15 +80,17 @@ def open_session(
         events=events,
     )
     guard = None if store is None else check_data(store, samples, every=False)
-    teacher = _live_teacher(parts)
-    cached = _cached(parts) if source is None and teacher is None and method.needs.teacher else None
+    teacher = live_teacher(parts)
+    if source is None and method.needs.teacher and teacher is None:
+        source = cached_targets(parts)
     student = _student(parts)
     images = open_images(samples, device=device, workers=config.workers, events=events)
     if guard is not None and images.resident:
         guard.check_start(every=True, events=events)
-    views = _views(parts, images, teacher, student.input)
-    rows = _divide(parts, images, digests)
-    source = source or cached or _live(parts, teacher, images, views) or NoTargets()
+    views = epoch_views(parts, images, teacher, student.input)
+    rows = _divide(parts, images, digests, source)
+    if source is None:
+        source = NoTargets() if teacher is None else live_targets(parts, teacher, images, views)
     stepper = _stepper(parts, student, source, rows)
     feed = Feed(
         images,
@@ -134,117 +111,25 @@ def open_session(
         rows=rows,
         device=device,
         precision=parts.precision,
-        teacher=teacher,
+        teacher=None if teacher is None else teacher.info,
     )
 
 
-def _live_teacher(parts: _Parts) -> Teacher | None:
-    if parts.config.source != "live" or not parts.method.needs.teacher:
-        return None
-    assert parts.config.teacher is not None
-    record = _record(parts)
-    embedding = "auto" if record is None else record.attributes.get("embedding", "auto")
-    teacher = load_teacher(
-        parts.config.teacher,
-        device=parts.device,
-        embedding=embedding if embedding in ("cls", "pooler", "mean", "projected") else "auto",
-        classes=parts.samples.classes,
-    )
-    if record is not None and record.fingerprint_fields.get("teacher", {}).get("weights") != teacher.info.weights:
-        parts.events.warn(f"the live teacher has other weights than the one that made target {record.name!r}")
-    if parts.method.needs.logits:
-        check_classes("the teacher", teacher.info.classes, teacher.info.class_names, parts.samples)
-    return teacher
-
-
-def _cached(parts: _Parts) -> CachedTargets:
-    assert parts.store is not None
-    method, target = parts.method, parts.config.target
-    budget = device_budget(parts.device)
-    source = CachedTargets(
-        parts.store, target, method.needs, device=parts.device, budget_bytes=budget, method=f"method {method.name}"
-    )
-    if method.needs.logits:
-        check_classes(f"target {target!r}", source.spec.classes, source.spec.class_names, parts.samples)
-    if source.class_counts is not None:
-        check_means(source.class_counts, parts.samples)
-    return source
-
-
-def _live(parts: _Parts, teacher: Teacher | None, images: ImageSource, views: EpochViews) -> LiveTargets | None:
-    if teacher is None:
-        return None
-    autocast = make_accelerator(parts.device, parts.precision).autocast
-    means = None
-    if parts.method.needs.class_mean:
-        assert parts.samples.classes is not None
-        rows = chosen_rows(parts.labels, _usable(parts, images).astype(np.uint8), _per_class(parts))
-        check_means(np.bincount(parts.labels[rows], minlength=parts.samples.classes), parts.samples)
-        batches = images.stream(
-            cut(rows, _MEAN_BATCH, drop_last=False), partial(views.base, epoch=0), teacher.info.input
-        )
-        seen = ((part, drawn[0]) for part, drawn in batches)
-        means = live_class_means(teacher, seen, parts.labels, parts.samples.classes, autocast=autocast).to(parts.device)
-    return LiveTargets(
-        teacher, parts.method.needs, rows=parts.samples.rows, views=views.count, class_mean=means, autocast=autocast
-    )
-
-
-def _record(parts: _Parts) -> TargetRecord | None:
-    """The target of the store beside which the teacher runs live, where there is one."""
-    return None if parts.store is None else parts.store.targets().get(parts.config.target)
-
-
-def _per_class(parts: _Parts) -> int | None:
-    """As many rows a class as the store's own means have."""
-    record = _record(parts)
-    if record is None or "per_class" not in record.attributes:
-        return PER_CLASS
-    per_class: int | None = record.attributes["per_class"]
-    return per_class
-
-
-def _usable(parts: _Parts, images: ImageSource) -> NDArray[np.bool_]:
-    usable = parts.labels >= 0
-    usable[list(images.failed)] = False
-    if parts.store is not None:
-        usable &= parts.store.sample_status() == DECODED
-    return usable
-
-
-def _divide(parts: _Parts, images: ImageSource, digests: NDArray[np.uint64]) -> Division:
-    config = parts.config
-    rows = divide(
-        digests, _usable(parts, images), seed=config.seed, fraction=config.val_fraction, batch_size=config.batch_size
-    )
+def _divide(parts: Parts, images: ImageSource, digests: NDArray[np.uint64], source: TargetSource | None) -> Division:
+    config, usable = parts.config, usable_rows(parts, images, source)
+    rows = divide(digests, usable, seed=config.seed, fraction=config.val_fraction, batch_size=config.batch_size)
     if rows.left_out:
         parts.events.warn(f"{rows.left_out} rows are left out: they could not be decoded, or have no label")
     return rows
 
 
-def _views(parts: _Parts, images: ImageSource, teacher: Teacher | None, student: InputSpec) -> EpochViews:
-    """The evaluation view is the store's, else the live teacher's, else the whole image squeezed to the student."""
-    store = parts.store
-    if store is not None:
-        rule = EvalView.from_json(store.spec.views_spec["view"])
-    else:
-        rule = EvalView(resize=(student.height, student.width)) if teacher is None else teacher.info.view
-    return EpochViews(
-        images.sizes,
-        rule,
-        stored=None if store is None else store.view_params(),
-        augment=parse_augment(parts.config.student_augment),
-        seed=parts.config.seed,
-    )
-
-
-def _student(parts: _Parts) -> Student:
+def _student(parts: Parts) -> Student:
     config, classes = parts.config, parts.samples.classes
     assert classes is not None
     return build_student(config.student, classes=classes, image_size=config.image_size, seed=config.seed)
 
 
-def _stepper(parts: _Parts, student: Student, source: TargetSource, rows: Division) -> Stepper:
+def _stepper(parts: Parts, student: Student, source: TargetSource, rows: Division) -> Stepper:
     config = parts.config
     modules = parts.method.build(student, source.spec, seed=config.seed)
     modules.to(parts.device).train()
@@ -261,7 +146,7 @@ def _stepper(parts: _Parts, student: Student, source: TargetSource, rows: Divisi
     )
 
 
-def _loop(parts: _Parts, stepper: Stepper, feed: Feed, rows: Division) -> Loop:
+def _loop(parts: Parts, stepper: Stepper, feed: Feed, rows: Division) -> Loop:
     config = parts.config
     settings = LoopConfig(
         run=config.out,

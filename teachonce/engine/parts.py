@@ -1,0 +1,170 @@
+"""The pieces that a training is put together from, each checked against the others."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from teachonce.cache.classes import chosen_rows
+from teachonce.cache.store import Store
+from teachonce.cache.targets import TargetRecord
+from teachonce.data.memory import device_budget
+from teachonce.data.resident import ImageSource
+from teachonce.data.samples import Samples
+from teachonce.data.views import parse_augment
+from teachonce.engine.cached import CachedTargets
+from teachonce.engine.device import Precision, make_accelerator
+from teachonce.engine.feed import cut
+from teachonce.engine.guard import check_classes, check_means
+from teachonce.engine.live import Autocast, LiveTargets, live_class_means
+from teachonce.engine.settings import TrainConfig
+from teachonce.engine.targets import TargetSource
+from teachonce.engine.views import EpochViews
+from teachonce.events import Events, Task
+from teachonce.methods.base import Method
+from teachonce.models.teacher import Teacher, load_teacher
+from teachonce.types import DECODED, EvalView, InputSpec
+
+PER_CLASS = 100  # rows of each class in its mean, where no store says otherwise
+_MEAN_BATCH = 64
+
+
+@dataclass(kw_only=True)
+class Parts:
+    """What is known of a session while it is put together."""
+
+    config: TrainConfig
+    samples: Samples
+    store: Store | None
+    method: Method
+    labels: NDArray[np.int32]
+    device: torch.device
+    precision: Precision
+    events: Events
+
+
+def live_teacher(parts: Parts) -> Teacher | None:
+    """The teacher, where it runs live: with the embedding of the store's target, where there is one.
+
+    Raises:
+        ModelError: It cannot be loaded.
+        MismatchError: The method needs its logits, and its classes are not the data's.
+    """
+    if parts.config.source != "live" or not parts.method.needs.teacher:
+        return None
+    assert parts.config.teacher is not None
+    record = _record(parts)
+    embedding = "auto" if record is None else record.attributes.get("embedding", "auto")
+    teacher = load_teacher(
+        parts.config.teacher,
+        device=parts.device,
+        embedding=embedding if embedding in ("cls", "pooler", "mean", "projected") else "auto",
+        classes=parts.samples.classes,
+    )
+    if record is not None and record.fingerprint_fields.get("teacher", {}).get("weights") != teacher.info.weights:
+        parts.events.warn(f"the live teacher has other weights than the one that made target {record.name!r}")
+    if parts.method.needs.logits:
+        check_classes("the teacher", teacher.info.classes, teacher.info.class_names, parts.samples)
+    return teacher
+
+
+def cached_targets(parts: Parts) -> CachedTargets:
+    """The targets of the store.
+
+    Raises:
+        StoreMissingError: The store has no such target, or it lacks what the method needs.
+        UnsealedError: The target is not finished.
+        MismatchError: Its classes are not the data's.
+        DataError: A class has no mean, and the method needs one.
+    """
+    assert parts.store is not None
+    method, target = parts.method, parts.config.target
+    budget = device_budget(parts.device)
+    source = CachedTargets(
+        parts.store, target, method.needs, device=parts.device, budget_bytes=budget, method=f"method {method.name}"
+    )
+    if method.needs.logits:
+        check_classes(f"target {target!r}", source.spec.classes, source.spec.class_names, parts.samples)
+    if source.class_counts is not None:
+        check_means(source.class_counts, parts.samples)
+    return source
+
+
+def live_targets(parts: Parts, teacher: Teacher, images: ImageSource, views: EpochViews) -> LiveTargets:
+    """The targets of the live teacher.
+
+    Raises:
+        InputError: The method needs logits, and the teacher has none.
+        DataError: A class has no mean, and the method needs one.
+    """
+    autocast = make_accelerator(parts.device, parts.precision).autocast
+    means = _live_means(parts, teacher, images, views, autocast) if parts.method.needs.class_mean else None
+    return LiveTargets(
+        teacher, parts.method.needs, rows=parts.samples.rows, views=views.count, class_mean=means, autocast=autocast
+    )
+
+
+def _live_means(parts: Parts, teacher: Teacher, images: ImageSource, views: EpochViews, autocast: Autocast) -> Tensor:
+    """As a seal computes them: over view 0 of the first rows of each class."""
+    classes = parts.samples.classes
+    assert classes is not None
+    rows = chosen_rows(parts.labels, usable_rows(parts, images).astype(np.uint8), _per_class(parts))
+    check_means(np.bincount(parts.labels[rows], minlength=classes), parts.samples)
+    batches = cut(rows, _MEAN_BATCH, drop_last=False)
+    drawn = images.stream(batches, partial(views.base, epoch=0), teacher.info.input)
+    with parts.events.task("class means of the live teacher", total=len(batches), unit="batches") as task:
+        seen = _told(drawn, task)
+        return live_class_means(teacher, seen, parts.labels, classes, autocast=autocast).to(parts.device)
+
+
+def _told(
+    drawn: Iterator[tuple[NDArray[np.int64], tuple[Tensor, ...]]], task: Task
+) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
+    for rows, tensors in drawn:
+        yield rows, tensors[0]
+        task.advance()
+
+
+def _record(parts: Parts) -> TargetRecord | None:
+    """The target of the store beside which the teacher runs live, where there is one."""
+    return None if parts.store is None else parts.store.targets().get(parts.config.target)
+
+
+def _per_class(parts: Parts) -> int | None:
+    """As many rows a class as the store's own means have."""
+    record = _record(parts)
+    if record is None or "per_class" not in record.attributes:
+        return PER_CLASS
+    per_class: int | None = record.attributes["per_class"]
+    return per_class
+
+
+def usable_rows(parts: Parts, images: ImageSource, source: TargetSource | None = None) -> NDArray[np.bool_]:
+    """Which rows have a label, could be decoded, now and for the store, and have targets; (N,)."""
+    usable: NDArray[np.bool_] = parts.labels >= 0
+    usable[list(images.failed)] = False
+    if parts.store is not None:
+        usable &= parts.store.sample_status() == DECODED
+    if isinstance(source, CachedTargets):
+        usable &= source.usable
+    return usable
+
+
+def epoch_views(parts: Parts, images: ImageSource, teacher: Teacher | None, student: InputSpec) -> EpochViews:
+    """The evaluation view is the store's, else the live teacher's, else the whole image squeezed to the student."""
+    store = parts.store
+    if store is not None:
+        rule = EvalView.from_json(store.spec.views_spec["view"])
+    else:
+        rule = EvalView(resize=(student.height, student.width)) if teacher is None else teacher.info.view
+    return EpochViews(
+        images.sizes,
+        rule,
+        stored=None if store is None else store.view_params(),
+        augment=parse_augment(parts.config.student_augment),
+        seed=parts.config.seed,
+    )
