@@ -103,8 +103,8 @@ class Ahead(Generic[T]):
 class Behind(Generic[T]):
     """A function that is called by a thread, for at most `depth` items that wait.
 
-    Its error is raised by the next `submit`, `check` or `finish`. As a context manager: a body that ends well waits for
-    all items; a body that fails drops what waits and lets the item in hand come to its end.
+    Its error is raised by the next `submit`, `check`, or at the end of a body that does not fail itself. As a
+    context manager it waits for all items in any case.
     """
 
     def __init__(self, function: Callable[[T], None], *, depth: int) -> None:
@@ -133,25 +133,11 @@ class Behind(Generic[T]):
         self._channel.put(item)
         self.check()
 
-    def finish(self) -> None:
-        """Wait until every item is done."""
-        self._channel.end()
-        self._thread.join()
-        self.check()
-
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            try:
-                self.finish()
-            except BaseException:  # Ctrl-C while waiting, too
-                self._stop()
-                raise
-        else:
-            self._stop()
-
-    def _stop(self) -> None:
-        self._channel.end(drop=True)
+        self._channel.end()
         self._thread.join()
+        if kind is None:
+            self.check()

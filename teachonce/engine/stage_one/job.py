@@ -18,6 +18,7 @@ from teachonce.engine.stage_one.options import Request, parse_blocks
 from teachonce.engine.stage_one.stored import check_attributes
 from teachonce.engine.stage_one.views import ViewPlan, kept_views, new_views
 from teachonce.errors import MismatchError, StoreError
+from teachonce.fsio import TEMPORARY
 from teachonce.models import Teacher
 from teachonce.types import ArraySpec
 
@@ -161,6 +162,14 @@ def store_at(path: Path) -> Store | None:
     """
     if (path / "zarr.json").exists():
         return open_store(path)
+    mend = "Choose another --store; a new one is made where nothing is"
     if path.exists() and not path.is_dir():
-        raise StoreError(f"{path} is a file, not a store", "Choose another --store")
+        raise StoreError(f"{path} is a file, not a store", mend)
+    strange = [place.name for place in path.glob("*") if not _is_ours(place.name)]
+    if strange:
+        raise StoreError(f"{path} is not empty and no store: it holds {min(strange)}", mend)
     return None
+
+
+def _is_ours(name: str) -> bool:
+    return name in ("journal", "samples", "views", "targets", "classes") or name.startswith(TEMPORARY)

@@ -1,7 +1,7 @@
 """One pass of the teacher over open blocks: decode, run, write, each while the others work."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,14 +99,20 @@ class Pass:
                     writer.submit(filling.filled())
                     filling = Filling(arrays=self.arrays)
 
-    def _begun(self, batches: Iterable[Batch]) -> Iterable[tuple[Batch, list[Outputs]]]:
-        """Begin batches on the device a few ahead of their use."""
+    def _begun(self, batches: Iterable[Batch]) -> Iterator[tuple[Batch, list[Outputs]]]:
+        """Begin batches on the device a few ahead of their use; an error comes after what was begun before it."""
         begun: deque[tuple[Batch, list[Outputs]]] = deque()
-        for batch in batches:
-            begun.append((batch, [] if batch.images is None else self.forward(batch.images)))
-            if len(begun) > _UNDER_WAY:
-                yield begun.popleft()
+        failure: Exception | None = None
+        try:
+            for batch in batches:
+                begun.append((batch, [] if batch.images is None else self.forward(batch.images)))
+                if len(begun) > _UNDER_WAY:
+                    yield begun.popleft()
+        except Exception as error:  # noqa: BLE001 - raised again below
+            failure = error
         yield from begun
+        if failure is not None:
+            raise failure
 
     def _settle(self, batch: Batch, outputs: list[Outputs], filling: Filling) -> None:
         rows = batch.rows[batch.good]

@@ -77,6 +77,11 @@ def check_attributes(store: Store, samples: Samples) -> None:
     Raises:
         MismatchError: Another number of rows, another identity, other classes, or labels; names the first row.
     """
+    if (store.spec.data.get("labels") is None) != (samples.labels is None):
+        there, here = ("labels", "none") if samples.labels is None else ("no labels", "some")
+        raise MismatchError(
+            f"{store.path} was made from data with {there}, this data has {here}", f"{_SAME}, and see --label-column"
+        )
     pairs = {
         "number of rows": (store.spec.rows, samples.rows),
         "identity of rows": (store.spec.identity, samples.identity),

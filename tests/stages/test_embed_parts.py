@@ -1,0 +1,172 @@
+"""The parts of stage one by themselves: threads, batch sizes, cutting, scores, and the benchmark's arithmetic."""
+
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from teachonce.benchmarks.embed import bench_embed
+from teachonce.engine.stage_one.background import Ahead, Behind
+from teachonce.engine.stage_one.batches import best_doubling, find_batch_size
+from teachonce.engine.stage_one.contents import fingerprint_difference
+from teachonce.engine.stage_one.feed import padded_parts
+from teachonce.engine.stage_one.forward import Forward
+from teachonce.engine.stage_one.options import parse_blocks
+from teachonce.engine.stage_one.score import is_near_chance
+from teachonce.errors import InputError
+from teachonce.types import InputSpec
+from tests.stages.embedding import digits, teacher
+
+
+def test_ahead_keeps_the_order_and_its_bound():
+    taken: list[int] = []
+    room = threading.Semaphore(0)
+
+    def source() -> Iterator[int]:
+        for number in range(20):
+            taken.append(number)
+            room.release()
+            yield number
+
+    with Ahead(source(), depth=3) as ahead:
+        for _ in range(4):  # three that wait, and one in hand
+            assert room.acquire(timeout=10)
+        assert taken == [0, 1, 2, 3]
+        assert list(ahead) == list(range(20))
+
+
+def test_ahead_raises_after_what_came_before():
+    def source() -> Iterator[int]:
+        yield 1
+        raise ValueError("broken")
+
+    with Ahead(source(), depth=3) as ahead:
+        items = iter(ahead)
+        assert next(items) == 1
+        with pytest.raises(ValueError, match="broken"):
+            next(items)
+
+
+def test_ahead_closes_its_source():
+    closed = threading.Event()
+
+    def source() -> Iterator[int]:
+        try:
+            while True:
+                yield 1
+        finally:
+            closed.set()
+
+    with Ahead(source(), depth=1) as ahead:
+        assert next(iter(ahead)) == 1
+    assert closed.is_set()
+
+
+def test_behind_does_everything_in_order():
+    done: list[int] = []
+    with Behind(done.append, depth=1) as behind:
+        for number in range(50):
+            behind.submit(number)
+    assert done == list(range(50))
+
+
+def test_behind_raises_promptly_and_does_no_more():
+    done: list[int] = []
+    failed = threading.Event()
+
+    def work(number: int) -> None:
+        if number == 2:
+            failed.set()
+            raise ValueError("broken")
+        done.append(number)
+
+    with pytest.raises(ValueError, match="broken"), Behind(work, depth=1) as behind:  # noqa: PT012
+        for number in range(100):
+            behind.submit(number)
+            if number == 2:
+                assert failed.wait(10)
+    assert done == [0, 1]
+
+
+def test_behind_finishes_what_it_has_where_the_body_fails():
+    done: list[int] = []
+    with pytest.raises(KeyError), Behind(done.append, depth=5) as behind:  # noqa: PT012
+        behind.submit(1)
+        behind.submit(2)
+        raise KeyError
+    assert done == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("rates", "most", "expected"),
+    [
+        ({16: 100, 32: 150, 64: 200, 128: 205}, 4096, 64),  # flat from 64
+        ({16: 100, 32: 150}, 32, 32),  # the block ends
+        ({16: 100, 32: 150, 64: None}, 4096, 32),  # out of memory
+        ({16: None, 8: None, 4: 10, 2: 9}, 4096, 4),  # hardly any memory
+        ({16: None, 8: None, 4: None, 2: None, 1: None}, 4096, None),
+        ({5: 50}, 5, 5),
+    ],
+)
+def test_doubling(rates: dict[int, float | None], most: int, expected: int | None):
+    assert best_doubling(rates.__getitem__, most=most) == expected
+
+
+@pytest.mark.parametrize(("side", "most", "expected"), [(224, 2048, 32), (32, 2048, 256), (32, 64, 64), (1024, 64, 8)])
+def test_the_batch_of_a_cpu_is_a_rule(side: int, most: int, expected: int):
+    forward = Forward(teacher(), device=torch.device("cpu"), dtype="float16", compute_dtype="float32")
+    spec = InputSpec(height=side, width=side)
+    assert find_batch_size(forward, spec, device=torch.device("cpu"), most=most) == expected
+
+
+def test_large_images_are_rendered_in_parts():
+    sizes = np.array([(10, 10), (10, 10), (100, 10), (10, 100), (10, 10)])
+    assert list(padded_parts(sizes)) == [slice(0, 5)]
+    parts = list(padded_parts(sizes, 3 * 2500))
+    assert parts == [slice(0, 2), slice(2, 3), slice(3, 5)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (None, range(9)),
+        ("2:4", range(2, 4)),
+        (":4", range(4)),
+        ("4:", range(4, 9)),
+        ("2-4", range(2, 5)),
+        ("3", range(3, 4)),
+    ],
+)
+def test_blocks(text: str | None, expected: range):
+    assert parse_blocks(text, 9) == expected
+
+
+@pytest.mark.parametrize("text", ["", "4:4", "5:2", "0:10", "9", "-1", "a:b", "1,2"])
+def test_no_blocks(text: str):
+    with pytest.raises(InputError, match="blocks"):
+        parse_blocks(text, 9)
+
+
+def test_chance():
+    assert is_near_chance(0.1, 1000, 10)
+    assert is_near_chance(0.118, 1000, 10)
+    assert not is_near_chance(0.12, 1000, 10)
+    assert is_near_chance(0.01, 1000, 10)
+
+
+def test_the_weights_are_named_before_what_follows_from_them():
+    stored = {"teacher": {"config": "a", "weights": "b", "view": 1}, "dtype": "float16"}
+    assert fingerprint_difference(stored, stored) is None
+    other = {"teacher": {"config": "c", "weights": "d", "view": 1}, "dtype": "float16"}
+    assert fingerprint_difference(stored, other) == ("teacher weights", "b", "d")
+    assert fingerprint_difference(stored, {**stored, "more": 1}) == ("more", None, 1)
+
+
+def test_the_benchmark_measures_three_arms():
+    result = bench_embed(teacher=teacher(), data=digits(96), rounds=2, batch_size=32, device="cpu", workers=0)
+    assert (result.rows, result.batch_size, result.rounds, result.compute_dtype) == (96, 32, 2, "float32")
+    assert result.ratio.low <= result.ratio.median <= result.ratio.high
+    assert min(result.stage_samples_per_s, result.forward_samples_per_s, result.decode_samples_per_s) > 0
+    assert (result.bound == "decode") == (result.decode_samples_per_s < result.forward_samples_per_s)
