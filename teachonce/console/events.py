@@ -38,12 +38,16 @@ class _PlainTask:
 
     def advance(self, amount: int = 1) -> None:
         self.done += amount
-        if self.clock() - self.said >= INTERVAL:
+        if self.clock() - self.said >= INTERVAL and self.done < self.total:
             self.said = self.clock()
-            self.say(self.line(left=True))
+            self.tell(left=True)
 
     def note(self, text: str) -> None:
         self.text = text
+
+    def tell(self, *, left: bool) -> None:
+        """Say how far it is, and with `left` how long it will take."""
+        self.say(self.line(left=left))
 
     def line(self, *, left: bool) -> str:
         seconds = self.clock() - self.began
@@ -94,9 +98,9 @@ class RichEvents:
                 progress.refresh()
         else:
             plain = _PlainTask(self._say, self.clock, title, total, done, unit)
-            self._say(plain.line(left=True))
+            plain.tell(left=True)
             yield plain
-            self._say(plain.line(left=False))
+            plain.tell(left=False)
 
     @contextmanager
     def _bars(self) -> Iterator[Progress]:

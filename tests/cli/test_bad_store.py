@@ -8,22 +8,12 @@ import pytest
 
 from tests.cli import made
 from tests.cli.conftest import Call
-
-TEACHER = "tests.cli.made:tiny"
-
-
-def snapshot(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
-
-
-def embed_words(store: Path, data: str, *words: object, batch_size: int = 32) -> list[object]:
-    common = ["--block-rows", 64, "--batch-size", batch_size, "--workers", 0, "--device", "cpu"]
-    return ["embed", "--teacher", TEACHER, "--data", data, "--store", store, *common, "--json", *words]
+from tests.cli.words import embed_words, snapshot
+from tests.cli.words import train_words as words_of_train
 
 
 def train_words(out: Path, data: str, method: str, store: Path, *words: object) -> list[object]:
-    common = ["--student", TEACHER, "--epochs", 1, "--workers", 0, "--device", "cpu", "--json"]
-    return ["train", "--data", data, "--method", method, "--out", out, "--store", store, *common, *words]
+    return words_of_train(out, data, "--method", method, "--store", store, *words)
 
 
 @pytest.fixture
@@ -166,8 +156,7 @@ def test_classes_of_teacher_and_data_differ(call: Call, tmp_path: Path, data: st
     """A teacher trained on other classes: the store can be made, a method that uses its logits is refused."""
     names = ["ant", "bee", "cat", "dog"] if how == "counts" else ["bee", "ant", "cat"]
     theirs = made.parquet(tmp_path / "t.parquet", made.pictures(), made.labels(), made.class_label(names))
-    common = ("--student", TEACHER, "--epochs", 1, "--workers", 0, "--device", "cpu", "--json")
-    done = call("train", "--data", theirs, "--out", tmp_path / "teacher", *common)
+    done = call(*words_of_train(tmp_path / "teacher", theirs))
     assert done.code == 0, done.out
     path = tmp_path / "c.zarr"
     made_store = call(*embed_words(path, data, "--teacher", tmp_path / "teacher"))
@@ -204,7 +193,7 @@ def test_a_folder_that_is_something_else(call: Call, tmp_path: Path, data: str):
     place = tmp_path / "photos"
     place.mkdir()
     (place / "dear.txt").write_text("keep me")
-    for words in (embed_words(place, data), train_words(place, data, "ce", tmp_path / "none.zarr")):
+    for words in (embed_words(place, data), words_of_train(place, data)):
         assert call(*words).code == 1
         assert snapshot(place) == {"dear.txt": b"keep me"}
 

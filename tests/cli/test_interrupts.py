@@ -1,0 +1,126 @@
+"""Ctrl-C in a real process, then the same command goes on."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.cli import made
+from tests.cli.conftest import Call
+from tests.cli.words import embed_words, snapshot, train_words
+
+INTERRUPTED = {"kind": "interrupted", "message": "interrupted", "mend": "run the same command again: it goes on"}
+PATIENCE = 120.0  # seconds
+
+
+@contextmanager
+def started(words: list[object]) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "teachonce", *map(str, words)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_for(process: subprocess.Popen[bytes], there: Callable[[], bool]) -> None:
+    """Wait until something is there while the process runs."""
+    end = time.monotonic() + PATIENCE
+    while not there():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.02)
+
+
+def interrupt(process: subprocess.Popen[bytes]) -> None:
+    """Ctrl-C must end it with code 1, the error object, and no traceback."""
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1, err.decode()
+    assert json.loads(out) == {"error": INTERRUPTED}
+    assert b"Traceback" not in err, err.decode()
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> str:
+    rows = 640
+    return made.parquet(tmp_path / "data.parquet", made.pictures(rows), made.labels(rows))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_embed(call: Call, tmp_path: Path, data: str, workers: int):
+    slow = ("--teacher", "tests.cli.made:slow", "--workers", workers)
+    assert call(*embed_words(tmp_path / "whole.zarr", data, *slow)).code == 0
+    path = tmp_path / "s.zarr"
+    with started(embed_words(path, data, *slow)) as process:
+        wait_for(process, lambda: len(list((path / "journal" / "teacher").glob("0*.json"))) >= 2)
+        interrupt(process)
+    inspected = call("inspect", path, "--json").json["targets"]["teacher"]
+    assert not inspected["sealed"]
+    done = call(*embed_words(path, data, *slow))
+    assert done.code == 0, done.out
+    assert 2 <= done.json["reused_blocks"] < 10
+    assert snapshot(path) == snapshot(tmp_path / "whole.zarr")
+
+
+def test_train(call: Call, tmp_path: Path, data: str):
+    long = ("--epochs", 12, "--student", "tests.cli.made:slow")
+    words = [*train_words(tmp_path / "run", data), *long]
+    with started(words) as process:
+        wait_for(process, lambda: (tmp_path / "run" / "metrics.jsonl").exists())
+        interrupt(process)
+    assert not (tmp_path / "run" / "result.json").exists()
+    assert call(*words).code == 0
+    assert call(*train_words(tmp_path / "whole", data), *long).code == 0
+    ours, theirs = (path / "best" / "model.safetensors" for path in (tmp_path / "run", tmp_path / "whole"))
+    assert ours.read_bytes() == theirs.read_bytes()
+
+
+RECIPE = """
+[data]
+train = "{data}"
+test = "{data}"
+[teacher.train]
+student = "tests.cli.made:slow"
+epochs = 8
+[store]
+path = "s.zarr"
+[run]
+workers = 0
+device = "cpu"
+[[train]]
+student = "tests.cli.made:tiny"
+method = "kd"
+epochs = 1
+"""
+
+
+def test_run_ends_its_child_and_goes_on(tmp_path: Path, data: str):
+    recipe = tmp_path / "r.toml"
+    recipe.write_text(RECIPE.format(data=data))
+    with started(["run", recipe, "--json"]) as process:
+        wait_for(process, lambda: (tmp_path / "r-runs" / "teacher" / "metrics.jsonl").exists())
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert children
+        interrupt(process)
+        assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+    with started(["run", recipe, "--json"]) as process:
+        out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err.decode()
+    steps = json.loads(out)["steps"]
+    assert [(step["name"], step["action"]) for step in steps] == [
+        ("train teacher", "run"),
+        ("evaluate teacher", "run"),
+        ("embed", "run"),
+        ("train kd-tiny-s0", "run"),
+        ("evaluate kd-tiny-s0", "run"),
+    ]
+    assert "goes on" in steps[0]["reason"]
