@@ -44,7 +44,9 @@ def render(
 def normalise(pixels: Tensor, spec: InputSpec) -> Tensor:
     """Whole-number pixels (B, 3, h, w) in 0..255 as float32, (x / 255 - mean) / std."""
     scale, shift = _affine(spec.mean, spec.std, pixels.device)
-    return torch.addcmul(shift, pixels.float() if pixels.device.type == "cpu" else pixels, scale)
+    if pixels.device.type == "cpu":
+        return torch.mul(pixels, scale).add_(shift)  # twice as fast as the fused form there
+    return torch.addcmul(shift, pixels, scale)
 
 
 def render_bytes(

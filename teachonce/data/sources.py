@@ -1,11 +1,11 @@
 """From a dataset's name to its splits: files, folders, saved datasets and the hub, all through `datasets`."""
 
-import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from teachonce.data.hub import fetch
+from teachonce.data.quiet import first_line, quiet
 from teachonce.errors import DataError
 
 KINDS = ("digits", "parquet", "arrow", "folder", "disk", "hub")
@@ -45,13 +45,17 @@ def load_split(kind: str, place: str, split: str | None, prefer: str, cache_dir:
     Raises:
         DataError: It cannot be read or fetched, is empty, or has no such split.
     """
+    splits: Mapping[str, Any]
     with quiet():
-        splits = _fetch(place, split, prefer, cache_dir) if kind == "hub" else _local(kind, place, cache_dir)
+        if kind == "hub":
+            splits = fetch(place, lambda names: choose_split(names, split, prefer, place), cache_dir)
+        else:
+            splits = _local(kind, place, cache_dir)
     name = choose_split(splits, split, prefer, f"{kind}:{place}")
     return splits[name], name
 
 
-def choose_split(splits: Any, split: str | None, prefer: str, name: str) -> str:
+def choose_split(splits: Iterable[str], split: str | None, prefer: str, name: str) -> str:
     """The split to read, see `load_split`.
 
     Raises:
@@ -82,51 +86,8 @@ def _local(kind: str, place: str, cache_dir: str | None) -> Mapping[str, Any]:
     except Exception as error:
         if _is_empty(error):
             raise DataError(f"expected samples in {place!r}, got none", "Choose data with rows") from error
-        raise DataError(f"could not read {place!r} as {kind}: {_first_line(error)}", _READ) from error
+        raise DataError(f"could not read {place!r} as {kind}: {first_line(error)}", _READ) from error
     return loaded if isinstance(loaded, dict) else {str(loaded.split or "train"): loaded}
-
-
-def _fetch(place: str, split: str | None, prefer: str, cache_dir: str | None) -> Mapping[str, Any]:
-    """The wanted split of a hub dataset; the others are not fetched, only named."""
-    import datasets
-
-    path, _, configuration = place.partition(":")
-    try:
-        names = datasets.get_dataset_split_names(path, configuration or None)
-        wanted = choose_split(names, split, prefer, place)
-        loaded = datasets.load_dataset(path, configuration or None, split=wanted, cache_dir=cache_dir)
-    except DataError:
-        raise
-    except Exception as error:
-        raise DataError(
-            f"could not fetch the dataset {place!r}, and there is no such file or folder: {_first_line(error)}",
-            "Check the name and the connection, or give a local one: parquet:FILE, folder:DIR, disk:DIR, digits",
-        ) from error
-    return dict.fromkeys(names) | {wanted: loaded}
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Switch off the progress bars and the logging of `datasets` and of the hub's client, then back as they were."""
-    import datasets
-    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-
-    loggers = [logging.getLogger(name) for name in ("datasets", "huggingface_hub", "fsspec", "httpx", "filelock")]
-    levels = [logger.level for logger in loggers]
-    bars, hub_bars = datasets.are_progress_bars_disabled(), are_progress_bars_disabled()
-    datasets.disable_progress_bars()
-    disable_progress_bars()
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-        if not bars:
-            datasets.enable_progress_bars()
-        if not hub_bars:
-            enable_progress_bars()
 
 
 def _kind_of(path: Path) -> str:
@@ -134,7 +95,10 @@ def _kind_of(path: Path) -> str:
         return "arrow" if path.suffix == ".arrow" else "parquet"
     if any((path / name).exists() for name in ("dataset_dict.json", "dataset_info.json", "state.json")):
         return "disk"
-    return next((kind for kind in ("parquet", "arrow") if any(path.glob(f"**/*.{kind}"))), "folder")
+    for kind in ("parquet", "arrow"):
+        if any(path.glob(f"*.{kind}")) or any(path.glob(f"*/*.{kind}")):
+            return kind
+    return "folder"
 
 
 def _exists(place: str) -> bool:
@@ -147,10 +111,3 @@ def _is_empty(error: Exception) -> bool:
         return True  # what a saved dataset without rows comes to
     text = f"{type(error).__name__} {error}".lower()
     return any(word in text for word in ("emptydataset", "corresponds to no data", "schemainferenceerror"))
-
-
-def _first_line(error: Exception) -> str:
-    cause = error
-    while type(cause).__name__ == "DatasetGenerationError" and isinstance(cause.__cause__, Exception):
-        cause = cause.__cause__
-    return (str(cause).strip() or type(cause).__name__).splitlines()[0][:200]

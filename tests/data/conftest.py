@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from teachonce.data.sources import quiet
+from teachonce.data.quiet import quiet
 
 
 @pytest.fixture(scope="session", autouse=True)

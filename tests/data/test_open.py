@@ -279,9 +279,28 @@ def test_a_hub_dataset_that_cannot_be_fetched_is_one_line(monkeypatch: pytest.Mo
     def unreachable(*_: Any, **__: Any) -> None:
         raise ConnectionError("Couldn't reach 'some/data' on the Hub (timed out)\nand more")
 
+    monkeypatch.setattr("teachonce.data.hub._reachable", lambda _: True)
     monkeypatch.setattr(datasets, "get_dataset_split_names", unreachable)
     refuse("some/data", "could not fetch", "'some/data'", "timed out", "connection")
     assert not capfd.readouterr().err
+
+
+def test_without_a_connection_only_what_was_fetched_before_is_looked_at(monkeypatch: pytest.MonkeyPatch):
+    from huggingface_hub import HfApi, constants
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError("no route")
+
+    def names(*_: Any) -> list[str]:
+        assert constants.HF_HUB_OFFLINE
+        assert datasets.config.HF_HUB_OFFLINE
+        raise ConnectionError("Couldn't reach it (OfflineModeIsEnabled)")
+
+    monkeypatch.setattr(HfApi, "dataset_info", fail)
+    monkeypatch.setattr(datasets, "get_dataset_split_names", names)
+    before = constants.HF_HUB_OFFLINE
+    refuse("some/data", "OfflineModeIsEnabled")
+    assert constants.HF_HUB_OFFLINE is before
 
 
 def test_a_hub_dataset_is_fetched_by_split(monkeypatch: pytest.MonkeyPatch):
@@ -291,6 +310,7 @@ def test_a_hub_dataset_is_fetched_by_split(monkeypatch: pytest.MonkeyPatch):
         asked.append((path, name, split, cache_dir))
         return table(label=LABELS).cast_column("image", datasets.Image())
 
+    monkeypatch.setattr("teachonce.data.hub._reachable", lambda _: True)
     monkeypatch.setattr(datasets, "get_dataset_split_names", lambda path, name: ["train", "test"])
     monkeypatch.setattr(datasets, "load_dataset", load)
     samples = open_samples("some/data:small", split="test", cache_dir="/kept")
