@@ -1,14 +1,18 @@
 """run.json: everything a run was made from. The same settings go on or are reused; others are refused."""
 
+import fcntl
 import json
+import os
 import platform
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from teachonce.errors import CorruptError, InputError, MismatchError
-from teachonce.fsio import TEMPORARY, write_json
+from teachonce.errors import BusyError, CorruptError, InputError, MismatchError
+from teachonce.fsio import TEMPORARY, disk_errors, write_json
 
 FORMAT = 1
 KIND = "teachonce.run"
@@ -59,6 +63,39 @@ def _read(path: Path, expected: Mapping[str, Any]) -> dict[str, Any] | None:
     if not isinstance(value, dict) or any(value.get(key) != wanted for key, wanted in expected.items()):
         raise CorruptError(f"{path} is not of a run of this version of teachonce", _ANEW)
     return value
+
+
+@contextmanager
+def owned(run: Path) -> Iterator[None]:
+    """Hold a run's folder, so that no second process trains in it; what a killed one left over is removed.
+
+    Raises:
+        BusyError: Another process holds it.
+        DiskError: It cannot be made.
+    """
+    with disk_errors(run):
+        run.mkdir(parents=True, exist_ok=True)
+        folder = os.open(run, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)  # on the folder itself: no file is left behind
+        except BlockingIOError:
+            raise BusyError(f"another process trains in {run}", "Wait for it, or choose another --out") from None
+        except OSError:
+            pass  # a file system without locks
+        _clear(run)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _clear(run: Path) -> None:
+    """Remove the temporary files and folders of a killed process."""
+    for path in (*run.glob(f"{TEMPORARY}*"), *run.glob(f"checkpoints/{TEMPORARY}*")):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def write_run(run: Path, description: Mapping[str, Any]) -> None:

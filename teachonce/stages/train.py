@@ -15,7 +15,7 @@ from teachonce.engine.describe import describe, identify, warn_unused, warn_vers
 from teachonce.engine.device import host_memory_bytes, peak_memory_bytes, pick_device, reset_peak
 from teachonce.engine.optim import OptimConfig
 from teachonce.engine.rows import all_digests
-from teachonce.engine.runfile import RESULT, check_folder, read_result, read_run, refuse_others, write_run
+from teachonce.engine.runfile import RESULT, check_folder, owned, read_result, read_run, refuse_others, write_run
 from teachonce.engine.session import Session, open_session
 from teachonce.engine.settings import TrainConfig, Value
 from teachonce.events import SILENT, Events
@@ -212,11 +212,11 @@ def run_training(config: TrainConfig, samples: Samples, events: Events = SILENT)
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         reset_peak(device)
         session = open_session(config, samples, store, digests=digests, events=events)
-        if known is None:
-            write_run(config.out, describe(session, settings, store))
-        entries = session.loop.fit()
-    trained = _result(session, entries)
-    write_json(config.out / RESULT, asdict(trained))
+        with owned(config.out):
+            if known is None:
+                write_run(config.out, describe(session, settings, store))
+            trained = _result(session, session.loop.fit())
+            write_json(config.out / RESULT, asdict(trained))
     return trained
 
 
