@@ -12,9 +12,8 @@ from torch import Tensor
 
 from teachonce.data.decode import DecodeError
 from teachonce.data.samples import Samples
-from teachonce.data.workers import Decoded, count_workers, decode_rows, probe_pixels
+from teachonce.data.workers import Decoded, chunk_rows, count_workers, decode_rows, probe_pixels
 
-_CHUNK_BYTES = 2 << 20
 _AHEAD_BYTES = 1 << 30
 
 
@@ -60,7 +59,7 @@ def decode_blocks(
     if first is None:
         return
     threads, pixels = count_workers(workers), max(1.0, probe_pixels(samples, first))
-    size = int(np.clip(_CHUNK_BYTES / (3 * pixels), 1, 256))
+    size = chunk_rows(pixels)
     ahead = ahead or max(2, min(4 * threads, int(_AHEAD_BYTES / (3 * pixels * size))))
     groups = deque[tuple[np.ndarray, int]]()  # begun, with the number of chunks that each was cut into
 

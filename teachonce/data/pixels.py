@@ -121,6 +121,6 @@ class Pixels:
             yield self._data[start : start + 3 * height * width].reshape(height, width, 3)
 
     def _lift(self, batch: Tensor) -> Tensor:
-        if batch.device == self.device:
+        if batch.device.type == self.device.type:
             return batch
         return batch.pin_memory().to(self.device, non_blocking=True)

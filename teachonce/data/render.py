@@ -85,7 +85,7 @@ def _render(images: Tensor, params: np.ndarray, height: int, width: int, filter_
                 shape = (images.shape[1], images.shape[2], 3)
                 axes = _shared_axes(boxes[:, 0].tobytes(), shape, height, width, filter_name, images.device)
             else:
-                axes = _axes(boxes[:, part], images, height, width, filter_name)
+                axes = _axes(np.ascontiguousarray(boxes[:, part]), images, height, width, filter_name)
             out[part] = _resample(images[part], *axes)
     return out
 

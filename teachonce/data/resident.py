@@ -15,14 +15,16 @@ from teachonce.data.pil import render_image
 from teachonce.data.pixels import Collected, Pixels, TooLargeError
 from teachonce.data.render import normalise, render_bytes
 from teachonce.data.samples import EncodedSamples, Samples
-from teachonce.data.workers import count_workers, decode_rows, in_order, probe_pixels, read_row
+from teachonce.data.workers import chunk_rows, count_workers, decode_rows, in_order, probe_pixels, read_row
 from teachonce.events import SILENT, Events
 from teachonce.types import InputSpec
 
 __all__ = ["Block", "ImageSource", "decode_blocks", "open_images", "stack_images"]
 
-_CHUNK_ROWS = 256
+_HEADER_ROWS = 256
+_PROBED = 64
 _MARGIN = 1.3  # of the estimate from a few images, before the rest is decoded for nothing
+_RESERVED = 2.0  # of the estimate, as address space
 
 
 class ImageSource:
@@ -67,7 +69,7 @@ class ImageSource:
         if self._pixels is not None:
             sizes[self.rows] = self._pixels.sizes
         elif len(self.rows):
-            parts = np.array_split(self.rows, -(-len(self.rows) // _CHUNK_ROWS))
+            parts = np.array_split(self.rows, -(-len(self.rows) // _HEADER_ROWS))
             with closing(in_order(self._measure, parts, workers=self._workers)) as measured:
                 sizes[self.rows] = np.concatenate(list(measured))
         return sizes
@@ -170,18 +172,20 @@ def open_images(
         workers: See `teachonce.data.workers.count_workers`.
         events: Who watches.
     """
-    device, threads = torch.device(device), count_workers(workers)
+    device, threads = _indexed(torch.device(device)), count_workers(workers)
     wanted = np.arange(samples.rows, dtype=np.int64) if rows is None else np.asarray(rows, np.int64)
     capacity = host_budget() if budget_bytes is None else budget_bytes
     on_device = device_budget(device) if budget_bytes is None else budget_bytes
-    mean = probe_pixels(samples, wanted) if capacity else 0.0
+    mean = probe_pixels(samples, wanted, _PROBED) if capacity else 0.0
     expected = int(3 * mean * len(wanted))
     collected = None
-    if 0 < expected * _MARGIN <= capacity or (capacity and expected <= capacity and samples.identity == "array"):
-        collected = _collect(samples, wanted, capacity, threads, mean, events)
+    if capacity and expected * _MARGIN <= capacity:
+        reserved = min(capacity, int(expected * _RESERVED) + (64 << 20))
+        collected = _collect(samples, wanted, reserved, threads, mean, events)
     if collected is None:
         source = ImageSource(samples, device=device, rows=wanted, pixels=None, workers=threads)
-        events.info(f"images are decoded as they are needed ({expected / 1e9:.1f} GB decoded)")
+        if capacity:
+            events.info(f"images are decoded as they are needed: {expected / 1e9:.1f} GB do not fit in memory")
         return source
     keep = device if collected.used <= on_device else torch.device("cpu")
     source = ImageSource(samples, device=device, rows=wanted, pixels=Pixels(collected, device, keep), workers=threads)
@@ -193,7 +197,7 @@ def _collect(
     samples: Samples, rows: np.ndarray, capacity: int, workers: int, pixels: float, events: Events
 ) -> Collected | None:
     collected = Collected(capacity)
-    chunks = np.array_split(rows, max(1, -(-len(rows) // _CHUNK_ROWS)))
+    chunks = np.array_split(rows, max(1, -(-len(rows) // chunk_rows(pixels))))
     decoded = decode_rows(samples, chunks, workers=workers, pixels=pixels)
     with closing(decoded), events.task("decode images", total=len(rows)) as task:
         for part, done in zip(chunks, decoded, strict=True):
@@ -203,6 +207,11 @@ def _collect(
                 return None
             task.advance(len(part))
     return collected
+
+
+def _indexed(device: torch.device) -> torch.device:
+    """`cuda` as `cuda:0`, the way tensors have it."""
+    return torch.empty(0, device=device).device
 
 
 def _shape(spec: InputSpec) -> tuple[int, int, str]:

@@ -22,6 +22,7 @@ from teachonce.errors import InputError
 
 MOST_WORKERS = 32
 _SMALL_PIXELS = 160 * 160  # below, a JPEG takes longer in Python than in libjpeg
+_CHUNK_BYTES = 2 << 20
 _WORTH_PROCESSES = 4096  # rows; a process takes about 0.2 s to start
 
 Item = TypeVar("Item")
@@ -158,6 +159,11 @@ def decode_rows(
         closing(in_order(decoder.read, chunks, workers=workers, ahead=ahead)) as results,
     ):
         yield from results
+
+
+def chunk_rows(pixels: float) -> int:
+    """How many rows make a worker's piece of work: about 2 MiB of decoded images, at most 256 rows."""
+    return int(np.clip(_CHUNK_BYTES / (3 * max(pixels, 1.0)), 1, 256))
 
 
 def probe_pixels(samples: Samples, rows: np.ndarray, count: int = 16) -> float:

@@ -188,14 +188,15 @@ def test_budgets_are_shares_of_what_there_is(tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_the_gpu_draws_the_same_bytes(samples: Samples):
+def test_the_gpu_draws_the_same_bytes(samples: Samples, monkeypatch: pytest.MonkeyPatch):
     cpu = open_images(samples, device="cpu")
     params, rows = views(samples, cpu), np.arange(samples.rows)
     expected = cpu.batch(rows, params, *SPECS)
     on_device = open_images(samples, device="cuda")
-    on_host = ImageSource(samples, device=torch.device("cuda"), rows=rows, pixels=cpu._pixels, workers=1)
-    assert on_device.placement == "device"
-    for source in (on_device, on_host, open_images(samples, device="cuda", budget_bytes=0)):
+    monkeypatch.setattr("teachonce.data.resident.device_budget", lambda _: 0)
+    on_host, streamed = open_images(samples, device="cuda"), open_images(samples, device="cuda", budget_bytes=0)
+    assert [source.placement for source in (on_device, on_host, streamed)] == ["device", "host", "streamed"]
+    for source in (on_device, on_host, streamed):
         for theirs, ours in zip(expected, source.batch(rows, params, *SPECS), strict=True):
             assert torch.allclose(theirs, ours.cpu(), atol=1e-6)
 

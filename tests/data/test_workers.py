@@ -63,7 +63,7 @@ def check(blocks: list[Block], groups: list[np.ndarray]) -> None:
 def test_blocks_come_whole_and_in_order(
     samples: Samples, mode: int, lengths: list[int], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("teachonce.data.blocks._CHUNK_BYTES", 2000)
+    monkeypatch.setattr("teachonce.data.workers._CHUNK_BYTES", 2000)
     groups = np.split(np.arange(60), np.cumsum(lengths)[:-1])
     check(list(decode_blocks(samples, groups, workers=mode)), groups)
 
