@@ -63,6 +63,14 @@ def test_the_store_holds_what_the_teacher_says(tmp_path: Path, dtype: str):
     assert (result.rows, result.failed, result.reused_blocks, result.sealed) == (200, 0, 0, True)
 
 
+def test_autocast_is_recorded(tmp_path: Path):
+    embed(teacher=teacher(), data=DATA, **options(tmp_path / "s.zarr", precision="bf16", dtype="bfloat16"))
+    embed(teacher=teacher(), data=DATA, **options(tmp_path / "full.zarr", dtype="float32"))
+    assert open_store(tmp_path / "s.zarr").targets()["teacher"].settings["compute_dtype"] == "bfloat16"
+    full = stored(tmp_path / "full.zarr", "logits")
+    assert np.abs(stored(tmp_path / "s.zarr", "logits") - full).max() < 0.05 * np.abs(full).max()
+
+
 def test_samples_views_head_and_class_means(tmp_path: Path):
     model, path = teacher(), tmp_path / "s.zarr"
     embed(teacher=model, data=DATA, **options(path, dtype="float32", per_class=5))

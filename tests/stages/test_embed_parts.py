@@ -9,13 +9,13 @@ import torch
 
 from teachonce.benchmarks.embed import bench_embed
 from teachonce.engine.stage_one.background import Ahead, Behind
-from teachonce.engine.stage_one.batches import best_doubling, find_batch_size
+from teachonce.engine.stage_one.batches import best_doubling, find_batch_size, measure
 from teachonce.engine.stage_one.contents import fingerprint_difference
 from teachonce.engine.stage_one.feed import padded_parts
-from teachonce.engine.stage_one.forward import Forward
+from teachonce.engine.stage_one.forward import Forward, Images, Part
 from teachonce.engine.stage_one.options import parse_blocks
 from teachonce.engine.stage_one.score import is_near_chance
-from teachonce.errors import InputError
+from teachonce.errors import InputError, ModelError
 from teachonce.types import InputSpec
 from tests.stages.embedding import digits, teacher
 
@@ -119,6 +119,26 @@ def test_the_batch_of_a_cpu_is_a_rule(side: int, most: int, expected: int):
     forward = Forward(teacher(), device=torch.device("cpu"), dtype="float16", compute_dtype="float32")
     spec = InputSpec(height=side, width=side)
     assert find_batch_size(forward, spec, device=torch.device("cpu"), most=most) == expected
+
+
+def test_a_batch_size_is_measured_with_all_it_takes():
+    forward = Forward(teacher(), device=torch.device("cpu"), dtype="float16", compute_dtype="float32")
+    rate = measure(forward, InputSpec(height=16, width=16), torch.device("cpu"), 4)
+    assert rate is not None
+    assert rate > 0
+
+
+def test_too_little_memory(monkeypatch: pytest.MonkeyPatch):
+    def fail(*_: object) -> None:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr("teachonce.engine.stage_one.forward.render", fail)
+    forward = Forward(teacher(), device=torch.device("cpu"), dtype="float16", compute_dtype="float32")
+    spec = InputSpec(height=16, width=16)
+    assert measure(forward, spec, torch.device("cpu"), 4) is None
+    with pytest.raises(ModelError, match="batches of 2 images") as error:
+        forward(Images(parts=[Part(torch.zeros(2, 8, 8, 3, dtype=torch.uint8), None)], params=np.zeros((2, 1, 6))))
+    assert "--batch-size" in error.value.mend
 
 
 def test_large_images_are_rendered_in_parts():

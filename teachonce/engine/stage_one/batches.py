@@ -3,10 +3,10 @@
 import time
 from collections.abc import Callable
 
+import numpy as np
 import torch
-from torch import Tensor
 
-from teachonce.engine.stage_one.forward import Forward
+from teachonce.engine.stage_one.forward import Forward, Images, Part
 from teachonce.errors import ModelError
 from teachonce.types import InputSpec
 
@@ -32,7 +32,7 @@ def find_batch_size(forward: Forward, spec: InputSpec, *, device: torch.device, 
     """
     if device.type != "cuda":
         return min(most, max(8, min(256, _power_below((1 << 21) // (spec.height * spec.width)))))
-    size = best_doubling(lambda size: _rate(forward, spec, device, size), most=min(most, _LARGEST))
+    size = best_doubling(lambda size: measure(forward, spec, device, size), most=min(most, _LARGEST))
     if size is None:
         raise ModelError("the device has too little memory for one image", "Use --device cpu, or a smaller teacher")
     return size
@@ -61,21 +61,23 @@ def _power_below(value: int) -> int:
     return 1 << max(0, value.bit_length() - 1)
 
 
-def _rate(forward: Forward, spec: InputSpec, device: torch.device, size: int) -> float | None:
-    """Images a second at one batch size; None where memory runs out."""
+def measure(forward: Forward, spec: InputSpec, device: torch.device, size: int) -> float | None:
+    """Images a second at one batch size, with all that a batch takes on the device; None where memory runs out."""
+    pixels = torch.zeros(size, spec.height + 1, spec.width + 1, 3, dtype=torch.uint8)  # to be resampled
+    params = np.tile(np.array([0, 0, 1, 1, 0, 0], np.float32), (size, 1, 1))
+    images = Images(parts=[Part(pixels, None)], params=params)
     try:
-        pixels = torch.zeros(size, 3, spec.height, spec.width, device=device)
-        _timed(forward, pixels, device)
-        seconds = min(_timed(forward, pixels, device) for _ in range(3))
-    except torch.OutOfMemoryError:
+        seconds = [_seconds(forward, images) for _ in range(4)]
+    except ModelError as error:
+        if not isinstance(error.__cause__, torch.OutOfMemoryError):
+            raise
         torch.cuda.empty_cache()
         return None
-    return size / seconds
+    return size / min(seconds[1:])
 
 
-def _timed(forward: Forward, pixels: Tensor, device: torch.device) -> float:
-    torch.cuda.synchronize(device)
+def _seconds(forward: Forward, images: Images) -> float:
     start = time.perf_counter()
-    forward.signal(pixels)
-    torch.cuda.synchronize(device)
+    for output in forward(images):
+        output.wait()
     return time.perf_counter() - start

@@ -122,10 +122,16 @@ class Forward:
         """Begin one batch, view by view; on a GPU it is under way when this returns.
 
         Raises:
-            ModelError: The teacher's outputs have other shapes than it says.
+            ModelError: The teacher's outputs have other shapes than it says, or the device's memory is too small.
         """
-        lifted = [self._lift(part.pixels) for part in images.parts]
-        return [self._view(lifted, images, view) for view in range(images.params.shape[1])]
+        try:
+            lifted = [self._lift(part.pixels) for part in images.parts]
+            return [self._view(lifted, images, view) for view in range(images.params.shape[1])]
+        except torch.OutOfMemoryError as error:
+            count = len(images.params)
+            raise ModelError(
+                f"{self._device} has too little memory for batches of {count} images", "Use a smaller --batch-size"
+            ) from error
 
     def _view(self, lifted: Sequence[Tensor], images: Images, view: int) -> Outputs:
         params = images.params[:, view]
