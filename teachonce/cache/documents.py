@@ -58,8 +58,8 @@ def read_document(folder: Path, node: str) -> dict[str, Any]:
         document = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise StoreMissingError(f"{path} is missing", "Restore it from a copy, or make the store again") from None
-    except (OSError, ValueError) as error:
-        raise CorruptError(f"{path} cannot be read as JSON: {error}", "Restore it from a copy") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise CorruptError(f"{path} cannot be read as JSON: {short(str(error))}", "Restore it from a copy") from error
     if not isinstance(document, dict) or document.get("zarr_format") != 3 or document.get("node_type") != node:
         raise CorruptError(f"{path}: expected a Zarr v3 {node}, got {short(document)}", "Restore it from a copy")
     if not isinstance(document.setdefault("attributes", {}), dict):

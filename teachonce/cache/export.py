@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from teachonce.cache.chunks import read_block, read_whole
 from teachonce.cache.identity import canonical_json
-from teachonce.cache.layout import FORMAT, KIND, Grid, class_grids, head_grids
+from teachonce.cache.layout import FORMAT, KIND, Grid
 from teachonce.cache.store import Store, open_store
 from teachonce.cache.targets import TargetRecord
 from teachonce.errors import DiskError, InputError
@@ -69,17 +69,9 @@ def contents(store: Store) -> tuple[list[Grid], Provenance]:
     }
     for name in store.targets():
         record = store.sealed(name)
-        grids += [*record.grids, *_whole_grids(record)]
+        grids += [*record.grids, *record.head_grids, *record.class_grids]
         provenance[f"targets/{name}"] = _attributes(record)
     return grids, provenance
-
-
-def _whole_grids(record: TargetRecord) -> Iterator[Grid]:
-    head, length = record.head, record.spec.embedding_dim
-    if head is not None:
-        yield from head_grids(record.name, (head["classes"], head["features"]), bias=head["bias"])
-    if record.seal["chunks"] and length is not None:
-        yield from class_grids(record.name, record.attributes["classes"], length)
 
 
 def _attributes(record: TargetRecord) -> dict[str, Any]:

@@ -74,7 +74,7 @@ class Journal:
             sound = value["block"] == block and sorted(chunks) == sorted(self.keys(block))
             sound = sound and all(isinstance(v, str) and _HASH.fullmatch(v) for v in chunks.values())
             sound = sound and all(row in self.grids[0].rows(block) for row, _ in failed)
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             sound = False
         if not sound:
             raise CorruptError(f"{self.path(block)} is not the record of block {block}", "Restore it from a copy")

@@ -27,13 +27,18 @@ def default_block_rows(embedding_dim: int, itemsize: int) -> int:
     return min(max(1 << (rows.bit_length() - 1), 64), 65_536)
 
 
+def is_name(name: str) -> bool:
+    """Whether a name can be a folder's in a store."""
+    return _NAME.fullmatch(name) is not None
+
+
 def check_name(name: str) -> str:
     """The name of a target, if it can be one.
 
     Raises:
         InputError: It cannot be a folder's name here.
     """
-    if not _NAME.fullmatch(name) or name in (SAMPLES, "lock", "zarr.json"):
+    if not is_name(name) or name in (SAMPLES, "lock", "zarr.json"):
         raise InputError(
             f"{name!r} cannot be the name of a target",
             "Use up to 64 letters, digits, '.', '_' and '-', a letter or digit first, and not 'samples'",

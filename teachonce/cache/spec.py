@@ -9,6 +9,8 @@ from teachonce.cache.identity import plain, short
 from teachonce.errors import CorruptError
 from teachonce.types import Identity
 
+_MOST = 1 << 40
+
 
 @dataclass(frozen=True, kw_only=True)
 class StoreSpec:
@@ -52,7 +54,7 @@ def read_spec(path: Path, attributes: Mapping[str, Any]) -> StoreSpec:
 def wrong_field(spec: StoreSpec) -> str | None:
     """The first field that no store can have; None where all are sound."""
     counts = ("rows", "views", "block_rows")
-    wrong = [name for name in counts if type(value := getattr(spec, name)) is not int or value < 1]
+    wrong = [name for name in counts if type(value := getattr(spec, name)) is not int or not 1 <= value <= _MOST]
     if not wrong and spec.block_rows & (spec.block_rows - 1):
         wrong = ["block_rows"]
     wrong += [] if spec.identity in ("encoded", "array", "key") else ["identity"]

@@ -11,7 +11,7 @@ from teachonce.cache.create import create
 from teachonce.cache.documents import DOCUMENT, check_array, read_document
 from teachonce.cache.identity import first_difference, short
 from teachonce.cache.journal import Journal
-from teachonce.cache.layout import FORMAT, KIND, SAMPLES, Grid, class_grids, head_grids, sample_grids
+from teachonce.cache.layout import FORMAT, KIND, SAMPLES, Grid, sample_grids
 from teachonce.cache.reader import TargetReader
 from teachonce.cache.spec import StoreSpec, read_spec, wrong_field
 from teachonce.cache.targets import TargetRecord, read_target, target_names
@@ -163,24 +163,19 @@ class Store:
         Raises:
             StoreMissingError: The data has no labels, or the target no embeddings.
         """
-        record = self.sealed(name)
-        classes, length = record.attributes["classes"], record.spec.embedding_dim
-        if classes is None or length is None:
+        grids = self.sealed(name).class_grids
+        if not grids:
             raise StoreMissingError(
                 f"target {name!r} of {self.path} has no class means",
                 "They need labels and embeddings: run `teachonce embed` on data with labels",
             )
-        mean, count = class_grids(name, classes, length)
-        return self._whole(mean), self._whole(count)
+        mean, count = (self._whole(grid) for grid in grids)
+        return mean, count
 
     def head(self, name: str) -> tuple[NDArray[np.float32], NDArray[np.float32] | None] | None:
         """The teacher's linear head, float32 weight (C, D) and bias (C,), where the target keeps it."""
-        kept = self.sealed(name).head
-        if kept is None:
-            return None
-        grids = head_grids(name, (kept["classes"], kept["features"]), bias=kept["bias"])
-        weight, *bias = (self._whole(grid) for grid in grids)
-        return weight, bias[0] if bias else None
+        arrays = [self._whole(grid) for grid in self.sealed(name).head_grids]
+        return (arrays[0], arrays[1] if len(arrays) > 1 else None) if arrays else None
 
 
 def open_store(path: str | Path) -> Store:
@@ -205,7 +200,10 @@ def open_store(path: str | Path) -> Store:
         raise MismatchError(f"{path}: expected format {FORMAT}, got {got}", "Update teachonce to read this store")
     if not (path / "journal").is_dir():
         raise CorruptError(f"{path} has no journal", _COPY)
-    return Store(path, read_spec(path, attributes))
+    store = Store(path, read_spec(path, attributes))
+    for grid in store.journal.grids:
+        check_array(path, grid)
+    return store
 
 
 def create_or_open(path: str | Path, spec: StoreSpec) -> Store:

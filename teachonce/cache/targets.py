@@ -9,7 +9,7 @@ from typing import Any
 from teachonce.cache.documents import DOCUMENT, check_array, read_document
 from teachonce.cache.dtypes import STORED
 from teachonce.cache.journal import Journal
-from teachonce.cache.layout import Grid, row_grid, view_grid
+from teachonce.cache.layout import Grid, class_grids, head_grids, is_name, row_grid, view_grid
 from teachonce.errors import CorruptError
 from teachonce.types import ArraySpec, TargetSpec
 
@@ -46,6 +46,26 @@ class TargetRecord:
     def grids(self) -> tuple[Grid, ...]:
         """The row-wise arrays, `status` first."""
         return target_grids(self.name, self.arrays, self.block_rows)
+
+    @property
+    def head_grids(self) -> tuple[Grid, ...]:
+        """The arrays of the head: weight, and bias if it has one; none without a head."""
+        if self.head is None:
+            return ()
+        return head_grids(self.name, (self.head["classes"], self.head["features"]), bias=self.head["bias"])
+
+    @property
+    def class_grids(self) -> tuple[Grid, ...]:
+        """The arrays of the class means, mean and count; none without labels or embeddings, or before the seal."""
+        length = self._length("image_embedding")
+        if self.seal.get("classes") is None or length is None:
+            return ()
+        return class_grids(self.name, self.seal["classes"], length)
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The digests of the chunks that no record of the journal covers: of the head and of the class means."""
+        return {**(self.head["chunks"] if self.head else {}), **self.seal.get("chunks", {})}
 
     @property
     def journal(self) -> Journal:
@@ -146,17 +166,28 @@ def _record(root: Path, name: str, value: Mapping[str, Any], rows: int, block_ro
         seal=seal,
         block_rows=block_rows,
     )
-    if not record.arrays:
-        raise ValueError("no arrays")
-    if sealed:
-        _check_seal(seal, rows, record.blocks)
+    _check(record)
     return record
 
 
-def _check_seal(seal: Mapping[str, Any], rows: int, blocks: int) -> None:
-    got = seal["rows"], seal["blocks"], type(seal["failed"]), type(seal["journal"]), type(seal["chunks"])
-    if got != (rows, blocks, int, str, dict):
-        raise ValueError(f"a seal of {seal['rows']} rows and {seal['blocks']} blocks")
+def _check(record: TargetRecord) -> None:
+    """Refuse attributes that the format rules out.
+
+    Raises:
+        ValueError: Says which; KeyError or TypeError where something is missing or of another type.
+    """
+    if not record.arrays or any(not is_name(name) for name in record.arrays):
+        raise ValueError(f"arrays called {sorted(record.arrays)}")
+    if record.sealed:
+        seal = record.seal
+        got = seal["rows"], seal["blocks"], type(seal["failed"]), type(seal["journal"])
+        if got != (record.grids[0].shape[0], record.blocks, int, str):
+            raise ValueError(f"a seal of {seal['rows']} rows and {seal['blocks']} blocks")
+    whole = (*record.head_grids, *record.class_grids)
+    if any(type(n) is not int or n < 1 for grid in whole for n in grid.shape):
+        raise ValueError("a head or class means of no size")
+    if sorted(record.digests) != sorted(grid.key(0) for grid in whole):
+        raise ValueError("digests of other chunks than those of the head and the class means")
 
 
 def _spec(value: Mapping[str, Any], rows: int) -> ArraySpec:

@@ -49,5 +49,4 @@ def verify_target(record: TargetRecord) -> None:
         place = record.root / "targets" / record.name
         raise CorruptError(f"{place}: the fingerprint is not that of its fields", _MEND)
     verify_journal(record.journal, record.seal)
-    verify_chunks(record.root, (record.head or {}).get("chunks", {}))
-    verify_chunks(record.root, record.seal["chunks"])
+    verify_chunks(record.root, record.digests)

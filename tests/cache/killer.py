@@ -1,6 +1,6 @@
 """Run as a script: kill a writer at many points by SIGKILL, let it go on, compare with the undisturbed store.
 
-Prints JSON: for each point its operation, its file, whether the writer was killed, and whether the store came out equal.
+Prints JSON: for each point its operation, its file, whether the writer was killed, whether the store came out equal.
 It forks, so that a point costs milliseconds and not the start of an interpreter.
 """
 

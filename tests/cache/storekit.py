@@ -1,5 +1,6 @@
 """A small store with many blocks, the same one every time it is made."""
 
+import functools
 import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -39,14 +40,22 @@ def labels(rows: int = ROWS) -> np.ndarray:
     return values
 
 
-def values(name: str, dtype: str, length: int, rows: int = ROWS, views: int = VIEWS) -> np.ndarray:
+def values(name: str, length: int, rows: int, views: int) -> np.ndarray:
     """The float32 values of a target's array, (rows, views, length)."""
     seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "little")
     return np.random.default_rng(seed).normal(size=(rows, views, length)).astype(np.float32)
 
 
+@functools.lru_cache(maxsize=8)
+def _stored_values(name: str, dtype: str, length: int, rows: int, views: int) -> np.ndarray:
+    result = to_stored(values(name, length, rows, views), dtype)
+    result.flags.writeable = False
+    return result
+
+
 def stored_values(name: str, spec_: ArraySpec, rows: int = ROWS, views: int = VIEWS) -> np.ndarray:
-    return to_stored(values(name, spec_.dtype, spec_.shape[0], rows, views), spec_.dtype)
+    """The same, as stored and in memory of its own."""
+    return _stored_values(name, spec_.dtype, spec_.shape[0], rows, views).copy()
 
 
 def params(rows: int, views: int) -> np.ndarray:
@@ -92,7 +101,7 @@ def commit_target(store: Store, writer: TargetWriter, block: int, failed: Mappin
     for array in writer.journal.grids:
         if array.name != "status":
             given = ArraySpec(shape=array.shape[-1:], dtype=array.dtype)
-            arrays[array.name] = stored_values(array.name, given, rows, views)[start:stop]
+            arrays[array.name] = _stored_values(array.name, given.dtype, given.shape[0], rows, views)[start:stop]
     writer.commit(block, arrays, status(start, stop, chosen), chosen)
 
 
