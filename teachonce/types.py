@@ -23,10 +23,12 @@ class InputSpec:
     """The resampling filter: nearest, box, bilinear, hamming, bicubic or lanczos, as PIL defines them."""
 
     def to_json(self) -> dict[str, Any]:
+        """As JSON has it."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "InputSpec":
+        """From what `to_json` gave."""
         fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
         return cls(**fields)
 
@@ -60,10 +62,12 @@ class EvalView:
         return (self.resize, scaled) if height <= width else (scaled, self.resize)
 
     def to_json(self) -> dict[str, Any]:
+        """As JSON has it."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "EvalView":
+        """From what `to_json` gave."""
         return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in value.items()})
 
 

@@ -18,6 +18,7 @@ from teachonce.data.open import open_samples
 from teachonce.data.samples import Samples
 from teachonce.engine.device import make_accelerator, pick_device
 from teachonce.engine.feed import Batch
+from teachonce.engine.live import LiveTargets
 from teachonce.engine.rows import all_digests
 from teachonce.engine.session import Session, open_session
 from teachonce.engine.settings import TrainConfig
@@ -213,10 +214,12 @@ class _Bench:
 
     def _teacher_forward(self) -> Callable[[], object]:
         session = self.arms["live"].session
-        assert session.teacher is not None
+        source = session.stepper.source
+        assert isinstance(source, LiveTargets)
+        assert source.teacher is not None
         images = next(iter(session.feed.batches(session.loop.batches(0), 0))).teacher_images
         autocast = make_accelerator(session.device, session.precision).autocast
-        teacher = session.teacher
+        teacher = source.teacher
 
         def forward() -> None:
             for _ in range(self.steps):
