@@ -16,9 +16,8 @@ from teachonce.benchmarks.rounds import Ratio, median_ms, paired_ratio
 from teachonce.cache import Store, open_store
 from teachonce.data.open import open_samples
 from teachonce.data.samples import Samples
-from teachonce.engine.device import make_accelerator, pick_device
+from teachonce.engine.device import pick_device
 from teachonce.engine.feed import Batch
-from teachonce.engine.live import LiveTargets
 from teachonce.engine.rows import all_digests
 from teachonce.engine.session import Session, open_session
 from teachonce.engine.settings import TrainConfig
@@ -214,17 +213,11 @@ class _Bench:
 
     def _teacher_forward(self) -> Callable[[], object]:
         session = self.arms["live"].session
-        source = session.stepper.source
-        assert isinstance(source, LiveTargets)
-        assert source.teacher is not None
-        images = next(iter(session.feed.batches(session.loop.batches(0), 0))).teacher_images
-        autocast = make_accelerator(session.device, session.precision).autocast
-        teacher = source.teacher
+        batch = next(iter(session.feed.batches(session.loop.batches(0), 0)))
 
         def forward() -> None:
             for _ in range(self.steps):
-                with torch.inference_mode(), autocast():
-                    teacher(images)
+                session.stepper.source.fetch(batch.rows, 0, batch.teacher_images)
 
         return forward
 
