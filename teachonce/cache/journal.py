@@ -71,7 +71,8 @@ class Journal:
         try:
             value = json.loads(data)
             chunks, failed = value["chunks"], tuple((int(row), str(code)) for row, code in value["failed"])
-            sound = value["block"] == block and sorted(chunks) == sorted(self.keys(block))
+            sound = set(value) == {"block", "chunks", "failed"} and value["block"] == block
+            sound = sound and sorted(chunks) == sorted(self.keys(block))
             sound = sound and all(isinstance(v, str) and _HASH.fullmatch(v) for v in chunks.values())
             sound = sound and all(row in self.grids[0].rows(block) for row, _ in failed)
         except (ValueError, TypeError, KeyError, RecursionError):

@@ -15,7 +15,7 @@ from teachonce.cache.locks import documents_lock
 from teachonce.cache.samples import SamplesWriter, Writer
 from teachonce.cache.seal import class_rule, refuse_failed, seal_records, write_class_means, write_seal
 from teachonce.cache.store import Store
-from teachonce.errors import InputError, UnsealedError
+from teachonce.errors import CorruptError, InputError, UnsealedError
 from teachonce.types import ArraySpec
 
 __all__ = ["SamplesWriter", "TargetWriter"]
@@ -81,10 +81,20 @@ class TargetWriter(Writer):
     def _compare(self) -> bool:
         """Compare with the target that is there, if there is one; whether it is sealed."""
         if not (self._beginning.folder / DOCUMENT).exists():
+            self._refuse_orphans()
             return False
         record = self.store.record(self.name)
         self._beginning.compare(record)
         return record.sealed
+
+    def _refuse_orphans(self) -> None:
+        """Refuse to begin over committed blocks whose attributes were lost."""
+        journal = Journal(root=self.store.path, name=self.name, grids=self._beginning.grids)
+        if journal.present():
+            raise CorruptError(
+                f"{self._beginning.folder / DOCUMENT} is missing, but blocks of the target are there",
+                f"Restore it from a copy, or remove {self._beginning.folder} to make the target again",
+            )
 
     def commit(
         self, block: int, arrays: Mapping[str, NDArray[Any]], status: NDArray[np.uint8], failed: Mapping[int, str]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
-from storekit import BLOCKS, build
+from storekit import BLOCKS, build, tree
 
 from teachonce.cache import open_store
 from teachonce.cache.describe import describe
@@ -235,6 +235,17 @@ class TestHostile:
         change(copy / "samples/zarr.json", lambda document: document["attributes"].update(seal=[1]))
         with pytest.raises(CorruptError):
             use(copy)
+
+    def test_committed_blocks_whose_attributes_were_lost_are_not_thrown_away(self, copy: Path, made: Path):
+        (copy / "targets/teacher/zarr.json").unlink()
+        before = tree(copy)
+        with pytest.raises(CorruptError, match="is missing, but blocks of the target are there") as caught:
+            build(copy)
+        assert tree(copy) == before
+        assert f"remove {copy / 'targets/teacher'}" in caught.value.mend
+        shutil.rmtree(copy / "targets/teacher")
+        build(copy)
+        assert tree(copy) == tree(made)
 
     def test_a_record_may_not_point_outside(self, copy: Path):
         path = copy / "journal/teacher/000000.json"

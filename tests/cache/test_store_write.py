@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 from storekit import (
     ARRAYS,
     BLOCKS,
@@ -427,6 +428,40 @@ class TestSeveralWriters:
         assert store.target("other").spec.embedding_dim is None
         before = {k: v for k, v in tree(copy).items() if "other" not in k}
         assert before == tree(made)
+
+
+def test_the_record_is_written_when_the_chunks_are_durable(half: Path, monkeypatch: pytest.MonkeyPatch):
+    """fsync of each chunk, rename of each, sync of their folders; only then the record, in the same way."""
+    steps: list[tuple[str, str]] = []
+    real_stage, real_replace, real_sync = fsio._stage, Path.replace, fsio.sync_folder
+
+    def note(what: str, path: Path) -> None:
+        steps.append((what, str(path.relative_to(half))))
+
+    monkeypatch.setattr(fsio, "_stage", lambda path, data: (note("write", path), real_stage(path, data))[1])
+    monkeypatch.setattr(Path, "replace", lambda self, to: (note("rename", to), real_replace(self, to))[1])
+    monkeypatch.setattr(fsio, "sync_folder", lambda folder: (note("sync", folder), real_sync(folder))[1])
+    store = open_store(half)
+    with open_writer(store) as target:
+        steps.clear()
+        commit_target(store, target, 20)
+    place = "targets/teacher"
+    arrays = ["status/c/20", *(f"{name}/c/20/{view}/0" for name in sorted(ARRAYS) for view in (0, 1))]
+    chunks = [f"{place}/{array}" for array in arrays]
+    assert steps[:10] == [("write", chunk) for chunk in chunks] + [("rename", chunk) for chunk in chunks]
+    record, folders = "journal/teacher/000020.json", steps[10:-3]
+    assert steps[-3:] == [("write", record), ("rename", record), ("sync", "journal/teacher")]
+    expected = {f"{place}/status/c"} | {
+        f"{place}/{name}/c{end}" for name in ARRAYS for end in ("", "/20", "/20/0", "/20/1")
+    }
+    assert {what for what, _ in folders} == {"sync"}
+    assert {folder for _, folder in folders} == expected
+
+
+def test_a_half_written_store_is_walked_without_a_warning(half: Path):
+    group = zarr.open_group(half, mode="r")
+    assert "targets/teacher/logits" in {name for name, _ in group.members(max_depth=None)}
+    assert np.isnan(group["targets/teacher/image_embedding"][-1]).all()
 
 
 def test_records_hold_codes_and_digests_only(made: Path):
