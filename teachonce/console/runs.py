@@ -16,6 +16,8 @@ def run_parts(result: Result) -> Parts:
     parts: Parts = [_steps(result["steps"])]
     if result["comparison"]:
         parts += ["", _comparison(result["comparison"])]
+    if result["over_seeds"]:
+        parts += ["", _over_seeds(result["over_seeds"])]
     return [*parts, *([""] if result["ratios"] else []), *(Text(_ratio(ratio)) for ratio in result["ratios"])]
 
 
@@ -45,5 +47,23 @@ def _comparison(rows: Sequence[Result]) -> Table:
             duration_text(row.get("seconds")),
             f"{step:.3g}" if step else "-",
             memory_text(row),
+        )
+    return table
+
+
+def _over_seeds(rows: Sequence[Result]) -> Table:
+    table = columns("student", "method", "source", right=("epochs", "seeds", "test top-1", "sd", "range", "ms a step"))
+    for row in rows:
+        step = row["step_ms"]
+        table.add_row(
+            Text(row["student"]),
+            row["method"],
+            row["source"],
+            str(row["epochs"]),
+            str(row["seeds"]),
+            share_text(row["top1_mean"]),
+            share_text(row["top1_sd"]),
+            f"{share_text(row['top1_min'])} - {share_text(row['top1_max'])}",
+            f"{step:.3g}" if step else "-",
         )
     return table

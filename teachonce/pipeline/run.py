@@ -10,6 +10,7 @@ from teachonce.events import SILENT, Events
 from teachonce.pipeline.child import run_child
 from teachonce.pipeline.compare import compare
 from teachonce.pipeline.recipe import Recipe, load_recipe
+from teachonce.pipeline.seeds import over_seeds
 
 if TYPE_CHECKING:
     from teachonce.pipeline.facts import Facts
@@ -38,6 +39,8 @@ class RunResult:
     """One row a training, the teacher's first: its measures, and `top1` on the test data."""
     ratios: Sequence[Mapping[str, Any]]
     """Cached over live where two trainings differ in nothing else: `step`, `memory`, `top1_difference`."""
+    over_seeds: Sequence[Mapping[str, Any]]
+    """Where trainings differ in nothing but the seed: the mean and spread of their test accuracy."""
 
 
 def run(
@@ -105,4 +108,4 @@ def _result(recipe: Recipe, planned: "Sequence[Planned]", results: Mapping[str, 
         )
         for plan in planned
     ]
-    return RunResult(steps=steps, comparison=rows, ratios=ratios)
+    return RunResult(steps=steps, comparison=rows, ratios=ratios, over_seeds=over_seeds(recipe.trainings, rows))

@@ -2,9 +2,12 @@
 
 from typing import Any
 
+import pytest
+
 from teachonce.pipeline.compare import compare
 from teachonce.pipeline.expand import Training
 from teachonce.pipeline.schema import TrainTable
+from teachonce.pipeline.seeds import over_seeds
 
 
 def trained(method: str, source: str, step_ms: float, memory: int) -> dict[str, Any]:
@@ -56,3 +59,20 @@ def test_cached_against_live_where_nothing_else_differs():
     assert ratio["step"] == 0.25
     assert ratio["memory"] == 0.5
     assert round(ratio["top1_difference"], 9) == 0.01
+
+
+def test_trainings_that_differ_only_in_the_seed_become_one_row():
+    trainings = [Training(f"kd-s{seed}", TrainTable(student="cnn-2", method="kd", seed=seed)) for seed in range(3)]
+    trainings.append(Training("ce-s0", TrainTable(student="cnn-2", seed=0)))
+    rows = [{"name": f"kd-s{seed}", "top1": top1, "step_ms": 2.0} for seed, top1 in enumerate((0.5, 0.6, 0.7))]
+    rows += [{"name": "ce-s0", "top1": 0.4, "step_ms": 2.0}]
+    (row,) = over_seeds(trainings, rows)
+    assert (row["method"], row["student"], row["seeds"], row["step_ms"]) == ("kd", "cnn-2", 3, 2.0)
+    assert row["top1_mean"] == pytest.approx(0.6)
+    assert row["top1_sd"] == pytest.approx(0.1)
+    assert (row["top1_min"], row["top1_max"]) == (0.5, 0.7)
+
+
+def test_a_training_without_a_test_accuracy_has_no_part_in_the_spread():
+    trainings = [Training(f"kd-s{seed}", TrainTable(student="cnn-2", method="kd", seed=seed)) for seed in range(2)]
+    assert over_seeds(trainings, [{"name": "kd-s0", "top1": 0.5}, {"name": "kd-s1", "top1": None}]) == []
