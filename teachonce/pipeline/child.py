@@ -10,7 +10,7 @@ from typing import Any
 
 from teachonce.errors import InputError, TeachonceError
 
-PATIENCE = (30.0, 10.0, 10.0)  # seconds a child has to end after SIGINT, SIGTERM, SIGKILL
+PATIENCE = (30.0, 10.0)  # seconds a child has to end after SIGTERM, SIGKILL
 
 
 def run_child(words: Sequence[str], step: str) -> dict[str, Any]:
@@ -37,7 +37,8 @@ def run_child(words: Sequence[str], step: str) -> dict[str, Any]:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    for number, seconds in zip((signal.SIGINT, signal.SIGTERM, signal.SIGKILL), PATIENCE, strict=True):
+    # SIGTERM: a shell starts background work deaf to SIGINT, and a child inherits that.
+    for number, seconds in zip((signal.SIGTERM, signal.SIGKILL), PATIENCE, strict=True):
         process.send_signal(number)
         with suppress(subprocess.TimeoutExpired):
             process.communicate(timeout=seconds)
