@@ -5,7 +5,6 @@ place of the live one, and with live targets cast to the stored dtype the loss a
 whose rows are shifted by one must fail both, or the tests would prove nothing.
 """
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np

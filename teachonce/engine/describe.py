@@ -109,6 +109,8 @@ def warn_unused(config: TrainConfig, store: Store | None, events: Events) -> Non
     if store is not None and not needs_teacher:
         views = "its views are used" if _has_views(store) else "it has no effect"
         events.warn(f"method {config.method} needs no targets of the store; {views}")
+    if config.cuda_graphs and pick_device(config.device).type != "cuda":
+        events.warn("--cuda-graphs has no effect on a CPU")
 
 
 def _has_views(store: Store) -> bool:

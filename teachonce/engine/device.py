@@ -6,7 +6,7 @@ from typing import Literal
 
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
+from accelerate.state import AcceleratorState, PartialState
 
 from teachonce.errors import InputError
 
@@ -51,8 +51,9 @@ def make_accelerator(device: torch.device, precision: Precision) -> Accelerator:
     wanted = "bf16" if precision == "bf16" else "no"
     if device.type == "cuda" and device.index is not None:
         torch.cuda.set_device(device)
-    shared = AcceleratorState._shared_state  # accelerate has no public way to ask
-    if shared and (shared.get("_mixed_precision") != wanted or shared["device"].type != device.type):
+    known = {**PartialState._shared_state, **AcceleratorState._shared_state}  # accelerate has no public way to ask
+    other_device = "device" in known and known["device"].type != device.type
+    if other_device or known.get("_mixed_precision", wanted) != wanted:
         AcceleratorState._reset_state(reset_partial_state=True)
     return Accelerator(cpu=device.type == "cpu", mixed_precision=wanted)
 

@@ -142,7 +142,7 @@ def _stepper(parts: Parts, student: Student, source: TargetSource, rows: Divisio
         config.optim,
         rate=partial(learning_rate, config.optim, steps_per_epoch=steps, epochs=config.epochs),
         compile=config.compile,
-        cuda_graphs=config.cuda_graphs,
+        cuda_graphs=config.cuda_graphs and parts.device.type == "cuda",
     )
 
 

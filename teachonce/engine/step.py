@@ -1,6 +1,7 @@
 """One optimiser step: targets, forward, loss, backward, clip, update. The same for every method and source."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from teachonce.engine.feed import Batch
 from teachonce.engine.optim import OptimConfig, make_optimizer
 from teachonce.engine.targets import TargetSource
+from teachonce.errors import ModelError
 from teachonce.methods.base import Method, total
 from teachonce.methods.targets import StudentOut
 from teachonce.models.student import Student
@@ -51,7 +53,8 @@ class Stepper:
         self.rate = 0.0
         """The learning rate of the last step."""
         self._graphs = cuda_graphs
-        self._forward: Callable[..., Any] = _compiled(student, cuda_graphs) if compile or cuda_graphs else student
+        self._is_new = compile or cuda_graphs
+        self._forward: Callable[..., Any] = _compiled(student, cuda_graphs) if self._is_new else student
 
     def step(self, batch: Batch, view: int) -> Losses:
         """Train on one batch; nothing here waits for the device.
@@ -59,6 +62,12 @@ class Stepper:
         Returns:
             The unweighted terms and the weighted loss: scalars on the device, valid until the next step.
         """
+        if self._is_new:
+            with _compile_errors():
+                return self._step(batch, view)
+        return self._step(batch, view)
+
+    def _step(self, batch: Batch, view: int) -> Losses:
         targets = self.source.fetch(batch.rows, view, batch.teacher_images)
         if self._graphs:
             torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
@@ -68,6 +77,7 @@ class Stepper:
             loss = total(terms, self.method.weights)
         self.accelerator.backward(loss)
         self._update()
+        self._is_new = False
         return terms, loss
 
     def _update(self) -> None:
@@ -90,6 +100,22 @@ class Stepper:
     def modules(self) -> tuple[nn.Module, nn.Module]:
         """All that is trained."""
         return self.student, self.method.modules
+
+
+@contextmanager
+def _compile_errors() -> Iterator[None]:
+    """Turn what torch.compile cannot do into one line.
+
+    Raises:
+        ModelError: In the place of any error of the compiler.
+    """
+    from torch._dynamo.exc import TorchDynamoException
+
+    try:
+        yield
+    except TorchDynamoException as error:
+        first = str(error).strip().splitlines()[0]
+        raise ModelError(f"torch.compile failed: {first}", "Leave --compile and --cuda-graphs out") from error
 
 
 def _compiled(student: Student, cuda_graphs: bool) -> Callable[..., Any]:

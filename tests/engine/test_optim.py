@@ -37,7 +37,9 @@ def test_warmup_of_a_fraction_of_an_epoch():
 def test_no_decay_on_biases_norms_and_scalars(name):
     module = nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2), nn.Conv2d(1, 1, 1))
     module.register_parameter("scale", nn.Parameter(torch.tensor(1.0)))
-    decayed, plain = make_optimizer(OptimConfig(optimizer=name, weight_decay=0.3), [module, nn.ModuleDict()]).param_groups
+    decayed, plain = make_optimizer(
+        OptimConfig(optimizer=name, weight_decay=0.3), [module, nn.ModuleDict()]
+    ).param_groups
     assert decayed["weight_decay"] == 0.3
     assert plain["weight_decay"] == 0
     assert [p.ndim for p in decayed["params"]] == [2, 4]

@@ -1,0 +1,42 @@
+"""Devices and precisions."""
+
+import pytest
+import torch
+
+from teachonce.engine.device import host_memory_bytes, make_accelerator, peak_memory_bytes, pick_device, pick_precision
+from teachonce.errors import InputError
+
+CPU = torch.device("cpu")
+
+
+def test_names():
+    assert pick_device("cpu") == CPU
+    assert pick_device(None) == pick_device("auto")
+    with pytest.raises(InputError, match="no such device"):
+        pick_device("gpu0")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is CUDA here")
+def test_cuda_that_is_not_there():
+    with pytest.raises(InputError, match="no CUDA") as caught:
+        pick_device("cuda")
+    assert "cpu" in caught.value.mend
+
+
+def test_precision():
+    assert pick_precision("auto", CPU) == "float32"
+    assert pick_precision("bf16", CPU) == "bf16"
+    with pytest.raises(InputError, match="fp16"):
+        pick_precision("fp16", CPU)
+
+
+def test_accelerators_of_two_precisions_in_one_process():
+    a, b = torch.ones(2, 2), torch.ones(2, 2)
+    for precision, dtype in (("float32", torch.float32), ("bf16", torch.bfloat16), ("float32", torch.float32)):
+        with make_accelerator(CPU, precision).autocast():
+            assert (a @ b).dtype == dtype
+
+
+def test_memory():
+    assert peak_memory_bytes(CPU) is None
+    assert host_memory_bytes() > 50_000_000

@@ -1,0 +1,109 @@
+"""Evaluating runs and stores."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from teachonce.data.render import render
+from teachonce.errors import DataError, InputError, MismatchError, StoreMissingError
+from teachonce.models.students import load_student
+from teachonce.stages.evaluate import evaluate
+from tests.engine.enginekit import digits, make_store, some
+from tests.stages.trainkit import Heard, quick
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("evaluate") / "run"
+    quick(path, limit=None, epochs=6, lr=3e-3)
+    return path
+
+
+def test_a_run_on_the_test_split(run: Path):
+    result = evaluate(run=run, data="digits", device="cpu", workers=0, batch_size=100)
+    data, student = digits(None, "test"), load_student(run)
+    whole = np.tile(np.array([0, 0, 1, 1, 0, 0], np.float32), (360, 1))
+    with torch.inference_mode():
+        _, logits = student(render(torch.from_numpy(data.images), whole, student.input))
+    labels = torch.from_numpy(data.labels.astype(np.int64))
+    assert result.rows == 360
+    assert result.top1 == pytest.approx(float((logits.argmax(1) == labels).double().mean()))
+    assert result.loss == pytest.approx(float(torch.nn.functional.cross_entropy(logits, labels)), rel=1e-5)
+    assert result.top1 > 0.3
+    assert result.top5 > result.top1
+    assert [entry["class"] for entry in result.per_class] == [str(digit) for digit in range(10)]
+    right = sum(entry["rows"] * entry["top1"] for entry in result.per_class)
+    assert right == pytest.approx(result.top1 * 360)
+
+
+def test_a_store_of_a_trained_teacher_is_worth_something(run: Path, tmp_path: Path):
+    from teachonce.models.teacher import load_teacher
+
+    data = digits(600)
+    trained = make_store(tmp_path / "t.zarr", samples=data, teacher=load_teacher(str(run)))
+    result = evaluate(store=trained.path, data=data, device="cpu")
+    assert result.rows + result.train_rows == 600
+    assert 40 < result.rows < 80
+    assert result.knn_top1 > 0.5
+    assert result.linear_top1 > 0.5
+    again = evaluate(store=trained.path, device="cpu")
+    assert again == result
+    assert evaluate(store=trained.path, device="cpu", seed=1).rows != 0
+
+
+def test_bfloat16_and_views(tmp_path: Path):
+    store = make_store(tmp_path / "b.zarr", dtype="bfloat16", views=2)
+    assert 0 <= evaluate(store=store.path, device="cpu", neighbours=1).knn_top1 <= 1
+
+
+def test_a_run_that_is_not_finished(tmp_path: Path):
+    heard = Heard()
+    quick(tmp_path / "run")
+    (tmp_path / "run" / "result.json").unlink()
+    evaluate(run=tmp_path / "run", data="digits", limit=20, device="cpu", workers=0, events=heard)
+    assert "not finished" in heard.warnings[0]
+
+
+def test_unnamed_data_may_show_fewer_classes(run: Path):
+    data = digits(20, "test")
+    few = np.flatnonzero(data.labels < 4)
+    some_rows = some(data, images=data.images[few], labels=data.labels[few], class_names=None)
+    assert evaluate(run=run, data=some_rows, device="cpu").rows == len(few)
+    more = some(data, labels=data.labels + 5, class_names=None)
+    with pytest.raises(MismatchError, match="10 classes"):
+        evaluate(run=run, data=more, device="cpu")
+
+
+def test_classes_in_another_order(run: Path):
+    data = digits(20, "test")
+    names = [*data.class_names[:8], "9", "8"]
+    with pytest.raises(MismatchError, match="class 8 is '8' and '9'") as caught:
+        evaluate(run=run, data=some(data, class_names=names), device="cpu")
+    assert "order" in caught.value.mend
+
+
+def test_what_cannot_be_evaluated(run: Path, tmp_path: Path):
+    data = digits()
+    bare = some(data, labels=None, class_names=None)
+    with pytest.raises(InputError, match="one of"):
+        evaluate(data="digits")
+    with pytest.raises(InputError, match="none was given"):
+        evaluate(run=run)
+    with pytest.raises(InputError, match="at least 1"):
+        evaluate(run=run, data="digits", neighbours=0)
+    with pytest.raises(StoreMissingError, match="no run"):
+        evaluate(run=tmp_path / "none", data="digits")
+    with pytest.raises(StoreMissingError, match="no store"):
+        evaluate(store=tmp_path / "none.zarr")
+    with pytest.raises(DataError, match="labels"):
+        evaluate(run=run, data=bare)
+    unlabelled = make_store(tmp_path / "n.zarr", samples=bare)
+    with pytest.raises(DataError, match="no labels"):
+        evaluate(store=unlabelled.path, device="cpu")
+    store = make_store(tmp_path / "s.zarr")
+    with pytest.raises(StoreMissingError, match="no target"):
+        evaluate(store=store.path, target="none", device="cpu")
+    with pytest.raises(MismatchError, match="reordered"):
+        evaluate(store=store.path, data=some(data, images=data.images[::-1], labels=data.labels[::-1]), device="cpu")
