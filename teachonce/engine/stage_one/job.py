@@ -11,6 +11,7 @@ import torch
 from teachonce.cache import Store, StoreSpec, TargetRecord, default_block_rows, open_store
 from teachonce.cache.dtypes import stored
 from teachonce.cache.identity import first_difference, short
+from teachonce.cache.targets import target_names
 from teachonce.data.samples import Samples
 from teachonce.engine.stage_one.contents import data_attributes, fingerprint, fingerprint_difference
 from teachonce.engine.stage_one.forward import array_specs
@@ -124,15 +125,15 @@ class Job:
         Raises:
             MismatchError: It was made from other things; names the first that differs, in words.
         """
-        record = None if self.store is None else self.store.targets().get(self.request.name)
-        if record is None:
+        if self.store is None or self.request.name not in target_names(self.store.path):
             return None
+        record = self.store.record(self.request.name)
         found = fingerprint_difference(record.fingerprint_fields, self.fingerprint)
         if not found and not record.sealed:
             found = first_difference(record.settings, {**record.settings, **self._given_settings()})
         if found:
             raise MismatchError(
-                f"target {record.name!r} of {self.path} was made with another {found[0]}: "
+                f"target {record.name!r} of {self.path} differs in {found[0]}: "
                 f"expected {short(found[1])}, got {short(found[2])}",
                 "Use the same as before, another --name, or another --store",
             )

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,7 @@ class Filling:
             for view, output in enumerate(outputs):
                 values[batch.good, view] = as_stored(output.arrays[name])
             part[name] = values
-        self.batches.append(batch)
+        self.batches.append(replace(batch, images=None))  # a block of pixels would be a lot of page-locked memory
         self.parts.append(part)
 
     def filled(self) -> FilledBlock:
