@@ -113,5 +113,16 @@ def read_whole(root: Path, grid: Grid) -> NDArray[Any]:
     return result
 
 
+def row_blocks(root: Path, grid: Grid) -> Iterator[tuple[slice, NDArray[Any]]]:
+    """An array in pieces of whole rows, one block in memory at a time: which rows, and their values."""
+    if grid.chunk == grid.shape:
+        yield slice(0, grid.shape[0]), read_whole(root, grid)
+        return
+    for block in range(grid.blocks):
+        rows = grid.rows(block)
+        views = [read_block(root, grid, block, column) for column in range(grid.columns)]
+        yield slice(rows.start, rows.stop), np.stack(views, axis=1) if len(grid.shape) > 1 else views[0]
+
+
 def _bytes(values: NDArray[Any]) -> memoryview:
     return np.ascontiguousarray(values).reshape(-1).view(np.uint8).data

@@ -17,19 +17,23 @@ def create(path: Path, spec: StoreSpec) -> None:
         StoreError: The folder holds something else.
         DiskError: It cannot be written; the same call may be made again.
     """
-    _refuse_foreign(path)
+    foreign = _foreign(path)
+    if foreign and not (path / DOCUMENT).exists():  # somebody else may just have created it
+        raise StoreError(f"{path} is {foreign}", "Choose another --store")
     with documents_lock(path):
         if not (path / DOCUMENT).exists():
             _write(path, spec)
 
 
-def _refuse_foreign(path: Path) -> None:
+def _foreign(path: Path) -> str | None:
+    """What keeps a place from becoming a store; None where it is free, or holds what a killed creation left."""
     if path.exists() and not path.is_dir():
-        raise StoreError(f"{path} is a file, not a store", "Choose another --store")
+        return "a file, not a store"
     for file in path.rglob("*") if path.exists() else ():
         ours = file.name in (DOCUMENT, "lock") or file.name.startswith(TEMPORARY)
-        if not (file.is_dir() or ours):
-            raise StoreError(f"{path} is not empty and no store: it holds {file.name}", "Choose another --store")
+        if not (ours or file.is_dir()):
+            return f"not empty and no store: it holds {file.name}"
+    return None
 
 
 def _write(path: Path, spec: StoreSpec) -> None:

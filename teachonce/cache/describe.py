@@ -1,9 +1,8 @@
 """What `inspect` tells of a store."""
 
+import math
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from teachonce.cache.layout import FORMAT
 from teachonce.cache.store import open_store
@@ -29,7 +28,7 @@ def describe(path: str | Path) -> dict[str, Any]:
     return {
         "format": FORMAT,
         **store.spec.to_json(),
-        "bytes_per_sample": sum(int(np.prod(grid.shape[1:])) * grid.numpy.itemsize for grid in grids),
+        "bytes_per_sample": sum(math.prod(grid.shape[1:]) * grid.numpy.itemsize for grid in grids),
         "samples": {"sealed": bool(seal), "failed": seal.get("failed")},
         "targets": {name: _target(record) for name, record in targets.items()},
     }
@@ -42,7 +41,7 @@ def _target(record: TargetRecord) -> dict[str, Any]:
         "sealed": record.sealed,
         "fingerprint": record.fingerprint,
         "arrays": arrays,
-        "bytes_per_sample": sum(int(np.prod(grid.shape[1:])) * grid.numpy.itemsize for grid in record.grids),
+        "bytes_per_sample": sum(math.prod(grid.shape[1:]) * grid.numpy.itemsize for grid in record.grids),
         "blocks_done": record.blocks_done,
         "blocks": record.blocks,
         "failed": record.failed,

@@ -1,25 +1,26 @@
 """A store as one HDF5 file, or as a folder of .npy files: the same names and values, and where they come from."""
 
+import math
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from teachonce.cache.chunks import read_block, read_whole
-from teachonce.cache.identity import canonical_json
+from teachonce.cache.chunks import row_blocks
+from teachonce.cache.hdf5 import write_hdf5
 from teachonce.cache.layout import FORMAT, KIND, Grid
 from teachonce.cache.store import Store, open_store
 from teachonce.cache.targets import TargetRecord
-from teachonce.errors import DiskError, InputError
+from teachonce.errors import InputError
 from teachonce.fsio import TEMPORARY, disk_errors, require_space, sync_folder, write_json
 
 Format = Literal["hdf5", "npy"]
-Provenance = dict[str, dict[str, Any]]  # group, "" for the whole -> its attributes
+Provenance = dict[str, dict[str, Any]]
+"""Group, "" for the whole, to its attributes."""
 
 
 def export(path: str | Path, out: str | Path, format: Format = "hdf5") -> Path:
@@ -42,14 +43,14 @@ def export(path: str | Path, out: str | Path, format: Format = "hdf5") -> Path:
         DiskError: It cannot be written; nothing is left.
     """
     out = Path(out)
-    writers: dict[str, Callable[..., None]] = {"hdf5": _write_hdf5, "npy": _write_npy}
+    writers: dict[str, Callable[..., None]] = {"hdf5": write_hdf5, "npy": _write_npy}
     if format not in writers:
         raise InputError(f"there is no format {format!r}", "Use hdf5 or npy")
     if out.exists():
         raise InputError(f"{out} exists already", "Remove it, or choose another --out")
     store = open_store(path)
     grids, provenance = contents(store)
-    require_space(out, sum(int(np.prod(grid.shape)) * grid.numpy.itemsize for grid in grids))
+    require_space(out, sum(math.prod(grid.shape) * grid.numpy.itemsize for grid in grids))
     with _temporary(out) as temporary:
         writers[format](temporary, store.path, grids, provenance)
     return out
@@ -100,10 +101,9 @@ def _temporary(out: Path) -> Iterator[Path]:
             yield temporary
             temporary.rename(out)
             sync_folder(out.parent)
-    except RuntimeError as error:  # HDF5 reports a failed flush so
-        raise DiskError(f"could not write {out}: {error}", "Check the disk, then run the same command again") from error
     finally:
-        _remove(temporary)
+        with suppress(OSError):
+            _remove(temporary)
 
 
 def _remove(place: Path) -> None:
@@ -111,36 +111,6 @@ def _remove(place: Path) -> None:
         shutil.rmtree(place)
     else:
         place.unlink(missing_ok=True)
-
-
-def _blocks(root: Path, grid: Grid) -> Iterator[tuple[slice, NDArray[Any]]]:
-    """An array in pieces of whole rows, one block in memory at a time: which rows, and their values."""
-    if grid.chunk == grid.shape:
-        yield slice(0, grid.shape[0]), read_whole(root, grid)
-        return
-    for block in range(grid.blocks):
-        rows = grid.rows(block)
-        views = [read_block(root, grid, block, column) for column in range(grid.columns)]
-        yield slice(rows.start, rows.stop), np.stack(views, axis=1) if len(grid.shape) > 1 else views[0]
-
-
-def _write_hdf5(out: Path, root: Path, grids: list[Grid], provenance: Provenance) -> None:
-    import h5py
-
-    # attributes above 64 kB (many class names) need a file of HDF5 1.8 at least
-    with h5py.File(out, "w", libver=("v108", "latest")) as file:
-        for grid in grids:
-            dataset = file.create_dataset(grid.path, grid.shape, grid.numpy)
-            if grid.dtype == "bfloat16":
-                dataset.attrs["dtype"] = grid.dtype
-            for rows, values in _blocks(root, grid):
-                dataset[rows] = values
-        for group, attributes in provenance.items():
-            target = file.require_group(group) if group else file
-            for name, value in attributes.items():
-                target.attrs[name] = value if isinstance(value, (str, int, float)) else canonical_json(value).decode()
-    with out.open("rb") as written:
-        os.fsync(written.fileno())
 
 
 def _write_npy(out: Path, root: Path, grids: list[Grid], provenance: Provenance) -> None:
@@ -152,7 +122,7 @@ def _write_npy(out: Path, root: Path, grids: list[Grid], provenance: Provenance)
         header = {"descr": grid.numpy.str, "fortran_order": False, "shape": grid.shape}
         with path.open("wb") as file:  # no memory map: on a full disk that would kill the process
             np.lib.format.write_array_header_1_0(file, header)
-            for _, values in _blocks(root, grid):
+            for _, values in row_blocks(root, grid):
                 file.write(np.ascontiguousarray(values).data)
             file.flush()
             os.fsync(file.fileno())

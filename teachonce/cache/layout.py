@@ -1,8 +1,9 @@
 """Where everything lies in a store, and how an array is cut into chunk files."""
 
+import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ class Grid:
     @property
     def chunk_bytes(self) -> int:
         """The size of every chunk file; the last one is padded."""
-        return int(np.prod(self.chunk, dtype=np.int64)) * self.numpy.itemsize
+        return math.prod(self.chunk) * self.numpy.itemsize
 
     @property
     def numpy(self) -> np.dtype[Any]:
@@ -106,10 +107,6 @@ class Grid:
     def rows(self, block: int) -> range:
         """The rows that a block holds."""
         return range(block * self.chunk[0], min((block + 1) * self.chunk[0], self.shape[0]))
-
-    def below(self, prefix: str) -> "Grid":
-        """The same array at another place."""
-        return replace(self, path=f"{prefix}/{self.name}")
 
 
 def row_grid(path: str, rows: int, block_rows: int, dtype: str) -> Grid:

@@ -10,10 +10,10 @@ from teachonce.cache.begin import Beginning, Head
 from teachonce.cache.documents import DOCUMENT
 from teachonce.cache.dtypes import stored
 from teachonce.cache.journal import Journal
-from teachonce.cache.layout import check_name
+from teachonce.cache.layout import check_name, is_name
 from teachonce.cache.locks import documents_lock
 from teachonce.cache.samples import SamplesWriter, Writer
-from teachonce.cache.seal import class_rule, refuse_failed, seal_records, write_class_means, write_seal
+from teachonce.cache.seal import ClassRule, class_rule, refuse_failed, seal_records, write_class_means, write_seal
 from teachonce.cache.store import Store
 from teachonce.errors import CorruptError, InputError, UnsealedError
 from teachonce.types import ArraySpec
@@ -132,24 +132,33 @@ class TargetWriter(Writer):
         """
         rule = class_rule(labels, classes, per_class, self.store.spec.rows)
         wanted = {"classes": rule.classes if rule else None, "per_class": rule.per_class if rule else None}
-        with documents_lock(self.store.path):
-            record = self.store.record(self.name)
-            if not (record.sealed and wanted == {key: record.seal[key] for key in wanted}):
-                if not self.store.samples_sealed:
-                    raise UnsealedError(f"the samples of {self.store.path} are not sealed", "Seal them first")
-                records, seal = seal_records(self.journal)
-                refuse_failed(records, max_failed)
-                if record.sealed:
-                    write_seal(self._beginning.folder, None)
-                chunks = write_class_means(self.store.path, self.name, self.journal.grids, rule)
-                write_seal(self._beginning.folder, {**seal, **wanted, "chunks": chunks})
+        if not self._is_sealed_by(wanted):
+            with documents_lock(self.store.path):
+                if not self._is_sealed_by(wanted):  # another process may just have done it
+                    self._seal(rule, wanted, max_failed)
         self.sealed = True
+
+    def _is_sealed_by(self, wanted: Mapping[str, int | None]) -> bool:
+        record = self.store.record(self.name)
+        return record.sealed and wanted == {key: record.seal[key] for key in wanted}
+
+    def _seal(self, rule: ClassRule | None, wanted: Mapping[str, int | None], max_failed: int) -> None:
+        if not self.store.samples_sealed:
+            raise UnsealedError(f"the samples of {self.store.path} are not sealed", "Seal them first")
+        records, seal = seal_records(self.journal)
+        refuse_failed(records, max_failed)
+        folder = self._beginning.folder
+        if self.store.record(self.name).sealed:
+            write_seal(folder, None)
+        chunks = write_class_means(self.store.path, self.name, self.journal.grids, rule)
+        write_seal(folder, {**seal, **wanted, "chunks": chunks})
 
 
 def _full_shapes(store: Store, arrays: Mapping[str, ArraySpec]) -> dict[str, ArraySpec]:
     for name, spec in arrays.items():
-        if len(spec.shape) != 1 or stored(spec.dtype).infinity is None or name in ("status", "head"):
-            raise InputError(f"{name} {spec}: expected shape (length,) and float16, bfloat16 or float32")
+        sound = is_name(name) and name not in ("status", "head") and len(spec.shape) == 1 and spec.shape[0] > 0
+        if not sound or stored(spec.dtype).infinity is None:
+            raise InputError(f"no array {name} {spec}: expected shape (length,) and float16, bfloat16 or float32")
     if not arrays:
         raise InputError("a target needs at least one array")
     return {

@@ -17,6 +17,7 @@ from teachonce.cache import export as module
 from teachonce.cache import open_store
 from teachonce.cache.describe import describe
 from teachonce.cache.export import export
+from teachonce.cache.hdf5 import GuardedFile
 from teachonce.errors import DiskError, InputError, StoreMissingError, UnsealedError
 
 
@@ -100,28 +101,49 @@ class TestRefusal:
             export(copy, tmp_path / "out", kind)
         assert not (tmp_path / "out").exists()
 
-    @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
-    def test_a_full_disk_leaves_nothing(
-        self, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Any, code: int
-    ):
-        real = module._blocks
-
-        def blocks(root: Path, grid: Any) -> Any:
-            if grid.name == "logits":
-                raise OSError(code, "injected")
-            return real(root, grid)
-
-        monkeypatch.setattr(module, "_blocks", blocks)
-        with pytest.raises(DiskError, match="injected"):
-            export(made, tmp_path / "out", kind)
-        assert not list(tmp_path.iterdir())
-
     def test_too_little_space(self, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Any):
         usage = shutil.disk_usage(tmp_path)
         monkeypatch.setattr(fsio.shutil, "disk_usage", lambda _: usage._replace(free=1000))
         with pytest.raises(DiskError, match="GB free"):
             export(made, tmp_path / "out", kind)
         assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
+@pytest.mark.parametrize("number", [1, 2, 3, 10, 40, 80, -3, -2, -1], ids=str)
+def test_a_full_disk_ends_hdf5_in_an_error(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, number: int
+):
+    real, count, whole = GuardedFile._write, [0], [0]
+
+    def write(self: GuardedFile, data: Any) -> None:
+        count[0] += 1
+        if whole[0] and count[0] >= (number if number > 0 else whole[0] + 1 + number):
+            raise OSError(code, "injected")
+        real(self, data)
+
+    monkeypatch.setattr(GuardedFile, "_write", write)
+    export(made, tmp_path / "whole.h5")
+    whole[0], count[0] = count[0], 0
+    with pytest.raises(DiskError, match="injected") as caught:
+        export(made, tmp_path / "out.h5")
+    assert caught.value.mend
+    assert [path.name for path in tmp_path.iterdir()] == ["whole.h5"]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
+def test_a_full_disk_leaves_no_folder(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int):
+    real = module.row_blocks
+
+    def blocks(root: Path, grid: Any) -> Any:
+        if grid.name == "logits":
+            raise OSError(code, "injected")
+        return real(root, grid)
+
+    monkeypatch.setattr(module, "row_blocks", blocks)
+    with pytest.raises(DiskError, match="injected"):
+        export(made, tmp_path / "out", "npy")
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_unknown_format(made: Path, tmp_path: Path):

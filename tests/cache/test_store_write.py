@@ -470,3 +470,58 @@ def test_records_hold_codes_and_digests_only(made: Path):
     assert record["failed"] == [[5, "truncated"]]
     assert all(len(digest) == 32 for digest in record["chunks"].values())
     assert len(record["chunks"]) == 5
+
+
+class TestBeginning:
+    @pytest.mark.parametrize(
+        ("changes", "error", "words"),
+        [
+            (
+                {"head": (np.ones((10, 32), np.float32), np.ones(9, np.float32))},
+                InputError,
+                "expected a head of shapes",
+            ),
+            ({"head": (np.full((10, 32), np.nan, np.float32), None)}, NonFiniteError, "head holds NaN"),
+            ({"arrays": {}}, InputError, "at least one array"),
+            ({"arrays": {"logits": ArraySpec(shape=(2, 3), dtype="float16")}}, InputError, "expected shape"),
+            ({"arrays": {"logits": ArraySpec(shape=(3,), dtype="int32")}}, InputError, "expected shape"),
+            ({"arrays": {"logits": ArraySpec(shape=(3,), dtype="float8")}}, InputError, "no stored dtype"),
+            ({"arrays": {"status": ArraySpec(shape=(3,), dtype="float16")}}, InputError, "status"),
+            ({"arrays": {"../x": ArraySpec(shape=(3,), dtype="float16")}}, InputError, r"no array \.\./x"),
+        ],
+    )
+    def test_what_cannot_be_a_target(self, copy: Path, changes: dict[str, Any], error: type[Exception], words: str):
+        before = {name for name in tree(copy) if "targets" in name}
+        store = open_store(copy)
+        with pytest.raises(error, match=words):
+            open_writer(store, "other", **changes)
+        assert {name for name in tree(copy) if "targets" in name} == before
+        open_writer(store, "other").close()  # and no lock was kept
+
+    def test_a_forked_child_does_not_hold_its_parents_blocks(self, half: Path):
+        """POSIX locks are not inherited; a child that closes its copy must not free the parent's either."""
+        script = (
+            "import os, sys; from storekit import *; from teachonce.cache import open_store\n"
+            "from teachonce.errors import BusyError\n"
+            "store = open_store(sys.argv[1]); writer = open_writer(store)\n"
+            "def busy():\n"
+            "    try: open_writer(store)\n"
+            "    except BusyError: return True\n"
+            "    return False\n"
+            "assert busy()\n"
+            "for _ in range(2):\n"
+            "    child = os.fork()\n"
+            "    if not child: writer.close(); os._exit(0 if busy() else 1)\n"
+            "    assert os.waitpid(child, 0)[1] == 0\n"
+        )
+        subprocess.run([sys.executable, "-c", script, str(half)], cwd=Path(__file__).parent, check=True)
+
+    def test_a_disk_that_fails_at_the_start_gives_the_blocks_back(self, half: Path, monkeypatch: pytest.MonkeyPatch):
+        def fail(folder: Path) -> None:
+            raise OSError(errno.EIO, "injected")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("teachonce.cache.blocks.sync_folder", fail)
+            with pytest.raises(DiskError, match="injected"):
+                open_writer(open_store(half))
+        open_writer(open_store(half)).close()
