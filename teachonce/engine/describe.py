@@ -1,5 +1,6 @@
 """What a run says about itself: the settings that tell it from others, its origins, and what had no effect."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -11,9 +12,10 @@ from teachonce.cache.store import Store
 from teachonce.data.samples import Samples
 from teachonce.digests import digest_hex
 from teachonce.engine.device import pick_device, pick_precision
-from teachonce.engine.runfile import versions
+from teachonce.engine.runfile import first_difference, versions
 from teachonce.engine.session import Session
 from teachonce.engine.settings import TrainConfig
+from teachonce.errors import MismatchError
 from teachonce.events import Events
 
 
@@ -85,11 +87,31 @@ def describe(session: Session, settings: Mapping[str, Any], store: Store | None)
         "views": session.feed.views.count,
         "targets": _targets(session),
         "data": dict(samples.description),
-        "store": None if store is None else {"path": str(store.path), "target": config.target},
+        "store": None if store is None else _origin(store, config.target),
         "teacher": None if session.teacher is None else session.teacher.fingerprint(),
         "rows": {"train": len(session.rows.train), "val": len(session.rows.val), "left_out": session.rows.left_out},
         "device": str(session.device),
     }
+
+
+def _origin(store: Store, target: str) -> dict[str, Any]:
+    """Where the store lies, and which teacher its target is of."""
+    record = store.targets().get(target)
+    origin = {"path": str(store.path), "target": target}
+    return origin if record is None else {**origin, "teacher": record.attributes.get("teacher")}
+
+
+def refuse_other_teacher(known: Mapping[str, Any], session: Session) -> None:
+    """Compare the live teacher itself with the one that a run was begun with; its name is compared before.
+
+    Raises:
+        MismatchError: Names what differs.
+    """
+    now = None if session.teacher is None else json.loads(json.dumps(session.teacher.fingerprint()))
+    found = first_difference(known.get("teacher"), now)
+    if found is not None:
+        message = f"{session.config.out} was begun with another live teacher: its {found[0]} differ"
+        raise MismatchError(message, "Use the teacher it was begun with, or choose another --out")
 
 
 def _targets(session: Session) -> str:

@@ -58,6 +58,11 @@ class Feed:
         self._images, self._student, self._teacher, self._guard = images, student, teacher, guard
         self._labels = torch.from_numpy(labels.astype(np.int64)).to(device)
 
+    @property
+    def failed(self) -> int:
+        """Samples that gave no image, as far as they were read; those that were left out are among them."""
+        return len(self._images.failed)
+
     def batches(self, batches: Sequence[Rows], epoch: int | None) -> Iterator[Batch]:
         """The batches of these rows, in order.
 

@@ -78,6 +78,7 @@ class Loop:
         self.steps = len(cut(train, config.batch_size, drop_last=True))
         self._losses = LossLog(list(stepper.method.weights), self.steps, self.device)
         self._timer = StepTimer(self.device)
+        self._failed = feed.failed
 
     def fit(self) -> list[dict[str, Any]]:
         """Train all epochs that are not done yet.
@@ -98,6 +99,7 @@ class Loop:
                 for epoch in range(self.progress.epoch, config.epochs):
                     entry = self._epoch(epoch, task) | self._validate()
                     self._keep(epoch, entry, log)
+                    self._warn_failed()
         finally:
             log.close()
             self.stepper.source.close()
@@ -157,6 +159,12 @@ class Loop:
         checkpoint.save_checkpoint(self._last, self._parts(), asdict(self.progress))
         if self.progress.best_epoch == epoch + 1:
             self._save_best()
+
+    def _warn_failed(self) -> None:
+        """Images that are not kept in memory are decoded first when they are first shown."""
+        if self.feed.failed > self._failed:
+            count, self._failed = self.feed.failed - self._failed, self.feed.failed
+            self.events.warn(f"{count} samples could not be decoded and were shown black: take them out of the data")
 
     def _parts(self) -> dict[str, checkpoint.Tensors]:
         return {

@@ -1,12 +1,13 @@
 """Which rows train, which validate, and which are left out."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from teachonce.data.samples import Samples
-from teachonce.digests import digest_hex
 from teachonce.engine.split import split_rows
 from teachonce.errors import DataError, InputError
 from teachonce.events import SILENT, Events
@@ -45,14 +46,14 @@ def divide(
 
 def all_digests(samples: Samples, events: Events = SILENT) -> NDArray[np.uint64]:
     """The identity of every row, uint64 (rows,)."""
-    digests = np.empty(samples.rows, np.uint64)
-    with events.task("identify the rows", total=samples.rows) as task:
-        for part in np.array_split(np.arange(samples.rows), max(1, samples.rows // 1024)):
-            digests[part] = [samples.digest(int(row)) for row in part]
-            task.advance(len(part))
-    return digests
+    parts = np.array_split(np.arange(samples.rows), max(1, samples.rows // 1024))
+    digests: list[NDArray[np.uint64]] = []
+    with ThreadPoolExecutor() as pool, events.task("identify the rows", total=samples.rows) as task:
+        for done in pool.map(partial(_digests, samples), parts):
+            digests.append(done)
+            task.advance(len(done))
+    return np.concatenate(digests)
 
 
-def digest_of(digests: NDArray[np.uint64]) -> str:
-    """One digest over the identities of all rows, in order."""
-    return digest_hex(np.ascontiguousarray(digests, "<u8").tobytes())
+def _digests(samples: Samples, rows: Rows) -> NDArray[np.uint64]:
+    return np.fromiter((samples.digest(row) for row in rows.tolist()), np.uint64, len(rows))

@@ -48,5 +48,5 @@ def split_rows(digests: NDArray[np.uint64], seed: int, fraction: float) -> tuple
 
 def shuffled(rows: Rows, seed: int, epoch: int) -> Rows:
     """The rows in the order of one epoch, from (seed, epoch) alone, so a resumed run needs no history."""
-    generator = np.random.Generator(np.random.Philox(key=[seed & _MASK, epoch]))
+    generator = np.random.Generator(np.random.Philox(key=np.array([seed & _MASK, epoch], np.uint64)))
     return generator.permutation(rows)

@@ -11,7 +11,7 @@ import torch
 from teachonce.cache.store import open_store
 from teachonce.data.open import open_samples
 from teachonce.data.samples import Samples
-from teachonce.engine.describe import describe, identify, warn_unused, warn_versions
+from teachonce.engine.describe import describe, identify, refuse_other_teacher, warn_unused, warn_versions
 from teachonce.engine.device import host_memory_bytes, peak_memory_bytes, pick_device, reset_peak
 from teachonce.engine.optim import OptimConfig
 from teachonce.engine.rows import all_digests
@@ -215,6 +215,8 @@ def run_training(config: TrainConfig, samples: Samples, events: Events = SILENT)
         with owned(config.out):
             if known is None:
                 write_run(config.out, describe(session, settings, store))
+            else:
+                refuse_other_teacher(known, session)
             trained = _result(session, session.loop.fit())
             write_json(config.out / RESULT, asdict(trained))
     return trained

@@ -263,3 +263,14 @@ def test_epochs_go_through_the_views(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_every_field_of_the_result_is_told_of():
     assert {field.name for field in fields(TrainResult)} >= JSON | {"seconds", "train_rows"}
+
+
+def test_another_live_teacher_in_the_same_place_is_refused(tmp_path: Path):
+    quick(tmp_path / "teacher")
+    common = {"method": "kd", "source": "live", "teacher": str(tmp_path / "teacher")}
+    quick(tmp_path / "run", **common)
+    (tmp_path / "run" / "result.json").unlink()
+    shutil.rmtree(tmp_path / "teacher")
+    quick(tmp_path / "teacher", seed=1)
+    with pytest.raises(MismatchError, match="weights"):
+        quick(tmp_path / "run", **common)

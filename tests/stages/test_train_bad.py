@@ -205,3 +205,11 @@ def test_failed_samples_are_left_out(tmp_path: Path, method: str):
     result = quick(tmp_path / "run", method=method, **options)
     assert result.train_rows + result.val_rows == 33
     assert any("3 rows are left out" in warning for warning in heard.warnings)
+
+
+def test_samples_that_fail_late_are_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Images that are not kept are decoded when they are shown: until then only their headers were read."""
+    monkeypatch.setattr("teachonce.data.resident.host_budget", lambda: 0)
+    data, heard = folder(tmp_path / "images", 3), Heard()
+    quick(tmp_path / "run", data=data, limit=None, batch_size=36, val_fraction=0.0, events=heard)
+    assert [warning for warning in heard.warnings if "3 samples could not be decoded" in warning]
