@@ -183,14 +183,14 @@ def test_settings_without_effect_are_warned_of(tmp_path: Path, store: Store):
     assert read_run(tmp_path / "views")["views"] == 2
 
 
-def folder(path: Path, cut_short: int, length: int = 90) -> str:
-    """36 images in three classes, of which some end after so many bytes."""
+def folder(path: Path, cut_short: int, kind: str = "PNG") -> str:
+    """36 images in three classes, of which some end in the middle."""
     for row in range(36):
         buffer = io.BytesIO()
-        Image.fromarray(np.random.default_rng(row).integers(0, 255, (12, 12, 3), np.uint8)).save(buffer, "PNG")
-        place = path / "abc"[row % 3] / f"{row:02d}.png"
+        Image.fromarray(np.random.default_rng(row).integers(0, 255, (12, 12, 3), np.uint8)).save(buffer, kind)
+        place = path / "abc"[row % 3] / f"{row:02d}.{kind.lower()}"
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(buffer.getvalue()[: length if row < cut_short else None])
+        place.write_bytes(buffer.getvalue()[: -100 if row < cut_short else None])
     return f"folder:{path}"
 
 
@@ -210,6 +210,6 @@ def test_failed_samples_are_left_out(tmp_path: Path, method: str):
 def test_samples_that_fail_late_are_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Images that are not kept are decoded when they are shown: until then only their headers were read."""
     monkeypatch.setattr("teachonce.data.resident.host_budget", lambda: 0)
-    data, heard = folder(tmp_path / "images", 3, length=300), Heard()
+    data, heard = folder(tmp_path / "images", 3, "JPEG"), Heard()
     quick(tmp_path / "run", data=data, limit=None, batch_size=36, val_fraction=0.0, events=heard)
     assert [warning for warning in heard.warnings if "3 samples could not be decoded" in warning]
