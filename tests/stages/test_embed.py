@@ -197,6 +197,13 @@ def test_a_second_target_takes_the_views_that_are_there(tmp_path: Path):
     open_store(path).target("second").verify()
 
 
+def test_a_block_is_not_padded_beyond_twice_the_data(tmp_path: Path):
+    path = tmp_path / "s.zarr"
+    embed(teacher=teacher(), data=DATA, **options(path, block_rows=None))
+    spec = open_store(path).spec
+    assert spec.rows <= spec.block_rows < 2 * spec.rows
+
+
 def test_a_second_target_over_samples_that_are_half_there(tmp_path: Path):
     path = tmp_path / "s.zarr"
     embed(teacher=teacher(), data=DATA, **options(path, blocks="1:3"))

@@ -59,14 +59,19 @@ class Job:
         """
         asked = self.request.block_rows
         if self.store is None:
-            info = self.teacher.info
-            return asked or default_block_rows(info.embedding_dim, stored(self.request.dtype).numpy.itemsize)
+            return asked or self._default_block_rows()
         if asked not in (None, self.store.spec.block_rows):
             raise MismatchError(
                 f"{self.path} has blocks of {self.store.spec.block_rows} rows, got --block-rows {asked}",
                 "Leave --block-rows out, or use another --store",
             )
         return self.store.spec.block_rows
+
+    def _default_block_rows(self) -> int:
+        """Of a new store; the padding of data that is smaller than a block is kept below its own size."""
+        itemsize = stored(self.request.dtype).numpy.itemsize
+        enough = 1 << max(6, (self.samples.rows - 1).bit_length())
+        return min(default_block_rows(self.teacher.info.embedding_dim, itemsize), enough)
 
     @cached_property
     def spec(self) -> StoreSpec:
