@@ -61,6 +61,7 @@ def embed(  # noqa: PLR0913  (one parameter an option)
     precision: shared.PrecisionOption = shared.Precision.auto,
     device: shared.Device = None,
     workers: shared.Workers = None,
+    threads: shared.Threads = None,
     seed: shared.Seed = 0,
     as_json: shared.Json = False,
     debug: shared.Debug = False,
@@ -70,7 +71,7 @@ def embed(  # noqa: PLR0913  (one parameter an option)
     Killed or interrupted, the same command goes on where it stopped.
     """
     per_class_count = parse_per_class(per_class)
-    with work(debug=debug) as events:
+    with work(debug=debug, threads=threads) as events:
         from teachonce.stages.embed import embed as stage
 
         result = stage(

@@ -34,6 +34,7 @@ def evaluate(  # noqa: PLR0913  (one parameter an option)
     precision: shared.PrecisionOption = shared.Precision.auto,
     device: shared.Device = None,
     workers: shared.Workers = None,
+    threads: shared.Threads = None,
     seed: shared.Seed = 0,
     as_json: shared.Json = False,
     debug: shared.Debug = False,
@@ -46,7 +47,7 @@ def evaluate(  # noqa: PLR0913  (one parameter an option)
         raise typer.BadParameter("expected one of --run and --store", param_hint="--run / --store")
     if run is not None and data is None:
         raise typer.BadParameter("a run is evaluated on data", param_hint="--data")
-    with work(debug=debug) as events:
+    with work(debug=debug, threads=threads) as events:
         from teachonce.stages.evaluate import evaluate as stage
 
         result = stage(

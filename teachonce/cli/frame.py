@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 
 from teachonce.console import RichEvents, describe_error, error_text
 from teachonce.console.tables import show
+from teachonce.pipeline.threads import limited_threads
 
 
 class Frame(TyperGroup):
@@ -73,12 +74,13 @@ def _print_json(value: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def work(*, debug: bool = False) -> Iterator[RichEvents]:
+def work(*, debug: bool = False, threads: int | None = None) -> Iterator[RichEvents]:
     """Around the one call of a command: yields its events, and keeps stdout clean of what libraries print.
 
     SIGTERM (a batch system's farewell) ends the work as Ctrl-C does. Warnings of libraries are shown with `debug` only.
+    `threads` is how many CPU threads the arithmetic may take.
     """
-    with redirect_stdout(sys.stderr), warnings.catch_warnings(), _terminate_as_interrupt():
+    with redirect_stdout(sys.stderr), warnings.catch_warnings(), _terminate_as_interrupt(), limited_threads(threads):
         if not debug:
             warnings.simplefilter("ignore")
         try:

@@ -67,6 +67,10 @@ Limit = Annotated[int | None, Option(min=1, help="Use the first so many rows.", 
 
 Device = Annotated[str | None, Option(help="cpu, cuda, cuda:1; the first GPU if absent.", rich_help_panel=MACHINE)]
 Workers = Annotated[int | None, Option(min=0, help="Processes that decode images.", rich_help_panel=MACHINE)]
+Threads = Annotated[
+    int | None,
+    Option(min=1, help="CPU threads; all cores if absent. Small networks like one.", rich_help_panel=MACHINE),
+]
 Seed = Annotated[int, Option(help="Seed of everything drawn at random.", rich_help_panel=MACHINE)]
 PrecisionOption = Annotated[
     Precision, Option("--precision", help="Arithmetic; auto is bf16 on a GPU.", rich_help_panel=MACHINE)

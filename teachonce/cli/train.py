@@ -99,6 +99,7 @@ def train(  # noqa: PLR0913  (one parameter an option)
     ] = False,
     device: shared.Device = None,
     workers: shared.Workers = None,
+    threads: shared.Threads = None,
     seed: shared.Seed = 0,
     as_json: shared.Json = False,
     debug: shared.Debug = False,
@@ -109,7 +110,7 @@ def train(  # noqa: PLR0913  (one parameter an option)
     """
     method_settings = parse_settings(settings or [], method)
     epochs_of_milestones = parse_milestones(milestones)
-    with work(debug=debug) as events:
+    with work(debug=debug, threads=threads) as events:
         from teachonce.stages.train import train as stage
 
         result = stage(

@@ -97,4 +97,8 @@ def bench_parts(result: Result) -> Parts:
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        if set(value) == {"median", "low", "high"}:  # a ratio with its quartiles
+            return f"{value['median']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
+        return "; ".join(f"{key} {_value(item)}" for key, item in value.items())
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -11,6 +11,7 @@ from teachonce.pipeline.child import run_child
 from teachonce.pipeline.compare import compare
 from teachonce.pipeline.recipe import Recipe, load_recipe
 from teachonce.pipeline.seeds import over_seeds
+from teachonce.pipeline.threads import limited_threads
 
 if TYPE_CHECKING:
     from teachonce.pipeline.facts import Facts
@@ -66,14 +67,19 @@ def run(
     from teachonce.pipeline.plan import make_plan
 
     facts = Facts(events)
-    planned = make_plan(loaded, facts)
-    if dry_run:
-        return _result(loaded, planned, {plan.step.name: plan.verdict.result for plan in planned})
+    with limited_threads(loaded.run.threads):
+        planned = make_plan(loaded, facts)
+        if dry_run:
+            return _result(loaded, planned, {plan.step.name: plan.verdict.result for plan in planned})
+        _refuse(planned)
+        return _result(loaded, planned, _execute(planned, facts, events))
+
+
+def _refuse(planned: "Sequence[Planned]") -> None:
     refused = [plan for plan in planned if plan.verdict.action == "refuse"]
     if refused:
         message = "; ".join(f"{plan.step.name}: {plan.verdict.reason}" for plan in refused)
         raise MismatchError(message, "Remove what is in the way, or change the recipe's paths or --out")
-    return _result(loaded, planned, _execute(planned, facts, events))
 
 
 def _execute(planned: "Sequence[Planned]", facts: "Facts", events: Events) -> dict[str, Mapping[str, Any] | None]:

@@ -99,3 +99,4 @@ class RunTable(Table):
     out: str | None = None
     device: str | None = None
     workers: int | None = Field(default=None, ge=0)
+    threads: int | None = Field(default=None, ge=1)

@@ -72,7 +72,13 @@ def _embed_steps(recipe: Recipe) -> Iterator[Step]:
     teacher = teacher_spec(recipe)
     if recipe.store is None or recipe.teacher is None or teacher is None:
         return
-    options = {"teacher": teacher, "store": str(recipe.store_path()), **_data(recipe), **_machine(recipe)}
+    options = {
+        "teacher": teacher,
+        "store": str(recipe.store_path()),
+        **_data(recipe),
+        **_machine(recipe),
+        **_threads(recipe),
+    }
     options |= recipe.teacher.model_dump(exclude_unset=True, exclude={"model", "train"})
     options |= recipe.store.model_dump(exclude_unset=True, exclude={"path"})
     yield Step(name="embed", verb="embed", options=options)
@@ -89,7 +95,7 @@ def _train_step(recipe: Recipe, training: Training) -> Step:
 
 
 def _train_options(recipe: Recipe, table: TrainTable) -> dict[str, Any]:
-    options = _machine(recipe) | table.given()
+    options = _machine(recipe) | _threads(recipe) | table.given()
     options.pop("name", None)
     options["student"] = recipe.spec(table.student)
     options["settings"] = options.pop("set", {})
@@ -123,3 +129,8 @@ def _test_data(recipe: Recipe) -> dict[str, Any]:
 
 def _machine(recipe: Recipe) -> dict[str, Any]:
     return {key: value for key, value in recipe.run.given().items() if key in ("device", "workers")}
+
+
+def _threads(recipe: Recipe) -> dict[str, Any]:
+    """Of steps that have a process of their own."""
+    return {} if recipe.run.threads is None else {"threads": recipe.run.threads}

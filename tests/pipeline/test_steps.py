@@ -25,6 +25,7 @@ dtype = "float32"
 per_class = "all"
 [run]
 device = "cpu"
+threads = 2
 [[train]]
 student = "cnn-2"
 method = ["ce", "kd"]
@@ -59,13 +60,16 @@ def test_steps_come_in_the_order_they_need_each_other(tmp_path: Path):
 def test_a_step_is_a_command_line_with_what_the_recipe_gives_and_no_more(tmp_path: Path):
     steps = {step.name: " ".join(step.words()).replace(str(tmp_path), "DIR") for step in steps_of(tmp_path)}
     data = "--data parquet:DIR/train.parquet --limit 100 --label-column fine"
-    assert steps["train teacher"] == f"train --out DIR/r-runs/teacher {data} --device cpu --student cnn-4 --epochs 2"
+    assert (
+        steps["train teacher"]
+        == f"train --out DIR/r-runs/teacher {data} --device cpu --threads 2 --student cnn-4 --epochs 2"
+    )
     assert steps["embed"] == (
-        f"embed --teacher DIR/r-runs/teacher --store DIR/s.zarr {data} --device cpu"
+        f"embed --teacher DIR/r-runs/teacher --store DIR/s.zarr {data} --device cpu --threads 2"
         " --embedding cls --name t --dtype float32 --per-class all"
     )
     assert steps["train kd-cnn-2-s0"] == (
-        f"train --out DIR/r-runs/kd-cnn-2-s0 {data} --device cpu --student cnn-2 --method kd"
+        f"train --out DIR/r-runs/kd-cnn-2-s0 {data} --device cpu --threads 2 --student cnn-2 --method kd"
         " --milestones 1,2 --compile --set kd.temperature=4 --store DIR/s.zarr --target t"
     )
     assert steps["train kd-cnn-2-s0-live"].endswith("--store DIR/s.zarr --target t --teacher DIR/r-runs/teacher")

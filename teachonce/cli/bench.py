@@ -1,0 +1,100 @@
+"""`teachonce bench embed` and `bench step`: measures, each a ratio within one run."""
+
+from typing import Annotated
+
+from typer import Option
+
+from teachonce.cli import options as shared
+from teachonce.cli.embed import Teacher
+from teachonce.cli.frame import finish, work
+from teachonce.cli.train import Student
+from teachonce.console.tables import bench_parts
+
+BatchSize = Annotated[int | None, Option(min=1, help="Images the teacher sees at once; found if absent.")]
+BlockRows = Annotated[int | None, Option(min=1, help="Rows of a block, a power of two; found if absent.")]
+ImageSize = Annotated[int | None, Option(min=1, help="Pixels a side, of built-in teachers.")]
+
+
+def bench_embed(  # noqa: PLR0913  (one parameter an option)
+    teacher: Teacher,
+    data: shared.Data,
+    rounds: Annotated[int, Option(min=1, help="Rounds that count.")] = 5,
+    batch_size: BatchSize = None,
+    block_rows: BlockRows = None,
+    image_size: ImageSize = None,
+    split: shared.Split = None,
+    limit: shared.Limit = None,
+    precision: shared.PrecisionOption = shared.Precision.auto,
+    device: shared.Device = None,
+    workers: shared.Workers = None,
+    threads: shared.Threads = None,
+    seed: shared.Seed = 0,
+    as_json: shared.Json = False,
+    debug: shared.Debug = False,
+) -> None:
+    """Time stage one against the same teacher's bare forward pass.
+
+    Says whether the teacher or the decoding is what it waits for.
+    """
+    with work(debug=debug, threads=threads) as events:
+        from teachonce.benchmarks.embed import bench_embed as measure
+
+        result = measure(
+            teacher=teacher,
+            data=data,
+            rounds=rounds,
+            batch_size=batch_size,
+            block_rows=block_rows,
+            image_size=image_size,
+            split=split,
+            limit=limit,
+            precision=precision.value,
+            device=device,
+            workers=workers,
+            seed=seed,
+            events=events,
+        )
+    finish(result, bench_parts, as_json=as_json)
+
+
+def bench_step(  # noqa: PLR0913  (one parameter an option)
+    teacher: Teacher,
+    data: shared.Data,
+    student: Student,
+    method: Annotated[str, Option(help="One that needs a teacher.")] = "kd",
+    batch_size: Annotated[int, Option(min=1, help="Rows of a step.")] = 128,
+    rounds: Annotated[int, Option(min=1, help="Rounds that count.")] = 30,
+    steps: Annotated[int, Option(min=1, help="Steps of each arm in a round.")] = 1,
+    image_size: Annotated[int | None, Option(min=1, help="Pixels a side that the student sees.")] = None,
+    split: shared.Split = None,
+    limit: shared.Limit = None,
+    precision: shared.PrecisionOption = shared.Precision.auto,
+    device: shared.Device = None,
+    workers: shared.Workers = None,
+    threads: shared.Threads = None,
+    seed: shared.Seed = 0,
+    as_json: shared.Json = False,
+    debug: shared.Debug = False,
+) -> None:
+    """Time a step from the cache against constant targets, no teacher, and the live one."""
+    with work(debug=debug, threads=threads) as events:
+        from teachonce.benchmarks.step import bench_step as measure
+
+        result = measure(
+            teacher=teacher,
+            data=data,
+            student=student,
+            method=method,
+            batch_size=batch_size,
+            rounds=rounds,
+            steps=steps,
+            image_size=image_size,
+            split=split,
+            limit=limit,
+            precision=precision.value,
+            device=device,
+            workers=workers,
+            seed=seed,
+            events=events,
+        )
+    finish(result, bench_parts, as_json=as_json)
