@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from teachonce.cache.store import Store
 from teachonce.data.samples import Samples
+from teachonce.engine.rows import WORTH_TELLING
 from teachonce.errors import DataError, MismatchError
 from teachonce.events import SILENT, Events
 from teachonce.methods.base import require_class_means
@@ -51,7 +52,8 @@ class DataGuard:
         rows = np.arange(len(self._digests), dtype=np.int64)
         if not every:
             rows = np.unique(np.linspace(0, len(rows) - 1, min(SPREAD, len(rows))).astype(np.int64))
-        with events.task("compare the data with the store", total=len(rows)) as task:
+        watch = events if len(rows) > WORTH_TELLING else SILENT
+        with watch.task("compare the data with the store", total=len(rows)) as task:
             for part in np.array_split(rows, max(1, len(rows) // 1024)):
                 self.check(part)
                 task.advance(len(part))

@@ -13,6 +13,7 @@ from teachonce.errors import DataError, InputError
 from teachonce.events import SILENT, Events
 
 Rows = NDArray[np.int64]
+WORTH_TELLING = 20_000  # rows whose identities take long enough to show progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +49,8 @@ def all_digests(samples: Samples, events: Events = SILENT) -> NDArray[np.uint64]
     """The identity of every row, uint64 (rows,)."""
     parts = np.array_split(np.arange(samples.rows), max(1, samples.rows // 1024))
     digests: list[NDArray[np.uint64]] = []
-    with ThreadPoolExecutor() as pool, events.task("identify the rows", total=samples.rows) as task:
+    watch = events if samples.rows > WORTH_TELLING else SILENT
+    with ThreadPoolExecutor() as pool, watch.task("identify the rows", total=samples.rows) as task:
         for done in pool.map(partial(_digests, samples), parts):
             digests.append(done)
             task.advance(len(done))
