@@ -22,7 +22,7 @@ from storekit import (
     tree,
 )
 
-from teachonce.cache import Store, default_block_rows
+from teachonce.cache import Store, default_block_rows, open_store
 from teachonce.cache.documents import array_document
 from teachonce.types import ArraySpec
 
@@ -114,7 +114,17 @@ def test_documents_are_those_that_zarr_makes(made: Path, store: Store, tmp_path:
         )
         theirs = json.loads((tmp_path / grid.path.replace("/", "-") / "a/zarr.json").read_text())
         ours = json.loads((made / grid.path / "zarr.json").read_text())
+        if grid.dtype == "uint8":  # zarr 3.0 names an order of one byte, later ones do not
+            theirs["codecs"][0].pop("configuration", None)
         assert ours == theirs
+
+
+def test_a_byte_may_have_an_order(copy: Path):
+    path = copy / "targets/teacher/status/zarr.json"
+    document = json.loads(path.read_text())
+    document["codecs"] = [{"name": "bytes", "configuration": {"endian": "little"}}]
+    path.write_text(json.dumps(document))
+    assert open_store(copy).verify() == ["teacher"]
 
 
 def test_two_runs_make_the_same_bytes_elsewhere_and_later(made: Path, tmp_path: Path):
