@@ -122,15 +122,15 @@ def _targets(session: Session) -> str:
 
 
 def warn_unused(config: TrainConfig, store: Store | None, events: Events) -> None:
-    """Say which settings have no effect."""
+    """Say which settings have no effect; a store always has one, its views."""
     needs_teacher = config.make_method().needs.teacher
     if config.teacher is not None and not (needs_teacher and config.source == "live"):
         events.warn("the teacher has no effect: it is used by --source live, with a method that needs one")
     if config.source == "live" and not needs_teacher:
         events.warn(f"--source live has no effect: method {config.method} needs no teacher")
     if store is not None and not needs_teacher:
-        views = "its views are used" if _has_views(store) else "it has no effect"
-        events.warn(f"method {config.method} needs no targets of the store; {views}")
+        views = "its views are used" if _has_views(store) else "its views are the whole image"
+        events.info(f"method {config.method} needs no targets of the store; {views}")
     if config.cuda_graphs and pick_device(config.device).type != "cuda":
         events.warn("--cuda-graphs has no effect on a CPU")
 
