@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from teachonce.console.tables import Parts, Result, columns
-from teachonce.console.texts import duration_text, memory_text, share_text
+from teachonce.console.texts import duration_text, memory_text, share_text, source_text
 
 _STYLES = {"run": "green", "reuse": "cyan", "refuse": "red"}
 
@@ -42,7 +42,7 @@ def _comparison(rows: Sequence[Result]) -> Table:
         table.add_row(
             Text(row["name"]),
             row["method"],
-            row["source"],
+            source_text(row),
             share_text(row.get("top1")),
             duration_text(row.get("seconds")),
             f"{step:.3g}" if step else "-",
@@ -58,7 +58,7 @@ def _over_seeds(rows: Sequence[Result]) -> Table:
         table.add_row(
             Text(row["student"]),
             row["method"],
-            row["source"],
+            source_text(row),
             str(row["epochs"]),
             str(row["seeds"]),
             share_text(row["top1_mean"]),

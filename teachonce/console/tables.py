@@ -7,7 +7,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from teachonce.console.texts import duration_text, memory_text, rate_text, share_text
+from teachonce.console.texts import duration_text, memory_text, rate_text, share_text, source_text
 
 Result = Mapping[str, Any]
 Parts = list[RenderableType]
@@ -57,7 +57,8 @@ def train_parts(result: Result) -> Parts:
     """What a training did."""
     rows = [
         ("run", str(result["run"])),
-        ("method", f"{result['method']} ({result['source']})"),
+        ("method", result["method"]),
+        ("targets", source_text(result)),
         ("epochs", f"{result['epochs']:,}"),
     ]
     if result["step_ms"]:

@@ -33,6 +33,11 @@ def share_text(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.2f} %"
 
 
+def source_text(result: Mapping[str, Any]) -> str:
+    """Where a training's targets came from; ce has none."""
+    return "-" if result["method"] == "ce" else str(result["source"])
+
+
 def memory_text(result: Mapping[str, Any]) -> str:
     """The device's peak memory; on a CPU the process's own."""
     device, host = result.get("peak_memory_bytes"), result.get("host_memory_bytes")

@@ -10,6 +10,7 @@ from teachonce.pipeline.recipe import Recipe
 from teachonce.pipeline.schema import TrainTable
 
 Verb = Literal["train", "embed", "evaluate"]
+_WITHOUT_TEACHER = ("ce",)
 _COLUMNS = ("image_column", "label_column", "key_column")
 
 
@@ -87,11 +88,18 @@ def _embed_steps(recipe: Recipe) -> Iterator[Step]:
 def _train_step(recipe: Recipe, training: Training) -> Step:
     table = training.options
     options = {"out": str(recipe.out / training.name), **_data(recipe), **_train_options(recipe, table)}
-    if recipe.store is not None:
+    if recipe.store is not None and not _sees_the_same_without(recipe, table):
         options |= {"store": str(recipe.store_path()), "target": recipe.store.name}
     if table.source == "live":
         options["teacher"] = teacher_spec(recipe)
     return Step(name=f"train {training.name}", verb="train", options=options, training=training)
+
+
+def _sees_the_same_without(recipe: Recipe, table: TrainTable) -> bool:
+    """Whether a training that reads no targets would see the store's views without it: the whole image, once."""
+    trained_here = recipe.teacher is not None and recipe.teacher.train is not None
+    drawn = recipe.store is not None and recipe.store.augment is not None
+    return table.method in _WITHOUT_TEACHER and trained_here and not drawn
 
 
 def _train_options(recipe: Recipe, table: TrainTable) -> dict[str, Any]:

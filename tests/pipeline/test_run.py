@@ -1,0 +1,189 @@
+"""A recipe from the first run to the second: what is there is reused, what does not fit is refused."""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from teachonce.cli import app
+from teachonce.errors import InputError, MismatchError, TeachonceError
+from teachonce.pipeline.child import run_child
+from teachonce.pipeline.run import RunResult, run
+from tests.cli import made
+
+RECIPE = """
+[data]
+train = "parquet:train.parquet"
+test = "parquet:test.parquet"
+[teacher.train]
+student = "tests.cli.made:tiny"
+epochs = 2
+batch_size = 32
+[store]
+path = "s.zarr"
+block_rows = 64
+batch_size = 32
+[run]
+workers = 0
+device = "cpu"
+[[train]]
+student = "tests.cli.made:tiny"
+method = ["ce", "kd"]
+epochs = 1
+batch_size = 32
+[[train]]
+student = "tests.cli.made:tiny"
+method = "kd"
+source = "live"
+epochs = 1
+batch_size = 32
+"""
+STEPS = [
+    *("train teacher", "evaluate teacher", "embed"),
+    *("train ce-tiny-s0", "evaluate ce-tiny-s0", "train kd-tiny-s0", "evaluate kd-tiny-s0"),
+    *("train kd-tiny-s0-live", "evaluate kd-tiny-s0-live"),
+]
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A recipe whose steps run in this process, which is faster; a test below starts a real one."""
+    made.parquet(tmp_path / "train.parquet", made.pictures(), made.labels())
+    made.parquet(tmp_path / "test.parquet", made.pictures(30, seed=1), made.labels(30))
+
+    def here(words: Sequence[str], step: str) -> Any:
+        done = CliRunner().invoke(app, [*words, "--json"])
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
+
+    monkeypatch.setattr("teachonce.pipeline.run.run_child", here)
+    path = tmp_path / "r.toml"
+    path.write_text(RECIPE)
+    return path
+
+
+def change(recipe: Path, old: str, new: str) -> None:
+    text = recipe.read_text()
+    assert old in text
+    recipe.write_text(text.replace(old, new, 1))
+
+
+def actions(result: RunResult) -> dict[str, str]:
+    return {step.name: step.action for step in result.steps}
+
+
+def reason(result: RunResult, name: str) -> str:
+    (found,) = [step.reason for step in result.steps if step.name == name]
+    return found
+
+
+def files(folder: Path) -> Mapping[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_dry_run_says_what_would_be_done_and_writes_nothing(recipe: Path):
+    before = files(recipe.parent)
+    planned = run(recipe, dry_run=True)
+    assert actions(planned) == dict.fromkeys(STEPS, "run")
+    assert reason(planned, "embed") == "the teacher does not exist yet"
+    assert not planned.comparison
+    assert files(recipe.parent) == before
+
+
+@pytest.fixture
+def finished(recipe: Path) -> RunResult:
+    return run(recipe)
+
+
+def test_a_run_ends_with_a_comparison(finished: RunResult, recipe: Path):
+    assert actions(finished) == dict.fromkeys(STEPS, "run")
+    assert all(step.result for step in finished.steps)
+    assert [row["name"] for row in finished.comparison] == ["teacher", "ce-tiny-s0", "kd-tiny-s0", "kd-tiny-s0-live"]
+    assert all(0 <= row["top1"] <= 1 and row["host_memory_bytes"] > 0 for row in finished.comparison)
+    (ratio,) = finished.ratios
+    assert ratio["name"] == "kd-tiny-s0"
+    assert ratio["top1_difference"] == pytest.approx(0, abs=0.2)
+    assert (recipe.parent / "r-runs" / "kd-tiny-s0" / "best" / "model.safetensors").is_file()
+
+
+def test_a_second_run_reuses_everything(finished: RunResult, recipe: Path):
+    before = files(recipe.parent)
+    again = run(recipe)
+    assert actions(again) == dict.fromkeys(STEPS, "reuse")
+    assert [row["top1"] for row in again.comparison] == [row["top1"] for row in finished.comparison]
+    assert files(recipe.parent) == before
+    assert actions(run(recipe, dry_run=True)) == dict.fromkeys(STEPS, "reuse")
+
+
+def test_only_what_is_missing_runs(finished: RunResult, recipe: Path):
+    shutil.rmtree(recipe.parent / "r-runs" / "ce-tiny-s0")
+    (recipe.parent / "r-runs" / "kd-tiny-s0" / "evaluation.json").unlink()
+    missing = {"train ce-tiny-s0", "evaluate ce-tiny-s0", "evaluate kd-tiny-s0"}
+    assert actions(run(recipe)) == {step: "run" if step in missing else "reuse" for step in STEPS}
+
+
+def test_a_store_that_is_gone_is_made_again_and_its_runs_still_fit(finished: RunResult, recipe: Path):
+    shutil.rmtree(recipe.parent / "s.zarr")
+    again = run(recipe)
+    assert actions(again)["embed"] == "run"
+    (trained,) = [step.result for step in again.steps if step.name == "train kd-tiny-s0"]
+    assert trained is not None
+    assert trained["reused"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "step", "told"),
+    [
+        ("epochs = 2", "epochs = 3", "train teacher", "epochs 2, got 3"),
+        ('path = "s.zarr"', 'path = "s.zarr"\ndtype = "float32"', "embed", "float32"),
+        ('method = ["ce", "kd"]', 'method = ["ce", "kd"]\nlr = 0.5', "train kd-tiny-s0", "lr 0.001, got 0.5"),
+    ],
+)
+def test_other_settings_in_the_same_place_are_refused_before_anything_runs(
+    finished: RunResult, recipe: Path, old: str, new: str, step: str, told: str
+):
+    change(recipe, old, new)
+    before = files(recipe.parent)
+    planned = run(recipe, dry_run=True)
+    assert actions(planned)[step] == "refuse"
+    assert told in reason(planned, step)
+    with pytest.raises(MismatchError) as caught:
+        run(recipe)
+    assert step in caught.value.message
+    assert told in caught.value.message
+    assert files(recipe.parent) == before
+
+
+def test_other_test_data_is_measured_again(finished: RunResult, recipe: Path):
+    made.parquet(recipe.parent / "test.parquet", made.pictures(30, seed=2), made.labels(30))
+    measured = {step for step, action in actions(run(recipe)).items() if action == "run"}
+    assert measured == {step for step in STEPS if step.startswith("evaluate")}
+
+
+def test_trainings_that_cannot_be_are_all_named_at_once(recipe: Path):
+    change(recipe, 'method = ["ce", "kd"]', 'method = ["kdd", "kd"]\nset = {"kd.temprature" = 4}')
+    with pytest.raises(InputError) as caught:
+        run(recipe, dry_run=True)
+    assert "train kdd-tiny-s0" in caught.value.message
+    assert "train kd-tiny-s0" in caught.value.message
+    assert "temprature" in caught.value.message
+
+
+def test_a_method_that_needs_a_teacher_needs_one_in_the_recipe(recipe: Path):
+    text = recipe.read_text()
+    recipe.write_text(text[: text.index("[teacher.train]")] + text[text.index("[run]") :])
+    with pytest.raises(InputError, match="kd"):
+        run(recipe, dry_run=True)
+
+
+def test_a_child_gives_its_result_or_its_error(tmp_path: Path):
+    with pytest.raises(TeachonceError) as caught:
+        run_child(["inspect", str(tmp_path / "none.zarr")], "look")
+    assert caught.value.kind == "missing"
+    assert caught.value.message.startswith("look: there is no store")
+    with pytest.raises(InputError):
+        run_child(["inspect", "--unknown"], "look")
