@@ -1,29 +1,33 @@
 """The hashes of identity and integrity: xxh3, 64 bits for a row, 128 bits for files and weights."""
 
+from typing import Any
+
 import numpy as np
 import xxhash
+from numpy.typing import NDArray
 
 
 def digest_bytes(data: bytes | memoryview) -> int:
     """The identity of bytes, as an unsigned 64-bit number (xxh3-64, seed 0): "encoded" and "key" rows."""
-    return xxhash.xxh3_64_intdigest(data)
+    return int(xxhash.xxh3_64_intdigest(data))
 
 
-def digest_array(array: np.ndarray) -> int:
-    """The identity of an array, as an unsigned 64-bit number: "array" rows.
+def digest_array(array: NDArray[Any]) -> int:
+    """The identity of an array, as an unsigned 64-bit number (xxh3-64, seed 0): "array" rows.
 
-    Hashed (xxh3-64, seed 0) are the dtype's NumPy string (`|u1`, `<f4`), a comma, the shape as decimal numbers joined
-    by "x", one zero byte, then the elements in C order.
+    Hashed are a line of dtype and shape, then the elements, little-endian, in C order. The line spells the dtype as
+    NumPy's array protocol does, and the shape with commas: `|u1 32,32,3` and a newline.
 
     Args:
         array: Any shape, any dtype of fixed size; the memory layout does not matter.
     """
-    hasher = xxhash.xxh3_64(f"{array.dtype.str},{'x'.join(map(str, array.shape))}\0".encode())
+    array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).reshape(array.shape)
+    hasher = xxhash.xxh3_64(f"{array.dtype.str} {','.join(map(str, array.shape))}\n".encode())
     # reshape, not ravel of a memoryview: a zero-dimensional array has no buffer of bytes otherwise
-    hasher.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-    return hasher.intdigest()
+    hasher.update(array.reshape(-1).view(np.uint8).data if array.size else b"")
+    return int(hasher.intdigest())
 
 
 def digest_hex(data: bytes | memoryview) -> str:
     """The xxh3-128 of bytes, 32 hexadecimal digits."""
-    return xxhash.xxh3_128_hexdigest(data)
+    return str(xxhash.xxh3_128_hexdigest(data))

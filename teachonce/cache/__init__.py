@@ -1,7 +1,7 @@
 """The store: layout, writers, readers, verification, export. NumPy and raw Zarr v3 chunks; never torch."""
 
 from teachonce.cache.dtypes import from_stored, to_stored
-from teachonce.cache.identity import digest_array, digest_bytes, fingerprint_digest
+from teachonce.cache.identity import fingerprint_digest
 from teachonce.cache.layout import default_block_rows
 from teachonce.cache.reader import TargetReader
 from teachonce.cache.samples import SamplesWriter
@@ -19,8 +19,6 @@ __all__ = [
     "TargetWriter",
     "create_or_open",
     "default_block_rows",
-    "digest_array",
-    "digest_bytes",
     "fingerprint_digest",
     "from_stored",
     "open_store",

@@ -1,29 +1,10 @@
-"""Hashes: the identity of a row (xxh3-64), of a chunk's bytes and of a fingerprint (xxh3-128)."""
+"""Hashes of a chunk's bytes, of a journal and of a fingerprint (xxh3-128), and the JSON they are over."""
 
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
 import xxhash
-from numpy.typing import NDArray
-
-
-def digest_bytes(data: bytes) -> int:
-    """The identity of a row by its bytes (`encoded`), or by its key in UTF-8 (`key`): xxh3-64, seed 0."""
-    return int(xxhash.xxh3_64_intdigest(data))
-
-
-def digest_array(array: NDArray[Any]) -> int:
-    """The identity of a row of decoded data: xxh3-64 over a line of dtype and shape, then its bytes.
-
-    The line spells the dtype as NumPy's array protocol does, and the shape with commas: `|u1 32,32,3` and a newline.
-    The bytes are little-endian, in C order.
-    """
-    array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).reshape(array.shape)
-    hasher = xxhash.xxh3_64(f"{array.dtype.str} {','.join(map(str, array.shape))}\n".encode())
-    hasher.update(array.reshape(-1).view(np.uint8).data if array.size else b"")
-    return int(hasher.intdigest())
 
 
 def chunk_digest(data: bytes | memoryview) -> str:

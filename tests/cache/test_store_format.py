@@ -10,10 +10,11 @@ import pytest
 import xxhash
 from storekit import ARRAYS, BLOCKS, CLASSES, FAILURES, FINGERPRINT, ROWS, VIEWS, head, labels, params, stored_values
 
-from teachonce.cache import digest_array, digest_bytes, fingerprint_digest, open_store, to_stored
+from teachonce.cache import fingerprint_digest, open_store, to_stored
 from teachonce.cache.documents import array_document
 from teachonce.cache.dtypes import STORED
 from teachonce.cache.layout import _NAME, Grid
+from teachonce.digests import digest_array, digest_bytes
 
 PAGE = (Path(__file__).parents[2] / "docs" / "format.md").read_text()
 DTYPES = {

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import xxhash
 import zarr
 from numpy.typing import NDArray
 
@@ -75,7 +76,9 @@ def test_samples_views_head_and_class_means(tmp_path: Path):
     model, path = teacher(), tmp_path / "s.zarr"
     embed(teacher=model, data=DATA, **options(path, dtype="float32", per_class=5))
     store = open_store(path)
-    assert store.digests().tolist() == [DATA.digest(row) for row in range(DATA.rows)]
+    header = b"|u1 8,8,3\n"  # docs/format.md, section 9
+    expected_digests = [xxhash.xxh3_64_intdigest(header + DATA.decode(row).tobytes()) for row in range(DATA.rows)]
+    assert store.digests().tolist() == expected_digests
     np.testing.assert_array_equal(store.labels(), DATA.labels)
     assert (store.sample_status() == 1).all()
     np.testing.assert_array_equal(store.view_params()[:, 0], np.tile([0, 0, 1, 1, 0, 0], (200, 1)))
@@ -259,7 +262,7 @@ def test_specs_in_place_of_objects(tmp_path: Path):
     result = embed(teacher="cnn-2", data="digits", split="test", limit=100, image_size=16, store=path, device="cpu")
     assert isinstance(result, EmbedResult)
     assert result.rows == 100
-    assert open_store(path).targets()["teacher"].settings["batch_size"] == 256
+    assert open_store(path).targets()["teacher"].settings["batch_size"] == 128  # the block of 100 rows
 
 
 def test_warnings_about_classes(tmp_path: Path):
