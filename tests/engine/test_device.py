@@ -1,5 +1,9 @@
 """Devices and precisions."""
 
+import subprocess
+import sys
+
+import numpy as np
 import pytest
 import torch
 
@@ -40,3 +44,11 @@ def test_accelerators_of_two_precisions_in_one_process():
 def test_memory():
     assert peak_memory_bytes(CPU) is None
     assert host_memory_bytes() > 50_000_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there a child's ru_maxrss begins at its parent's")
+def test_memory_of_a_child_is_its_own():
+    ballast = np.ones(1 << 27)  # 1 GiB, which a child does not have
+    code = "from teachonce.engine.device import host_memory_bytes; print(host_memory_bytes())"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(told.stdout) < ballast.nbytes <= host_memory_bytes()
