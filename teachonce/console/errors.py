@@ -20,6 +20,8 @@ def describe_error(error: BaseException) -> dict[str, str]:
         return describe_error(_as_disk_error(error))
     if isinstance(error, MemoryError):
         return {"kind": "memory", "message": "the memory is full", "mend": "use a smaller --batch-size or --limit"}
+    if type(error).__name__ == "OutOfMemoryError":  # torch's, by its name: the console does without torch
+        return {"kind": "memory", "message": "the device's memory is full", "mend": "use a smaller --batch-size"}
     text = " ".join(str(error).split())
     message = f"unexpected {type(error).__name__}" + (f": {text}" if text else "")
     return {"kind": "unexpected", "message": message, "mend": "run it again with --debug to see where"}

@@ -4,6 +4,7 @@ import errno
 import io
 
 import pytest
+import torch
 from rich.console import Console
 
 from teachonce.console import RichEvents, describe_error, error_text
@@ -89,6 +90,11 @@ def test_errors_nobody_foresaw():
         "mend": "run it again with --debug to see where",
     }
     assert describe_error(MemoryError())["kind"] == "memory"
+    assert describe_error(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")) == {
+        "kind": "memory",
+        "message": "the device's memory is full",
+        "mend": "use a smaller --batch-size",
+    }
 
 
 @pytest.mark.parametrize(
