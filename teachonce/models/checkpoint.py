@@ -45,7 +45,10 @@ def save_student(
         if view is not None and view.crop is None and isinstance(view.resize, tuple):
             write_json(folder / "preprocessor_config.json", squeezing_processor(student.input))
     else:
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in student.state_dict().items()}
+        # copies: safetensors refuses tensors that share memory, as tied weights do
+        tensors = {
+            name: value.detach().to("cpu", copy=True).contiguous() for name, value in student.state_dict().items()
+        }
         write_bytes(folder / WEIGHTS, safetensors.torch.save(tensors, metadata={"format": "pt"}))
     write_json(folder / SPEC, _describe(student))
 

@@ -45,6 +45,18 @@ def fails(classes: int, image_size: int | None) -> nn.Module:
     raise RuntimeError("out of ideas")
 
 
+class Tied(Own):
+    """Two names for one layer, as tied weights have them."""
+
+    def __init__(self, classes: int, size: int) -> None:
+        super().__init__(classes, size)
+        self.again = self.body
+
+
+def tied(classes: int, image_size: int | None) -> Tied:
+    return Tied(classes, image_size or 8)
+
+
 SIZE = 5
 
 

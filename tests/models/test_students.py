@@ -182,6 +182,12 @@ class TestFactory:
         assert (student.classes, student.input.height, student.input.mean) == (3, 4, (0.1, 0.2, 0.3))
         assert build_student("student_factories:own", classes=3).input.height == 8
 
+    def test_tied_weights_are_saved(self, tmp_path: Path):
+        student = build_student("student_factories:tied", classes=3).eval()
+        save_student(student, tmp_path)
+        pixels = torch.rand(2, 3, 8, 8)
+        assert torch.equal(load_student(tmp_path)(pixels)[1], student(pixels)[1])
+
     @pytest.mark.parametrize(
         ("spec", "message"),
         [
