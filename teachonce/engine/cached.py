@@ -66,7 +66,7 @@ class CachedTargets(TargetSource):
         self.spec = spec if self._head is None else _with_logits(spec, len(self._head[0]))
         self.class_counts, self._means = _class_means(store, name, device) if needs.class_mean else (None, None)
         missing(needs, self.spec, self._means is not None, method=method, store=str(store.path))
-        self.usable = _usable(store, name)
+        self.usable = has_targets(store, name)
         self._names = _names(needs, derived=self._head is not None)
         size = sum(_array_bytes(self.spec.arrays[array]) for array in self._names)
         self.tier = "resident" if size <= budget_bytes else "mapped"
@@ -139,9 +139,9 @@ def _with_logits(spec: TargetSpec, classes: int) -> TargetSpec:
     return replace(spec, arrays=arrays, classes=classes)
 
 
-def _usable(store: Store, name: str) -> NDArray[np.bool_]:
+def has_targets(store: Store, name: str) -> NDArray[np.bool_]:
     """Which rows did not fail in the teacher pass, (N,)."""
-    grid = next(grid for grid in store.record(name).grids if grid.name == "status")
+    grid = next(grid for grid in store.sealed(name).grids if grid.name == "status")
     usable: NDArray[np.bool_] = read_whole(store.path, grid) == DECODED
     return usable
 

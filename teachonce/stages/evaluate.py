@@ -12,7 +12,7 @@ from teachonce.cache.store import Store, open_store
 from teachonce.data.open import open_samples
 from teachonce.data.resident import open_images
 from teachonce.data.samples import Samples
-from teachonce.engine.cached import as_tensor
+from teachonce.engine.cached import as_tensor, has_targets
 from teachonce.engine.device import Precision, make_accelerator, pick_device, pick_precision
 from teachonce.engine.feed import Feed, cut
 from teachonce.engine.guard import check_classes, check_data, require_labels
@@ -24,7 +24,7 @@ from teachonce.engine.worth import linear_top1, neighbour_top1
 from teachonce.errors import DataError, InputError, MismatchError, StoreMissingError
 from teachonce.events import SILENT, Events
 from teachonce.models.students import load_student
-from teachonce.types import DECODED, EvalView
+from teachonce.types import EvalView
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,7 +191,7 @@ def _evaluate_store(
     store: Store, target: str, device: torch.device, neighbours: int, fraction: float, seed: int, events: Events
 ) -> EvaluateStoreResult:
     labels = store.labels().astype(np.int64)
-    usable = (labels >= 0) & (store.sample_status() == DECODED)
+    usable = (labels >= 0) & has_targets(store, target)
     if not usable.any():
         raise DataError(f"{store.path} has no labels", "Make the store from data with labels (--label-column)")
     train, val = (rows[usable[rows]] for rows in split_rows(store.digests(), seed, fraction))

@@ -11,7 +11,7 @@ from teachonce.data.digits import load_digits
 from teachonce.data.samples import ArraySamples
 from teachonce.models.teacher import Teacher, load_teacher
 from teachonce.stages.embed import embed
-from teachonce.types import DECODED, ArraySpec
+from teachonce.types import DECODED, FAILED, ArraySpec
 
 BLOCK = 64
 VIT = "vit:patch=8,width=32,layers=1,heads=2"
@@ -77,8 +77,11 @@ def add_target(
     *,
     head: tuple[np.ndarray, np.ndarray | None] | None,
     labels: np.ndarray | None,
+    failed: tuple[int, ...] = (),
 ) -> None:
-    """Add a target with these values, (rows, views, length) as stored."""
+    """Add a target with these values, (rows, views, length) as stored; the rows of `failed` have none."""
+    status = np.full(store.spec.rows, DECODED, np.uint8)
+    status[list(failed)] = FAILED
     writer = TargetWriter(
         store, name, kind="classifier", fingerprint={"made": name}, settings={}, info={}, arrays=specs, head=head
     )
@@ -86,5 +89,5 @@ def add_target(
         for block in range(store.blocks):
             start, stop = store.block_range(block)
             part = {array: np.ascontiguousarray(values[start:stop]) for array, values in arrays.items()}
-            writer.commit(block, part, np.full(stop - start, DECODED, np.uint8), {})
-        writer.seal(labels=labels, classes=None if labels is None else 10, per_class=5, max_failed=0)
+            writer.commit(block, part, status[start:stop], {row: "damaged" for row in failed if start <= row < stop})
+        writer.seal(labels=labels, classes=None if labels is None else 10, per_class=5, max_failed=len(failed))

@@ -10,7 +10,8 @@ from teachonce.data.render import render
 from teachonce.errors import DataError, InputError, MismatchError, StoreMissingError
 from teachonce.models.students import load_student
 from teachonce.stages.evaluate import evaluate
-from tests.engine.enginekit import digits, make_store, some
+from teachonce.types import ArraySpec
+from tests.engine.enginekit import add_target, digits, make_store, some
 from tests.stages.trainkit import Heard, quick
 
 
@@ -56,6 +57,17 @@ def test_a_store_of_a_trained_teacher_is_worth_something(run: Path, tmp_path: Pa
 def test_bfloat16_and_views(tmp_path: Path):
     store = make_store(tmp_path / "b.zarr", dtype="bfloat16", views=2)
     assert 0 <= evaluate(store=store.path, device="cpu", neighbours=1).knn_top1 <= 1
+
+
+def test_rows_that_failed_for_the_target_alone_are_left_out(tmp_path: Path):
+    store = make_store(tmp_path / "s.zarr")
+    whole = evaluate(store=store.path, device="cpu")
+    embeddings = {"image_embedding": store.target("teacher").all("image_embedding")[:, None]}
+    specs = {"image_embedding": ArraySpec(shape=embeddings["image_embedding"].shape[2:], dtype="float16")}
+    add_target(store, "gaps", embeddings, specs, head=None, labels=store.labels(), failed=tuple(range(30)))
+    result = evaluate(store=store.path, target="gaps", device="cpu")
+    assert result.rows + result.train_rows == 170
+    assert result.rows < whole.rows
 
 
 def test_a_run_that_is_not_finished(tmp_path: Path):
