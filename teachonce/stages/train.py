@@ -13,6 +13,7 @@ from teachonce.data.open import open_samples
 from teachonce.data.samples import Samples
 from teachonce.engine.describe import describe, identify, refuse_other_teacher, warn_unused, warn_versions
 from teachonce.engine.device import host_memory_bytes, peak_memory_bytes, pick_device, reset_peak
+from teachonce.engine.guard import check_data
 from teachonce.engine.optim import OptimConfig
 from teachonce.engine.rows import all_digests
 from teachonce.engine.runfile import RESULT, check_folder, owned, read_result, read_run, refuse_others, write_run
@@ -204,6 +205,8 @@ def run_training(config: TrainConfig, samples: Samples, events: Events = SILENT)
         refuse_others(config.out, known, settings)
         result = read_result(config.out)
         if result is not None:
+            if store is not None:
+                check_data(store, samples, every=False)
             events.info(f"{config.out} is finished: its result is reused")
             return TrainResult(**{**result, "run": str(config.out), "reused": True})
         warn_versions(known, events)

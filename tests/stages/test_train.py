@@ -139,6 +139,14 @@ def test_a_finished_run_is_reused(tmp_path: Path):
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*")} == before
 
 
+def test_a_finished_run_is_not_reused_for_other_data(tmp_path: Path):
+    data = digits(200)
+    store = make_store(tmp_path / "s.zarr", samples=data)
+    quick(tmp_path / "run", store=store.path, data=data)
+    with pytest.raises(MismatchError, match="row 0 is another sample"):
+        quick(tmp_path / "run", store=store.path, data=some(data, images=255 - data.images))
+
+
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
