@@ -13,7 +13,15 @@ def tell_differences(job: Job, events: Events) -> None:
     """Say what differs from the run that began the store, and is allowed to."""
     if job.views.augment is None and job.views.view != job.teacher.info.view:
         events.info("the views are those of the store; this teacher's own evaluation view differs")
-    if job.record is None or job.record.sealed:
+    if job.record is None:
+        return
+    if job.record.sealed:
+        computed = job.record.settings["compute_dtype"]
+        if computed != job.compute_dtype:
+            events.warn(
+                f"target {job.record.name!r} was computed in {computed} and is kept so: "
+                f"use another --name to have it in {job.compute_dtype}"
+            )
         return
     before, now = job.record.attributes.get("versions", {}), versions()
     changed = [f"{name} {before[name]} -> {now.get(name)}" for name in before if before[name] != now.get(name)]
