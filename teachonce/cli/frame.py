@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import signal
 import sys
 import traceback
@@ -28,22 +29,52 @@ class Frame(TyperGroup):
         """Run a command line and exit: 0 done, 1 a failure, 2 usage."""
         words = list(sys.argv[1:] if args is None else args)
         options["standalone_mode"] = False
-        try:
-            code = super().main(words, *rest, **options)
-        except Exception as error:  # noqa: BLE001  (the last place that can turn it into one line)
-            code = _usage(error, words) if hasattr(error, "format_message") else _failure(error, words)
+        with _interrupts() as seen:
+            try:
+                code = super().main(words, *rest, **options)
+            except BaseException as error:  # noqa: BLE001  (the last place that can turn it into one line)
+                code = _tell(error, words, interrupted=bool(seen))
+            else:
+                if seen and code:  # typer has made a number of it
+                    code = _failure(KeyboardInterrupt(), words)
         sys.exit(code if isinstance(code, int) else 0)
 
-    def invoke(self, ctx: Any) -> Any:
-        """Run the chosen command; Ctrl-C becomes an error like every other (typer would end with 130 and no word)."""
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt as error:
-            raise _InterruptedError from error
+
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Ctrl-C, and SIGTERM (a batch system's farewell), raise KeyboardInterrupt; yields the list of those that came.
+
+    It is remembered, since C code on the way may make another error of it, such as an import that fails.
+    """
+    seen: list[int] = []
+    owner = os.getpid()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if os.getpid() != owner and number == signal.SIGTERM:  # a forked helper that is being ended
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
+        seen.append(number)
+        raise KeyboardInterrupt
+
+    try:
+        before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not the main thread: signals are somebody else's
+        yield seen
+        return
+    try:
+        yield seen
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-class _InterruptedError(Exception):
-    """Stands for a KeyboardInterrupt on its way through typer."""
+def _tell(error: BaseException, words: Sequence[str], *, interrupted: bool) -> int | None:
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 1
+    if interrupted:
+        return _failure(KeyboardInterrupt() if not isinstance(error, KeyboardInterrupt) else error, words)
+    return _usage(error, words) if hasattr(error, "format_message") else _failure(error, words)
 
 
 def _usage(error: Any, words: Sequence[str]) -> int:
@@ -56,15 +87,13 @@ def _usage(error: Any, words: Sequence[str]) -> int:
 
 
 def _failure(error: BaseException, words: Sequence[str]) -> int:
-    cause = error.__cause__ if isinstance(error, _InterruptedError) else error
-    assert cause is not None
     with suppress(BrokenPipeError):
         if "--debug" in words:
-            traceback.print_exception(cause)
+            traceback.print_exception(error)
         if "--json" in words:
-            _print_json({"error": describe_error(cause)})
+            _print_json({"error": describe_error(error)})
         else:
-            sys.stderr.write(error_text(cause) + "\n")
+            sys.stderr.write(error_text(error) + "\n")
     return 1
 
 
@@ -77,32 +106,16 @@ def _print_json(value: Mapping[str, Any]) -> None:
 def work(*, debug: bool = False, threads: int | None = None) -> Iterator[RichEvents]:
     """Around the one call of a command: yields its events, and keeps stdout clean of what libraries print.
 
-    SIGTERM (a batch system's farewell) ends the work as Ctrl-C does. Warnings of libraries are shown with `debug` only.
+    Warnings of libraries are shown with `debug` only.
     `threads` is how many CPU threads the arithmetic may take.
     """
-    with redirect_stdout(sys.stderr), warnings.catch_warnings(), _terminate_as_interrupt(), limited_threads(threads):
+    with redirect_stdout(sys.stderr), warnings.catch_warnings(), limited_threads(threads):
         if not debug:
             warnings.simplefilter("ignore")
         try:
             yield RichEvents()
         except BrokenPipeError as error:  # not stdout's: nothing is printed there while the work goes on
             raise RuntimeError("a helper process ended early") from error
-
-
-@contextmanager
-def _terminate_as_interrupt() -> Iterator[None]:
-    def interrupt(signum: int, frame: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
-
-    try:
-        before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # not the main thread: signals are somebody else's
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def finish(result: Any, render: Callable[[Mapping[str, Any]], Sequence[RenderableType]], *, as_json: bool) -> None:

@@ -15,7 +15,8 @@ def inspect_parts(result: Result) -> Parts:
     size = round(result["bytes_per_sample"] * result["rows"])
     rows = [
         ("format", str(result["format"])),
-        ("data", f"{_words(result.get('data', {}))}; rows known by {result.get('identity')}"),
+        ("data", _data(result.get("data", {}))),
+        ("rows known by", str(result.get("identity"))),
         ("rows", f"{result['rows']:,} in blocks of {result['block_rows']:,}"),
         ("views", f"{result['views']:,} ({_words(result.get('views_spec', {}))})"),
         ("samples", _samples(result.get("samples", {}))),
@@ -25,6 +26,11 @@ def inspect_parts(result: Result) -> Parts:
     for name, target in result["targets"].items():
         parts += ["", Text(f"target {name}", style="bold"), pairs(_target(target)), _arrays(target["arrays"])]
     return parts
+
+
+def _data(data: Mapping[str, Any]) -> str:
+    names = data.get("class_names")
+    return _words(data.get("description", {})) + (f", {len(names)} classes" if names else "")
 
 
 def _samples(samples: Mapping[str, Any]) -> str:

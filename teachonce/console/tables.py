@@ -1,5 +1,7 @@
 """The results of single commands as tables for people; `--json` prints the same results for programs."""
 
+import io
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,12 +16,15 @@ Parts = list[RenderableType]
 
 
 def show(*parts: RenderableType) -> None:
-    """Print tables and lines on stdout; where that is a file, lines are not broken."""
+    """Print tables and lines on stdout; where that is a file, lines are not broken, and end where their text does."""
     console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=240)
-    for part in parts:
-        console.print(part)
+    if console.is_terminal:
+        console.print(*parts, sep="\n")
+        return
+    wide = Console(highlight=False, width=240, file=io.StringIO())
+    with wide.capture() as captured:
+        wide.print(*parts, sep="\n")
+    sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
 def pairs(rows: Iterable[tuple[str, str]]) -> Table:
@@ -46,11 +51,18 @@ def embed_parts(result: Result) -> Parts:
         ("store", f"{result['store']}, target {result['target']}"),
         ("rows", f"{result['rows']:,}, of which {result['failed']:,} failed"),
         ("reused", f"{result['reused_blocks']:,} blocks"),
-        ("time", f"{duration_text(result['seconds'])}, {rate_text(result['samples_per_s'])} rows/s"),
+        ("time", _embed_time(result)),
+        ("state", "sealed" if result["sealed"] else "waits for the blocks of other processes"),
     ]
     if result.get("teacher_top1") is not None:
         rows.append(("teacher's top-1", share_text(result["teacher_top1"])))
     return [pairs(rows)]
+
+
+def _embed_time(result: Result) -> str:
+    if not result["samples_per_s"]:
+        return "-, nothing was left to run"
+    return f"{duration_text(result['seconds'])}, {rate_text(result['samples_per_s'])} rows/s"
 
 
 def train_parts(result: Result) -> Parts:

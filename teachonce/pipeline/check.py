@@ -31,6 +31,8 @@ class Checker:
             self._add("[data] is needed, with train and test")
         if teacher is not None and (teacher.model is None) == (teacher.train is None):
             self._add("[teacher] needs one of model and [teacher.train]")
+        if teacher is not None and any(training.options.source == "live" for training in trainings):
+            self._live(teacher)
         if data is None or self.problems:
             return None
         return {"data": data, "teacher": teacher, "store": store, "run": run, "trainings": trainings}
@@ -45,6 +47,12 @@ class Checker:
                 self._add(f"[{key}] is not something this version can do")
             elif key not in _TABLES:
                 self._add(f"[{key}] is unknown{_near(key, _TABLES)}")
+
+    def _live(self, teacher: TeacherTable) -> None:
+        """With these keys the live teacher would be another than the store's."""
+        for key in ("revision", "image_size", "trust_remote_code"):
+            if teacher.given().get(key):
+                self._add(f'[teacher] {key} does not go with source = "live", which takes no more than its model')
 
     def _optional(self, model: type[TableT], raw: Mapping[str, Any], key: str) -> TableT | None:
         return self._table(model, raw[key], f"[{key}]") if key in raw else None

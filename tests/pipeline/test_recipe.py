@@ -151,6 +151,10 @@ def test_all_wrong_keys_are_told_at_once(tmp_path: Path):
         (GOOD + '[teacher.train]\nstudent = "x"\n[[train]]\nstudent = "cnn-2"\n', "one of model and [teacher.train]"),
         (GOOD + '[[train]]\nstudent = "cnn-2"\nlr = 1.0\n[[train]]\nstudent = "cnn-2"\n', "a second run ce-cnn-2-s0"),
         (GOOD + '[[train]]\nstudent = "cnn-2"\nseed = [1, 1]\n', "a second run ce-cnn-2-s1"),
+        (
+            GOOD.replace("[teacher]", '[teacher]\nrevision = "v2"') + '[[train]]\nstudent = "cnn-2"\nsource = "live"\n',
+            "[teacher] revision does not go with source",
+        ),
         ("data = 3\n", "[data] must be a table, got 3"),
         ("[data\n", "is not a TOML file"),
     ],
