@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+import teachonce
+
 HEAVY = ("torch", "transformers", "datasets", "sklearn", "matplotlib", "zarr", "accelerate", "h5py", "pandas")
 LIMIT = 0.5  # seconds, the best of a few starts: a busy machine is not this package's doing
 STATEMENTS = {
@@ -46,3 +48,11 @@ def test_cache_needs_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", check], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_public_names_are_the_functions():
+    for name in teachonce.__all__:
+        assert callable(getattr(teachonce, name))
+    assert set(teachonce.__all__) <= set(dir(teachonce))
+    with pytest.raises(AttributeError, match="distill"):
+        _ = teachonce.distill
