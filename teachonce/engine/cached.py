@@ -1,6 +1,6 @@
 """Targets from a sealed store. The teacher's weights are never touched."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from teachonce.cache.chunks import read_whole
 from teachonce.cache.store import Store
-from teachonce.engine.prefetch import Prefetch
+from teachonce.engine.background import Ahead
 from teachonce.engine.targets import BatchRows, TargetSource
 from teachonce.errors import StoreMissingError
 from teachonce.methods.base import missing
@@ -20,6 +20,8 @@ from teachonce.types import DECODED, ArraySpec, TargetSpec
 
 Rows = NDArray[np.int64]
 Head = tuple[Tensor, Tensor | None]
+Read = tuple[Rows, dict[str, Tensor]]
+_DEPTH = 4  # batches that are read and wait, which bounds the memory
 
 
 class CachedTargets(TargetSource):
@@ -71,7 +73,9 @@ class CachedTargets(TargetSource):
         size = sum(_array_bytes(self.spec.arrays[array]) for array in self._names)
         self.tier = "resident" if size <= budget_bytes else "mapped"
         self._resident = {array: self._load(array) for array in self._names} if self.tier == "resident" else {}
-        self._ahead: Prefetch[Rows, tuple[Rows, dict[str, Tensor]]] | None = None
+        self._ahead: Ahead[Read] | None = None
+        self._planned: Iterator[Read] = iter(())
+        self._view = 0
 
     def fetch(self, rows: BatchRows, view: int, images: Tensor | None = None) -> Targets:
         """See TargetSource.fetch; the dtype is the stored one, but float32 for class means and derived logits."""
@@ -90,18 +94,19 @@ class CachedTargets(TargetSource):
         """See TargetSource.plan."""
         self.close()
         if self.tier == "mapped" and self._names:
-            self._ahead = Prefetch(batches, lambda rows: (rows, self._read(rows, view)))
+            self._ahead = Ahead(((rows, self._read(rows, view)) for rows in batches), depth=_DEPTH)
+            self._planned, self._view = iter(self._ahead), view
 
     def close(self) -> None:
         """See TargetSource.close."""
         if self._ahead is not None:
             self._ahead.close()
-            self._ahead = None
+            self._ahead, self._planned = None, iter(())
 
     def _mapped(self, rows: Rows, view: int) -> dict[str, Tensor]:
-        planned, arrays = next(self._ahead, (None, None)) if self._ahead is not None else (None, None)
+        planned, arrays = next(self._planned, (None, None)) if view == self._view else (None, None)
         if arrays is None or planned is None or not (planned is rows or np.array_equal(planned, rows)):
-            self.close()  # not the order that was planned
+            self.close()  # not the view or the order that was planned
             arrays = self._read(rows, view)
         return {name: value.to(self._device, non_blocking=True) for name, value in arrays.items()}
 

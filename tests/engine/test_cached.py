@@ -46,7 +46,7 @@ def test_shuffled_batches_of_both_views(store: Store, budget: int):
             assert np.array_equal(got.image_embedding.numpy(), reader.all("image_embedding", view)[rows])
             assert np.array_equal(got.logits.numpy(), reader.all("logits", view)[rows])
     source.close()
-    assert not [thread for thread in threading.enumerate() if thread.name == "teachonce-prefetch"]
+    assert not [thread for thread in threading.enumerate() if thread.name == "teachonce-ahead"]
 
 
 def test_another_order_than_planned_is_still_right(store: Store):
@@ -56,6 +56,8 @@ def test_another_order_than_planned_is_still_right(store: Store):
     assert np.array_equal(fetch(source, rows).image_embedding.numpy(), reader.all("image_embedding")[rows])
     source.plan([rows], 1)
     fetch(source, rows, 1)
+    assert np.array_equal(fetch(source, rows, 1).image_embedding.numpy(), reader.all("image_embedding", 1)[rows])
+    source.plan([rows], 0)
     assert np.array_equal(fetch(source, rows, 1).image_embedding.numpy(), reader.all("image_embedding", 1)[rows])
     source.close()
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from teachonce.benchmarks.embed import bench_embed
-from teachonce.engine.stage_one.background import Ahead, Behind
+from teachonce.engine.background import Ahead, Behind
 from teachonce.engine.stage_one.batches import best_doubling, find_batch_size, measure
 from teachonce.engine.stage_one.contents import fingerprint_difference
 from teachonce.engine.stage_one.feed import padded_parts

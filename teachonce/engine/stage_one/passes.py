@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teachonce.cache.dtypes import stored
-from teachonce.engine.stage_one.background import Ahead, Behind
+from teachonce.engine.background import Ahead, Behind
 from teachonce.engine.stage_one.feed import Batch
 from teachonce.engine.stage_one.forward import Forward, Outputs, as_stored
 from teachonce.events import Task
