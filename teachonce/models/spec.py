@@ -39,7 +39,7 @@ def import_factory(spec: str) -> Callable[..., Any]:
     return factory
 
 
-def parse_options(spec: str, defaults: Mapping[str, int | float]) -> dict[str, Any]:
+def parse_options(spec: str, defaults: Mapping[str, int | float | str]) -> dict[str, Any]:
     """Read `name:key=value,...`; a value takes the type of its default.
 
     Raises:

@@ -94,6 +94,11 @@ class TestVit:
         config = student.network.config
         assert (config.hidden_dropout_prob, config.attention_probs_dropout_prob) == (0.2, 0.1)
 
+    def test_attention_is_computed_as_asked_and_alike(self):
+        fused, plain = (build_student(f"{SMALL_VIT},attention={name}", classes=3) for name in ("sdpa", "eager"))
+        assert plain.network.config._attn_implementation == "eager"
+        assert torch.allclose(fused(tiny.pixels())[1], plain(tiny.pixels())[1], atol=1e-5)
+
     def test_image_size(self):
         student = build_student(SMALL_VIT, classes=3, image_size=64)
         assert student(tiny.pixels(size=64))[1].shape == (3, 3)
@@ -107,6 +112,7 @@ class TestVit:
             ("vit:width=10,heads=3", "width is not a multiple of heads=3"),
             ("vit:layers=0", "patch, width, layers and heads must be positive"),
             ("vit:dropout=1", r"a dropout must be in \[0, 1\)"),
+            ("vit:attention=flash", "attention must be sdpa or eager, got 'flash'"),
         ],
     )
     def test_wrong_options(self, spec: str, message: str):
