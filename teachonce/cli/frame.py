@@ -21,6 +21,8 @@ from teachonce.console import RichEvents, describe_error, error_text
 from teachonce.console.tables import show
 from teachonce.pipeline.threads import limited_threads
 
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 class Frame(TyperGroup):
     """The root command: the one place where errors become a line, an exit code and, with `--json`, an object."""
@@ -42,7 +44,7 @@ class Frame(TyperGroup):
 
 @contextmanager
 def _interrupts() -> Iterator[list[int]]:
-    """Ctrl-C, and SIGTERM (a batch system's farewell), raise KeyboardInterrupt; yields the list of those that came.
+    """Ctrl-C, a batch system's SIGTERM and a closed terminal raise KeyboardInterrupt; yields those that came.
 
     It is remembered, since C code on the way may make another error of it, such as an import that fails.
     """
@@ -58,7 +60,7 @@ def _interrupts() -> Iterator[list[int]]:
         raise KeyboardInterrupt
 
     try:
-        before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, interrupt) for number in _ENDS if not _ignored(number)}
     except ValueError:  # not the main thread: signals are somebody else's
         yield seen
         return
@@ -67,6 +69,11 @@ def _interrupts() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _ignored(number: signal.Signals) -> bool:
+    """Whether whoever started us wants us to outlive the terminal (nohup)."""
+    return number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN
 
 
 def _tell(error: BaseException, words: Sequence[str], *, interrupted: bool) -> int | None:

@@ -10,6 +10,7 @@ from teachonce.data.open import open_samples
 from teachonce.data.samples import Samples
 from teachonce.digests import digest_hex
 from teachonce.engine.rows import all_digests
+from teachonce.engine.stage_one.contents import labels_digest
 from teachonce.events import SILENT, Events
 
 _OPTIONS = ("data", "split", "image_column", "label_column", "key_column", "limit")
@@ -46,11 +47,10 @@ class Facts:
     def identity(self, options: Mapping[str, Any], prefer: str = "train") -> dict[str, Any]:
         """What tells this data from other data, as JSON: rows, their identities, their labels."""
         samples = self.samples(options, prefer)
-        labels = None if samples.labels is None else digest_hex(np.ascontiguousarray(samples.labels, "<i4").tobytes())
         return {
             "rows": samples.rows,
             "identities": digest_hex(np.ascontiguousarray(self.digests(options, prefer), "<u8").tobytes()),
-            "labels": labels,
+            "labels": labels_digest(samples.labels),
         }
 
 

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from teachonce.errors import InputError
+from teachonce.errors import InputError, ModelError
+from teachonce.models.students import build_student
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.judge import Verdict, judge_embed, judge_evaluation, judge_training, train_config
 from teachonce.pipeline.recipe import Recipe
@@ -22,6 +23,7 @@ def make_plan(recipe: Recipe, facts: Facts) -> list[Planned]:
 
     Raises:
         InputError: Trainings whose settings cannot be used, all of them in one line.
+        ModelError: Students that cannot be built, all of them in one line.
         TeachonceError: Data or a teacher that cannot be used.
     """
     steps = make_steps(recipe)
@@ -33,7 +35,24 @@ def make_plan(recipe: Recipe, facts: Facts) -> list[Planned]:
         if verdict.action == "run":
             running.add(step.name)
         planned.append(Planned(step=step, verdict=verdict))
+    _check_students(planned, facts)
     return planned
+
+
+def _check_students(planned: list[Planned], facts: Facts) -> None:
+    """Build each student that will be trained once: better now than after the trainings before it."""
+    wanted: dict[tuple[str, int | None], Step] = {}
+    for plan in planned:
+        if plan.step.verb == "train" and plan.verdict.action == "run":
+            wanted.setdefault((plan.step.options["student"], plan.step.options.get("image_size")), plan.step)
+    problems = []
+    for (student, size), step in wanted.items():
+        try:
+            build_student(student, classes=facts.samples(step.options).classes or 2, image_size=size)
+        except ModelError as error:
+            problems.append(error)
+    if problems:
+        raise ModelError("; ".join(error.message for error in problems), problems[0].mend)
 
 
 def _check(steps: list[Step]) -> None:

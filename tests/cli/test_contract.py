@@ -148,7 +148,7 @@ def test_what_nobody_foresaw_is_one_line_too(call: Call, monkeypatch: pytest.Mon
     assert done.err == "error: unexpected ZeroDivisionError: by zero\nmend: run it again with --debug to see where\n"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupts_end_like_any_error(call: Call, monkeypatch: pytest.MonkeyPatch, number: signal.Signals):
     def interrupted(path: object) -> None:
         signal.raise_signal(number)

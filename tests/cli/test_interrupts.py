@@ -72,7 +72,7 @@ def test_embed(call: Call, tmp_path: Path, data: str, workers: int):
 
 
 def test_train(call: Call, tmp_path: Path, data: str):
-    long = ("--epochs", 12, "--student", "tests.cli.made:slow")
+    long = ("--epochs", 5, "--student", "tests.cli.made:slow")
     words = [*train_words(tmp_path / "run", data), *long]
     with started(words) as process:
         wait_for(process, lambda: (tmp_path / "run" / "metrics.jsonl").exists())
@@ -92,7 +92,7 @@ workers = 0
 device = "cpu"
 [[train]]
 student = "tests.cli.made:slow"
-epochs = 8
+epochs = 5
 """
 
 
@@ -111,4 +111,4 @@ def test_run_ends_its_child_and_goes_on(tmp_path: Path, data: str):
     (step,) = json.loads(out)["steps"]
     assert (step["name"], step["action"]) == ("train ce-slow-s0", "run")
     assert "goes on" in step["reason"]
-    assert step["result"]["epochs"] == 8
+    assert step["result"]["epochs"] == 5

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from teachonce.cli import app
-from teachonce.errors import InputError, MismatchError, TeachonceError
+from teachonce.errors import InputError, MismatchError, ModelError, TeachonceError
 from teachonce.pipeline.child import run_child
 from teachonce.pipeline.run import RunResult, run
 from tests.cli import made
@@ -171,6 +171,13 @@ def test_trainings_that_cannot_be_are_all_named_at_once(recipe: Path):
     assert "train kdd-tiny-s0" in caught.value.message
     assert "train kd-tiny-s0" in caught.value.message
     assert "temprature" in caught.value.message
+
+
+def test_students_that_cannot_be_are_all_named_before_anything_runs(recipe: Path):
+    change(recipe, '[[train]]\nstudent = "tests.cli.made:tiny"', '[[train]]\nstudent = ["cnn-3", "vit:pach=4"]')
+    with pytest.raises(ModelError, match=r"3 layers.*pach"):
+        run(recipe)
+    assert not (recipe.parent / "r-runs").exists()
 
 
 def test_a_method_that_needs_a_teacher_needs_one_in_the_recipe(recipe: Path):
