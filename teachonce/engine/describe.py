@@ -15,6 +15,7 @@ from teachonce.engine.device import pick_device, pick_precision
 from teachonce.engine.runfile import first_difference, versions
 from teachonce.engine.session import Session
 from teachonce.engine.settings import TrainConfig
+from teachonce.engine.stage_one.contents import labels_digest
 from teachonce.errors import MismatchError
 from teachonce.events import Events
 
@@ -35,7 +36,6 @@ def identify(config: TrainConfig, samples: Samples, store: Store | None, digests
         UnsealedError: The store or its target is not finished.
     """
     method = config.make_method()
-    labels = None if samples.labels is None else digest_hex(np.ascontiguousarray(samples.labels, "<i4").tobytes())
     is_live = config.source == "live" and method.needs.teacher
     optim = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(config.optim).items()}
     return {
@@ -43,7 +43,11 @@ def identify(config: TrainConfig, samples: Samples, store: Store | None, digests
         "method": config.method,
         "settings": asdict(method.settings),
         "source": config.source,
-        "data": {"rows": samples.rows, "identities": digest_hex(digests.tobytes()), "labels": labels},
+        "data": {
+            "rows": samples.rows,
+            "identities": digest_hex(digests.tobytes()),
+            "labels": labels_digest(samples.labels),
+        },
         "store": None if store is None else _store(store, config, needs_target=method.needs.teacher and not is_live),
         "teacher": config.teacher if is_live else None,
         "epochs": config.epochs,
