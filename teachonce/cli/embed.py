@@ -51,7 +51,7 @@ def embed(  # noqa: PLR0913  (one parameter an option)
     block_rows: Annotated[int | None, Option(min=1, help="Rows of a block, a power of two; found if absent.")] = None,
     per_class: PerClass = "100",
     max_failed: Annotated[int, Option(min=0, help="Samples that may fail to decode.")] = 0,
-    embedding: Annotated[str, Option(help="auto, cls, pooler or mean.")] = "auto",
+    embedding: Annotated[str, Option(help="auto, cls, pooler, mean, projected (CLIP) or penultimate.")] = "auto",
     revision: Annotated[str | None, Option(help="Revision of a hub teacher.")] = None,
     trust_remote_code: Annotated[
         bool, Option("--trust-remote-code", help="Run code that comes with a teacher.")

@@ -12,7 +12,6 @@ def missing(
     spec: TargetSpec,
     class_means: bool,
     *,
-    head: bool = False,
     method: str = "the method",
     store: str = "S",
 ) -> None:
@@ -20,9 +19,8 @@ def missing(
 
     Args:
         needs: The method's.
-        spec: The target's.
+        spec: The target's; logits that follow from a stored head count as its own.
         class_means: Whether the store has class means for it.
-        head: Whether the store has the teacher's linear head, from which logits follow where embeddings are stored.
         method: The method's name, for the message.
         store: The store's path, for the command.
 
@@ -31,8 +29,7 @@ def missing(
     """
     command = f"teachonce embed --teacher T --data D --store {store} --name"
     there = ", ".join(sorted(spec.arrays)) or "nothing"
-    derived = head and "image_embedding" in spec.arrays
-    if needs.logits and "logits" not in spec.arrays and not derived:
+    if needs.logits and "logits" not in spec.arrays:
         mend = f"Use a teacher with a classification head: `{command} OTHER`, then --target OTHER"
         raise StoreMissingError(f"{method} needs logits, target {spec.name!r} has {there}", mend)
     if needs.image_embedding and "image_embedding" not in spec.arrays:

@@ -288,10 +288,6 @@ class TestMissing:
             missing(Needs(logits=True), spec, False, method="kd", store="x.zarr")
         assert "`teachonce embed --teacher T --data D --store x.zarr --name OTHER`" in caught.value.mend
 
-    def test_logits_follow_from_a_stored_head(self):
-        spec = target(arrays={"image_embedding": ARRAYS["image_embedding"]})
-        missing(Needs(logits=True), spec, False, head=True)
-
     def test_embeddings(self):
         with pytest.raises(StoreMissingError, match=r"needs image embeddings.*has logits"):
             missing(Needs(image_embedding=True), target(arrays={"logits": ARRAYS["logits"]}), True)
