@@ -12,7 +12,7 @@ from teachonce.models.hub import loading
 from teachonce.models.spec import parse_options, seeded
 from teachonce.types import InputSpec
 
-VIT = {
+VIT: dict[str, int | float | str] = {
     "patch": 4,
     "width": 256,
     "layers": 6,
@@ -35,7 +35,8 @@ def vit(spec: str, classes: int, image_size: int, seed: int) -> SplitClassifier:
     with loading(spec):
         from transformers import ViTConfig
 
-        config = ViTConfig(
+        make: Any = ViTConfig  # its signature leaves out what all configs take
+        config = make(
             image_size=image_size,
             patch_size=options["patch"],
             hidden_size=options["width"],
