@@ -1,6 +1,6 @@
 """Checking every byte against the journal, and the journal against the seal."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,13 @@ from teachonce.errors import CorruptError
 _MEND = "Restore the file from a copy, or remove the target's folders and run `teachonce embed` again"
 
 
-def verify_journal(journal: Journal, seal: Mapping[str, Any]) -> None:
+def verify_journal(journal: Journal, seal: Mapping[str, Any], arrays: Collection[str] | None = None) -> None:
     """Recompute the digest of the journal and of every chunk; one chunk is in memory at a time.
+
+    Args:
+        journal: Of the samples or of a target.
+        seal: Its seal.
+        arrays: Only the chunks of these; None: of all.
 
     Raises:
         CorruptError: Names the first chunk or record that is not what was sealed.
@@ -23,8 +28,9 @@ def verify_journal(journal: Journal, seal: Mapping[str, Any]) -> None:
     if journal_digest(record.data for record in records) != seal.get("journal"):
         place = journal.path(0).parent
         raise CorruptError(f"{place}: the records are not those that were sealed", _MEND)
+    folders = tuple(f"{grid.path}/" for grid in journal.grids if arrays is None or grid.name in arrays)
     for record in records:
-        verify_chunks(journal.root, record.chunks)
+        verify_chunks(journal.root, {key: value for key, value in record.chunks.items() if key.startswith(folders)})
 
 
 def verify_chunks(root: Path, chunks: Mapping[str, str]) -> None:
@@ -39,8 +45,12 @@ def verify_chunks(root: Path, chunks: Mapping[str, str]) -> None:
             raise CorruptError(f"{root / key}: its bytes have digest {got}, the journal says {expected}", _MEND)
 
 
-def verify_target(record: TargetRecord) -> None:
-    """Check all of a sealed target: fingerprint, journal, chunks, head, class means.
+def verify_target(record: TargetRecord, arrays: Collection[str] | None = None) -> None:
+    """Check a sealed target: fingerprint, journal, chunks, head, class means.
+
+    Args:
+        record: The target.
+        arrays: Of the chunks only those of these arrays; None: of all.
 
     Raises:
         CorruptError: Names what is not as it was sealed.
@@ -48,5 +58,5 @@ def verify_target(record: TargetRecord) -> None:
     if fingerprint_digest(record.fingerprint_fields) != record.fingerprint:
         place = record.root / "targets" / record.name
         raise CorruptError(f"{place}: the fingerprint is not that of its fields", _MEND)
-    verify_journal(record.journal, record.seal)
+    verify_journal(record.journal, record.seal, arrays)
     verify_chunks(record.root, record.digests)

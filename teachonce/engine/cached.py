@@ -47,6 +47,7 @@ class CachedTargets(TargetSource):
     Raises:
         StoreMissingError: No such target, or it lacks what the method needs.
         UnsealedError: The target is not finished.
+        CorruptError: Arrays that are kept in memory are not, byte for byte, what was sealed.
     """
 
     spec: TargetSpec
@@ -72,6 +73,8 @@ class CachedTargets(TargetSource):
         self._names = _names(needs, derived=self._head is not None)
         size = sum(_array_bytes(self.spec.arrays[array]) for array in self._names)
         self.tier = "resident" if size <= budget_bytes else "mapped"
+        if self.tier == "resident":  # all of it is read in any case
+            self.reader.verify(self._names)
         self._resident = {array: self._load(array) for array in self._names} if self.tier == "resident" else {}
         self._ahead: Ahead[Read] | None = None
         self._planned: Iterator[Read] = iter(())

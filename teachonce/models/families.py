@@ -21,7 +21,8 @@ VIT: dict[str, int | float | str] = {
     "attention_dropout": 0.0,
     "attention": "sdpa",
 }
-"""The options of `vit:` and their defaults: the student of CLIP-Embed-KD (arXiv 2404.06170).
+"""The options of `vit:` and their defaults: the student of CLIP-Embed-KD (arXiv 2404.06170), but without dropout; its
+public code has `attention_dropout=0.1`.
 
 `attention` is how it is computed: `sdpa`, torch's fused kernel, or `eager`, plain matrix products, which are faster on
 CPUs in bf16.

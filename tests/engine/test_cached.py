@@ -62,6 +62,17 @@ def test_another_order_than_planned_is_still_right(store: Store):
     source.close()
 
 
+def test_bytes_that_were_not_sealed_are_refused(store: Store, tmp_path: Path):
+    copy = tmp_path / "s.zarr"
+    shutil.copytree(store.path, copy)
+    chunk = copy / "targets" / "teacher" / "logits" / "c" / "1" / "0" / "0"
+    chunk.write_bytes(bytes(chunk.stat().st_size))
+    broken = Store(copy, store.spec)
+    with pytest.raises(CorruptError, match=r"logits/c/1/0/0"):
+        cached(broken, LOGITS)
+    cached(broken, EMBEDDING)
+
+
 def test_only_what_is_needed_is_read(store: Store, tmp_path: Path):
     """With the embeddings gone from the disk, logits and means are served; embeddings are not invented."""
     copy = tmp_path / "s.zarr"
