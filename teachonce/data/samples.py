@@ -12,6 +12,9 @@ from teachonce.types import Identity
 
 __all__ = ["ArraySamples", "DecodeError", "EncodedSamples", "Samples"]
 
+MOST_NAMELESS = 1 << 16
+"""Fewer classes than this without names are taken as they come; more must not be out of proportion to the rows."""
+
 
 class Samples(Protocol):
     """A dataset with stable rows. Implementations can be pickled, and read from several threads at once."""
@@ -109,7 +112,8 @@ def check_labels(labels: np.ndarray, rows: int, class_names: tuple[str, ...] | N
     """Labels as int32 (rows,), checked.
 
     Raises:
-        DataError: Several labels a sample, real-valued ones, or the first row whose label is not in 0..classes-1.
+        DataError: Several labels a sample, real-valued ones, the first row whose label is not in 0..classes-1, or
+            labels that are ids: every class costs a row of weights and a mean, and these would take all the memory.
     """
     if labels.ndim != 1 or len(labels) != rows:
         raise DataError(
@@ -128,6 +132,12 @@ def check_labels(labels: np.ndarray, rows: int, class_names: tuple[str, ...] | N
         raise DataError(
             f"expected labels {names}, got {labels[row]} in row {row} ({len(wrong)} such rows)",
             "Mend the labels, choose another split or column (--label-column), or use none (--label-column none)",
+        )
+    if class_names is None and rows and int(labels.max()) >= max(MOST_NAMELESS, 10 * rows):
+        raise DataError(
+            f"expected labels that number classes from 0, got {labels.max()} in row {int(labels.argmax())}: "
+            f"{int(labels.max()) + 1:,} classes for {rows:,} rows",
+            "Choose a column of classes (--label-column), or none (--label-column none); ids are no classes",
         )
     return labels.astype(np.int32)
 

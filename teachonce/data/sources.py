@@ -8,6 +8,8 @@ from teachonce.data.hub import fetch
 from teachonce.data.quiet import first_line, quiet
 from teachonce.errors import DataError
 
+# What `datasets` says of nothing; the last of a parquet file without rows.
+_NO_ROWS = ("emptydataset", "corresponds to no data", "schemainferenceerror", "batchsize must be greater than 0")
 KINDS = ("digits", "parquet", "arrow", "folder", "disk", "hub")
 _READ = "Check that it is what its name says; the forms are parquet:FILE, arrow:FILE, folder:DIR, disk:DIR, or a hub id"
 
@@ -22,10 +24,10 @@ def parse_spec(spec: str) -> tuple[str, str]:
     if spec.strip() == "digits":
         return "digits", ""
     if colon and kind in KINDS[1:]:
-        if kind != "hub" and not _exists(place):
+        if kind != "hub" and not (place.strip() and _exists(place)):
             raise DataError(f"expected data at {place!r}, got nothing: there is no such file or folder", _READ)
         return kind, place
-    if Path(spec).expanduser().exists():
+    if spec.strip() and Path(spec).expanduser().exists():
         return _kind_of(Path(spec).expanduser()), spec
     if not spec.strip() or spec.startswith(("/", ".", "~")) or Path(spec).suffix in (".parquet", ".arrow"):
         raise DataError(f"expected a dataset, got {spec!r}: there is no such file or folder", _READ)
@@ -74,6 +76,8 @@ def _local(kind: str, place: str, cache_dir: str | None) -> Mapping[str, Any]:
     import datasets
 
     path = Path(place).expanduser()
+    if kind == "folder" and path.is_file():
+        raise DataError(f"expected a folder of images, got {place!r}: it is a file", _READ)
     try:
         if kind == "disk":
             loaded = datasets.load_from_disk(str(path))
@@ -109,5 +113,5 @@ def _exists(place: str) -> bool:
 def _is_empty(error: Exception) -> bool:
     if isinstance(error, IndexError):
         return True  # what a saved dataset without rows comes to
-    text = f"{type(error).__name__} {error}".lower()
-    return any(word in text for word in ("emptydataset", "corresponds to no data", "schemainferenceerror"))
+    text = f"{type(error).__name__} {error} {error.__cause__}".lower()
+    return any(word in text for word in _NO_ROWS)

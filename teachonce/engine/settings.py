@@ -50,6 +50,7 @@ class TrainConfig:
                 raise InputError(f"{name} must be at least 1, got {value}", f"Give another {name}")
         if not 0.0 <= self.val_fraction < 1.0:
             raise InputError(f"val_fraction must be at least 0 and below 1, got {self.val_fraction}", "Use 0.1, say")
+        check_seed(self.seed)
         if self.source not in ("cached", "live"):
             raise InputError(f"unknown source {self.source!r}", "Use cached or live")
         self.optim.check()
@@ -78,3 +79,13 @@ class TrainConfig:
                 raise InputError("label_smoothing is given twice", "Use --label-smoothing alone")
             settings["label_smoothing"] = self.label_smoothing
         return make_method(self.method, settings)
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed that no generator takes, before anything is read.
+
+    Raises:
+        InputError: It is negative, or has more than 63 bits.
+    """
+    if not 0 <= seed < 1 << 63:
+        raise InputError(f"seed must be at least 0 and below 2**63, got {seed}", "Give another seed")

@@ -19,6 +19,7 @@ from teachonce.engine.rows import all_digests
 from teachonce.engine.runfile import RESULT, check_folder, owned, read_result, read_run, refuse_others, write_run
 from teachonce.engine.session import Session, open_session
 from teachonce.engine.settings import TrainConfig, Value
+from teachonce.errors import InputError
 from teachonce.events import SILENT, Events
 from teachonce.fsio import write_json
 
@@ -178,6 +179,9 @@ def train(  # noqa: PLR0913 - one parameter an option
         workers=workers,
     )
     config.check()
+    if teacher is not None and source == "cached":
+        mend = "Leave --teacher out, or add --source live; a store is made by `teachonce embed --teacher T`"
+        raise InputError(f"teacher {teacher!r} would not be used: the source is cached", mend)
     check_folder(config.out)
     if isinstance(data, str):
         data = open_samples(

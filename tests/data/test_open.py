@@ -6,6 +6,8 @@ from typing import Any
 
 import datasets
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from imagekit import encode, noise, write_images, write_parquet
 
@@ -209,6 +211,7 @@ def test_whole_numbers_and_booleans_are_labels(tmp_path: Path):
         ([0.5, 1.0, 0.1, 0.2, 0.3, 0.4], ("real numbers",)),
         ([0, 1, None, 2, 0, 1], ("in row 2",)),
         ([0, 1, 2, -1, -1, 1], ("-1 in row 3", "2 such rows")),
+        ([0, 1, 2, 10**9, 1, 2], ("1000000000 in row 3", "6 rows")),  # an id: a class each would take all the memory
     ],
 )
 def test_labels_that_are_no_classes_are_refused(tmp_path: Path, labels: list[Any], words: tuple[str, ...]):
@@ -273,6 +276,20 @@ def test_empty_data_is_refused(tmp_path: Path):
     refuse(f"folder:{tmp_path / 'empty'}")
     table().cast_column("image", datasets.Image(decode=False)).select([]).save_to_disk(tmp_path / "saved")
     refuse(str(tmp_path / "saved"), "got none")
+    kinds = pa.schema([("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])), ("label", pa.int64())])
+    pq.write_table(kinds.empty_table(), tmp_path / "rowless.parquet")  # without what `datasets` adds to its own files
+    refuse(str(tmp_path / "rowless.parquet"), "expected samples", "got none")
+
+
+@pytest.mark.parametrize("spec", ["", " ", "folder:", "parquet: "])
+def test_a_name_of_nothing_is_not_the_folder_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str):
+    write_images(tmp_path / "here.parquet", FILES, LABELS)
+    monkeypatch.chdir(tmp_path)
+    refuse(spec, "no such file or folder")
+
+
+def test_a_file_is_no_folder_of_images(parquet: str):
+    refuse(parquet.replace("parquet:", "folder:"), "it is a file")
 
 
 def test_a_hub_dataset_that_cannot_be_fetched_is_one_line(monkeypatch: pytest.MonkeyPatch, capfd: Any):

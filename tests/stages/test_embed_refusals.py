@@ -160,6 +160,7 @@ def test_one_view_of_a_store_with_two(tmp_path: Path, views: int | None):
         ({"precision": "int4"}, ["int4"]),
         ({"device": "abacus"}, ["abacus"]),
         ({"workers": -1}, ["workers"]),
+        ({"seed": 1 << 64}, ["seed"]),
     ],
 )
 def test_settings_that_cannot_be_used(tmp_path: Path, changed: dict[str, Any], words: list[str]):

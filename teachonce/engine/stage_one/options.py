@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from teachonce.cache.layout import check_name
+from teachonce.engine.settings import check_seed
 from teachonce.errors import InputError
 from teachonce.types import StoredDtype
 
@@ -32,6 +33,7 @@ class Request:
             InputError: The first that cannot be used.
         """
         check_name(self.name)
+        check_seed(self.seed)
         if self.dtype not in get_args(StoredDtype):
             raise InputError(f"unknown dtype {self.dtype!r}", f"Use one of {', '.join(get_args(StoredDtype))}")
         for option, value, least in (
