@@ -59,13 +59,13 @@ class TargetReader:
 
         Raises:
             StoreMissingError: The target has no such array.
-            InputError: A row or a view is out of range.
+            InputError: A row or a view is out of range, or no whole number.
             CorruptError: A chunk is missing or not of its size (at the first read of the array).
         """
         source = self._rows(array)
-        rows = np.asarray(rows, dtype=np.int64)
+        rows = _whole("row", rows)
         _check_range("row", rows, self.spec.rows)
-        views = view if isinstance(view, int) else np.asarray(view, dtype=np.int64)
+        views = view if isinstance(view, int) else _whole("view", view)
         _check_range("view", np.asarray(views), self.spec.views)
         return source.take(rows, views)
 
@@ -113,6 +113,14 @@ class TargetReader:
 
 def _reopen(root: Path, name: str, rows: int, block_rows: int, budget: int) -> TargetReader:
     return TargetReader(read_target(root, name, rows=rows, block_rows=block_rows), budget_bytes=budget)
+
+
+def _whole(what: str, numbers: NDArray[Any]) -> NDArray[np.int64]:
+    """Numbers of rows or views as int64; a mask or fractions would else be read as other rows."""
+    given = np.asarray(numbers)
+    if given.size and given.dtype.kind not in "iu":
+        raise InputError(f"expected {what}s as whole numbers, got {given.dtype}", "Give np.flatnonzero of a mask")
+    return given.astype(np.int64, copy=False)
 
 
 def _check_range(what: str, numbers: NDArray[np.int64], count: int) -> None:

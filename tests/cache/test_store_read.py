@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -119,6 +120,14 @@ def test_rows_beyond_the_data_are_refused(reader: TargetReader, row: int):
 def test_views_beyond_the_store_are_refused(reader: TargetReader, view: int):
     with pytest.raises(InputError, match="no view"):
         reader.read("logits", np.array([0, 1]), view)
+
+
+@pytest.mark.parametrize("rows", [np.array([True, False]), np.array([0.5, 1.0])], ids=str)
+def test_a_mask_and_fractions_are_no_rows(reader: TargetReader, rows: Any):
+    with pytest.raises(InputError, match="whole numbers"):
+        reader.read("logits", rows)
+    with pytest.raises(InputError, match="whole numbers"):
+        reader.read("logits", np.array([0, 1]), rows)
 
 
 def test_an_array_that_is_not_there(reader: TargetReader):
