@@ -140,6 +140,19 @@ def check_classes(
             raise MismatchError(message, mend)
 
 
+def check_test_classes(who: str, classes: int, names: Sequence[str] | None, samples: Samples) -> None:
+    """Refuse test data of other classes than `who` (the run, the training data); without names it may show fewer.
+
+    Raises:
+        MismatchError: Other classes, or labels beyond them.
+    """
+    mend = "Use data of the same classes in the same order as the run was trained on"
+    if samples.class_names is not None:
+        check_classes(who, classes, names, samples, mend)
+    elif samples.classes is not None and samples.classes > classes:
+        raise MismatchError(f"{who} has {classes} classes, the data has labels up to {samples.classes - 1}", mend)
+
+
 def check_means(counts: NDArray[np.int64], samples: Samples) -> None:
     """Refuse class means that are not of the data's classes, or lack one.
 

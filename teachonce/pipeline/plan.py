@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from teachonce.engine.guard import check_test_classes, require_labels
 from teachonce.errors import InputError, ModelError
 from teachonce.models.students import build_student
 from teachonce.pipeline.facts import Facts
@@ -28,6 +29,7 @@ def make_plan(recipe: Recipe, facts: Facts) -> list[Planned]:
     """
     steps = make_steps(recipe)
     _check(steps)
+    _check_test_data(steps, facts)
     planned: list[Planned] = []
     running: set[str] = set()
     for step in steps:
@@ -53,6 +55,18 @@ def _check_students(planned: list[Planned], facts: Facts) -> None:
             problems.append(error)
     if problems:
         raise ModelError("; ".join(error.message for error in problems), problems[0].mend)
+
+
+def _check_test_data(steps: list[Step], facts: Facts) -> None:
+    """Whether the students can be evaluated on it: better now than after the first training."""
+    evaluation = next((step for step in steps if step.verb == "evaluate"), None)
+    training = next((step for step in steps if step.verb == "train"), None)
+    if evaluation is None or training is None:
+        return
+    test, train = facts.samples(evaluation.options, prefer="test"), facts.samples(training.options)
+    require_labels(test, "evaluating")
+    if train.classes is not None:
+        check_test_classes("the training data", train.classes, train.class_names, test)
 
 
 def _check(steps: list[Step]) -> None:

@@ -1,6 +1,5 @@
 """Evaluate: a trained run on data it has not seen, or what the cached embeddings of a store are worth."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,13 @@ from teachonce.data.samples import Samples
 from teachonce.engine.cached import as_tensor, has_targets
 from teachonce.engine.device import Precision, make_accelerator, pick_device, pick_precision
 from teachonce.engine.feed import Feed, cut
-from teachonce.engine.guard import check_classes, check_data, require_labels
+from teachonce.engine.guard import check_data, check_test_classes, require_labels
 from teachonce.engine.runfile import read_result, read_run
 from teachonce.engine.score import Scores, score
 from teachonce.engine.split import split_rows
 from teachonce.engine.views import EpochViews
 from teachonce.engine.worth import linear_top1, neighbour_top1
-from teachonce.errors import DataError, InputError, MismatchError, StoreMissingError
+from teachonce.errors import DataError, InputError, StoreMissingError
 from teachonce.events import SILENT, Events
 from teachonce.models.students import load_student
 from teachonce.types import EvalView
@@ -143,7 +142,7 @@ def _evaluate_run(
     if description is None:
         raise StoreMissingError(f"there is no run at {run}", "Check the path, or make the run with `teachonce train`")
     labels = require_labels(samples, "evaluating")
-    _check_run_classes(run, description, samples)
+    check_test_classes(f"run {run}", description["classes"], description["class_names"], samples)
     if read_result(run) is None:
         events.warn(f"{run} is not finished: its best student so far is evaluated")
     student = load_student(run).to(device)
@@ -167,16 +166,6 @@ def _evaluate_run(
         left_out=samples.rows - len(rows),
         per_class=_per_class(scores, description["class_names"]),
     )
-
-
-def _check_run_classes(run: Path, description: Mapping[str, Any], samples: Samples) -> None:
-    """The data's classes are the run's; data without names may show fewer of them."""
-    mend = "Use data of the same classes in the same order as the run was trained on"
-    classes: int = description["classes"]
-    if samples.class_names is not None:
-        check_classes(f"run {run}", classes, description["class_names"], samples, mend)
-    elif samples.classes is not None and samples.classes > classes:
-        raise MismatchError(f"run {run} has {classes} classes, the data has labels up to {samples.classes - 1}", mend)
 
 
 def _per_class(scores: Scores, names: list[str] | None) -> list[dict[str, Any]]:

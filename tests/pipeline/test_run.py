@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from teachonce.cli import app
-from teachonce.errors import InputError, MismatchError, ModelError, TeachonceError
+from teachonce.errors import DataError, InputError, MismatchError, ModelError, TeachonceError
 from teachonce.pipeline.child import run_child
 from teachonce.pipeline.run import RunResult, run
 from tests.cli import made
@@ -162,6 +162,23 @@ def test_other_test_data_is_measured_again(finished: RunResult, recipe: Path):
     made.parquet(recipe.parent / "test.parquet", made.pictures(30, seed=2), made.labels(30))
     measured = {step for step, action in actions(run(recipe)).items() if action == "run"}
     assert measured == {step for step in STEPS if step.startswith("evaluate")}
+
+
+@pytest.mark.parametrize(
+    ("test", "kind", "told"),
+    [
+        ("parquet:tset.parquet", DataError, "tset.parquet"),
+        ("parquet:unlabelled.parquet", DataError, "labels"),
+        ("digits", MismatchError, "the training data has 3 classes, the data has 10"),
+    ],
+)
+def test_test_data_that_cannot_be_used_is_told_before_anything_runs(
+    recipe: Path, test: str, kind: type[TeachonceError], told: str
+):
+    made.parquet(recipe.parent / "unlabelled.parquet", made.pictures(), None)
+    change(recipe, "parquet:test.parquet", test)
+    with pytest.raises(kind, match=told):
+        run(str(recipe), dry_run=True)
 
 
 def test_trainings_that_cannot_be_are_all_named_at_once(recipe: Path):
