@@ -12,7 +12,7 @@ from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from rich.console import RenderableType
 from typer.core import TyperGroup
@@ -31,6 +31,7 @@ class Frame(TyperGroup):
         """Run a command line and exit: 0 done, 1 a failure, 2 usage."""
         words = list(sys.argv[1:] if args is None else args)
         options["standalone_mode"] = False
+        sys.stdout, sys.stderr = sys.stdout or _nowhere(), sys.stderr or _nowhere()  # None where the shell closed them
         with _interrupts() as seen:
             try:
                 code = super().main(words, *rest, **options)
@@ -98,10 +99,19 @@ def _failure(error: BaseException, words: Sequence[str]) -> int:
         if "--debug" in words:
             traceback.print_exception(error)
         if "--json" in words:
-            _print_json({"error": describe_error(error)})
+            try:
+                _print_json({"error": describe_error(error)})
+            except OSError as full:  # stdout itself is what cannot be written
+                sys.stdout = _nowhere()  # the interpreter flushes it at its end
+                if not isinstance(full, BrokenPipeError):
+                    sys.stderr.write(error_text(error) + "\n")
         else:
             sys.stderr.write(error_text(error) + "\n")
     return 1
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
 
 
 def _print_json(value: Mapping[str, Any]) -> None:

@@ -84,6 +84,9 @@ class DataGuard:
         stored, labels = self._store.labels(), self._samples.labels
         if labels is None or (stored < 0).all():
             return
+        names = self._store.spec.data.get("class_names")
+        if names and self._samples.class_names:
+            check_classes(f"the store {self._store.path}", len(names), names, self._samples, _SAME)
         wrong = np.flatnonzero((labels != stored) & self._decoded)
         if len(wrong):
             row = int(wrong[0])

@@ -182,3 +182,13 @@ def test_a_reader_that_goes_away_is_no_error():
     assert process.stderr.read() == b""
     process.stderr.close()
     process.wait()
+
+
+@pytest.mark.parametrize("redirection", ["> /dev/full", ">&-"])
+@pytest.mark.parametrize("option", ["", "--json"])
+def test_output_that_cannot_be_written_is_no_traceback(redirection: str, option: str):
+    command = f"{shlex.quote(sys.executable)} -m teachonce inspect nowhere {option} {redirection}"
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert ("there is no store" in done.stderr) or redirection == ">&-"

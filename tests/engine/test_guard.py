@@ -67,6 +67,14 @@ def test_without_labels_there_is_nothing_to_compare(store: Store):
     check_data(store, some(digits(), labels=None, class_names=None), every=True)
 
 
+def test_other_names_of_the_same_labels_are_other_classes(store: Store):
+    names = list(digits().class_names)
+    with pytest.raises(MismatchError, match="class 0 is '0' and '1'"):
+        check_data(store, some(digits(), class_names=(names[1], names[0], *names[2:])), every=False)
+    with pytest.raises(MismatchError, match="has 10 classes, the data has 11"):
+        check_data(store, some(digits(), class_names=(*names, "ten")), every=False)
+
+
 def test_large_data_is_compared_as_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A row between the spread ones is found when it is first read, and each row is read once."""
     monkeypatch.setattr("teachonce.engine.guard.SPREAD", 20)
