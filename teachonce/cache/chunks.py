@@ -11,7 +11,7 @@ from teachonce.cache.dtypes import STORED, is_finite
 from teachonce.cache.layout import Grid
 from teachonce.errors import CorruptError, InputError, NonFiniteError
 
-_COPY = "Restore the file from a copy, or make the target again"
+_COPY = "Restore the file from a copy, or embed again with another --name"
 
 
 def check_block(grid: Grid, block: int, values: NDArray[Any]) -> None:

@@ -152,8 +152,9 @@ class Store:
         if not record.sealed:
             done = f"{record.blocks_done} of {record.blocks} blocks are done"
             raise UnsealedError(
-                f"target {name!r} of {self.path} is not sealed: {done}",
-                "Run the same `teachonce embed` command again: it goes on where it stopped",
+                f"target {name!r} of {self.path} is not sealed: {done}, {record.failed} samples failed",
+                "Run the same `teachonce embed` command again: it goes on where it stopped"
+                + (f"; with --max-failed {record.failed} it seals" if record.failed else ""),
             )
         return record
 

@@ -14,7 +14,7 @@ from teachonce.errors import CorruptError
 from teachonce.types import ArraySpec, TargetSpec
 
 _AXES = {"logits": "class"}
-_COPY = "Restore it from a copy, or make the target again"
+_COPY = "Restore it from a copy, or embed again with another --name"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,8 +39,8 @@ class EmbedResult:
 
 def embed(  # noqa: PLR0913 - one parameter an option
     *,
-    teacher: str | Teacher,
-    data: str | Samples,
+    teacher: str | Path | Teacher,
+    data: str | Path | Samples,
     store: str | Path,
     name: str = "teacher",
     split: str | None = None,
@@ -127,9 +127,9 @@ def embed(  # noqa: PLR0913 - one parameter an option
     path = Path(store)
     existing = store_at(path)
     samples = data
-    if isinstance(samples, str):
+    if isinstance(samples, str | Path):
         samples = open_samples(
-            samples,
+            str(samples),
             split=split,
             image_column=image_column,
             label_column=label_column,
@@ -138,9 +138,9 @@ def embed(  # noqa: PLR0913 - one parameter an option
         )
     if samples.rows < 1:
         raise DataError("expected at least one sample, got none", "Choose data with rows")
-    if isinstance(teacher, str):
+    if isinstance(teacher, str | Path):
         teacher = load_teacher(
-            teacher,
+            str(teacher),
             embedding=embedding,
             trust_remote_code=trust_remote_code,
             revision=revision,

@@ -59,7 +59,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     *,
     run: str | Path | None = None,
     store: str | Path | None = None,
-    data: str | Samples | None = None,
+    data: str | Path | Samples | None = None,
     target: str = "teacher",
     split: str | None = None,
     image_column: str | None = None,
@@ -107,9 +107,9 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
         raise InputError("expected one of a run and a store", "Give --run or --store")
     if neighbours < 1 or batch_size < 1:
         raise InputError("neighbours and batch_size must be at least 1", "Give other numbers")
-    if isinstance(data, str):
+    if isinstance(data, str | Path):
         data = open_samples(
-            data,
+            str(data),
             split=split,
             prefer="test" if store is None else "train",
             image_column=image_column,

@@ -53,14 +53,14 @@ class TrainResult:
 
 def train(  # noqa: PLR0913 - one parameter an option
     *,
-    data: str | Samples,
+    data: str | Path | Samples,
     student: str,
     out: str | Path,
     method: str = "ce",
     store: str | Path | None = None,
     target: str = "teacher",
     source: Literal["cached", "live"] = "cached",
-    teacher: str | None = None,
+    teacher: str | Path | None = None,
     settings: Mapping[str, Value] | None = None,
     split: str | None = None,
     image_column: str | None = None,
@@ -163,7 +163,7 @@ def train(  # noqa: PLR0913 - one parameter an option
         store=None if store is None else Path(store),
         target=target,
         source=source,
-        teacher=teacher,
+        teacher=None if teacher is None else str(teacher),
         epochs=epochs,
         batch_size=batch_size,
         optim=optim,
@@ -181,11 +181,11 @@ def train(  # noqa: PLR0913 - one parameter an option
     config.check()
     if teacher is not None and source == "cached":
         mend = "Leave --teacher out, or add --source live; a store is made by `teachonce embed --teacher T`"
-        raise InputError(f"teacher {teacher!r} would not be used: the source is cached", mend)
+        raise InputError(f"teacher {str(teacher)!r} would not be used: the source is cached", mend)
     check_folder(config.out)
-    if isinstance(data, str):
+    if isinstance(data, str | Path):
         data = open_samples(
-            data,
+            str(data),
             split=split,
             image_column=image_column,
             label_column=label_column,

@@ -229,6 +229,19 @@ def broken(tmp_path: Path) -> str:
     return made.folder_of_images(tmp_path / "images", truncated=(4, 9))
 
 
+def test_a_path_is_data_too(tmp_path: Path):
+    folder = Path(made.folder_of_images(tmp_path / "images").removeprefix("folder:"))
+    result = embed(teacher=teacher(), data=folder, **options(tmp_path / "s.zarr"))
+    assert result.rows == 12
+
+
+def test_an_unsealed_target_says_how_many_failed_samples_hold_it_up(tmp_path: Path, broken: str):
+    with pytest.raises(FailedSamplesError):
+        embed(teacher=teacher(), data=broken, **options(tmp_path / "s.zarr"))
+    with pytest.raises(UnsealedError, match=r"2 samples failed.*--max-failed 2"):
+        open_store(tmp_path / "s.zarr").target("teacher")
+
+
 def test_too_many_failed_samples_then_a_larger_limit(tmp_path: Path, broken: str):
     path = tmp_path / "s.zarr"
     common = options(path, block_rows=4)
