@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
@@ -210,16 +210,20 @@ def test_ctrl_c_ends_it_all(tmp_path: Path, small: int):
         start_new_session=True,  # as a terminal does: the signal goes to the whole group
         env=os.environ | {"HF_HOME": str(tmp_path / "home")},
     )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "running\n"
-    children = psutil.Process(process.pid).children()
-    assert len(children) == (2 if small == 0 else 0)
-    os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=30)
-    assert process.returncode == 7, err
-    assert out == "interrupted\n"
-    assert "Traceback" not in err
-    assert not psutil.wait_procs(children, timeout=10)[1]
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "running\n"
+        children = psutil.Process(process.pid).children()
+        assert len(children) == (2 if small == 0 else 0)
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+        assert process.returncode == 7, err
+        assert out == "interrupted\n"
+        assert "Traceback" not in err
+        assert not psutil.wait_procs(children, timeout=10)[1]
+    finally:  # it would run for ever
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def test_processes_end_when_their_parent_is_killed(tmp_path: Path):
