@@ -148,7 +148,16 @@ def test_what_nobody_foresaw_is_one_line_too(call: Call, monkeypatch: pytest.Mon
     assert done.err == "error: unexpected ZeroDivisionError: by zero\nmend: run it again with --debug to see where\n"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.fixture(params=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def number(request: pytest.FixtureRequest) -> Iterator[signal.Signals]:
+    """A signal that this process hears, although `nohup` may have made it deaf."""
+    before = signal.getsignal(request.param)
+    if before is signal.SIG_IGN:
+        signal.signal(request.param, signal.SIG_DFL)
+    yield request.param
+    signal.signal(request.param, before)
+
+
 def test_interrupts_end_like_any_error(call: Call, monkeypatch: pytest.MonkeyPatch, number: signal.Signals):
     def interrupted(path: object) -> None:
         signal.raise_signal(number)
