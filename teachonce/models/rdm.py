@@ -1,0 +1,194 @@
+"""Rate-distortion modules of CIFD (Saidutta et al., NeurIPS 2024), K of them trained as one."""
+
+from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from teachonce.errors import ModelError
+from teachonce.models.density import FactorizedDensity
+from teachonce.models.spec import seeded
+
+Preset = Literal["cnn", "r34", "r50", "general"]
+_HIDDEN = {"r34": 512, "r50": 1024}
+_CNN = (512, 306)
+_ACTIVATIONS = {"relu": torch.relu, "gelu": nn.functional.gelu, "silu": nn.functional.silu, "tanh": torch.tanh}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RdmSpec:
+    """The layers of an RDM; all linear ones have a bias.
+
+    | preset    | encoder             | bottleneck | decoder                   | head       |
+    | cnn       | D -> 512 act -> 306 | 306        | -> C act -> C, the logits | none       |
+    | r34       | D -> 512 act -> 512 | 512        | -> 512 act -> D           | D -> C     |
+    | r50       | D -> 1024 act -> 1024 | 1024     | -> 1024 act -> D          | D -> C     |
+    | general   | D -> H act -> H     | H          | -> H act -> D             | D -> C     |
+
+    The activation comes after the first and the third layer only ("ImageNet R34"): the bottleneck must be able to
+    take negative values, and the reconstruction any.
+    """
+
+    preset: Preset = "general"
+    embedding_dim: int
+    """D, of the teacher's embedding."""
+    classes: int | None = None
+    """C; None for no head (then there are no logits)."""
+    hidden: int | None = None
+    """H of `general`, D where None; the other presets fix theirs."""
+    activation: str = "relu"
+    """relu, gelu, silu or tanh."""
+
+    def __post_init__(self) -> None:
+        if self.preset not in get_args(Preset):
+            raise ModelError(f"no RDM preset {self.preset!r}", f"Use one of {', '.join(get_args(Preset))}")
+        if self.activation not in _ACTIVATIONS:
+            raise ModelError(f"no activation {self.activation!r}", f"Use one of {', '.join(_ACTIVATIONS)}")
+        if self.preset == "cnn" and self.classes is None:
+            raise ModelError("the cnn preset gives logits, and the number of classes is not known", "Use general")
+        if self.preset != "general" and self.hidden is not None:
+            raise ModelError(f"the {self.preset} preset fixes its width, got hidden {self.hidden}", "Use general")
+        for name in ("embedding_dim", "classes", "hidden"):
+            value = getattr(self, name)
+            if value is not None and (type(value) is not int or value < 1):
+                raise ModelError(f"{name} of an RDM must be a positive integer, got {value!r}", "Correct it")
+
+    @property
+    def encoder(self) -> tuple[int, int, int]:
+        """Widths from the embedding to the bottleneck."""
+        if self.preset == "cnn":
+            return self.embedding_dim, *_CNN
+        hidden = _HIDDEN.get(self.preset, self.hidden or self.embedding_dim)
+        return self.embedding_dim, hidden, hidden
+
+    @property
+    def decoder(self) -> tuple[int, int, int]:
+        """Widths from the bottleneck to the reconstruction, or to the logits."""
+        if self.preset == "cnn":
+            assert self.classes is not None
+            return self.units, self.classes, self.classes
+        return self.units, self.units, self.embedding_dim
+
+    @property
+    def units(self) -> int:
+        """U, the bottleneck's width."""
+        return self.encoder[-1]
+
+    @property
+    def reconstructs(self) -> bool:
+        """Whether there is a reconstruction of the embedding."""
+        return self.preset != "cnn"
+
+    @property
+    def layers(self) -> tuple[tuple[int, int], ...]:
+        """(inputs, outputs) of every linear layer, the head's last."""
+        head = ((self.embedding_dim, self.classes),) if self.reconstructs and self.classes else ()
+        return (*pairwise(self.encoder), *pairwise(self.decoder), *head)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of the linear layers, a sample."""
+        return sum(i * o for i, o in self.layers)
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "RdmSpec":
+        """The spec of `to_json`.
+
+        Raises:
+            ModelError: Other fields, or values that no spec has.
+        """
+        names = {field.name for field in fields(cls)}
+        if set(value) != names:
+            raise ModelError(f"an RDM's spec has {', '.join(sorted(names))}, got {', '.join(sorted(value))}", "")
+        return cls(**value)
+
+
+@dataclass
+class RdmOut:
+    """What K RDMs give for a batch, all float32."""
+
+    latent: Tensor
+    """(K, B, U), noisy in training, rounded in use."""
+    nats: Tensor
+    """(K, B), -log q(latent), summed over the units."""
+    embedding: Tensor | None
+    """(K, B, D), the reconstruction."""
+    logits: Tensor | None
+    """(K, B, C)."""
+
+
+class StackedLinear(nn.Module):
+    """K linear layers with torch's default init, the same in each: (K, B, I) to (K, B, O)."""
+
+    def __init__(self, count: int, inputs: int, outputs: int) -> None:
+        super().__init__()
+        one = nn.Linear(inputs, outputs)
+        self.weight = nn.Parameter(one.weight.detach().repeat(count, 1, 1))
+        self.bias = nn.Parameter(one.bias.detach().repeat(count, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(K, B, I) to (K, B, O)."""
+        return torch.baddbmm(self.bias.unsqueeze(1), x, self.weight.transpose(1, 2))
+
+
+class RdmStack(nn.Module):
+    """K RDMs of one spec, with stacked parameters, so that one step trains all.
+
+    Every RDM starts from the same weights, which come from `seed` alone, and all share one draw of noise: an RDM does
+    not depend on its siblings (to float32 rounding).
+
+    Args:
+        spec: The layers.
+        count: K.
+        seed: Of the initial weights.
+    """
+
+    def __init__(self, spec: RdmSpec, count: int = 1, seed: int = 0) -> None:
+        super().__init__()
+        self.spec, self.count, self.seed = spec, count, seed
+        self._act = _ACTIVATIONS[spec.activation]
+        with seeded(seed):
+            self.layers = nn.ModuleList(StackedLinear(count, i, o) for i, o in spec.layers)
+            self.density = FactorizedDensity(spec.units, stack=count)
+
+    def forward(self, x: Tensor) -> RdmOut:
+        """Of embeddings (B, D), in float32 whatever their dtype, outside autocast."""
+        with torch.autocast(x.device.type, enabled=False):
+            wide = x.to(self.density.biases.dtype).expand(self.count, *x.shape)
+            latent = self._quantise(self.layers[1](self._act(self.layers[0](wide))))
+            decoded = self.layers[3](self._act(self.layers[2](latent)))
+            nats = self.density.nats(latent).sum(-1)
+        if not self.spec.reconstructs:
+            return RdmOut(latent, nats, None, decoded)
+        with torch.autocast(x.device.type, enabled=False):
+            logits = self.layers[4](decoded) if self.spec.classes else None
+        return RdmOut(latent, nats, decoded, logits)
+
+    def head(self, k: int) -> tuple[Tensor, Tensor]:
+        """Weight (C, D) and bias (C,) of the k-th RDM's head on its reconstruction.
+
+        Raises:
+            ModelError: It has none.
+        """
+        if not self.spec.reconstructs or not self.spec.classes:
+            raise ModelError("this RDM has no head on an embedding", "Use its stored logits")
+        layer = self.layers[4]
+        assert isinstance(layer, StackedLinear)
+        return layer.weight[k].detach(), layer.bias[k].detach()
+
+    def one(self, k: int) -> "RdmStack":
+        """The k-th RDM alone, its weights copied; the same device and mode."""
+        alone = RdmStack(self.spec, count=1, seed=self.seed).to(self.density.biases)
+        alone.load_state_dict({name: value[k : k + 1] for name, value in self.state_dict().items()})
+        return alone.train(self.training)
+
+    def _quantise(self, latent: Tensor) -> Tensor:
+        if not self.training:
+            return torch.round(latent)
+        return latent + (torch.rand(latent.shape[1:], dtype=latent.dtype, device=latent.device) - 0.5)
