@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from teachonce.cache.documents import DOCUMENT, array_document, group_document
 from teachonce.cache.dtypes import is_finite
-from teachonce.cache.identity import fingerprint_digest, first_difference, plain, short
-from teachonce.cache.layout import Grid, head_grids
+from teachonce.cache.identity import chunk_digest, fingerprint_digest, first_difference, plain, short
+from teachonce.cache.layout import Grid, head_grids, weights_grid
 from teachonce.cache.locks import documents_lock
 from teachonce.cache.seal import remove_tree, whole_files
 from teachonce.cache.targets import TargetRecord, target_grids
@@ -35,6 +35,8 @@ class Beginning:
     arrays: Mapping[str, ArraySpec]
     """Name -> shape (rows, views, length) and stored dtype."""
     head: Head | None
+    weights: bytes | None
+    """A safetensors file."""
     block_rows: int
 
     @property
@@ -58,6 +60,7 @@ class Beginning:
             ("", record.fingerprint_fields, plain(self.fingerprint)),
             ("array", _arrays_json(record.arrays), _arrays_json(self.arrays)),
             ("", record.settings, plain(self.settings)),
+            ("", _weights_json(record.digests, record.weights_grids), self._weights_json()),
         ):
             found = first_difference(stored, given, label)
             if found:
@@ -68,8 +71,11 @@ class Beginning:
                     "Use the same as before, another --name, or another --store",
                 )
 
+    def _weights_json(self) -> dict[str, Any]:
+        return {} if self.weights is None else {"weights": chunk_digest(self.weights)}
+
     def write(self) -> None:
-        """Write the documents and the head; the target's own document last: where it is, the rest is.
+        """Write the documents, head and weights; the target's own document last: where it is, the rest is.
 
         Raises:
             NonFiniteError: The head holds NaN or infinity.
@@ -81,12 +87,13 @@ class Beginning:
             remove_tree(self.folder)  # a beginning that was killed
             remove_tree(self.root / "classes" / self.name)
             head_files, head_entry = self._head()
+            weights_files, weights_entry = self._weights()
             files = [(self.root / grid.path / DOCUMENT, json_bytes(array_document(grid))) for grid in self.grids]
             with disk_errors(self.folder):
                 for grid in self.grids:
                     (self.root / grid.path / "c").mkdir(parents=True)
-            write_files([*files, *head_files], tops=[self.root])
-            document = group_document(self._attributes(head_entry))
+            write_files([*files, *head_files, *weights_files], tops=[self.root])
+            document = group_document({**self._attributes(head_entry), **weights_entry})
             write_bytes(self.folder / DOCUMENT, json_bytes(document))
 
     def _attributes(self, head: dict[str, Any] | None) -> dict[str, Any]:
@@ -113,6 +120,16 @@ class Beginning:
         shape = {"classes": weight.shape[0], "features": weight.shape[1], "bias": bias is not None}
         return files, {**shape, "chunks": digests}
 
+    def _weights(self) -> tuple[list[tuple[Path, bytes | memoryview]], dict[str, Any]]:
+        """The files of the weights, and the attribute that tells of them; targets without weights have no such one."""
+        if self.weights is None:
+            return [], {}
+        if not self.weights:
+            raise InputError("the weights of a target are no bytes at all", "Give the bytes of a safetensors file")
+        grid = weights_grid(self.name, len(self.weights))
+        files, digests = whole_files(self.root, [(grid, np.frombuffer(self.weights, np.uint8))])
+        return files, {"weights": {"bytes": len(self.weights), "chunks": digests}}
+
 
 def check_head(head: Head) -> Head:
     """The head as float32 (C, D) and (C,).
@@ -129,6 +146,10 @@ def check_head(head: Head) -> Head:
     if not all(is_finite(array, "float32") for array in (weight, bias) if array is not None):
         raise NonFiniteError("the teacher's head holds NaN or infinity", "Check the teacher's weights")
     return weight, bias
+
+
+def _weights_json(digests: Mapping[str, str], grids: tuple[Grid, ...]) -> dict[str, Any]:
+    return {grid.name: digests[grid.key(0)] for grid in grids}
 
 
 def _arrays_json(arrays: Mapping[str, ArraySpec]) -> dict[str, Any]:

@@ -46,6 +46,7 @@ def _target(record: TargetRecord) -> dict[str, Any]:
         "blocks": record.blocks,
         "failed": record.failed,
         "head": record.head is not None,
+        "weights_bytes": None if record.weights is None else record.weights["bytes"],
         "class_means": bool(record.seal.get("chunks")),
         "fingerprint_fields": dict(record.fingerprint_fields),
         "attributes": dict(record.attributes),

@@ -70,7 +70,7 @@ def contents(store: Store) -> tuple[list[Grid], Provenance]:
     }
     for name in store.targets():
         record = store.sealed(name)
-        grids += [*record.grids, *record.head_grids, *record.class_grids]
+        grids += [*record.grids, *record.head_grids, *record.weights_grids, *record.class_grids]
         provenance[f"targets/{name}"] = _attributes(record)
     return grids, provenance
 

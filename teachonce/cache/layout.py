@@ -142,6 +142,11 @@ def head_grids(name: str, weight: tuple[int, int], *, bias: bool) -> tuple[Grid,
     return (*grids, whole_grid(f"{place}/bias", weight[:1], "float32", ("class",))) if bias else grids
 
 
+def weights_grid(name: str, size: int) -> Grid:
+    """The bytes of a target's weights: one chunk, so that its file is a safetensors file."""
+    return whole_grid(f"targets/{name}/weights", (size,), "uint8", ("byte",))
+
+
 def class_grids(name: str, classes: int, length: int) -> tuple[Grid, Grid]:
     """The arrays of a target's class means: mean (C, D) and count (C,)."""
     mean = whole_grid(f"classes/{name}/mean", (classes, length), "float32", ("class", "feature"))

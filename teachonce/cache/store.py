@@ -15,7 +15,7 @@ from teachonce.cache.layout import FORMAT, KIND, SAMPLES, Grid, sample_grids
 from teachonce.cache.reader import TargetReader
 from teachonce.cache.spec import StoreSpec, read_spec, wrong_field
 from teachonce.cache.targets import TargetRecord, read_target, target_names
-from teachonce.cache.verify import verify_journal, verify_target
+from teachonce.cache.verify import read_weights, verify_journal, verify_target
 from teachonce.errors import CorruptError, InputError, MismatchError, StoreMissingError, UnsealedError
 
 __all__ = ["Store", "StoreSpec", "create_or_open", "open_store"]
@@ -153,7 +153,7 @@ class Store:
             done = f"{record.blocks_done} of {record.blocks} blocks are done"
             raise UnsealedError(
                 f"target {name!r} of {self.path} is not sealed: {done}, {record.failed} samples failed",
-                "Run the same `teachonce embed` command again: it goes on where it stopped"
+                f"Run the same `{record.command}` command again: it goes on where it stopped"
                 + (f"; with --max-failed {record.failed} it seals" if record.failed else ""),
             )
         return record
@@ -177,6 +177,16 @@ class Store:
         """The teacher's linear head, float32 weight (C, D) and bias (C,), where the target keeps it."""
         arrays = [self._whole(grid) for grid in self.sealed(name).head_grids]
         return (arrays[0], arrays[1] if len(arrays) > 1 else None) if arrays else None
+
+    def weights(self, name: str) -> bytes | None:
+        """The weights that a sealed target keeps: the bytes of a safetensors file, which are what was written.
+
+        Raises:
+            StoreMissingError: There is no such target.
+            UnsealedError: It is not complete.
+            CorruptError: The bytes are damaged.
+        """
+        return read_weights(self.sealed(name))
 
 
 def open_store(path: str | Path) -> Store:

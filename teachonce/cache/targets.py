@@ -9,7 +9,7 @@ from typing import Any
 from teachonce.cache.documents import DOCUMENT, check_array, read_document
 from teachonce.cache.dtypes import STORED
 from teachonce.cache.journal import Journal
-from teachonce.cache.layout import Grid, class_grids, head_grids, is_name, row_grid, view_grid
+from teachonce.cache.layout import Grid, class_grids, head_grids, is_name, row_grid, view_grid, weights_grid
 from teachonce.errors import CorruptError
 from teachonce.types import ArraySpec, TargetSpec
 
@@ -38,9 +38,16 @@ class TargetRecord:
     """Name -> its shape (rows, views, length) and stored dtype."""
     head: Mapping[str, Any] | None
     """The linear head that is kept beside it: classes, features, bias, and the digests of its chunks."""
+    weights: Mapping[str, Any] | None
+    """The weights that are kept beside it: how many bytes, and the digest of their chunk."""
     seal: Mapping[str, Any]
     """What the seal says; empty before."""
     block_rows: int
+
+    @property
+    def command(self) -> str:
+        """The command that makes such targets."""
+        return "teachonce rdm" if self.kind == "rdm" else "teachonce embed"
 
     @property
     def grids(self) -> tuple[Grid, ...]:
@@ -55,6 +62,11 @@ class TargetRecord:
         return head_grids(self.name, (self.head["classes"], self.head["features"]), bias=self.head["bias"])
 
     @property
+    def weights_grids(self) -> tuple[Grid, ...]:
+        """The array of the weights' bytes; none without weights."""
+        return () if self.weights is None else (weights_grid(self.name, self.weights["bytes"]),)
+
+    @property
     def class_grids(self) -> tuple[Grid, ...]:
         """The arrays of the class means, mean and count; none without labels or embeddings, or before the seal."""
         length = self._length("image_embedding")
@@ -64,8 +76,9 @@ class TargetRecord:
 
     @property
     def digests(self) -> dict[str, str]:
-        """The digests of the chunks that no record of the journal covers: of the head and of the class means."""
-        return {**(self.head["chunks"] if self.head else {}), **self.seal.get("chunks", {})}
+        """The digests of the chunks that no record of the journal covers: of the head, the weights, the class means."""
+        parts = (self.head or {}, self.weights or {}, self.seal)
+        return {key: digest for part in parts for key, digest in part.get("chunks", {}).items()}
 
     @property
     def journal(self) -> Journal:
@@ -163,6 +176,7 @@ def _record(root: Path, name: str, value: Mapping[str, Any], rows: int, block_ro
         attributes={**value["info"], **value["settings"], **rule},
         arrays={key: _spec(entry, rows) for key, entry in value["arrays"].items()},
         head=value["head"],
+        weights=value.get("weights"),
         seal=seal,
         block_rows=block_rows,
     )
@@ -183,11 +197,11 @@ def _check(record: TargetRecord) -> None:
         got = seal["rows"], seal["blocks"], type(seal["failed"]), type(seal["journal"])
         if got != (record.grids[0].shape[0], record.blocks, int, str):
             raise ValueError(f"a seal of {seal['rows']} rows and {seal['blocks']} blocks")
-    whole = (*record.head_grids, *record.class_grids)
+    whole = (*record.head_grids, *record.weights_grids, *record.class_grids)
     if any(type(n) is not int or n < 1 for grid in whole for n in grid.shape):
-        raise ValueError("a head or class means of no size")
+        raise ValueError("a head, weights or class means of no size")
     if sorted(record.digests) != sorted(grid.key(0) for grid in whole):
-        raise ValueError("digests of other chunks than those of the head and the class means")
+        raise ValueError("digests of other chunks than those of the head, the weights and the class means")
 
 
 def _spec(value: Mapping[str, Any], rows: int) -> ArraySpec:

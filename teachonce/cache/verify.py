@@ -4,13 +4,14 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from teachonce.cache.chunks import read_bytes
+from teachonce.cache.chunks import read_bytes, read_chunk
+from teachonce.cache.documents import check_array
 from teachonce.cache.identity import chunk_digest, fingerprint_digest, journal_digest
 from teachonce.cache.journal import Journal
 from teachonce.cache.targets import TargetRecord
 from teachonce.errors import CorruptError
 
-_MEND = "Restore the file from a copy, or remove the target's folders and run `teachonce embed` again"
+_MEND = "Restore the file from a copy, or remove the target's folders and run the command that made it again"
 
 
 def verify_journal(journal: Journal, seal: Mapping[str, Any], arrays: Collection[str] | None = None) -> None:
@@ -40,13 +41,17 @@ def verify_chunks(root: Path, chunks: Mapping[str, str]) -> None:
         CorruptError: Names the first that differs.
     """
     for key, expected in chunks.items():
-        got = chunk_digest(read_bytes(root / key))
-        if got != expected:
-            raise CorruptError(f"{root / key}: its bytes have digest {got}, the journal says {expected}", _MEND)
+        _verify_bytes(root / key, read_bytes(root / key), expected)
+
+
+def _verify_bytes(path: Path, data: bytes, expected: str) -> None:
+    got = chunk_digest(data)
+    if got != expected:
+        raise CorruptError(f"{path}: its bytes have digest {got}, the journal says {expected}", _MEND)
 
 
 def verify_target(record: TargetRecord, arrays: Collection[str] | None = None) -> None:
-    """Check a sealed target: fingerprint, journal, chunks, head, class means.
+    """Check a sealed target: fingerprint, journal, chunks, head, weights, class means.
 
     Args:
         record: The target.
@@ -60,3 +65,21 @@ def verify_target(record: TargetRecord, arrays: Collection[str] | None = None) -
         raise CorruptError(f"{place}: the fingerprint is not that of its fields", _MEND)
     verify_journal(record.journal, record.seal, arrays)
     verify_chunks(record.root, record.digests)
+
+
+def read_weights(record: TargetRecord) -> bytes | None:
+    """The weights that are kept with a target, which may be unsealed: they are there from its beginning.
+
+    Returns:
+        The bytes of a safetensors file; None where it has none.
+
+    Raises:
+        CorruptError: They are not the bytes that were written.
+    """
+    for grid in record.weights_grids:
+        check_array(record.root, grid)
+        key = grid.key(0)
+        data = read_chunk(record.root, grid, key)
+        _verify_bytes(record.root / key, data, record.digests[key])
+        return data
+    return None

@@ -20,6 +20,8 @@ from teachonce.types import ArraySpec
 
 __all__ = ["SamplesWriter", "TargetWriter"]
 
+_OWN = ("status", "head", "weights")  # nodes of a target that are no arrays of the teacher
+
 
 class TargetWriter(Writer):
     """Writes one target: begins or goes on, commits, seals."""
@@ -35,6 +37,7 @@ class TargetWriter(Writer):
         info: Mapping[str, Any],
         arrays: Mapping[str, ArraySpec],
         head: Head | None = None,
+        weights: bytes | None = None,
         blocks: range | None = None,
     ) -> None:
         """Begin a target, or go on with one that was begun in the same way.
@@ -48,6 +51,7 @@ class TargetWriter(Writer):
             info: What is only recorded: versions, class names. The first run's stays.
             arrays: Name -> shape (length,) of one row of one view, and stored dtype.
             head: The teacher's linear head, float32 (C, D) and (C,), where logits = W e + b.
+            weights: A safetensors file with the weights of what makes the target, kept with it.
             blocks: The range this writer owns; None: all.
 
         Raises:
@@ -65,6 +69,7 @@ class TargetWriter(Writer):
             info=info,
             arrays=_full_shapes(store, arrays),
             head=head,
+            weights=weights,
             block_rows=store.spec.block_rows,
         )
         journal = Journal(root=store.path, name=name, grids=self._beginning.grids)
@@ -156,7 +161,7 @@ class TargetWriter(Writer):
 
 def _full_shapes(store: Store, arrays: Mapping[str, ArraySpec]) -> dict[str, ArraySpec]:
     for name, spec in arrays.items():
-        sound = is_name(name) and name not in ("status", "head") and len(spec.shape) == 1 and spec.shape[0] > 0
+        sound = is_name(name) and name not in _OWN and len(spec.shape) == 1 and spec.shape[0] > 0
         if not sound or stored(spec.dtype).infinity is None:
             raise InputError(f"no array {name} {spec}: expected shape (length,) and float16, bfloat16 or float32")
     if not arrays:
