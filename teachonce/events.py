@@ -1,8 +1,8 @@
 """What long work tells whoever watches: progress, notes, warnings. The console draws it; by default nobody watches."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Task(Protocol):
@@ -20,6 +20,12 @@ class Events(Protocol):
 
     def task(self, title: str, *, total: int, done: int = 0, unit: str = "rows") -> AbstractContextManager[Task]:
         """Begin long work of `total` units, of which `done` are there already; use as a context manager."""
+
+    def epoch(self, entry: Mapping[str, Any]) -> None:
+        """Report an epoch that is trained and kept: its line of metrics.jsonl.
+
+        An exception that is raised here ends the training; the same call goes on after this epoch.
+        """
 
     def info(self, text: str) -> None:
         """Say something worth knowing, one line."""
@@ -43,6 +49,9 @@ class Silent:
     def task(self, title: str, *, total: int, done: int = 0, unit: str = "rows") -> Iterator[Task]:
         """See Events.task."""
         yield _SilentTask()
+
+    def epoch(self, entry: Mapping[str, Any]) -> None:
+        """See Events.epoch."""
 
     def info(self, text: str) -> None:
         """See Events.info."""

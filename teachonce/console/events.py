@@ -1,9 +1,9 @@
 """Progress on stderr: a bar with rate and time left on a terminal, plain lines at intervals elsewhere."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
@@ -124,6 +124,9 @@ class RichEvents:
             if not self._open:
                 progress.stop()
                 self._progress = None
+
+    def epoch(self, entry: Mapping[str, Any]) -> None:
+        """See Events.epoch; the bar says it all."""
 
     def info(self, text: str) -> None:
         """See Events.info."""

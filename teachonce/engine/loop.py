@@ -101,6 +101,7 @@ class Loop:
                     entry = self._epoch(epoch, task) | self._validate()
                     self._keep(epoch, entry, log)
                     self._warn_failed()
+                    self.events.epoch(entry)
         finally:
             log.close()
             self.stepper.source.close()

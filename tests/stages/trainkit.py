@@ -5,13 +5,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from teachonce.events import SILENT, Task
+from teachonce.events import SILENT, Silent, Task
 from teachonce.stages.train import TrainResult, train
 
 STUDENT = "vit:patch=8,width=16,layers=1,heads=2"
 
 
-class Heard:
+class Heard(Silent):
     """Events that are kept."""
 
     def __init__(self) -> None:
