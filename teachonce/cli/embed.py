@@ -12,7 +12,7 @@ from teachonce.console.tables import embed_parts
 Teacher = Annotated[
     str,
     Option(
-        help="Hub id, folder, trained run, built-in name (cnn-10, vit:...) or package.module:factory.",
+        help="Hub id, folder, trained run, built-in name (cnn-10, wrn-40-2, vit:...) or package.module:factory.",
         metavar="TEACHER",
     ),
 ]

@@ -1,4 +1,4 @@
-"""Students by spec: a built-in ViT or CNN, any transformers image classifier from its config, or a user's factory."""
+"""Students by spec: a built-in network, any transformers image classifier from its config, or a user's factory."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 import safetensors.torch
 
 from teachonce.errors import ModelError
+from teachonce.models import cifar, imagenet
 from teachonce.models.checkpoint import SPEC, WEIGHTS, save_student
 from teachonce.models.classifier import SplitClassifier
 from teachonce.models.cnn import Cnn
@@ -20,8 +21,9 @@ from teachonce.types import InputSpec
 __all__ = ["Student", "build_student", "is_built_in", "load_student", "save_student"]
 
 _KNOWN = (
-    "A student is vit:patch=4,width=256,layers=6,heads=8, cnn-2|4|6|8|10, transformers:CONFIG (a folder, a config.json "
-    "or a hub id), or package.module:factory"
+    "A student is vit:patch=4,width=256,layers=6,heads=8, cnn-2|4|6|8|10, "
+    f"{', '.join((*cifar.NAMES, *imagenet.NAMES))}, transformers:CONFIG (a folder, a config.json or a hub id), or "
+    "package.module:factory"
 )
 
 
@@ -29,9 +31,11 @@ def build_student(spec: str, *, classes: int, image_size: int | None = None, see
     """A student with fresh weights, in float32 on the CPU.
 
     Args:
-        spec: `vit:...`, `cnn-N`, `transformers:CONFIG` or `package.module:factory`.
+        spec: `vit:...`, `cnn-N`, a name of `cifar.NAMES` or `imagenet.NAMES`, `transformers:CONFIG` or
+            `package.module:factory`.
         classes: C, the number of logits.
-        image_size: Height and width of its input in pixels; by default 32, or what the config says.
+        image_size: Height and width of its input in pixels; by default 32 (224 for `imagenet.NAMES`), or what the
+            config says.
         seed: Of the initial weights; the same seed gives the same weights whatever was drawn before.
 
     Raises:
@@ -45,15 +49,20 @@ def build_student(spec: str, *, classes: int, image_size: int | None = None, see
         return from_source(spec, rest, classes, image_size, seed)
     if name.startswith("cnn-") and name[4:].isdigit() and not rest:
         return Cnn(int(name[4:]), classes=classes, image_size=image_size or 32, seed=seed)
+    if spec in cifar.NAMES:
+        return cifar.CifarResNet(spec, classes=classes, image_size=image_size or 32, seed=seed)
+    if spec in imagenet.NAMES:
+        return imagenet.imagenet_network(spec, classes, image_size or imagenet.SIZE, seed)
     if is_factory(spec):
         return FactoryStudent(spec, classes=classes, image_size=image_size, seed=seed)
     raise ModelError(f"no student {spec!r}", _KNOWN)
 
 
 def is_built_in(spec: str) -> bool:
-    """Whether a spec names a network of ours (`vit...`, `cnn-N`), not a folder or a hub id."""
+    """Whether a spec names a network of ours (`vit...`, `cnn-N`, `wrn-40-2`, ...), not a folder or a hub id."""
     name = spec.partition(":")[0]
-    return name == "vit" or (name.startswith("cnn-") and name[4:].isdigit())
+    cnn = name.startswith("cnn-") and name[4:].isdigit()
+    return name == "vit" or cnn or spec in (*cifar.NAMES, *imagenet.NAMES)
 
 
 def load_student(folder: str | Path) -> Student:

@@ -33,7 +33,8 @@ def load_teacher(
 
     Args:
         spec: A hub id, a folder of a transformers model, a run of `teachonce train`, a built-in network with random
-            weights (`cnn-10`, `vit:...`; for measurements), or `package.module:factory`.
+            weights (`cnn-10`, `vit:...`; for measurements), or `package.module:factory`. A folder of a model comes
+            before a built-in network of its name.
         device: Where to put it.
         embedding: Which output is the embedding; `auto` by the rules of `encoders.choose`.
         trust_remote_code: Allow a hub model to run code of its own.
@@ -47,7 +48,9 @@ def load_teacher(
     """
     folder = Path(spec)
     run = (folder / "run.json").is_file()
-    fresh = not run and (is_built_in(spec) or (is_factory(spec) and not folder.exists()))
+    fresh = not run and (
+        (is_built_in(spec) and not (folder / "config.json").is_file()) or (is_factory(spec) and not folder.exists())
+    )
     if run or fresh:
         _require_penultimate(spec, embedding)
     if not fresh and image_size is not None:

@@ -26,12 +26,19 @@ def specs(config_folder: Path) -> dict[str, str]:
     return {
         "vit": SMALL_VIT,
         "cnn": "cnn-2",
+        "wrn": "wrn-40-1",
+        "resnet8x4": "resnet8x4",
+        "resnet-18": "resnet-18",
+        "mobilenet-v1": "mobilenet-v1",
         "transformers": f"transformers:{config_folder}",
         "factory": "student_factories:own",
     }
 
 
-@pytest.mark.parametrize("kind", ["vit", "cnn", "transformers", "factory"])
+KINDS = ["vit", "cnn", "wrn", "resnet8x4", "resnet-18", "mobilenet-v1", "transformers", "factory"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 class TestEveryStudent:
     def build(self, spec: str, seed: int = 0) -> Student:
         return build_student(spec, classes=5, image_size=32, seed=seed).eval()

@@ -351,3 +351,21 @@ class TestBadFolders:
         weights[max(weights)].fill_(np.nan)
         save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
         assert signal(load_teacher(str(folder))).embedding.isnan().any()
+
+
+class TestBuiltIn:
+    @pytest.mark.parametrize(("name", "size", "width"), [("wrn-40-1", 32, 64), ("resnet8x4", 32, 256)])
+    def test_by_name(self, name: str, size: int, width: int):
+        teacher = load_teacher(name, classes=7, seed=3)
+        assert (teacher.info.input.height, teacher.info.embedding_dim, teacher.info.classes) == (size, width, 7)
+        assert teacher.head() is not None
+        assert teacher.info.weights == load_teacher(name, classes=7, seed=3).info.weights
+        assert teacher.info.weights != load_teacher(name, classes=7, seed=4).info.weights
+
+    def test_imagenet_networks_take_a_size(self):
+        assert load_teacher("resnet-18", classes=7, image_size=64).info.input.height == 64
+
+    def test_a_folder_of_that_name_comes_first(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        tiny.classifier(tmp_path / "resnet-18", "resnet")
+        monkeypatch.chdir(tmp_path)
+        assert load_teacher("resnet-18").info.class_names == ("ant", "bee", "cat")

@@ -27,7 +27,7 @@ def digits(rows: int | None = None) -> ArraySamples:
 
 
 class Wrapped(Teacher):
-    """A teacher whose signal is changed, or listened to."""
+    """A teacher whose signal is changed, or listened to; of one sample, for counting operations, it is not."""
 
     def __init__(self, inner: Teacher, change: Callable[[Tensor, Signal], Signal]) -> None:
         super().__init__(inner.info)
@@ -35,7 +35,8 @@ class Wrapped(Teacher):
         self.freeze()
 
     def forward(self, pixels: Tensor) -> Signal:
-        return self._change(pixels, self._inner(pixels))
+        signal = self._inner(pixels)
+        return signal if len(pixels) == 1 else self._change(pixels, signal)
 
     def head(self) -> tuple[Tensor, Tensor | None] | None:
         return self._inner.head()

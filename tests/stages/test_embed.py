@@ -101,6 +101,7 @@ def test_samples_views_head_and_class_means(tmp_path: Path):
     assert target.kind == "classifier"
     assert target.settings == {"batch_size": BATCH, "compute_dtype": "float32"}
     assert target.attributes["teacher"] == "cnn-2"
+    assert target.attributes["macs"] == 9 * 16**2 * 3 * 32 + 9 * 8**2 * 32**2 + 4**2 * 32 * 256 + 256 * 10
     store.target("teacher").verify()
 
 

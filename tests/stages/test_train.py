@@ -18,6 +18,7 @@ from teachonce.engine.metrics import read_metrics
 from teachonce.engine.runfile import owned, read_run
 from teachonce.errors import BusyError, MismatchError, NonFiniteError
 from teachonce.methods.base import METHODS
+from teachonce.models.macs import count_macs
 from teachonce.models.students import load_student
 from teachonce.stages.embed import embed
 from teachonce.stages.train import TrainResult, train
@@ -104,6 +105,8 @@ def test_the_result_and_the_files(tmp_path: Path):
     assert result.samples_per_s > 0
     assert result.train_rows + result.val_rows == 200
     lines = read_metrics(tmp_path / "run")
+    student = load_student(tmp_path / "run")
+    assert read_run(tmp_path / "run")["macs"] == count_macs(student, student.input) > 10**4
     steps = result.train_rows // 32
     assert [(line["epoch"], line["step"]) for line in lines] == [(1, steps), (2, 2 * steps), (3, 3 * steps)]
     assert lines[0].keys() >= {"lr", "loss", "loss_ce", "val_top1", "val_loss", "samples_per_s", "seconds"}

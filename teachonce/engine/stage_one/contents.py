@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from teachonce.cache.identity import canonical_json, first_difference, plain
 from teachonce.data.samples import Samples
 from teachonce.digests import digest_hex
-from teachonce.models import TeacherInfo
+from teachonce.models import Teacher
+from teachonce.models.macs import count_macs
 
 _LIBRARIES = ("teachonce", "torch", "transformers", "datasets", "pillow", "numpy", "zarr")
 
@@ -69,8 +70,12 @@ def fingerprint_difference(stored: Mapping[str, Any], given: Mapping[str, Any]) 
     return first_difference(plain(stored), plain(given))
 
 
-def teacher_attributes(info: TeacherInfo) -> dict[str, Any]:
-    """What a target records of its teacher beside the fingerprint; `class_names` are in the order of the logits."""
+def teacher_attributes(teacher: Teacher) -> dict[str, Any]:
+    """What a target records of its teacher beside the fingerprint.
+
+    `class_names` are in the order of the logits; `macs` are the multiply-accumulates of a forward pass of one sample.
+    """
+    info = teacher.info
     local = Path(info.name)
     return {
         "teacher": local.name if local.exists() else info.name,  # where a folder lies is no property of the bytes
@@ -79,6 +84,7 @@ def teacher_attributes(info: TeacherInfo) -> dict[str, Any]:
         "view": info.view.to_json(),
         "processor": dict(info.processor),
         "config": dict(info.config),
+        "macs": count_macs(teacher, info.input),
         "class_names": None if info.class_names is None else list(info.class_names),
         "versions": versions(),
     }

@@ -1,6 +1,5 @@
 """The writing side of one call: a store is made with its first block, so that what fails at once leaves nothing."""
 
-import os
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,8 +13,7 @@ from teachonce.cache.targets import target_grids
 from teachonce.engine.stage_one.contents import teacher_attributes
 from teachonce.engine.stage_one.job import Job
 from teachonce.engine.stage_one.passes import FilledBlock
-from teachonce.errors import DiskError
-from teachonce.fsio import require_space
+from teachonce.fsio import require_space, require_writable
 from teachonce.types import ArraySpec
 
 _RECORD_BYTES = 4096  # of a block's journal records, generously
@@ -64,7 +62,7 @@ class Output:
             kind=job.teacher.info.kind,
             fingerprint=job.fingerprint,
             settings=self._settings,
-            info=teacher_attributes(job.teacher.info),
+            info=teacher_attributes(job.teacher),
             arrays=job.arrays,
             head=_head(job),
             blocks=job.blocks,
@@ -134,11 +132,7 @@ def require_room(job: Job) -> None:
     Raises:
         DiskError: The place cannot be written, or has too little space.
     """
-    folder = next(place for place in (job.path, *job.path.absolute().parents) if place.exists())
-    if os.statvfs(folder).f_flag & os.ST_RDONLY:
-        raise DiskError(f"could not write {job.path}", "The file system is read-only: choose another --store")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise DiskError(f"could not write {job.path}", f"Choose a --store you may write to; {folder} is not")
+    require_writable(job.path)
     require_space(Path(job.path).absolute(), _missing_bytes(job))
 
 
@@ -152,10 +146,11 @@ def _missing_bytes(job: Job) -> int:
     target = set(job.blocks) - (set() if job.record is None else set(job.record.journal.present()))
     classes = 4 * (job.samples.classes or 0) * job.teacher.info.embedding_dim
     head = 4 * (job.teacher.info.classes or 0) * (job.teacher.info.embedding_dim + 1)
-    per_sample_block = _block_bytes(sample_grids(spec.rows, spec.views, spec.block_rows))
-    per_target_block = _block_bytes(target_grids(name, full, spec.block_rows))
+    per_sample_block = block_bytes(sample_grids(spec.rows, spec.views, spec.block_rows))
+    per_target_block = block_bytes(target_grids(name, full, spec.block_rows))
     return len(samples) * per_sample_block + len(target) * per_target_block + classes + head
 
 
-def _block_bytes(grids: tuple[Grid, ...]) -> int:
+def block_bytes(grids: tuple[Grid, ...]) -> int:
+    """What a block of these arrays takes on the disk, with its record."""
     return _RECORD_BYTES + sum(grid.columns * grid.chunk_bytes for grid in grids)
