@@ -90,3 +90,5 @@ class TargetSpec:
     classes: int | None
     class_names: tuple[str, ...] | None
     arrays: Mapping[str, ArraySpec] = field(default_factory=dict)
+    extras: Mapping[str, "TargetSpec"] = field(default_factory=dict)
+    """Targets that are read beside this one, by name: those of RDMs, of assistants."""

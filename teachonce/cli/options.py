@@ -45,6 +45,13 @@ class Schedule(StrEnum):
     constant = "constant"
 
 
+class RdmLogits(StrEnum):
+    """Where an RDM's logits come from."""
+
+    stored = "stored"
+    head = "head"
+
+
 DATA = "Data"
 MACHINE = "Machine"
 OUTPUT = "Output"

@@ -14,7 +14,11 @@ from teachonce.console.tables import train_parts
 OPTIMISER = "Optimiser"
 Student = Annotated[
     str,
-    Option(help="vit:patch=4,width=256,..., cnn-2, transformers:CONFIG or package.module:factory.", metavar="STUDENT"),
+    Option(
+        help="vit:patch=4,width=256,..., cnn-2, wrn-40-1, resnet8x4, resnet-18, mobilenet-v1, ..., transformers:CONFIG "
+        "or package.module:factory.",
+        metavar="STUDENT",
+    ),
 ]
 Settings = Annotated[
     list[str] | None,
@@ -48,13 +52,30 @@ def parse_milestones(text: str | None) -> tuple[int, ...]:
     return tuple(int(word) for word in words)
 
 
+def parse_names(text: str | None, option: str) -> tuple[str, ...]:
+    """`rdm-10,rdm-1` as ("rdm-10", "rdm-1")."""
+    words = [word.strip() for word in text.split(",")] if text is not None else []
+    if not all(words):
+        raise typer.BadParameter(f"expected names with commas between them, got {text!r}", param_hint=option)
+    return tuple(words)
+
+
 def train(  # noqa: PLR0913  (one parameter an option)
     data: shared.Data,
     student: Student,
     out: Annotated[Path, Option(help="Folder of the run.", metavar="RUN")],
-    method: Annotated[str, Option(help="ce, kd, clip-embed-kd or clip-teacher-kd.")] = "ce",
+    method: Annotated[str, Option(help="ce, kd, clip-embed-kd, clip-teacher-kd, dgkd or cifd.")] = "ce",
     store: Annotated[Path | None, Option(help="Folder of the store; ce needs none.", metavar="STORE")] = None,
     target: shared.Target = "teacher",
+    rdm: Annotated[
+        str | None, Option(help="For cifd: RDM targets of the store, such as rdm-10000,rdm-1000.", metavar="NAMES")
+    ] = None,
+    rdm_logits: Annotated[
+        shared.RdmLogits, Option(help="Read the RDMs' logits, or compute them from their heads.")
+    ] = shared.RdmLogits.stored,
+    assistants: Annotated[
+        str | None, Option(help="For dgkd: the assistants' targets, such as assistant-8,assistant-6.", metavar="NAMES")
+    ] = None,
     source: Annotated[shared.Source, Option(help="Targets from the store, or from the teacher itself.")] = (
         shared.Source.cached
     ),
@@ -110,6 +131,7 @@ def train(  # noqa: PLR0913  (one parameter an option)
     """
     method_settings = parse_settings(settings or [], method)
     epochs_of_milestones = parse_milestones(milestones)
+    rdm_names, assistant_names = parse_names(rdm, "--rdm"), parse_names(assistants, "--assistants")
     with work(debug=debug, threads=threads) as events:
         from teachonce.stages.train import train as stage
 
@@ -120,6 +142,9 @@ def train(  # noqa: PLR0913  (one parameter an option)
             out=out,
             store=store,
             target=target,
+            rdm=rdm_names,
+            rdm_logits=rdm_logits.value,
+            assistants=assistant_names,
             source=source.value,
             teacher=teacher,
             settings=method_settings,

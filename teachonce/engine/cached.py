@@ -38,11 +38,13 @@ class CachedTargets(TargetSource):
         device: Where the targets are wanted.
         budget_bytes: The most memory on the device that the arrays may take; 0 always reads from the map.
         method: The method's name, for errors.
+        from_head: Compute logits from the stored head also where logits are stored.
 
     Attributes:
         usable: (N,) bool, the rows that did not fail in the teacher pass.
         class_counts: (C,) int64, the rows that each class mean was made from; None where means are not needed.
         tier: `resident` or `mapped`.
+        size: Bytes of the arrays that are read.
 
     Raises:
         StoreMissingError: No such target, or it lacks what the method needs.
@@ -51,6 +53,7 @@ class CachedTargets(TargetSource):
     """
 
     spec: TargetSpec
+    usable: NDArray[np.bool_]
 
     def __init__(
         self,
@@ -61,18 +64,23 @@ class CachedTargets(TargetSource):
         device: torch.device,
         budget_bytes: int,
         method: str = "the method",
+        from_head: bool = False,
     ) -> None:
         spec = store.sealed(name).spec
         self.reader = store.target(name, budget_bytes=0)
         self._device, self._needs = device, needs
-        self._head = _head(store, spec, device) if needs.logits and "logits" not in spec.arrays else None
+        derived = needs.logits and (from_head or "logits" not in spec.arrays)
+        self._head = _head(store, spec, device) if derived else None
+        if from_head and derived and self._head is None:
+            mend = "Use the stored logits: leave --rdm-logits out"
+            raise StoreMissingError(f"target {name!r} of {store.path} keeps no head to compute logits with", mend)
         self.spec = spec if self._head is None else _with_logits(spec, len(self._head[0]))
         self.class_counts, self._means = _class_means(store, name, device) if needs.class_mean else (None, None)
         missing(needs, self.spec, self._means is not None, method=method, store=str(store.path))
         self.usable = has_targets(store, name)
         self._names = _names(needs, derived=self._head is not None)
-        size = sum(_array_bytes(self.spec.arrays[array]) for array in self._names)
-        self.tier = "resident" if size <= budget_bytes else "mapped"
+        self.size = sum(_array_bytes(self.spec.arrays[array]) for array in self._names)
+        self.tier = "resident" if self.size <= budget_bytes else "mapped"
         if self.tier == "resident":  # all of it is read in any case
             self.reader.verify(self._names)
         self._resident = {array: self._load(array) for array in self._names} if self.tier == "resident" else {}

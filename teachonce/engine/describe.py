@@ -12,12 +12,14 @@ from teachonce.cache.store import Store
 from teachonce.data.samples import Samples
 from teachonce.digests import digest_hex
 from teachonce.engine.device import pick_device, pick_precision
+from teachonce.engine.extras import identify_extras
 from teachonce.engine.runfile import first_difference, versions
 from teachonce.engine.session import Session
 from teachonce.engine.settings import TrainConfig
 from teachonce.engine.stage_one.contents import labels_digest
 from teachonce.errors import MismatchError
 from teachonce.events import Events
+from teachonce.models.macs import count_macs
 
 
 def identify(config: TrainConfig, samples: Samples, store: Store | None, digests: NDArray[np.uint64]) -> dict[str, Any]:
@@ -75,15 +77,19 @@ def _store(store: Store, config: TrainConfig, *, needs_target: bool) -> dict[str
             "content": record.seal["journal"],
             "per_class": record.seal["per_class"],
         }
-    return content
+    return content | identify_extras(store, config)
 
 
 def describe(session: Session, settings: Mapping[str, Any], store: Store | None) -> dict[str, Any]:
-    """The run.json of a session: `settings`, and all that evaluating or reusing the student needs."""
+    """The run.json of a session: `settings`, and all that evaluating or reusing the student needs.
+
+    `macs` are the multiply-accumulates of the student's forward pass of one sample.
+    """
     config, samples = session.config, session.samples
     return {
         "settings": dict(settings),
         "student": config.student,
+        "macs": count_macs(session.stepper.student, session.stepper.student.input),
         "classes": samples.classes,
         "class_names": None if samples.class_names is None else list(samples.class_names),
         "input": session.stepper.student.input.to_json(),
@@ -130,6 +136,8 @@ def warn_unused(config: TrainConfig, store: Store | None, events: Events) -> Non
     needs_teacher = config.make_method().needs.teacher
     if config.teacher is not None and not (needs_teacher and config.source == "live"):
         events.warn("the teacher has no effect: it is used by --source live, with a method that needs one")
+    if config.source == "live" and config.rdm_logits == "head":
+        events.warn("--rdm-logits has no effect: the RDMs run live")
     if config.source == "live" and not needs_teacher:
         events.warn(f"--source live has no effect: method {config.method} needs no teacher")
     if store is not None and not needs_teacher:

@@ -26,6 +26,7 @@ from teachonce.engine.targets import TargetSource
 from teachonce.engine.views import EpochViews
 from teachonce.events import Events, Task
 from teachonce.methods.base import Method
+from teachonce.methods.targets import Needs
 from teachonce.models.teacher import Teacher, load_teacher
 from teachonce.types import DECODED, EvalView, InputSpec
 
@@ -72,8 +73,20 @@ def live_teacher(parts: Parts) -> Teacher | None:
     return teacher
 
 
-def cached_targets(parts: Parts) -> CachedTargets:
-    """The targets of the store.
+def target_budget(parts: Parts) -> int:
+    """Bytes of the device's memory that cached targets may take."""
+    return device_budget(parts.device)
+
+
+def cached_targets(parts: Parts, target: str, needs: Needs, *, budget: int, from_head: bool = False) -> CachedTargets:
+    """A target of the store.
+
+    Args:
+        parts: The session so far.
+        target: Its name.
+        needs: What of it is needed.
+        budget: Bytes of the device's memory that it may take.
+        from_head: See `CachedTargets`.
 
     Raises:
         StoreMissingError: The store has no such target, or it lacks what the method needs.
@@ -82,19 +95,23 @@ def cached_targets(parts: Parts) -> CachedTargets:
         DataError: A class has no mean, and the method needs one.
     """
     assert parts.store is not None
-    method, target = parts.method, parts.config.target
-    budget = device_budget(parts.device)
     source = CachedTargets(
-        parts.store, target, method.needs, device=parts.device, budget_bytes=budget, method=f"method {method.name}"
+        parts.store,
+        target,
+        needs,
+        device=parts.device,
+        budget_bytes=budget,
+        method=f"method {parts.method.name}",
+        from_head=from_head,
     )
-    if method.needs.logits:
+    if needs.logits:
         check_classes(f"target {target!r}", source.spec.classes, source.spec.class_names, parts.samples)
     if source.class_counts is not None:
         check_means(source.class_counts, parts.samples)
     return source
 
 
-def live_targets(parts: Parts, teacher: Teacher, images: ImageSource, views: EpochViews) -> LiveTargets:
+def live_targets(parts: Parts, needs: Needs, teacher: Teacher, images: ImageSource, views: EpochViews) -> LiveTargets:
     """The targets of the live teacher.
 
     Raises:
@@ -102,10 +119,8 @@ def live_targets(parts: Parts, teacher: Teacher, images: ImageSource, views: Epo
         DataError: A class has no mean, and the method needs one.
     """
     autocast = make_accelerator(parts.device, parts.precision).autocast
-    means = _live_means(parts, teacher, images, views, autocast) if parts.method.needs.class_mean else None
-    return LiveTargets(
-        teacher, parts.method.needs, rows=parts.samples.rows, views=views.count, class_mean=means, autocast=autocast
-    )
+    means = _live_means(parts, teacher, images, views, autocast) if needs.class_mean else None
+    return LiveTargets(teacher, needs, rows=parts.samples.rows, views=views.count, class_mean=means, autocast=autocast)
 
 
 def _live_means(parts: Parts, teacher: Teacher, images: ImageSource, views: EpochViews, autocast: Autocast) -> Tensor:
@@ -149,7 +164,7 @@ def usable_rows(parts: Parts, images: ImageSource, source: TargetSource | None =
     usable[list(images.failed)] = False
     if parts.store is not None:
         usable &= parts.store.sample_status() == DECODED
-    if isinstance(source, CachedTargets):
+    if source is not None and source.usable is not None:
         usable &= source.usable
     return usable
 

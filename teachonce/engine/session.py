@@ -15,9 +15,10 @@ from teachonce.engine.feed import Feed, cut
 from teachonce.engine.guard import check_data, require_labels
 from teachonce.engine.loop import Loop, LoopConfig
 from teachonce.engine.optim import learning_rate
-from teachonce.engine.parts import Parts, cached_targets, epoch_views, live_targets, live_teacher, usable_rows
+from teachonce.engine.parts import Parts, epoch_views, live_teacher, usable_rows
 from teachonce.engine.rows import Division, divide
 from teachonce.engine.settings import TrainConfig
+from teachonce.engine.sources import cached_source, live_source
 from teachonce.engine.step import Stepper
 from teachonce.engine.targets import NoTargets, TargetSource
 from teachonce.events import SILENT, Events
@@ -82,7 +83,7 @@ def open_session(
     guard = None if store is None else check_data(store, samples, every=False)
     teacher = live_teacher(parts)
     if source is None and method.needs.teacher and teacher is None:
-        source = cached_targets(parts)
+        source = cached_source(parts)
     student = _student(parts)
     images = open_images(samples, device=device, workers=config.workers, events=events)
     if guard is not None and images.resident:
@@ -90,7 +91,7 @@ def open_session(
     views = epoch_views(parts, images, teacher, student.input)
     rows = _divide(parts, images, digests, source)
     if source is None:
-        source = NoTargets() if teacher is None else live_targets(parts, teacher, images, views)
+        source = NoTargets() if teacher is None else live_source(parts, teacher, images, views)
     stepper = _stepper(parts, student, source, rows)
     feed = Feed(
         images,
@@ -133,6 +134,8 @@ def _stepper(parts: Parts, student: Student, source: TargetSource, rows: Divisio
     config = parts.config
     modules = parts.method.build(student, source.spec, seed=config.seed)
     modules.to(parts.device).train()
+    for note in parts.method.notes:
+        parts.events.info(note)
     steps = len(cut(rows.train, config.batch_size, drop_last=True))
     return Stepper(
         student.to(parts.device).train(),

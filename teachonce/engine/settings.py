@@ -8,7 +8,7 @@ from typing import Literal
 from teachonce.data.views import parse_augment
 from teachonce.engine.optim import OptimConfig
 from teachonce.errors import InputError
-from teachonce.methods.base import Method, make_method
+from teachonce.methods.base import METHODS, Method, make_method
 
 Value = str | float | bool
 
@@ -23,6 +23,9 @@ class TrainConfig:
     settings: Mapping[str, Value] = field(default_factory=dict)
     store: Path | None = None
     target: str = "teacher"
+    rdm: tuple[str, ...] = ()
+    rdm_logits: Literal["stored", "head"] = "stored"
+    assistants: tuple[str, ...] = ()
     source: Literal["cached", "live"] = "cached"
     teacher: str | None = None
     epochs: int = 10
@@ -55,7 +58,31 @@ class TrainConfig:
             raise InputError(f"unknown source {self.source!r}", "Use cached or live")
         self.optim.check()
         parse_augment(self.student_augment)
+        self._check_extras()
         self._check_teacher(self.make_method())
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """The targets beside the main one, in order."""
+        return self.rdm + self.assistants
+
+    def _check_extras(self) -> None:
+        """Whether the method takes the targets beside the main one."""
+        takes = METHODS[self.method].takes if self.method in METHODS else None
+        for option, names in {"rdm": self.rdm, "assistants": self.assistants}.items():
+            if names and takes != option:
+                able = ", ".join(name for name, method in METHODS.items() if method.takes == option)
+                message = f"method {self.method} takes no --{option}, got {', '.join(names)}"
+                raise InputError(message, f"Leave --{option} out, or use --method {able}")
+        if self.rdm_logits not in ("stored", "head"):
+            raise InputError(f"unknown rdm_logits {self.rdm_logits!r}", "Use stored or head")
+        if self.target in self.extras:
+            raise InputError(f"target {self.target!r} is given twice", "Name it in --target alone")
+        if self.source == "live" and self.assistants:
+            mend = "Use the store: leave --source live out"
+            raise InputError(f"method {self.method} reads its assistants from a store, and the source is live", mend)
+        if self.rdm and self.store is None:
+            raise InputError("RDMs are kept in a store, and none was given", "Add --store S, the one they were made in")
 
     def _check_teacher(self, method: Method) -> None:
         """Whether the method can have its targets."""
@@ -78,7 +105,7 @@ class TrainConfig:
             if "label_smoothing" in settings:
                 raise InputError("label_smoothing is given twice", "Use --label-smoothing alone")
             settings["label_smoothing"] = self.label_smoothing
-        return make_method(self.method, settings)
+        return make_method(self.method, settings, self.extras)
 
 
 def check_seed(seed: int) -> None:

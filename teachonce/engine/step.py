@@ -54,7 +54,8 @@ class Stepper:
         """The learning rate of the last step."""
         self._graphs = cuda_graphs
         self._is_new = compile or cuda_graphs
-        self._forward: Callable[..., Any] = _compiled(student, cuda_graphs) if self._is_new else student
+        path = student if method.bottleneck is None else Bottled(student, method.bottleneck)
+        self._forward: Callable[..., Any] = _compiled(path, cuda_graphs) if self._is_new else path
 
     def step(self, batch: Batch, view: int) -> Losses:
         """Train on one batch; nothing here waits for the device.
@@ -102,6 +103,24 @@ class Stepper:
         return self.student, self.method.modules
 
 
+class Bottled(nn.Module):
+    """A student in training with a bottleneck between its backbone and its head; validation uses the student itself.
+
+    Args:
+        student: The student.
+        bottleneck: (B, D) -> (B, D), such as the IBM of CIFD.
+    """
+
+    def __init__(self, student: Student, bottleneck: nn.Module) -> None:
+        super().__init__()
+        self.student, self.bottleneck = student, bottleneck
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Embeddings (B, D) behind the bottleneck, and the logits (B, C) of these."""
+        embedding = self.bottleneck(self.student.embed(pixels))
+        return embedding, self.student.head(embedding)
+
+
 @contextmanager
 def _compile_errors() -> Iterator[None]:
     """Turn what torch.compile cannot do into one line.
@@ -118,6 +137,6 @@ def _compile_errors() -> Iterator[None]:
         raise ModelError(f"torch.compile failed: {first}", "Leave --compile and --cuda-graphs out") from error
 
 
-def _compiled(student: Student, cuda_graphs: bool) -> Callable[..., Any]:
-    compiled: Callable[..., Any] = torch.compile(student, mode="reduce-overhead" if cuda_graphs else None)
+def _compiled(network: nn.Module, cuda_graphs: bool) -> Callable[..., Any]:
+    compiled: Callable[..., Any] = torch.compile(network, mode="reduce-overhead" if cuda_graphs else None)
     return compiled

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -18,16 +19,24 @@ class BatchRows(NamedTuple):
     device: Tensor
 
 
+def on_device(batches: Sequence[NDArray[np.int64]], device: torch.device) -> list[BatchRows]:
+    """The rows of batches, at least one, on the host and on the device; one copy for all of them."""
+    flat = torch.from_numpy(np.concatenate(batches)).to(device)
+    return [BatchRows(*both) for both in zip(batches, flat.split([len(rows) for rows in batches]), strict=True)]
+
+
 class TargetSource:
     """Gives the targets of batches. A source overrides `fetch`; the rest is there for those that need it.
 
     Attributes:
         spec: What it offers to a method.
         input: The images that `fetch` must be given, or None when it looks at no image.
+        usable: (N,) bool, the rows that have targets; None where all have.
     """
 
     spec: TargetSpec | None = None
     input: InputSpec | None = None
+    usable: NDArray[np.bool_] | None = None
 
     def fetch(self, rows: BatchRows, view: int, images: Tensor | None) -> Targets:
         """The targets of a batch, on the device.

@@ -1,8 +1,9 @@
 """What a method is: named terms, their weights, and what is trained beside the student."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import ClassVar
+from dataclasses import replace
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,26 +15,40 @@ from teachonce.models.spec import seeded
 from teachonce.models.student import Student
 from teachonce.types import TargetSpec
 
+Takes = Literal["rdm", "assistants"]
+
 
 class Method:
     """The base of all methods. A new one sets `name` and `needs`, and defines `__call__`.
 
     Args:
         settings: Checked already (`make_method` does it).
+        extras: The names of targets beside the main one, for methods that take some.
 
     Attributes:
         settings: Its own settings.
-        weights: Term -> weight; the caller applies them (`total`) and logs the terms apart.
+        needs: What it needs of a teacher; an instance may say so more closely than its class.
+        weights: Term -> weight; the caller applies them (`total`) and logs the terms apart. `build` may leave out
+            terms that the targets at hand do not have.
         modules: What is trained beside the student and dropped afterwards; filled by `build`.
+        bottleneck: One of the modules, (B, D) -> (B, D), that stands between the student's backbone and its head in
+            training, and nowhere else; None where there is none.
+        notes: What a log should say about what was built.
     """
 
     name: ClassVar[str]
-    needs: ClassVar[Needs] = Needs()
+    needs: Needs = Needs()
     settings_type: ClassVar[type[Settings]] = Settings
+    takes: ClassVar[Takes | None] = None
+    """What its extras are, named as the option that gives them."""
+    needs_extras: ClassVar[bool] = False
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings, extras: Sequence[str] = ()) -> None:
+        self.settings, self.extras = settings, tuple(extras)
         self.modules: nn.Module = nn.ModuleDict()
+        self.bottleneck: nn.Module | None = None
+        self.notes: tuple[str, ...] = ()
+        self.needs = replace(self.needs, extras=self.extras)
         self.weights: dict[str, float] = self.make_weights()
 
     def __call__(self, out: StudentOut, targets: Targets, labels: Tensor, step: int) -> dict[str, Tensor]:

@@ -16,7 +16,7 @@ _WORDS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0":
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What every method has. Subclasses add fields of type float, bool or Literal, the unit in the docstring below."""
+    """What every method has. Subclasses add fields of type float, int, bool or Literal, the unit below them."""
 
     label_smoothing: float = 0.0
     """Share of a label's probability that is spread over all classes in the `ce` term, in [0, 1)."""
@@ -79,6 +79,8 @@ def _read(name: str, value: Value, hint: Any) -> Any:
         return value
     if hint is bool:
         return _bool(name, value)
+    if hint is int:
+        return _int(name, value)
     assert hint is float, f"{name}: settings of type {hint} are not known"
     return _float(name, value)
 
@@ -88,6 +90,13 @@ def _bool(name: str, value: Value) -> bool:
     if word not in _WORDS:
         raise InputError(f"{name} must be true or false, got {value!r}", f"Use --set {name}=true or --set {name}=false")
     return _WORDS[word]
+
+
+def _int(name: str, value: Value) -> int:
+    number = _float(name, value)
+    if not number.is_integer():
+        raise InputError(f"{name} must be a whole number, got {value!r}", f"Use --set {name}=NUMBER")
+    return int(number)
 
 
 def _float(name: str, value: Value) -> float:

@@ -1,8 +1,11 @@
 """What a method gets of the teacher, and what it says it needs: the same for cached and live targets."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from torch import Tensor
+
+from teachonce.types import TargetSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,11 +16,21 @@ class Needs:
     logits: bool = False
     class_mean: bool = False
     labels: bool = True
+    extras: tuple[str, ...] = ()
+    """Targets beside the main one, by name; see `of_extra` for what is read of each."""
 
     @property
     def teacher(self) -> bool:
         """Whether it needs anything of a teacher at all."""
-        return self.image_embedding or self.logits or self.class_mean
+        return self.image_embedding or self.logits or self.class_mean or bool(self.extras)
+
+    def of_extra(self, spec: TargetSpec) -> "Needs":
+        """What is needed of one of the extras: the same, but an extra that has logits may have no embeddings.
+
+        Class means are of the main target alone.
+        """
+        may_lack = self.logits and "image_embedding" not in spec.arrays
+        return Needs(image_embedding=self.image_embedding and not may_lack, logits=self.logits, labels=self.labels)
 
 
 @dataclass(kw_only=True)
@@ -30,6 +43,8 @@ class Targets:
     """(B, C)."""
     class_mean: Tensor | None = None
     """(C, Dt): the mean embedding of each class; the same tensor for every batch."""
+    extras: Mapping[str, "Targets"] = field(default_factory=dict)
+    """What the targets beside the main one have for the same rows, by name."""
 
 
 @dataclass(kw_only=True)
@@ -37,6 +52,6 @@ class StudentOut:
     """The student's side of one batch."""
 
     embedding: Tensor
-    """(B, D)."""
+    """(B, D); what the head saw: behind the method's bottleneck, where it has one."""
     logits: Tensor
     """(B, C), never softmaxed."""

@@ -59,6 +59,9 @@ def train(  # noqa: PLR0913 - one parameter an option
     method: str = "ce",
     store: str | Path | None = None,
     target: str = "teacher",
+    rdm: Sequence[str] = (),
+    rdm_logits: Literal["stored", "head"] = "stored",
+    assistants: Sequence[str] = (),
     source: Literal["cached", "live"] = "cached",
     teacher: str | Path | None = None,
     settings: Mapping[str, Value] | None = None,
@@ -100,9 +103,12 @@ def train(  # noqa: PLR0913 - one parameter an option
         data: See `open_samples`, or opened samples; then `split`, the columns and `limit` are not looked at.
         student: See `build_student`.
         out: Folder of the run: run.json, metrics.jsonl, checkpoints/, best/, tensorboard/, result.json.
-        method: `ce`, `kd`, `clip-embed-kd` or `clip-teacher-kd`.
+        method: `ce`, `kd`, `clip-embed-kd`, `clip-teacher-kd`, `dgkd` or `cifd`.
         store: Folder of the store: its views are trained on, and from source `cached` its targets are read.
         target: The target's name in the store.
+        rdm: For cifd: names of RDM targets of the store, such as `rdm-10000`, made by `rdm` from this target.
+        rdm_logits: Read the RDMs' logits as `stored`, or compute them from their stored `head`.
+        assistants: For dgkd: names of the assistants' targets, made by `embed`.
         source: `cached`, or `live`: the teacher runs on every batch, on the same views.
         teacher: See `load_teacher`; for source `live`.
         settings: The method's settings, values or text; see `make_method`.
@@ -162,6 +168,9 @@ def train(  # noqa: PLR0913 - one parameter an option
         settings=dict(settings or {}),
         store=None if store is None else Path(store),
         target=target,
+        rdm=tuple(rdm),
+        rdm_logits=rdm_logits,
+        assistants=tuple(assistants),
         source=source,
         teacher=None if teacher is None else str(teacher),
         epochs=epochs,

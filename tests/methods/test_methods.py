@@ -1,6 +1,8 @@
 """What every method promises, held against each of them; then what each one computes."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,15 +17,21 @@ from teachonce.models import Student
 from teachonce.types import ArraySpec, InputSpec, TargetSpec
 
 BATCH, CLASSES, DIM, TEACHER_DIM = 6, 5, 8, 12
+EXTRAS = {"dgkd": ("assistant-8", "assistant-6")}
+SETTINGS: dict[str, dict[str, str | float | bool]] = {"dgkd": {"drop": 0, "ce_weight": 0.5}}
+"""Where a method's default draws at random, or does without a term."""
 ARRAYS = {
     "image_embedding": ArraySpec(shape=(100, 1, TEACHER_DIM), dtype="float16"),
     "logits": ArraySpec(shape=(100, 1, CLASSES), dtype="float16"),
 }
 
 
-def target(classes: int | None = CLASSES, arrays: dict[str, ArraySpec] = ARRAYS) -> TargetSpec:
+def target(
+    classes: int | None = CLASSES, arrays: dict[str, ArraySpec] = ARRAYS, extras: Sequence[str] = ()
+) -> TargetSpec:
     return TargetSpec(
         name="teacher",
+        extras={name: replace(target(classes, arrays), name=name) for name in extras},
         rows=100,
         views=1,
         embedding_dim=TEACHER_DIM,
@@ -53,13 +61,17 @@ def batch(dtype: torch.dtype = torch.float64) -> tuple[StudentOut, Targets, Tens
         image_embedding=draw(BATCH, TEACHER_DIM),
         logits=draw(BATCH, CLASSES),
         class_mean=draw(CLASSES, TEACHER_DIM),
+        extras={
+            name: Targets(image_embedding=draw(BATCH, TEACHER_DIM), logits=draw(BATCH, CLASSES))
+            for name in ("assistant-8", "assistant-6")
+        },
     )
     return out, targets, torch.arange(BATCH) % CLASSES
 
 
 def built(name: str, **settings: str | float | bool) -> Method:
-    method = make_method(name, settings)
-    method.build(Flat(), target())
+    method = make_method(name, SETTINGS.get(name, {}) | settings, EXTRAS.get(name, ()))
+    method.build(Flat(), target(extras=method.extras))
     method.modules.double()
     return method
 
@@ -106,6 +118,9 @@ class TestEveryMethod:
             image_embedding=targets.image_embedding if method.needs.image_embedding else None,
             logits=targets.logits if method.needs.logits else None,
             class_mean=targets.class_mean if method.needs.class_mean else None,
+            extras={
+                extra: Targets(logits=targets.extras[extra].logits) for extra in method.needs.extras
+            },  # what the methods of EXTRAS need of them
         )
         full, least = method(out, targets, labels, 0), method(out, asked, labels, 0)
         assert {term: value.item() for term, value in full.items()} == {t: v.item() for t, v in least.items()}
@@ -135,12 +150,13 @@ class TestEveryMethod:
         assert compiled(out.embedding, out.logits).item() == pytest.approx(expected.item(), abs=1e-6)
 
     def test_init_comes_from_the_seed_alone(self, name: str):
-        method = make_method(name)
+        extras = EXTRAS.get(name, ())
+        method = make_method(name, extras=extras)
         torch.manual_seed(11)
-        first = [p.clone() for p in method.build(Flat(), target(), seed=3).parameters()]
+        first = [p.clone() for p in method.build(Flat(), target(extras=extras), seed=3).parameters()]
         state = torch.random.get_rng_state()
         torch.manual_seed(12)
-        second = list(make_method(name).build(Flat(), target(), seed=3).parameters())
+        second = list(make_method(name, extras=extras).build(Flat(), target(extras=extras), seed=3).parameters())
         assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
         torch.manual_seed(11)
         assert torch.equal(state, torch.random.get_rng_state())
@@ -151,7 +167,7 @@ class TestEveryMethod:
         assert sharp(out, targets, labels, 0)["ce"].item() != smooth(out, targets, labels, 0)["ce"].item()
 
     def test_no_target_is_an_error_where_one_is_needed(self, name: str):
-        method = make_method(name)
+        method = make_method(name, extras=EXTRAS.get(name, ()))
         if method.needs.teacher:
             with pytest.raises(StoreMissingError, match="--store"):
                 method.build(Flat(), None)
@@ -237,7 +253,10 @@ class TestMakeMethod:
     def test_an_unknown_method_gets_the_nearest_name_and_all_of_them(self):
         with pytest.raises(InputError, match="no method 'clip-embedkd'") as caught:
             make_method("clip-embedkd")
-        assert caught.value.mend == "Did you mean clip-embed-kd? There are: ce, kd, clip-embed-kd, clip-teacher-kd"
+        assert (
+            caught.value.mend
+            == "Did you mean clip-embed-kd? There are: ce, kd, clip-embed-kd, clip-teacher-kd, dgkd, cifd"
+        )
 
     def test_unknown_settings_are_told_all_at_once(self):
         with pytest.raises(InputError, match="method kd has no setting 'temprature', 'alpha'") as caught:

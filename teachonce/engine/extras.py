@@ -1,0 +1,83 @@
+"""Targets that are read beside the main one: RDMs and assistants, found in the store and held against it."""
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from teachonce.cache.store import Store
+from teachonce.cache.targets import TargetRecord, target_names
+from teachonce.engine.settings import TrainConfig
+from teachonce.errors import MismatchError, StoreMissingError, UnsealedError
+
+RDM = "rdm"
+"""The kind of an RDM's target."""
+_WEIGHT = re.compile(rf"{RDM}-(\d+(\.\d+)?)")
+
+
+def extra_records(store: Store, config: TrainConfig) -> dict[str, TargetRecord]:
+    """The records of the extras of a training, in order.
+
+    Raises:
+        StoreMissingError: One is not there; the mend has the command that makes it.
+        UnsealedError: One is not finished.
+        MismatchError: An RDM's name is another kind of target's, or the RDM is of another target than the main one.
+    """
+    found = {name: _record(store, name, _making(store, config, name)) for name in config.extras}
+    for name in config.rdm:
+        _check_parent(store, config, found[name])
+    return found
+
+
+def identify_extras(store: Store, config: TrainConfig) -> dict[str, Any]:
+    """What a run is compared by: names in order, and each one's fingerprint and content; empty without extras.
+
+    Raises:
+        StoreError: See `extra_records`.
+    """
+    records = extra_records(store, config)
+    if not records:
+        return {}
+    known = {
+        name: {"target": record.fingerprint, "content": record.seal["journal"]} for name, record in records.items()
+    }
+    if config.assistants:
+        return {"assistants": {"names": ",".join(records), **known}}
+    return {"rdm": {"names": ",".join(records), "logits": config.rdm_logits, **known}}
+
+
+def _record(store: Store, name: str, command: str) -> TargetRecord:
+    names = target_names(store.path)
+    if name not in names:
+        near = get_close_matches(name, names, n=1)
+        hint = f"Did you mean {near[0]}? " if near else ""
+        there = f"it has {', '.join(names)}" if names else "it has none"
+        raise StoreMissingError(f"{store.path} has no target {name!r}: {there}", f"{hint}Make it: `{command}`")
+    record = store.record(name)
+    if not record.sealed:
+        done = f"{record.blocks_done} of {record.blocks} blocks are done"
+        raise UnsealedError(f"target {name!r} of {store.path} is not sealed: {done}", f"Finish it: `{command}`")
+    return record
+
+
+def _check_parent(store: Store, config: TrainConfig, record: TargetRecord) -> None:
+    """An RDM repeats what one target has, and no other."""
+    command = _making(store, config, record.name)
+    if record.kind != RDM:
+        message = f"target {record.name!r} of {store.path} is no RDM: it is of the kind {record.kind!r}"
+        raise MismatchError(message, f"Train one: `{command}`")
+    parent: Mapping[str, Any] = record.fingerprint_fields.get("parent", {})
+    main = store.sealed(config.target)
+    if (parent.get("fingerprint"), parent.get("content")) != (main.fingerprint, main.seal["journal"]):
+        message = f"{record.name} was trained on target {parent.get('name')!r}, and this training's is"
+        other = "another of that name" if parent.get("name") == config.target else repr(config.target)
+        raise MismatchError(f"{message} {other}", f"Use --target {parent.get('name')}, or train RDMs: `{command}`")
+
+
+def _making(store: Store, config: TrainConfig, name: str) -> str:
+    """The command that makes an extra."""
+    if name in config.assistants:
+        return f"teachonce embed --teacher RUN --data D --store {store.path} --name {name}"
+    weight = _WEIGHT.fullmatch(name)
+    target = "" if config.target == "teacher" else f" --target {config.target}"
+    return f"teachonce rdm --store {store.path}{target} --distortion-weight {weight[1] if weight else 'R'}"

@@ -1,0 +1,174 @@
+"""`cifd`: teacher, rate-distortion modules and a bottleneck in the student (Saidutta et al., NeurIPS 2024)."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from teachonce.errors import InputError, MismatchError
+from teachonce.methods.dgkd import kl_names, sources_of
+from teachonce.methods.losses import ce_loss, widen
+from teachonce.methods.method import Method, given, precise, require_same_classes, require_width
+from teachonce.methods.settings import Settings, require, require_weight
+from teachonce.methods.sources import Distance, DropForm, Reduction, distances, divergences, keep, stacked
+from teachonce.methods.targets import Needs, StudentOut, Targets
+from teachonce.models.ibm import Ibm
+from teachonce.models.projector import Projector
+from teachonce.models.student import Student
+from teachonce.types import TargetSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class CifdSettings(Settings):
+    """Defaults of the paper's CIFAR experiments (its Table 2); for ImageNet lambda_I is .001 and the loss smooth-l1."""
+
+    temperature: float = 2.0
+    """tau, by which all logits are divided in the divergences; positive, no unit."""
+    squared_temperature: bool = True
+    """Multiply the divergences by tau^2, as Hinton et al. do; the paper does not say."""
+    ce_weight: float = 1.0
+    """lambda_CE, the weight of `ce`."""
+    kl_weight: float = 1.0
+    """lambda_KL, the weight of all divergences; at 0 no logits are read."""
+    rdm_weight: float = 1.0
+    """lambda_n, the weight of every RDM against the teacher's 1, in its divergence and in its embedding term."""
+    embedding_weight: float = 100.0
+    """Weight of all embedding terms, from the experiments; in no equation. At 0 no embeddings are read."""
+    embedding_loss: Distance = "mse"
+    """Squared differences (CIFAR, CLIP), or smooth-l1 (ImageNet)."""
+    reduction: Reduction = "mean"
+    """Over the features of an embedding; equation (8) has the sum, the weights of the experiments fit the mean."""
+    rate_weight: float = 0.005
+    """lambda_I, the weight of `rate`."""
+    ibm: bool = True
+    """Put the information bottleneck between the student's backbone and its head, in training."""
+    kd_dropout: float = 0.25
+    """The probability that a step leaves a source out, in [0, 1); without RDMs nothing is left out."""
+    dropout_form: DropForm = "bernoulli"
+    """Each source on its own, exactly one of them a batch (as DGKD does; any rate above 0), or anew for each sample."""
+    dropout_embedding: bool = True
+    """Leave out the embedding term of a dropped source too."""
+    dropout_rescale: bool = False
+    """Divide by the share that is kept."""
+
+    def check(self, method: str) -> None:
+        """See Settings.check."""
+        super().check(method)
+        require(0 < self.temperature < math.inf, f"{method}.temperature", self.temperature, "positive")
+        for name in ("ce_weight", "kl_weight", "rdm_weight", "embedding_weight", "rate_weight"):
+            require_weight(f"{method}.{name}", getattr(self, name))
+        require(0 <= self.kd_dropout < 1, f"{method}.kd_dropout", self.kd_dropout, "in [0, 1)")
+        if not (self.kl_weight or self.embedding_weight):
+            message = f"{method}.kl_weight and {method}.embedding_weight are both 0: nothing of the teacher is left"
+            raise InputError(message, "Set one above 0, or use --method ce")
+
+
+class Cifd(Method):
+    """Equations (8) and (9) of the paper, each part a term.
+
+    `ce` with the labels; `kl` and `kl_NAME` = tau^2 KL(source || student) for the teacher and each RDM; `embedding` and
+    `embedding_NAME` = the distance of the student's embedding, projected where the widths differ, from the source's;
+    `rate` = nats a sample that pass the bottleneck. Everything of the student is behind the bottleneck (Figure 8). A
+    term is zero in a step that leaves its source out. RDMs without embeddings (preset `cnn`) have no embedding term.
+    Without RDMs it is KD with an embedding term and the bottleneck. Where the paper is silent: divergences and
+    distances are means over the batch, the rate is the sum over units in nats.
+    """
+
+    name = "cifd"
+    needs = Needs(image_embedding=True, logits=True)
+    settings_type = CifdSettings
+    settings: CifdSettings
+    takes = "rdm"
+    modules: nn.ModuleDict
+    bottleneck: Ibm | None
+
+    def __init__(self, settings: CifdSettings, extras: Sequence[str] = ()) -> None:
+        self._with_embedding = tuple(extras) if settings.embedding_weight else ()
+        super().__init__(settings, extras)
+        self.needs = Needs(
+            image_embedding=settings.embedding_weight > 0, logits=settings.kl_weight > 0, extras=self.extras
+        )
+
+    def make_weights(self) -> dict[str, float]:
+        """See Method.make_weights."""
+        own, weights = self.settings, {"ce": self.settings.ce_weight}
+        if own.kl_weight:
+            weights |= dict.fromkeys(kl_names(self.extras), own.kl_weight * own.rdm_weight) | {"kl": own.kl_weight}
+        if own.embedding_weight:
+            weights |= {"embedding": own.embedding_weight}
+            weights |= {f"embedding_{name}": own.embedding_weight * own.rdm_weight for name in self._with_embedding}
+        return weights | ({"rate": own.rate_weight} if own.ibm else {})
+
+    def check(self, student: Student, spec: TargetSpec) -> None:
+        """See Method.check."""
+        if self.needs.logits:
+            for source in (spec, *spec.extras.values()):
+                require_same_classes(self.name, student, source)
+        if not self.needs.image_embedding:
+            return
+        width = require_width(self.name, spec)
+        self._with_embedding = tuple(name for name in self.extras if spec.extras[name].embedding_dim is not None)
+        for name in self._with_embedding:
+            if spec.extras[name].embedding_dim != width:
+                message = f"target {name!r} has embeddings of width {spec.extras[name].embedding_dim}"
+                raise MismatchError(f"{message}, target {spec.name!r} of {width}", "Use RDMs of this target")
+        self.weights = self.make_weights()
+
+    def make_modules(self, student: Student, spec: TargetSpec) -> nn.Module:
+        """See Method.make_modules."""
+        modules, ours, theirs = nn.ModuleDict(), student.embedding_dim, spec.embedding_dim
+        if self.settings.ibm:
+            self.bottleneck = modules["ibm"] = Ibm(ours)
+        if self.needs.image_embedding and theirs is not None and theirs != ours:
+            modules["projector"] = Projector(ours, theirs)
+            self.notes += (f"the student's embeddings ({ours}) are projected to the teacher's width ({theirs})",)
+        bare = [name for name in self.extras if self.needs.image_embedding and name not in self._with_embedding]
+        if bare:
+            self.notes += (f"{', '.join(bare)}: no embeddings, so their logits alone are used",)
+        return modules
+
+    def __call__(self, out: StudentOut, targets: Targets, labels: Tensor, step: int) -> dict[str, Tensor]:
+        """See Method."""
+        with precise(out.logits):
+            terms = {"ce": ce_loss(out.logits, labels, label_smoothing=self.settings.label_smoothing)}
+            kept = self._kept(out)
+            if self.needs.logits:
+                terms |= self._divergences(out, targets, kept)
+            if self.needs.image_embedding:
+                terms |= self._distances(out, targets, kept if self.settings.dropout_embedding else None)
+            if self.bottleneck is not None:
+                terms["rate"] = self.bottleneck.nats(out.embedding).mean()
+            return terms
+
+    def _kept(self, out: StudentOut) -> Tensor | None:
+        """Which sources this step hears, (K, 1) or (K, B); None where it hears all of them."""
+        own, rows = self.settings, len(out.logits)
+        if not (self.extras and own.kd_dropout):
+            return None
+        sources, device = len(self.extras) + 1, out.logits.device
+        return keep(own.dropout_form, own.kd_dropout, sources, rows, device, rescale=own.dropout_rescale)
+
+    def _divergences(self, out: StudentOut, targets: Targets, kept: Tensor | None) -> dict[str, Tensor]:
+        own = self.settings
+        sources = stacked([given(source.logits) for source in sources_of(targets, self.extras)])
+        apart = divergences(out.logits, sources, temperature=own.temperature, squared=own.squared_temperature)
+        return dict(zip(kl_names(self.extras), _means(apart, kept), strict=True))
+
+    def _distances(self, out: StudentOut, targets: Targets, kept: Tensor | None) -> dict[str, Tensor]:
+        own, embedding = self.settings, widen(out.embedding)
+        if "projector" in self.modules:
+            embedding = self.modules["projector"](embedding)
+        sources = stacked([given(s.image_embedding) for s in sources_of(targets, self._with_embedding)])
+        apart = distances(embedding, sources, kind=own.embedding_loss, reduction=own.reduction)
+        if kept is not None and len(apart) < len(kept):
+            there = [0, *(place for place, name in enumerate(self.extras, 1) if name in self._with_embedding)]
+            kept = torch.stack([kept[place] for place in there])  # an index list would have to travel to the device
+        names = ["embedding", *(f"embedding_{name}" for name in self._with_embedding)]
+        return dict(zip(names, _means(apart, kept), strict=True))
+
+
+def _means(apart: Tensor, kept: Tensor | None) -> tuple[Tensor, ...]:
+    """Means over the batch of what is kept: (K, B) to K scalars."""
+    return (apart if kept is None else apart * kept.to(apart.dtype)).mean(1).unbind()

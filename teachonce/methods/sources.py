@@ -1,0 +1,92 @@
+"""Several sources of one kind (the teacher, its RDMs, assistants): all in one computation, and which ones a step hears.
+
+K counts the sources, B the batch, C the classes, D the width of the embeddings.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from teachonce.methods.losses import widen
+
+Distance = Literal["mse", "smooth-l1"]
+Reduction = Literal["mean", "sum"]
+DropForm = Literal["bernoulli", "exactly-one", "sample"]
+
+
+def stacked(sources: Sequence[Tensor]) -> Tensor:
+    """K tensors of one shape as one, (K, ...), detached, in float32 (float64 is kept)."""
+    detached = [source.detach() for source in sources]
+    if len({source.dtype for source in detached}) == 1:
+        return widen(torch.stack(detached))
+    return torch.stack([widen(source) for source in detached])
+
+
+def divergences(logits: Tensor, sources: Tensor, *, temperature: float, squared: bool = True) -> Tensor:
+    """KL(p_T(source) || p_T(student)) of every source and sample, in nats; times T^2 where `squared`.
+
+    The student's log-softmax is taken once. The mean over the batch of one row is `kd_loss` (Hinton et al., 2015).
+
+    Args:
+        logits: The student's, (B, C).
+        sources: Logits (K, B, C) in float32 or float64, without a gradient.
+        temperature: T > 0.
+        squared: Multiply by T^2, so that the gradient keeps its size when T changes.
+
+    Returns:
+        (K, B).
+    """
+    student = F.log_softmax(widen(logits) / temperature, dim=-1)
+    theirs = F.log_softmax(sources / temperature, dim=-1)
+    divergence = (theirs.exp() * (theirs - student)).sum(-1)
+    return divergence * temperature**2 if squared else divergence
+
+
+def distances(embedding: Tensor, sources: Tensor, *, kind: Distance = "mse", reduction: Reduction = "mean") -> Tensor:
+    """How far a student's embeddings are from each source's, of every source and sample.
+
+    Args:
+        embedding: (B, D), with a gradient.
+        sources: (K, B, D), without one.
+        kind: Squared differences, or smooth L1 with its bend at 1 (Girshick, 2015).
+        reduction: Mean or sum over the D features.
+
+    Returns:
+        (K, B).
+    """
+    student = embedding.expand_as(sources)
+    elementwise = F.mse_loss if kind == "mse" else F.smooth_l1_loss
+    apart = elementwise(student, sources, reduction="none")
+    return apart.mean(-1) if reduction == "mean" else apart.sum(-1)
+
+
+def keep_all_but(drop: int, sources: int, device: torch.device) -> Tensor:
+    """Ones with exactly `drop` zeros among them, each source as often: (K, 1) float32, drawn on the device."""
+    order = torch.rand(sources, device=device).argsort()  # randperm would wait for the device
+    return (order >= drop).float()[:, None]
+
+
+def keep(form: DropForm, rate: float, sources: int, rows: int, device: torch.device, *, rescale: bool) -> Tensor:
+    """Which sources a step hears (KD dropout): ones and zeros, drawn on the device without waiting for it.
+
+    Args:
+        form: `bernoulli` drops each source on its own, for the whole batch; `sample` the same for every sample;
+            `exactly-one` drops one source of the batch, all alike, and does not look at the rate.
+        rate: The probability of a drop, in [0, 1).
+        sources: K.
+        rows: B.
+        device: Where.
+        rescale: Divide by the share that is kept, so that the expectation is that of no dropout.
+
+    Returns:
+        (K, 1), or (K, B) of `sample`; float32.
+    """
+    if form == "exactly-one":
+        kept = keep_all_but(1, sources, device)
+        return kept * (sources / (sources - 1)) if rescale and sources > 1 else kept
+    drawn = torch.rand(sources, rows if form == "sample" else 1, device=device)
+    kept = (drawn >= rate).float()
+    return kept / (1 - rate) if rescale else kept
