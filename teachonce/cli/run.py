@@ -16,6 +16,14 @@ def run(
     dry_run: Annotated[bool, Option("--dry-run", help="Only say what would run, be reused or be refused, and why.")] = (
         False
     ),
+    jobs: Annotated[
+        int | None,
+        Option(
+            min=1,
+            help="Trainings at once; their progress goes to OUT/logs. One if absent.",
+            rich_help_panel=shared.MACHINE,
+        ),
+    ] = None,
     as_json: shared.Json = False,
     debug: shared.Debug = False,
 ) -> None:
@@ -23,5 +31,5 @@ def run(
     with work(debug=debug) as events:
         from teachonce.pipeline.run import run as stage
 
-        result = stage(recipe, out=out, dry_run=dry_run, events=events)
+        result = stage(recipe, out=out, dry_run=dry_run, jobs=jobs, events=events)
     finish(result, run_parts, as_json=as_json)

@@ -1,16 +1,28 @@
 """Checks a recipe as a whole: every unknown and wrong key is found before any is told."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from teachonce.pipeline.expand import LISTS_BY_NATURE, Training, expand, flatten_settings, run_name
-from teachonce.pipeline.schema import DataTable, RunTable, StoreTable, Table, TeacherTable, TrainTable
+from teachonce.pipeline.expand import LISTS_BY_NATURE, OF_METHOD, Training, expand, flatten_settings, run_name
+from teachonce.pipeline.schema import (
+    AssistantTable,
+    DataTable,
+    RdmTable,
+    RunTable,
+    StoreTable,
+    Table,
+    TeacherTable,
+    TrainTable,
+    TuneTable,
+)
+from teachonce.pipeline.tune.dims import read_space
 
-_TABLES = ("data", "teacher", "store", "train", "run")
-_LATER = ("rdm", "report")
+_TABLES = ("data", "teacher", "store", "rdm", "assistant", "train", "tune", "run")
+_LATER = ("report",)
+_FROM_STORE = ("target", "rdm", "assistants")
 TableT = TypeVar("TableT", bound=Table)
 
 
@@ -26,16 +38,31 @@ class Checker:
         data = self._table(DataTable, raw.get("data"), "[data]") if "data" in raw else None
         teacher, store = self._optional(TeacherTable, raw, "teacher"), self._optional(StoreTable, raw, "store")
         run = self._optional(RunTable, raw, "run") or RunTable()
+        rdms = tuple(self._entries(RdmTable, raw, "rdm"))
+        assistants = tuple(self._entries(AssistantTable, raw, "assistant"))
         trainings = tuple(self._trainings(raw.get("train", [])))
+        self._extras(store, rdms, assistants, trainings)
+        tune = self._tune(raw, trainings)
         if "data" not in raw:
             self._add("[data] is needed, with train and test")
         if teacher is not None and (teacher.model is None) == (teacher.train is None):
             self._add("[teacher] needs one of model and [teacher.train]")
+        if teacher is not None and teacher.train is not None:
+            self._trained(teacher.train)
         if teacher is not None and any(training.options.source == "live" for training in trainings):
             self._live(teacher)
         if data is None or self.problems:
             return None
-        return {"data": data, "teacher": teacher, "store": store, "run": run, "trainings": trainings}
+        return {
+            "data": data,
+            "teacher": teacher,
+            "store": store,
+            "run": run,
+            "rdms": rdms,
+            "assistants": assistants,
+            "trainings": trainings,
+            "tune": tune,
+        }
 
     def _add(self, problem: str) -> None:
         if problem not in self.problems:
@@ -47,6 +74,11 @@ class Checker:
                 self._add(f"[{key}] is not something this version can do")
             elif key not in _TABLES:
                 self._add(f"[{key}] is unknown{_near(key, _TABLES)}")
+
+    def _trained(self, table: TrainTable) -> None:
+        for key in _FROM_STORE:
+            if key in table.model_fields_set:
+                self._add(f"[teacher.train] {key} is of the store, which a teacher is trained without")
 
     def _live(self, teacher: TeacherTable) -> None:
         """With these keys the live teacher would be another than the store's."""
@@ -67,6 +99,54 @@ class Checker:
             for problem in error.errors():
                 self._add(_problem(model, problem, where))
             return None
+
+    def _entries(self, model: type[TableT], raw: Mapping[str, Any], key: str) -> Iterable[TableT]:
+        """The tables of [[KEY]]; a list in them is no choice."""
+        entries = raw.get(key, [])
+        if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
+            self._add(f"{key} must be [[{key}]] tables, with two brackets")
+            return
+        for number, entry in enumerate(entries, 1):
+            where = f"[[{key}]] {number}" if len(entries) > 1 else f"[[{key}]]"
+            entry = _underscored(entry)
+            if issubclass(model, TrainTable):
+                self._settings(entry, where)
+                entry |= {"set": flatten_settings(entry["set"])} if "set" in entry else {}
+            table = self._table(model, entry, where)
+            if table is not None:
+                yield table
+
+    def _tune(self, raw: Mapping[str, Any], trainings: Sequence[Training]) -> TuneTable:
+        tune = self._optional(TuneTable, raw, "tune") or TuneTable()
+        if trainings:
+            _, problems = read_space(tune.space, [training.options.method for training in trainings])
+            for problem in problems:
+                self._add(problem)
+        return tune
+
+    def _extras(
+        self,
+        store: StoreTable | None,
+        rdms: Sequence[RdmTable],
+        assistants: Sequence[AssistantTable],
+        trainings: Sequence[Training],
+    ) -> None:
+        """Targets beside the teacher's: where they go, and that each has a name of its own."""
+        tables = [training.options for training in trainings]
+        wanted = any(getattr(table, key) for table in (*tables, *assistants) for key in _FROM_STORE)
+        if store is None and (rdms or assistants or wanted):
+            self._add("[store] is needed: targets are kept in it")
+        taken = {
+            "teacher",
+            "logs",
+            "tune",
+            *([] if store is None else [store.name]),
+            *(training.name for training in trainings),
+        }
+        for name in (*(name for table in rdms for name in table.names()), *(table.name for table in assistants)):
+            if name in taken:
+                self._add(f"there would be a second {name}: give each RDM and each assistant a name of its own")
+            taken.add(name)
 
     def _trainings(self, raw: Any) -> Iterable[Training]:
         if not isinstance(raw, list) or not all(isinstance(entry, Mapping) for entry in raw):
@@ -102,12 +182,15 @@ class Checker:
             prefix = key.rpartition(".")[0]
             if prefix not in methods:
                 self._add(f"{where} set {key} is for {prefix or 'no method'}, expected METHOD.NAME of {methods}")
+        for key in raw:
+            if key in OF_METHOD and OF_METHOD[key] not in methods:
+                self._add(f"{where} {key} is for {OF_METHOD[key]}, expected one of {methods}")
 
 
 def _underscored(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Keys with dashes, as the command line writes them, are the keys with underscores."""
     return {
-        k.replace("-", "_"): _underscored(v) if isinstance(v, Mapping) and k != "set" else v for k, v in raw.items()
+        k.replace("-", "_"): _underscored(v) if isinstance(v, Mapping) and k not in ("set", "space") else v for k, v in raw.items()
     }
 
 

@@ -1,12 +1,13 @@
 """One step in a process of its own: so that its memory figures mean something, and nothing of it stays behind."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import IO, Any
 
 from teachonce.errors import InputError, TeachonceError
 
@@ -26,14 +27,32 @@ def run_child(words: Sequence[str], step: str) -> dict[str, Any]:
         TeachonceError: What the child raised, with the step's name before the message.
         KeyboardInterrupt: The child was interrupted.
     """
-    command = [sys.executable, "-m", "teachonce", *words, "--json"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, process_group=0)
+    process = start_child(words)
     try:
         output, _ = process.communicate()
     except BaseException:
         _end(process)
         raise
-    return _result(output, process.returncode, step)
+    return child_result(output, process.returncode, step)
+
+
+def start_child(
+    words: Sequence[str], *, stderr: IO[bytes] | None = None, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start `teachonce WORDS --json` in a process group of its own.
+
+    Args:
+        words: The command line after `teachonce`.
+        stderr: Where its progress goes; None: to ours.
+        environment: On top of ours.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-m", "teachonce", *words, "--json"],
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        env={**os.environ, **(environment or {})},
+        process_group=0,
+    )
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -45,7 +64,18 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             return
 
 
-def _result(output: bytes, code: int, step: str) -> dict[str, Any]:
+def child_result(output: bytes, code: int, step: str) -> dict[str, Any]:
+    """The result in what a child printed.
+
+    Args:
+        output: Its stdout.
+        code: Its exit code; negative: the signal that ended it.
+        step: The step's name, for errors.
+
+    Raises:
+        TeachonceError: What the child raised, or that it ended without a word.
+        KeyboardInterrupt: The child was interrupted.
+    """
     try:
         value: dict[str, Any] = json.loads(output)
     except ValueError as error:
@@ -53,11 +83,11 @@ def _result(output: bytes, code: int, step: str) -> dict[str, Any]:
         mend = "If the memory was full, use a smaller batch_size; then run the same command again: it goes on"
         raise TeachonceError(f"{step} ended {how} and gave no result", mend) from error
     if "error" in value:
-        raise _revived(value["error"], step)
+        raise revived(value["error"], step)
     return value
 
 
-def _revived(told: Mapping[str, str], step: str) -> BaseException:
+def revived(told: Mapping[str, str], step: str) -> BaseException:
     """The child's error again, as the class that has its kind."""
     if told["kind"] == "interrupted":
         return KeyboardInterrupt()

@@ -19,13 +19,14 @@ _MEASURES = (
 
 
 def compare(
-    trainings: Sequence[Training], results: Mapping[str, Row]
+    trainings: Sequence[Training], results: Mapping[str, Row], *, before: Sequence[str] = ("teacher",)
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The rows of the table, and the ratios of cached over live.
 
     Args:
         trainings: Of the recipe.
         results: Step name -> its result, of the steps that have one.
+        before: The names of the trainings that come first: the teacher, the assistants.
 
     Returns:
         A row for each training that is done (its measures, `name`, and `top1` on the test data), and for each two of
@@ -36,8 +37,8 @@ def compare(
     }
     live = {_but_source(training): rows[training.name] for training in trainings if _is_live(training, rows)}
     pairs = [(rows[t.name], live[_but_source(t)]) for t in trainings if _is_cached(t, rows) and _but_source(t) in live]
-    teacher = [_row("teacher", results)] if "train teacher" in results else []
-    return [*teacher, *rows.values()], [_ratio(cached, rival) for cached, rival in pairs]
+    first = [_row(name, results) for name in before if f"train {name}" in results]
+    return [*first, *rows.values()], [_ratio(cached, rival) for cached, rival in pairs]
 
 
 def _row(name: str, results: Mapping[str, Row]) -> dict[str, Any]:

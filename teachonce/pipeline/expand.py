@@ -9,7 +9,9 @@ from typing import Any
 from teachonce.pipeline.schema import TrainTable
 
 LISTS_BY_NATURE = ("milestones",)
-_ALWAYS_NAMED = ("method", "student", "seed", "source", "name")
+OF_METHOD = {"rdm": "cifd", "rdm_logits": "cifd", "assistants": "dgkd"}
+"""Keys that are for one method alone, as its settings are."""
+_ALWAYS_NAMED = ("method", "student", "seed", "source", "name", "target", "rdm", "assistants")
 
 
 @dataclass(frozen=True)
@@ -23,15 +25,18 @@ class Training:
 def expand(raw: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], tuple[str, ...]]]:
     """Every combination of a table's lists, in the table's order, with the keys that vary.
 
-    A method's settings (`set`) go to that method alone, so they multiply its trainings only.
+    A method's settings (`set`), and what is for one method only, go to that method alone, so they multiply its
+    trainings only.
     """
-    flat = {k: v for k, v in raw.items() if k != "set"}
+    flat = {k: v for k, v in raw.items() if k != "set" and k not in OF_METHOD}
     for chosen in _product(flat):
+        method = chosen.get("method", "ce")
+        extras = {k: v for k, v in raw.items() if OF_METHOD.get(k) == method}
         settings = flatten_settings(raw.get("set", {}))
-        own = {k: v for k, v in settings.items() if k.rpartition(".")[0] == chosen.get("method", "ce")}
-        for values in _product(own):
-            table = {**chosen, "set": values} if values else chosen
-            yield table, (*_varied(flat), *_varied(own))
+        own = {k: v for k, v in settings.items() if k.rpartition(".")[0] == method}
+        for named, values in product(_product(extras), _product(own)):
+            table = {**chosen, **named, "set": values} if values else {**chosen, **named}
+            yield table, (*_varied(flat), *_varied(extras), *_varied(own))
 
 
 def flatten_settings(settings: Any, prefix: str = "") -> dict[str, Any]:
@@ -64,11 +69,29 @@ def run_name(options: TrainTable, varied: Sequence[str]) -> str:
     parts += [options.method, student_slug(options.student), f"s{options.seed}"]
     if options.source == "live":
         parts.append("live")
+    parts += [f"target={options.target}"] if options.target else []
+    given = [key for key in ("rdm", "assistants") if key in options.model_fields_set]
+    parts += [f"{key}={short_names(getattr(options, key))}" for key in given]
     for key in varied:
         if key not in _ALWAYS_NAMED:
             value = options.set[key] if "." in key else getattr(options, key)
-            parts.append(f"{key.rpartition('.')[2].replace('_', '-')}={value}")
+            parts.append(f"{key.rpartition('.')[2].replace('_', '-')}={setting_text(value)}")
     return "-".join(_safe(part) for part in parts)
+
+
+def setting_text(value: Any) -> str:
+    """A value as the command line takes it: `true`, `0.5`."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def short_names(names: str) -> str:
+    """Targets in short: `10+1` for `rdm-10,rdm-1`, `8+6` for `assistant-8,assistant-6`, `none` for none."""
+    return "+".join(name.removeprefix("rdm-").removeprefix("assistant-") for name in split_names(names)) or "none"
+
+
+def split_names(names: str) -> tuple[str, ...]:
+    """`rdm-10, rdm-1` as names."""
+    return tuple(name for part in names.split(",") if (name := part.strip()))
 
 
 def student_slug(spec: str) -> str:

@@ -1,14 +1,19 @@
 """The plan of a run: for each step run, reuse or refuse, with its reason. Nothing is written."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from teachonce.cache.targets import target_names
 from teachonce.engine.guard import check_test_classes, require_labels
-from teachonce.errors import InputError, ModelError
+from teachonce.engine.stage_one.job import store_at
+from teachonce.errors import InputError, ModelError, StoreMissingError
 from teachonce.models.students import build_student
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.judge import Verdict, judge_embed, judge_evaluation, judge_training, train_config
+from teachonce.pipeline.judge_rdm import judge_rdm, rdm_config
 from teachonce.pipeline.recipe import Recipe
-from teachonce.pipeline.steps import Step, make_steps
+from teachonce.pipeline.steps import Step, make_steps, makers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,12 +28,14 @@ def make_plan(recipe: Recipe, facts: Facts) -> list[Planned]:
     """Judge every step, in order. What waits for an earlier step that runs cannot be known better than `run`.
 
     Raises:
-        InputError: Trainings whose settings cannot be used, all of them in one line.
+        InputError: Trainings whose settings cannot be used, all of them in one line; steps that need each other.
+        StoreMissingError: Targets that are nowhere, all of them in one line.
         ModelError: Students that cannot be built, all of them in one line.
         TeachonceError: Data or a teacher that cannot be used.
     """
     steps = make_steps(recipe)
-    _check(steps)
+    check_settings(steps)
+    check_targets(steps, makers(recipe, steps))
     _check_test_data(steps, facts)
     planned: list[Planned] = []
     running: set[str] = set()
@@ -69,35 +76,66 @@ def _check_test_data(steps: list[Step], facts: Facts) -> None:
         check_test_classes("the training data", train.classes, train.class_names, test)
 
 
-def _check(steps: list[Step]) -> None:
+def check_settings(steps: Sequence[Step]) -> None:
+    """Refuse settings that no stage can use, before any data is opened.
+
+    Raises:
+        InputError: All of them in one line.
+    """
     problems, mends = [], []
     for step in steps:
-        if step.verb == "train":
-            try:
+        try:
+            if step.verb == "train":
                 train_config(step).check()
-            except InputError as error:
-                problems.append(f"{step.name}: {error.message}")
-                mends.append(error.mend)
+            elif step.verb == "rdm":
+                rdm_config(step).check()
+        except InputError as error:
+            problems.append(f"{step.name}: {error.message}")
+            mends.append(error.mend)
     if problems:
         raise InputError("; ".join(problems), "; ".join(dict.fromkeys(mends)))
 
 
+def check_targets(steps: Sequence[Step], made: Mapping[str, str]) -> None:
+    """Refuse targets that neither the recipe makes nor the store has.
+
+    Args:
+        steps: Of the recipe.
+        made: Target -> the step that makes it.
+
+    Raises:
+        StoreMissingError: All of them in one line.
+        StoreError: The store cannot be read.
+    """
+    missing: dict[str, list[str]] = {}
+    for step in steps:
+        there = _targets_there(Path(step.options["store"])) if step.reads else ()
+        for name in step.reads:
+            if name not in made and name not in there:
+                missing.setdefault(name, []).append(step.name)
+    if missing:
+        told = (f"no target {name!r} for {', '.join(names)}" for name, names in missing.items())
+        mend = "Add its table ([teacher], [[rdm]] or [[assistant]]), or correct the name in target, rdm or assistants"
+        raise StoreMissingError("; ".join(told), mend)
+
+
+def _targets_there(store: Path) -> Sequence[str]:
+    found = store_at(store)
+    return () if found is None else target_names(found.path)
+
+
 def _judge(step: Step, facts: Facts) -> Verdict:
-    if step.verb == "train":
-        return judge_training(step, facts)
-    return judge_embed(step, facts) if step.verb == "embed" else judge_evaluation(step, facts)
+    judges = {"train": judge_training, "embed": judge_embed, "rdm": judge_rdm, "evaluate": judge_evaluation}
+    return judges[step.verb](step, facts)
 
 
 def _waits(step: Step, running: set[str]) -> Verdict | None:
     """Run, where an earlier step that this one needs will run."""
-    if step.verb == "evaluate" and step.name.replace("evaluate", "train", 1) in running:
-        return Verdict(action="run", reason="after its training")
-    if step.verb == "embed" and "train teacher" in running:
-        return Verdict(action="run", reason="the teacher does not exist yet")
-    if step.training is None or step.verb != "train":
+    needed = next((name for name in step.needs if name in running), None)
+    if needed is None:
         return None
-    if "embed" in running and "store" in step.options:
-        return Verdict(action="run", reason="after the store is sealed")
-    if "train teacher" in running and "teacher" in step.options:
-        return Verdict(action="run", reason="the teacher does not exist yet")
-    return None
+    reasons = {"train teacher": "the teacher does not exist yet", "embed": "after the store is sealed"}
+    return Verdict(
+        action="run",
+        reason="after its training" if step.verb == "evaluate" else reasons.get(needed, f"after {needed}"),
+    )

@@ -2,14 +2,14 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from teachonce.errors import InputError
 from teachonce.pipeline.check import Checker
 from teachonce.pipeline.expand import Training
-from teachonce.pipeline.schema import DataTable, RunTable, StoreTable, TeacherTable
+from teachonce.pipeline.schema import AssistantTable, DataTable, RdmTable, RunTable, StoreTable, TeacherTable, TuneTable
 
 BUILT_IN = {"quickstart": Path(__file__).with_name("quickstart.toml")}
 _FILE_PREFIXES = ("parquet", "arrow", "folder", "disk", "transformers")
@@ -31,6 +31,9 @@ class Recipe:
     store: StoreTable | None
     run: RunTable
     trainings: tuple[Training, ...]
+    rdms: tuple[RdmTable, ...] = field(default=())
+    assistants: tuple[AssistantTable, ...] = field(default=())
+    tune: TuneTable = field(default_factory=TuneTable)
 
     def spec(self, text: str) -> str:
         """A dataset, teacher or student of the recipe; a path in it becomes absolute, since runs are known by it."""

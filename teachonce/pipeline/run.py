@@ -1,13 +1,12 @@
-"""Runs a recipe: what its plan says, step by step, and one table at the end."""
+"""Runs a recipe: what its plan says, and one table at the end."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from teachonce.errors import MismatchError
+from teachonce.errors import InputError, MismatchError
 from teachonce.events import SILENT, Events
-from teachonce.pipeline.child import run_child
 from teachonce.pipeline.compare import compare
 from teachonce.pipeline.recipe import Recipe, load_recipe
 from teachonce.pipeline.seeds import over_seeds
@@ -16,7 +15,6 @@ from teachonce.pipeline.threads import limited_threads
 if TYPE_CHECKING:
     from teachonce.pipeline.facts import Facts
     from teachonce.pipeline.plan import Planned
-    from teachonce.pipeline.steps import Step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,24 +35,31 @@ class RunResult:
 
     steps: Sequence[StepResult]
     comparison: Sequence[Mapping[str, Any]]
-    """One row a training, the teacher's first: its measures, and `top1` on the test data."""
+    """One row a training, the teacher's and the assistants' first: its measures, and `top1` on the test data."""
     ratios: Sequence[Mapping[str, Any]]
     """Cached over live where two trainings differ in nothing else: `step`, `memory`, `top1_difference`."""
     over_seeds: Sequence[Mapping[str, Any]]
-    """Where trainings differ in nothing but the seed: the mean and spread of their test accuracy."""
+    """Where trainings differ in nothing but the seed: what tells them from others (`label`), and the mean and spread
+    of their test accuracy."""
 
 
 def run(
-    recipe: str | Path, *, out: str | Path | None = None, dry_run: bool = False, events: Events = SILENT
+    recipe: str | Path,
+    *,
+    out: str | Path | None = None,
+    dry_run: bool = False,
+    jobs: int | None = None,
+    events: Events = SILENT,
 ) -> RunResult:
     """Run a recipe; what is there with the same fingerprint or settings is reused.
 
-    Killed or interrupted, the same call goes on: with the step it stopped in, where that step stopped.
+    Killed or interrupted, the same call goes on: with the steps it stopped in, where these stopped.
 
     Args:
         recipe: A TOML file, or `quickstart`.
         out: The folder of the runs in place of the recipe's; for a built-in recipe, the folder of everything.
         dry_run: Only plan.
+        jobs: How many steps at once that do not need each other; None: as the recipe says, else one.
         events: Who watches.
 
     Raises:
@@ -62,6 +67,8 @@ def run(
         MismatchError: A step is refused: its place holds something else. Nothing was run.
         TeachonceError: A step failed; those before it are kept.
     """
+    if jobs is not None and jobs < 1:
+        raise InputError(f"jobs must be at least 1, got {jobs}", "Give another --jobs")
     loaded = load_recipe(recipe, out)
     from teachonce.pipeline.facts import Facts  # torch and its friends come with it: not before the recipe is right
     from teachonce.pipeline.plan import make_plan
@@ -71,40 +78,38 @@ def run(
         planned = make_plan(loaded, facts)
         if dry_run:
             return _result(loaded, planned, {plan.step.name: plan.verdict.result for plan in planned})
-        _refuse(planned)
-        return _result(loaded, planned, _execute(planned, facts, events))
+        refuse(planned)
+        return _result(loaded, planned, _execute(loaded, planned, facts, jobs or loaded.run.jobs or 1, events))
 
 
-def _refuse(planned: "Sequence[Planned]") -> None:
+def refuse(planned: "Sequence[Planned]") -> None:
+    """End where a step is refused.
+
+    Raises:
+        MismatchError: All such steps in one line.
+    """
     refused = [plan for plan in planned if plan.verdict.action == "refuse"]
     if refused:
         message = "; ".join(f"{plan.step.name}: {plan.verdict.reason}" for plan in refused)
         raise MismatchError(message, "Remove what is in the way, or change the recipe's paths or --out")
 
 
-def _execute(planned: "Sequence[Planned]", facts: "Facts", events: Events) -> dict[str, Mapping[str, Any] | None]:
-    results: dict[str, Mapping[str, Any] | None] = {}
-    for number, plan in enumerate(planned, 1):
-        events.info(f"[{number}/{len(planned)}] {plan.step.name}: {plan.verdict.action}, {plan.verdict.reason}")
-        result = plan.verdict.result
-        results[plan.step.name] = _do(plan.step, facts, events) if result is None else result
-    return results
+def _execute(
+    recipe: Recipe, planned: "Sequence[Planned]", facts: "Facts", jobs: int, events: Events
+) -> Mapping[str, Mapping[str, Any] | None]:
+    from teachonce.pipeline.execute import execute
+    from teachonce.pipeline.together import execute_together
 
-
-def _do(step: "Step", facts: "Facts", events: Events) -> Mapping[str, Any]:
-    """Trainings and teacher passes have a process of their own; an evaluation is too short to be worth one."""
-    if step.verb != "evaluate":
-        return run_child(step.words(), step.name)
-    from teachonce.pipeline.evaluations import record
-    from teachonce.stages.evaluate import evaluate
-
-    result = asdict(evaluate(**step.options, events=events))
-    record(step, facts, result)
-    return result
+    if jobs == 1:
+        return execute(planned, facts, events)
+    logs, threads = recipe.out / "logs", recipe.run.threads
+    return execute_together(planned, facts, events, jobs=jobs, threads=threads, logs=logs)
 
 
 def _result(recipe: Recipe, planned: "Sequence[Planned]", results: Mapping[str, Mapping[str, Any] | None]) -> RunResult:
-    rows, ratios = compare(recipe.trainings, {name: result for name, result in results.items() if result is not None})
+    done = {name: result for name, result in results.items() if result is not None}
+    before = ("teacher", *(table.name for table in recipe.assistants))
+    rows, ratios = compare(recipe.trainings, done, before=before)
     steps = [
         StepResult(
             name=plan.step.name,

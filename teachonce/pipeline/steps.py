@@ -1,17 +1,21 @@
 """The steps of a recipe in the order they need each other, each as a verb and its options."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from teachonce.pipeline.expand import Training
+from teachonce.errors import InputError
+from teachonce.pipeline import options as of
+from teachonce.pipeline.expand import Training, setting_text, short_names, split_names
+from teachonce.pipeline.options import teacher_spec
 from teachonce.pipeline.recipe import Recipe
-from teachonce.pipeline.schema import TrainTable
+from teachonce.pipeline.schema import AssistantTable, RdmTable, TrainTable
 
-Verb = Literal["train", "embed", "evaluate"]
-_WITHOUT_TEACHER = ("ce",)
-_COLUMNS = ("image_column", "label_column", "key_column")
+__all__ = ["Step", "in_order", "make_steps", "makers", "teacher_spec"]
+
+Verb = Literal["train", "embed", "rdm", "evaluate"]
+_ON = ("squared_temperature",)  # options that are on where they are not named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,12 +24,16 @@ class Step:
 
     Attributes:
         training: What the recipe says of it, where the step is a training of the recipe's [[train]] tables.
+        needs: The names of the steps that come before it.
+        reads: The targets of the store that it reads.
     """
 
     name: str
     verb: Verb
     options: Mapping[str, Any]
     training: Training | None = field(default=None)
+    needs: tuple[str, ...] = field(default=())
+    reads: tuple[str, ...] = field(default=())
 
     @property
     def run(self) -> Path:
@@ -40,105 +48,112 @@ class Step:
 def _words(key: str, value: Any) -> list[str]:
     option = f"--{key.replace('_', '-')}"
     if key == "settings":
-        return [word for name, setting in value.items() for word in ("--set", f"{name}={setting}")]
+        return [word for name, setting in value.items() for word in ("--set", f"{name}={setting_text(setting)}")]
     if isinstance(value, bool):
-        return [option] if value else []
+        off = [f"--no-{option[2:]}"] if key in _ON else []
+        return [option] if value else off
     if isinstance(value, list | tuple):
         return [option, ",".join(map(str, value))] if value else []
     return [] if value is None else [option, str(value)]
 
 
 def make_steps(recipe: Recipe) -> list[Step]:
-    """Teacher, store, trainings, and where there is test data an evaluation after each training."""
-    trains = [_train_step(recipe, training) for training in recipe.trainings]
-    first = [*_teacher_steps(recipe), *_embed_steps(recipe)]
-    return [*_evaluated(recipe, first), *_evaluated(recipe, trains)]
+    """Teacher, store, RDMs, assistants, trainings, and where there is test data an evaluation after each training.
+
+    Raises:
+        InputError: Steps that need each other.
+    """
+    steps = [
+        *_teacher_steps(recipe),
+        *_embed_steps(recipe),
+        *(_rdm_step(recipe, table) for table in recipe.rdms),
+        *(step for table in recipe.assistants for step in _assistant_steps(recipe, table)),
+        *(_train_step(recipe, training.name, training.options, training) for training in recipe.trainings),
+    ]
+    makes = makers(recipe, steps)
+    return in_order([_linked(step, makes, {step.name for step in steps}) for step in _evaluated(recipe, steps)])
 
 
-def teacher_spec(recipe: Recipe) -> str | None:
-    """The teacher: the recipe's model, or the run that [teacher.train] makes."""
-    if recipe.teacher is None:
-        return None
-    model = recipe.teacher.model
-    return str((recipe.out / "teacher").absolute()) if model is None else recipe.spec(model)
+def makers(recipe: Recipe, steps: Sequence[Step]) -> dict[str, str]:
+    """Target of the store -> the name of the step that makes it."""
+    made = {step.options.get("name", "teacher"): step.name for step in steps if step.verb == "embed"}
+    return made | {name: _rdm_name(table) for table in recipe.rdms for name in table.names()}
+
+
+def in_order(steps: Sequence[Step]) -> list[Step]:
+    """The steps, each moved behind those that it needs, else as they are.
+
+    Raises:
+        InputError: Steps that need each other.
+    """
+    left, ordered = list(steps), list[Step]()
+    while left:
+        names = {step.name for step in left}
+        step = next((step for step in left if names.isdisjoint(step.needs)), None)
+        if step is None:
+            message = f"these steps need each other: {', '.join(step.name for step in left)}"
+            raise InputError(message, "Look at target, rdm and assistants of the [[rdm]] and [[assistant]] tables")
+        left.remove(step)
+        ordered.append(step)
+    return ordered
+
+
+def _linked(step: Step, makes: Mapping[str, str], names: set[str]) -> Step:
+    needs = [*step.needs, *(makes[name] for name in step.reads if name in makes)]
+    return replace(step, needs=tuple(dict.fromkeys(name for name in needs if name in names)))
 
 
 def _teacher_steps(recipe: Recipe) -> Iterator[Step]:
     if recipe.teacher is not None and recipe.teacher.train is not None:
-        options = {"out": str(recipe.out / "teacher"), **_data(recipe), **_train_options(recipe, recipe.teacher.train)}
+        own = of.own_train_options(recipe, recipe.teacher.train)
+        options = {"out": str(recipe.out / "teacher"), **of.data_options(recipe), **own}
         yield Step(name="train teacher", verb="train", options=options)
 
 
 def _embed_steps(recipe: Recipe) -> Iterator[Step]:
-    teacher = teacher_spec(recipe)
-    if recipe.store is None or recipe.teacher is None or teacher is None:
-        return
-    options = {
-        "teacher": teacher,
-        "store": str(recipe.store_path()),
-        **_data(recipe),
-        **_machine(recipe),
-        **_threads(recipe),
-    }
-    options |= recipe.teacher.model_dump(exclude_unset=True, exclude={"model", "train"})
-    options |= recipe.store.model_dump(exclude_unset=True, exclude={"path"})
-    yield Step(name="embed", verb="embed", options=options)
+    options = of.embed_options(recipe)
+    if options:
+        yield Step(name="embed", verb="embed", options=options, needs=("train teacher",))
 
 
-def _train_step(recipe: Recipe, training: Training) -> Step:
-    table = training.options
-    options = {"out": str(recipe.out / training.name), **_data(recipe), **_train_options(recipe, table)}
-    if recipe.store is not None and not _sees_the_same_without(recipe, table):
-        options |= {"store": str(recipe.store_path()), "target": recipe.store.name}
-    if table.source == "live":
-        options["teacher"] = teacher_spec(recipe)
-    return Step(name=f"train {training.name}", verb="train", options=options, training=training)
+def _rdm_step(recipe: Recipe, table: RdmTable) -> Step:
+    options = of.rdm_options(recipe, table)
+    return Step(name=_rdm_name(table), verb="rdm", options=options, needs=("embed",), reads=(options["target"],))
 
 
-def _sees_the_same_without(recipe: Recipe, table: TrainTable) -> bool:
-    """Whether a training that reads no targets would see the store's views without it: the whole image, once."""
-    trained_here = recipe.teacher is not None and recipe.teacher.train is not None
-    drawn = recipe.store is not None and recipe.store.augment is not None
-    return table.method in _WITHOUT_TEACHER and trained_here and not drawn
+def _rdm_name(table: RdmTable) -> str:
+    return f"rdm {short_names(','.join(table.names()))}"
 
 
-def _train_options(recipe: Recipe, table: TrainTable) -> dict[str, Any]:
-    options = _machine(recipe) | _threads(recipe) | table.given()
-    options.pop("name", None)
-    options["student"] = recipe.spec(table.student)
-    options["settings"] = options.pop("set", {})
-    return options
+def _assistant_steps(recipe: Recipe, table: AssistantTable) -> Iterator[Step]:
+    train = _train_step(recipe, table.name, table)
+    yield train
+    options = of.assistant_embed_options(recipe, table.name)
+    yield Step(name=f"embed {table.name}", verb="embed", options=options, needs=("embed", train.name))
 
 
-def _evaluated(recipe: Recipe, steps: list[Step]) -> Iterator[Step]:
+def _train_step(recipe: Recipe, name: str, table: TrainTable, training: Training | None = None) -> Step:
+    options = {"out": str(recipe.out / name), **of.data_options(recipe), **of.train_options(recipe, table)}
+    cached = table.source == "cached" or bool(table.rdm)
+    main = (options["target"],) if "store" in options and of.reads_targets(table) and cached else ()
+    return Step(
+        name=f"train {name}",
+        verb="train",
+        options=options,
+        training=training,
+        needs=(("embed",) if "store" in options else ()) + (("train teacher",) if "teacher" in options else ()),
+        reads=(*main, *split_names(table.rdm), *split_names(table.assistants)),
+    )
+
+
+def _evaluated(recipe: Recipe, steps: Sequence[Step]) -> Iterator[Step]:
     for step in steps:
         yield step
         if step.verb == "train" and recipe.data.test is not None:
             yield Step(
                 name=step.name.replace("train", "evaluate", 1),
                 verb="evaluate",
-                options={"run": str(step.run), **_test_data(recipe), **_machine(recipe)},
+                options={"run": str(step.run), **of.test_data_options(recipe), **of.machine(recipe)},
                 training=step.training,
+                needs=(step.name,),
             )
-
-
-def _data(recipe: Recipe) -> dict[str, Any]:
-    table = recipe.data.given()
-    chosen = {key: table[key] for key in ("split", "limit", *_COLUMNS) if key in table}
-    return {"data": recipe.spec(recipe.data.train), **chosen}
-
-
-def _test_data(recipe: Recipe) -> dict[str, Any]:
-    table = recipe.data.given()
-    chosen = {key: table[key] for key in _COLUMNS if key in table}
-    chosen |= {key: table[f"test_{key}"] for key in ("split", "limit") if f"test_{key}" in table}
-    return {"data": recipe.spec(recipe.data.test or ""), **chosen}
-
-
-def _machine(recipe: Recipe) -> dict[str, Any]:
-    return {key: value for key, value in recipe.run.given().items() if key in ("device", "workers")}
-
-
-def _threads(recipe: Recipe) -> dict[str, Any]:
-    """Of steps that have a process of their own."""
-    return {} if recipe.run.threads is None else {"threads": recipe.run.threads}

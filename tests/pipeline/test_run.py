@@ -60,7 +60,7 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         assert done.exit_code == 0, done.output
         return json.loads(done.stdout)
 
-    monkeypatch.setattr("teachonce.pipeline.run.run_child", here)
+    monkeypatch.setattr("teachonce.pipeline.execute.run_child", here)
     path = tmp_path / "r.toml"
     path.write_text(RECIPE)
     return path

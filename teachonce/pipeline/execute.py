@@ -1,0 +1,38 @@
+"""Does what a plan says, one step after another."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from teachonce.events import Events
+from teachonce.pipeline.child import run_child
+from teachonce.pipeline.evaluations import record
+from teachonce.pipeline.facts import Facts
+from teachonce.pipeline.plan import Planned
+from teachonce.pipeline.steps import Step
+from teachonce.stages.evaluate import evaluate
+
+Results = dict[str, Mapping[str, Any] | None]
+
+
+def execute(planned: Sequence[Planned], facts: Facts, events: Events) -> Results:
+    """Do the steps one after another; their own progress is shown.
+
+    Raises:
+        TeachonceError: A step failed; those before it are kept.
+    """
+    results: Results = {}
+    for number, plan in enumerate(planned, 1):
+        events.info(f"[{number}/{len(planned)}] {plan.step.name}: {plan.verdict.action}, {plan.verdict.reason}")
+        result = plan.verdict.result
+        results[plan.step.name] = _do(plan.step, facts, events) if result is None else result
+    return results
+
+
+def _do(step: Step, facts: Facts, events: Events) -> Mapping[str, Any]:
+    """Trainings and teacher passes have a process of their own; an evaluation is too short to be worth one."""
+    if step.verb != "evaluate":
+        return run_child(step.words(), step.name)
+    result = asdict(evaluate(**step.options, events=events))
+    record(step, facts, result)
+    return result

@@ -1,0 +1,223 @@
+"""Several steps at once: which begin when, what is told of them, and that nothing outlives an end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from teachonce.errors import InputError, MismatchError
+from teachonce.events import Silent
+from teachonce.pipeline.facts import Facts
+from teachonce.pipeline.judge import Verdict
+from teachonce.pipeline.plan import Planned
+from teachonce.pipeline.steps import Step, in_order
+from teachonce.pipeline.threads import cores
+from teachonce.pipeline.together import execute_together
+
+NO_FACTS = cast(Facts, None)
+PATIENCE = 60.0  # seconds
+CHILD = """
+import json, os, pathlib, signal, sys
+order = json.loads(sys.argv[1])
+if order.get("deaf"):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+pathlib.Path(order["began"]).write_text(os.environ.get("OMP_NUM_THREADS", ""))
+print(order.get("says", ""), file=sys.stderr, flush=True)
+if order.get("waits"):
+    pathlib.Path(order["waits"]).open().read()
+print(order["prints"])
+"""
+
+
+@dataclass
+class Heard(Silent):
+    """Keeps what it is told."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def info(self, text: str) -> None:
+        self.lines.append(text)
+
+    def warn(self, text: str) -> None:
+        self.lines.append(f"warning: {text}")
+
+
+@dataclass
+class Stage:
+    """Children that do as they are told, and what became of them."""
+
+    folder: Path
+    orders: dict[str, dict[str, Any]] = field(default_factory=dict)
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    heard: Heard = field(default_factory=Heard)
+
+    def start(self, words: Sequence[str], *, stderr: Any, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        name = words[-1]
+        order = {"prints": '{"val_top1": 0.5}', "began": str(self.folder / name), **self.orders.get(name, {})}
+        self.processes[name] = subprocess.Popen(
+            [sys.executable, "-c", CHILD, json.dumps(order)],
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env={**os.environ, **environment},
+            process_group=0,
+        )
+        return self.processes[name]
+
+    def hold(self, name: str, **order: Any) -> None:
+        """A child that waits for `release`."""
+        pipe = self.folder / f"{name}.pipe"
+        os.mkfifo(pipe)
+        self.orders[name] = {"waits": str(pipe), **order}
+
+    def release(self, name: str) -> None:
+        (self.folder / f"{name}.pipe").open("w").close()
+
+    def began(self, *names: str) -> bool:
+        return all((self.folder / name).exists() for name in names)
+
+    def run(self, *planned: Planned, jobs: int = 2, threads: int | None = None) -> Mapping[str, Any]:
+        logs = self.folder / "logs"
+        return execute_together(planned, NO_FACTS, self.heard, jobs=jobs, threads=threads, logs=logs)
+
+    def all_ended(self) -> bool:
+        return all(process.poll() is not None for process in self.processes.values())
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    made = Stage(tmp_path)
+    monkeypatch.setattr("teachonce.pipeline.crew.start_child", made.start)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    return made
+
+
+def step(name: str, *needs: str, done: bool = False) -> Planned:
+    verdict = Verdict(action="run", reason="it is new")
+    if done:
+        verdict = Verdict(action="reuse", reason="it is there", result={"old": 1})
+    return Planned(step=Step(name=name, verb="train", options={"student": name}, needs=needs), verdict=verdict)
+
+
+def wait_for(there: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not there():
+        assert time.monotonic() < end
+        threading.Event().wait(0.01)
+
+
+def beside(work: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+def test_two_begin_at_once_and_the_third_waits_for_a_place(stage: Stage):
+    stage.hold("a")
+    stage.hold("b")
+    seen = []
+
+    def watch() -> None:
+        wait_for(lambda: stage.began("a", "b"))
+        seen.append(stage.began("c"))
+        stage.release("b")
+        wait_for(lambda: stage.began("c"))
+        stage.release("a")
+
+    watcher = beside(watch)
+    results = stage.run(step("a"), step("b"), step("c"))
+    watcher.join()
+    assert seen == [False]
+    assert set(results) == {"a", "b", "c"}
+    assert results["c"] == {"val_top1": 0.5}
+
+
+def test_a_step_waits_for_those_it_needs(stage: Stage):
+    stage.hold("a")
+    seen = []
+
+    def watch() -> None:
+        wait_for(lambda: stage.began("a", "c"))
+        seen.append(stage.began("b"))
+        stage.release("a")
+
+    watcher = beside(watch)
+    stage.run(step("a"), step("b", "a"), step("c"), jobs=3)
+    watcher.join()
+    assert seen == [False]
+    assert stage.began("b")
+
+
+def test_lines_say_what_begins_and_ends(stage: Stage):
+    stage.orders["b"] = {"says": "train: 3/9 steps\nwarning: odd\nwarning: odd"}
+    results = stage.run(step("a", done=True), step("b", "a"), step("c", "b"))
+    assert results["a"] == {"old": 1}
+    assert stage.heard.lines == [
+        "[1/3] a: reuse, it is there",
+        "b: run, it is new",
+        "warning: b: odd",
+        "[2/3] b: done, val 50.00 %",
+        "c: run, it is new",
+        "[3/3] c: done, val 50.00 %",
+    ]
+    assert "3/9 steps" in (stage.folder / "logs" / "b.log").read_text()
+
+
+@pytest.mark.parametrize(("threads", "told"), [(None, str(max(1, cores() // 2))), (3, "3")])
+def test_each_has_its_share_of_the_cores(stage: Stage, threads: int | None, told: str):
+    stage.run(step("a"), threads=threads)
+    assert (stage.folder / "a").read_text() == told
+
+
+def test_a_failure_lets_those_at_work_finish_and_begins_no_other(stage: Stage):
+    error = {"kind": "mismatch", "message": "no", "mend": "mend it"}
+    stage.orders["a"] = {"prints": json.dumps({"error": error})}
+    stage.orders["c"] = {"prints": json.dumps({"error": error})}
+    stage.hold("b")
+
+    def watch() -> None:
+        wait_for(lambda: any("a failed" in line for line in stage.heard.lines))
+        stage.release("b")
+
+    watcher = beside(watch)
+    with pytest.raises(MismatchError) as caught:
+        stage.run(step("a"), step("b"), step("c"))
+    watcher.join()
+    assert (caught.value.message, caught.value.mend) == ("a: no", "mend it")
+    assert not stage.began("c")
+    assert f"warning: a failed, see {stage.folder / 'logs' / 'a.log'}; finishing b first" in stage.heard.lines
+    assert stage.heard.lines[-1] == "[1/3] b: done, val 50.00 %"
+
+
+@pytest.mark.parametrize("deaf", [False, True])
+def test_an_interrupt_ends_all_of_them(stage: Stage, deaf: bool, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("teachonce.pipeline.crew.PATIENCE", (0.3, PATIENCE))
+    stage.hold("a", deaf=deaf)
+    stage.hold("b")
+
+    def watch() -> None:
+        wait_for(lambda: stage.began("a", "b"))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    watcher = beside(watch)
+    with pytest.raises(KeyboardInterrupt):
+        stage.run(step("a"), step("b"), step("c"))
+    watcher.join()
+    assert stage.all_ended()
+    assert stage.processes["a"].returncode == (-signal.SIGKILL if deaf else -signal.SIGTERM)
+    assert not stage.began("c")
+
+
+def test_steps_come_behind_those_they_need():
+    steps = [plan.step for plan in (step("a", "c"), step("b"), step("c", "d"), step("d"))]
+    assert [found.name for found in in_order(steps)] == ["b", "d", "c", "a"]
+    with pytest.raises(InputError, match="need each other: a, b"):
+        in_order([plan.step for plan in (step("a", "b"), step("b", "a"), step("c"))])
