@@ -13,16 +13,18 @@ if TYPE_CHECKING:
     from teachonce.pipeline.run import run
     from teachonce.stages.embed import embed
     from teachonce.stages.evaluate import evaluate
+    from teachonce.stages.rdm import rdm
     from teachonce.stages.train import train
 
 __version__ = "0.1.0"
-__all__ = ["embed", "evaluate", "load_student", "open_store", "run", "train"]
+__all__ = ["embed", "evaluate", "load_student", "open_store", "rdm", "run", "train"]
 
 _HOMES = {
     "embed": "teachonce.stages.embed",
     "evaluate": "teachonce.stages.evaluate",
     "load_student": "teachonce.models.students",
     "open_store": "teachonce.cache.store",
+    "rdm": "teachonce.stages.rdm",
     "run": "teachonce.pipeline.run",
     "train": "teachonce.stages.train",
 }

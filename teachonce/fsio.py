@@ -148,6 +148,19 @@ def remove_temporaries(folder: Path, *, of: Container[str] | None = None, deep: 
             path.unlink(missing_ok=True)
 
 
+def require_writable(path: Path) -> None:
+    """Refuse to begin where `path` cannot be written, which may not be there yet.
+
+    Raises:
+        DiskError: The file system is read-only, or the folder is not ours to write.
+    """
+    folder = next(place for place in (path, *path.absolute().parents) if place.exists())
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        raise DiskError(f"could not write {path}", "The file system is read-only: choose another --store")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise DiskError(f"could not write {path}", f"Choose a --store you may write to; {folder} is not")
+
+
 def require_space(path: Path, needed: int) -> None:
     """Refuse to begin when `needed` bytes do not fit on the disk that will hold `path`.
 

@@ -10,6 +10,7 @@ from teachonce.cli.bench import bench_embed, bench_step
 from teachonce.cli.embed import embed
 from teachonce.cli.evaluate import evaluate
 from teachonce.cli.frame import Frame
+from teachonce.cli.rdm import rdm
 from teachonce.cli.run import run
 from teachonce.cli.stores import export, inspect
 from teachonce.cli.train import train
@@ -45,6 +46,7 @@ _COMMANDS = (
         train,
         "teachonce train --data cifar10 --student cnn-2 --method kd --store cifar10.zarr --out runs/kd",
     ),
+    (rdm, "teachonce rdm --store cifar10.zarr --distortion-weight 10000,5000,1000"),
     (evaluate, "teachonce evaluate --run runs/kd --data cifar10 --split test"),
     (inspect, "teachonce inspect cifar10.zarr"),
     (export, "teachonce export cifar10.zarr --format hdf5 --out cifar10.h5"),

@@ -79,6 +79,36 @@ def train_parts(result: Result) -> Parts:
     return [pairs(rows)]
 
 
+def rdm_parts(result: Result) -> Parts:
+    """What became of each RDM."""
+    rows = [
+        ("store", f"{result['store']}, target {result['target']}"),
+        ("rows", f"{result['rows']:,} train, {result['val_rows']:,} validate"),
+        ("epochs", f"{result['epochs']:,}"),
+        ("time", _rdm_time(result)),
+        ("teacher's top-1", share_text(result["teacher_top1"])),
+    ]
+    table = columns("target", right=("R", "bits a sample", "distortion", "top-1", "best epoch", ""))
+    for rdm in result["rdms"]:
+        distortion = "-" if rdm["distortion"] is None else f"{rdm['distortion']:.4g}"
+        table.add_row(
+            Text(rdm["name"]),
+            f"{rdm['distortion_weight']:g}",
+            f"{rdm['bits']:.1f}",
+            distortion,
+            share_text(rdm["top1"]),
+            f"{rdm['best_epoch']:,}",
+            "reused" if rdm["reused"] else "",
+        )
+    return [pairs(rows), "", table]
+
+
+def _rdm_time(result: Result) -> str:
+    if not result["seconds"]:
+        return "-, nothing was left to train"
+    return f"{duration_text(result['seconds'])}, {rate_text(result['samples_per_s'])} rows/s"
+
+
 def evaluate_parts(result: Result) -> Parts:
     """The accuracy of a run, with its classes; or what the embeddings of a store are worth."""
     if "knn_top1" in result:

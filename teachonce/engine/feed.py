@@ -11,7 +11,7 @@ from torch import Tensor
 
 from teachonce.data.resident import ImageSource
 from teachonce.engine.guard import DataGuard
-from teachonce.engine.targets import BatchRows
+from teachonce.engine.targets import BatchRows, on_device
 from teachonce.engine.views import EpochViews
 from teachonce.types import InputSpec
 
@@ -73,12 +73,9 @@ class Feed:
         Raises:
             MismatchError: A row is not the store's.
         """
-        flat = torch.from_numpy(np.concatenate(batches)).to(self.device)
-        device_rows = torch.split(flat, [len(rows) for rows in batches])
         pixels = self._checked(batches, self._pixels(batches, epoch))
-        for host, rows, (images, teacher_images) in zip(batches, device_rows, pixels, strict=True):
-            labels = self._labels.index_select(0, rows)
-            yield Batch(BatchRows(host, rows), images, teacher_images, labels)
+        for rows, (images, teacher_images) in zip(on_device(batches, self.device), pixels, strict=True):
+            yield Batch(rows, images, teacher_images, self._labels.index_select(0, rows.device))
 
     def _pixels(self, batches: Sequence[Rows], epoch: int | None) -> Iterator[tuple[Tensor, Tensor | None]]:
         teacher = self._teacher if epoch is not None else None

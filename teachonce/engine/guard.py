@@ -1,6 +1,7 @@
 """Whether the data at hand is the data of the store: identities, labels, classes. A difference names its first row."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,18 @@ Rows = NDArray[np.int64]
 SPREAD = 1024
 _LOGITS = "Use data of the same classes in the same order, or a method that needs no logits, such as clip-teacher-kd"
 _SAME = "Use the data, split and --limit the store was made from, or make another store with `teachonce embed`"
+
+
+class Classes(Protocol):
+    """The classes of some data: samples have them, and a store says them."""
+
+    @property
+    def classes(self) -> int | None:
+        """How many; None without labels."""
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """In the order of the labels, where they have names."""
 
 
 class DataGuard:
@@ -124,7 +137,7 @@ def require_labels(samples: Samples, why: str) -> NDArray[np.int32]:
 
 
 def check_classes(
-    who: str, classes: int | None, names: Sequence[str] | None, samples: Samples, mend: str = _LOGITS
+    who: str, classes: int | None, names: Sequence[str] | None, samples: Classes, mend: str = _LOGITS
 ) -> None:
     """Refuse data whose classes are not those of `who` (the teacher, the run), in the same order.
 

@@ -15,10 +15,11 @@ class LossLog:
         names: The terms, in order.
         steps: Steps of an epoch.
         device: Where the losses are.
+        mend: What to do where they are not finite.
     """
 
-    def __init__(self, names: list[str], steps: int, device: torch.device) -> None:
-        self.names = names
+    def __init__(self, names: list[str], steps: int, device: torch.device, mend: str = MEND) -> None:
+        self.names, self._mend = names, mend
         self._values = torch.zeros(steps, len(names) + 1, device=device)
         self._rows = self._values.unbind(0)
         self._count = self._checked = 0
@@ -27,6 +28,11 @@ class LossLog:
         """Keep the terms and the weighted loss of the next step (scalars, float32)."""
         with torch.no_grad():
             torch.stack([*(terms[name] for name in self.names), loss], out=self._rows[self._count])
+        self._count += 1
+
+    def put_all(self, values: Tensor) -> None:
+        """Keep the terms, in the order of their names, and the loss after them, of the next step: (names + 1,)."""
+        self._rows[self._count].copy_(values.detach())
         self._count += 1
 
     def check(self, epoch: int, first_step: int) -> float:
@@ -49,7 +55,7 @@ class LossLog:
             step = first_step + self._checked + index + 1
             shown = ", ".join(f"{n} {v:g}" for n, v in zip([*self.names, "loss"], values[index].tolist(), strict=True))
             message = f"the loss is not finite at step {step} (epoch {epoch}): {shown}; the last good weights are kept"
-            raise NonFiniteError(message, MEND)
+            raise NonFiniteError(message, self._mend)
         self._checked = self._count
         return float(values[-1, -1]) if len(values) else float("nan")
 

@@ -1,4 +1,4 @@
-"""The journal of a training: metrics.jsonl, one line an epoch, and the same numbers for TensorBoard."""
+"""The journal of a training: metrics.jsonl, one line an epoch, and for most the same numbers for TensorBoard."""
 
 import json
 import os
@@ -17,15 +17,16 @@ class MetricsLog:
     Args:
         run: The folder of the run.
         done: Epochs that are finished; whatever was logged after them is dropped.
+        board: Whether to write the numbers for TensorBoard, too.
     """
 
-    def __init__(self, run: Path, done: int) -> None:
+    def __init__(self, run: Path, done: int, *, board: bool = True) -> None:
         self.path = run / "metrics.jsonl"
         kept = [line for line in read_metrics(run) if line["epoch"] <= done]
         write_bytes(self.path, b"".join(_line(entry) for entry in kept))
         self.entries = kept
         with disk_errors(run / _BOARD):
-            self._board = _board(run / _BOARD, done)
+            self._board = _board(run / _BOARD, done) if board else None
 
     def append(self, entry: Mapping[str, Any]) -> None:
         """Log one epoch, durably.
@@ -38,6 +39,8 @@ class MetricsLog:
             file.flush()
             os.fsync(file.fileno())
         self.entries.append(dict(entry))
+        if self._board is None:
+            return
         with disk_errors(self.path.parent / _BOARD):
             for name, value in entry.items():
                 if name != "epoch" and value is not None:
@@ -46,8 +49,9 @@ class MetricsLog:
 
     def close(self) -> None:
         """Finish the TensorBoard file."""
-        with disk_errors(self.path.parent / _BOARD):
-            self._board.close()
+        if self._board is not None:
+            with disk_errors(self.path.parent / _BOARD):
+                self._board.close()
 
 
 def read_metrics(run: Path) -> list[dict[str, Any]]:

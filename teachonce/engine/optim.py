@@ -1,7 +1,7 @@
 """The optimiser and its learning rate: plain functions of the settings and the step."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -63,15 +63,21 @@ class OptimConfig:
                 raise InputError(f"{name} must be at least 0 and finite, got {value}", f"Give another {name}")
 
 
-def make_optimizer(config: OptimConfig, modules: Iterable[nn.Module]) -> torch.optim.Optimizer:
-    """The optimiser over all trainable parameters, in two groups: those with two axes or more decay."""
+def _has_two_axes(parameter: nn.Parameter) -> bool:
+    return parameter.ndim >= 2
+
+
+def make_optimizer(
+    config: OptimConfig, modules: Iterable[nn.Module], decays: Callable[[nn.Parameter], bool] = _has_two_axes
+) -> torch.optim.Optimizer:
+    """The optimiser over all trainable parameters, in two groups: those that decay (of two axes or more) and others."""
     seen: dict[int, nn.Parameter] = {}
     for module in modules:
         seen.update({id(p): p for p in module.parameters() if p.requires_grad})
     parameters = list(seen.values())
     groups = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": config.decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+        {"params": [p for p in parameters if decays(p)], "weight_decay": config.decay},
+        {"params": [p for p in parameters if not decays(p)], "weight_decay": 0.0},
     ]
     groups = [group for group in groups if group["params"]]
     fused = all(p.is_floating_point() and p.device.type in ("cpu", "cuda") for p in parameters)

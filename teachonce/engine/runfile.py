@@ -66,7 +66,7 @@ def _read(path: Path, expected: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 @contextmanager
-def owned(run: Path) -> Iterator[None]:
+def owned(run: Path, mend: str = "Wait for it, or choose another --out") -> Iterator[None]:
     """Hold a run's folder, so that no second process trains in it; what a killed one left over is removed.
 
     Raises:
@@ -80,7 +80,7 @@ def owned(run: Path) -> Iterator[None]:
         try:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)  # on the folder itself: no file is left behind
         except BlockingIOError:
-            raise BusyError(f"another process trains in {run}", "Wait for it, or choose another --out") from None
+            raise BusyError(f"another process trains in {run}", mend) from None
         except OSError:
             pass  # a file system without locks
         _clear(run)

@@ -22,7 +22,7 @@ class BatchRows(NamedTuple):
 def on_device(batches: Sequence[NDArray[np.int64]], device: torch.device) -> list[BatchRows]:
     """The rows of batches, at least one, on the host and on the device; one copy for all of them."""
     flat = torch.from_numpy(np.concatenate(batches)).to(device)
-    return [BatchRows(*both) for both in zip(batches, flat.split([len(rows) for rows in batches]), strict=True)]
+    return [BatchRows(*both) for both in zip(batches, torch.split(flat, [len(rows) for rows in batches]), strict=True)]
 
 
 class TargetSource:

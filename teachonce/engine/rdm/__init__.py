@@ -1,0 +1,1 @@
+"""Rate-distortion modules of CIFD: trained from the cache, written into it, read back."""

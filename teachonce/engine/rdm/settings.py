@@ -1,0 +1,101 @@
+"""All that `rdm` can be told, checked."""
+
+from dataclasses import asdict, dataclass, field
+from math import isfinite
+from pathlib import Path
+from typing import Any, get_args
+
+from teachonce.engine.optim import OptimConfig
+from teachonce.engine.rdm.names import named
+from teachonce.engine.settings import check_seed
+from teachonce.errors import InputError
+from teachonce.methods.rate_distortion import Kind, RdmLoss, Reduction
+from teachonce.models.rdm import Preset
+from teachonce.types import StoredDtype
+
+
+@dataclass(frozen=True, kw_only=True)
+class RdmConfig:
+    """One call of `rdm`. Fields are named as the options; see `teachonce.stages.rdm.rdm`."""
+
+    store: Path
+    distortion_weight: tuple[float, ...]
+    target: str = "teacher"
+    preset: Preset = "general"
+    hidden: int | None = None
+    activation: str = "relu"
+    distortion: Kind | None = None
+    reduction: Reduction | None = None
+    temperature: float = 2.0
+    squared_temperature: bool = True
+    ce_weight: float = 1.0
+    kl_weight: float = 1.0
+    epochs: int = 30
+    batch_size: int = 256
+    optim: OptimConfig = field(default_factory=lambda: OptimConfig(weight_decay=0.0))
+    val_fraction: float = 0.05
+    dtype: StoredDtype | None = None
+    seed: int = 0
+    device: str | None = None
+
+    @property
+    def names(self) -> dict[str, float]:
+        """Target to its distortion weight, in the order given."""
+        return named(self.distortion_weight)
+
+    @property
+    def loss(self) -> RdmLoss:
+        """The losses: the preset's, with what was given in place of its own."""
+        return RdmLoss.for_preset(
+            self.preset,
+            distortion=self.distortion,
+            reduction=self.reduction,
+            temperature=self.temperature,
+            squared_temperature=self.squared_temperature,
+            ce_weight=self.ce_weight,
+            kl_weight=self.kl_weight,
+        )
+
+    def check(self) -> None:
+        """Refuse what cannot be used, before anything is read.
+
+        Raises:
+            InputError: The first such setting.
+        """
+        _ = self.names
+        choices = {"preset": Preset, "distortion": Kind, "reduction": Reduction, "dtype": StoredDtype}
+        for name, kind in choices.items():
+            value, known = getattr(self, name), get_args(kind)
+            if value not in known and (value is not None or name == "preset"):
+                raise InputError(f"unknown {name} {value!r}", f"Use one of {', '.join(known)}")
+        for name in ("epochs", "batch_size"):
+            if (value := getattr(self, name)) < 1:
+                raise InputError(f"{name} must be at least 1, got {value}", f"Give another {name}")
+        if not 0.0 < self.val_fraction < 1.0:
+            message = f"val_fraction must be above 0 and below 1 (it chooses the epoch), got {self.val_fraction}"
+            raise InputError(message, "Use 0.05, say")
+        self._check_loss()
+        check_seed(self.seed)
+        self.optim.check()
+
+    def _check_loss(self) -> None:
+        if not (self.temperature > 0 and isfinite(self.temperature)):
+            raise InputError(f"temperature must be above 0 and finite, got {self.temperature}", "Use 2, say")
+        for name in ("ce_weight", "kl_weight"):
+            if not ((value := getattr(self, name)) >= 0 and isfinite(value)):
+                raise InputError(f"{name} must be at least 0 and finite, got {value}", f"Give another {name}")
+
+    def training(self) -> dict[str, Any]:
+        """What the weights depend on beside layers, distortion weight and parent, as JSON."""
+        optim = asdict(self.optim)
+        used = ("optimizer", "lr", "schedule", "warmup_epochs", "gamma")
+        return {
+            **asdict(self.loss),
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            **{key: optim[key] for key in used},
+            "weight_decay": self.optim.decay,
+            "milestones": list(self.optim.milestones),
+            "val_fraction": self.val_fraction,
+            "seed": self.seed,
+        }
