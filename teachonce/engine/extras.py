@@ -7,12 +7,11 @@ from typing import Any
 
 from teachonce.cache.store import Store
 from teachonce.cache.targets import TargetRecord, target_names
+from teachonce.engine.rdm.stored import KIND
 from teachonce.engine.settings import TrainConfig
 from teachonce.errors import MismatchError, StoreMissingError, UnsealedError
 
-RDM = "rdm"
-"""The kind of an RDM's target."""
-_WEIGHT = re.compile(rf"{RDM}-(\d+(\.\d+)?)")
+_WEIGHT = re.compile(r"rdm-(\d+(\.\d+)?)")
 
 
 def extra_records(store: Store, config: TrainConfig) -> dict[str, TargetRecord]:
@@ -63,7 +62,7 @@ def _record(store: Store, name: str, command: str) -> TargetRecord:
 def _check_parent(store: Store, config: TrainConfig, record: TargetRecord) -> None:
     """An RDM repeats what one target has, and no other."""
     command = _making(store, config, record.name)
-    if record.kind != RDM:
+    if record.kind != KIND:
         message = f"target {record.name!r} of {store.path} is no RDM: it is of the kind {record.kind!r}"
         raise MismatchError(message, f"Train one: `{command}`")
     parent: Mapping[str, Any] = record.fingerprint_fields.get("parent", {})

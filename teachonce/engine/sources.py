@@ -9,6 +9,7 @@ from teachonce.engine.cached import CachedTargets
 from teachonce.engine.extras import extra_records
 from teachonce.engine.live_rdm import LiveRdms
 from teachonce.engine.parts import Parts, cached_targets, live_targets, target_budget
+from teachonce.engine.rdm.stored import load_rdm
 from teachonce.engine.several import SeveralTargets
 from teachonce.engine.targets import TargetSource
 from teachonce.engine.views import EpochViews
@@ -49,8 +50,6 @@ def live_source(parts: Parts, teacher: Teacher, images: ImageSource, views: Epoc
     needs = parts.method.needs
     if not needs.extras:
         return live_targets(parts, needs, teacher, images, views)
-    from teachonce.engine.rdm.stored import load_rdm
-
     assert parts.store is not None
     extra_records(parts.store, parts.config)
     rdms = {name: load_rdm(parts.store, name).to(parts.device) for name in needs.extras}

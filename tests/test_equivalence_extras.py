@@ -1,0 +1,156 @@
+"""The two invariants for targets beside the main one: RDMs against live RDMs, assistants against their own models.
+
+The elements and the training of `cifd` and `dgkd`; any one of the targets shifted by a row must be seen.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+
+from teachonce.cache.writer import TargetWriter
+from teachonce.engine.cached import CachedTargets
+from teachonce.engine.live import LiveTargets
+from teachonce.engine.live_rdm import LiveRdms
+from teachonce.engine.rdm.stored import load_rdm
+from teachonce.engine.several import SeveralTargets
+from teachonce.engine.targets import TargetSource
+from teachonce.methods.base import make_method
+from teachonce.methods.method import Method
+from teachonce.methods.targets import Needs, Targets
+from teachonce.models.teacher import Teacher
+from teachonce.stages.embed import embed
+from teachonce.types import ArraySpec
+from tests.engine.enginekit import BLOCK, VIT, digits, make_store, make_teacher, shift
+from tests.engine.rdmkit import add_rdm
+from tests.test_equivalence import STUDENTS, Pair, check_gradients, check_tensor, fetched, gradients
+
+RDMS = ("rdm-10", "rdm-5", "rdm-1")
+ASSISTANTS = ("assistant-2", "assistant-1")
+EXTRAS = {"cifd": RDMS, "dgkd": ASSISTANTS}
+BOTH = Needs(image_embedding=True, logits=True)
+
+
+class PairWithExtras(Pair):
+    """A store with RDMs and assistants, and the models that made them."""
+
+    assistants: dict[str, Teacher]
+
+    def cached_all(self, method: Method, *, shifted: Sequence[str] = (), needs: Needs | None = None) -> TargetSource:
+        needs = needs or method.needs
+        names = {name: f"shifted-{name}" if name in shifted else name for name in method.extras}
+        main = self.cached("shifted" if "teacher" in shifted else "teacher", needs)
+        return SeveralTargets(main, {name: self.read(stored, needs) for name, stored in names.items()})
+
+    def read(self, name: str, needs: Needs) -> CachedTargets:
+        return self.cached(name, needs.of_extra(self.store.sealed(name).spec))
+
+    def live_all(self, method: Method, *, cast: bool, needs: Needs | None = None) -> TargetSource:
+        needs, dtype = needs or method.needs, self.dtype if cast else None
+        if method.name == "dgkd":
+            models = {name: self.model(self.assistants[name], needs, dtype) for name in method.extras}
+            return SeveralTargets(self.model(self.teacher, needs, dtype), models)
+        rdms = {name: load_rdm(self.store, name) for name in method.extras}
+        return LiveRdms(self.model(self.teacher, BOTH, dtype), needs, rdms, stored=self.dtype, dtype=dtype)
+
+    def model(self, teacher: Teacher, needs: Needs, dtype: torch.dtype | None) -> LiveTargets:
+        return LiveTargets(teacher, needs, rows=200, views=self.store.spec.views, dtype=dtype)
+
+
+@pytest.fixture(
+    scope="module", params=[("float16", 2), ("bfloat16", 1), ("float32", 1)], ids=lambda p: f"{p[0]}-{p[1]}"
+)
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> PairWithExtras:
+    dtype, views = request.param
+    teacher = make_teacher(VIT)
+    store = make_store(tmp_path_factory.mktemp("extras") / "s.zarr", teacher=teacher, dtype=dtype, views=views)
+    shift(store)
+    for seed, name in enumerate(RDMS):
+        preset = "cnn" if name == "rdm-5" else "general"
+        add_rdm(store, name, seed=seed, preset=preset)
+        add_rdm(store, f"shifted-{name}", seed=seed, preset=preset, shifted=1)
+    made = PairWithExtras(store, teacher, dtype)
+    made.assistants = {name: make_teacher(VIT, seed=seed) for seed, name in enumerate(ASSISTANTS, 1)}
+    for name, model in made.assistants.items():
+        common = {"store": store.path, "dtype": dtype, "block_rows": BLOCK, "batch_size": BLOCK, "device": "cpu"}
+        views_of = {"views": views, "augment": "crop=0.5,flip" if views > 1 else None}
+        embed(teacher=model, data=digits(), name=name, workers=0, **views_of, **common)
+        copy_shifted(made, name)
+    return made
+
+
+def copy_shifted(pair: Pair, name: str) -> None:
+    """A target `shifted-NAME`, each row of which holds what belongs to its neighbour."""
+    store, reader = pair.store, pair.store.target(name)
+    specs = {array: ArraySpec(shape=spec.shape[2:], dtype=spec.dtype) for array, spec in reader.spec.arrays.items()}
+    writer = TargetWriter(
+        store, f"shifted-{name}", kind="classifier", fingerprint={}, settings={}, info={}, arrays=specs
+    )
+    with writer:
+        for block in range(store.blocks):
+            rows = (np.arange(*store.block_range(block)) - 1) % store.spec.rows
+            parts = {a: np.stack([reader.read(a, rows, v) for v in range(store.spec.views)], 1) for a in specs}
+            writer.commit(block, parts, np.ones(len(rows), np.uint8), {})
+        writer.seal(labels=None, classes=None, per_class=None, max_failed=0)
+
+
+def check_elements(pair: PairWithExtras, method: Method, shifted: Sequence[str] = ()) -> None:
+    cached = pair.cached_all(method, shifted=shifted, needs=BOTH)
+    live = pair.live_all(method, cast=False, needs=BOTH)
+    for rows in pair.blocks():
+        for view in range(pair.store.spec.views):
+            images = pair.pixels(rows, view)
+            ours, theirs = fetched(cached, rows, view, images), fetched(live, rows, view, images)
+            assert ours.extras.keys() == theirs.extras.keys() == set(method.extras)
+            check_outputs(ours, theirs, pair.dtype)
+            for name in method.extras:
+                check_outputs(ours.extras[name], theirs.extras[name], pair.dtype)
+
+
+def check_outputs(ours: Targets, theirs: Targets, dtype: torch.dtype) -> None:
+    assert (ours.image_embedding is None) == (theirs.image_embedding is None)
+    if ours.image_embedding is not None:
+        check_tensor(ours.image_embedding, theirs.image_embedding, dtype)
+    check_tensor(ours.logits, theirs.logits, dtype)
+
+
+def check_training(pair: PairWithExtras, name: str, student: str, shifted: Sequence[str] = ()) -> None:
+    for rows, view in ((pair.blocks()[0], 0), (pair.blocks()[2], pair.store.spec.views - 1)):
+        methods = [make_method(name, {"drop": 0} if name == "dgkd" else {}, EXTRAS[name]) for _ in range(2)]
+        cached = pair.cached_all(methods[0], shifted=shifted)
+        live = pair.live_all(methods[1], cast=True)
+        ours = gradients(pair, cached, methods[0], student, rows, view)
+        check_gradients(ours, gradients(pair, live, methods[1], student, rows, view))
+
+
+@pytest.mark.parametrize("name", EXTRAS)
+def test_every_cached_element_is_the_live_one(pair: PairWithExtras, name: str):
+    check_elements(pair, make_method(name, {}, EXTRAS[name]))
+
+
+@pytest.mark.parametrize("name", EXTRAS)
+def test_a_target_shifted_by_one_row_fails_elementwise(pair: PairWithExtras, name: str):
+    for each in ("teacher", *EXTRAS[name]):
+        with pytest.raises(AssertionError, match="units in the last place"):
+            check_elements(pair, make_method(name, {}, EXTRAS[name]), shifted=[each])
+
+
+@pytest.mark.parametrize("name", EXTRAS)
+@pytest.mark.parametrize("student", STUDENTS.values(), ids=STUDENTS)
+def test_loss_and_gradients_agree(pair: PairWithExtras, name: str, student: str):
+    check_training(pair, name, student)
+
+
+@pytest.mark.parametrize("name", EXTRAS)
+def test_a_target_shifted_by_one_row_fails_in_training(pair: PairWithExtras, name: str):
+    for each in ("teacher", *EXTRAS[name]):
+        with pytest.raises(AssertionError, match="differs by"):
+            check_training(pair, name, STUDENTS["vit"], shifted=[each])
+
+
+def test_what_differs_by_sample_is_read(pair: PairWithExtras):
+    """Random RDMs would prove nothing if they gave the same for every row."""
+    for name in (*RDMS, *ASSISTANTS):
+        logits = pair.store.target(name).all("logits")
+        assert len(np.unique(logits, axis=0)) > 150
