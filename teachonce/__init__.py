@@ -11,13 +11,14 @@ if TYPE_CHECKING:
     from teachonce.cache.store import open_store
     from teachonce.models.students import load_student
     from teachonce.pipeline.run import run
+    from teachonce.pipeline.tune.tune import tune
     from teachonce.stages.embed import embed
     from teachonce.stages.evaluate import evaluate
     from teachonce.stages.rdm import rdm
     from teachonce.stages.train import train
 
 __version__ = "0.1.0"
-__all__ = ["embed", "evaluate", "load_student", "open_store", "rdm", "run", "train"]
+__all__ = ["embed", "evaluate", "load_student", "open_store", "rdm", "run", "train", "tune"]
 
 _HOMES = {
     "embed": "teachonce.stages.embed",
@@ -27,6 +28,7 @@ _HOMES = {
     "rdm": "teachonce.stages.rdm",
     "run": "teachonce.pipeline.run",
     "train": "teachonce.stages.train",
+    "tune": "teachonce.pipeline.tune.tune",
 }
 
 

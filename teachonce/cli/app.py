@@ -14,6 +14,7 @@ from teachonce.cli.rdm import rdm
 from teachonce.cli.run import run
 from teachonce.cli.stores import export, inspect
 from teachonce.cli.train import train
+from teachonce.cli.tune import tune
 
 app = Typer(
     name="teachonce",
@@ -51,6 +52,7 @@ _COMMANDS = (
     (inspect, "teachonce inspect cifar10.zarr"),
     (export, "teachonce export cifar10.zarr --format hdf5 --out cifar10.h5"),
     (run, "teachonce run quickstart --dry-run"),
+    (tune, "teachonce tune quickstart --trials 8 --dry-run"),
 )
 for _function, _example in _COMMANDS:
     app.command(epilog=f"Example: {_example}")(_function)

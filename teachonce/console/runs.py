@@ -13,7 +13,7 @@ _STYLES = {"run": "green", "reuse": "cyan", "refuse": "red"}
 
 def run_parts(result: Result) -> Parts:
     """The steps; and, where trainings were done, one table that compares them."""
-    parts: Parts = [_steps(result["steps"])]
+    parts: Parts = [steps_table(result["steps"])]
     if result["comparison"]:
         parts += ["", _comparison(result["comparison"])]
     if result["over_seeds"]:
@@ -28,7 +28,8 @@ def _ratio(ratio: Result) -> str:
     return f"cached over live, {ratio['name']}: {', '.join(words)}"
 
 
-def _steps(steps: Sequence[Result]) -> Table:
+def steps_table(steps: Sequence[Result]) -> Table:
+    """What becomes of each step, and why."""
     table = columns("step", "action", "reason")
     for step in steps:
         table.add_row(Text(step["name"]), Text(step["action"], style=_STYLES[step["action"]]), Text(step["reason"]))
@@ -57,7 +58,7 @@ def _over_seeds(rows: Sequence[Result]) -> Table:
         step = row["step_ms"]
         table.add_row(
             Text(row["student"]),
-            row["method"],
+            Text(row["label"]),
             source_text(row),
             str(row["epochs"]),
             str(row["seeds"]),

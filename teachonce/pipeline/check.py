@@ -190,7 +190,8 @@ class Checker:
 def _underscored(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Keys with dashes, as the command line writes them, are the keys with underscores."""
     return {
-        k.replace("-", "_"): _underscored(v) if isinstance(v, Mapping) and k not in ("set", "space") else v for k, v in raw.items()
+        k.replace("-", "_"): _underscored(v) if isinstance(v, Mapping) and k not in ("set", "space") else v
+        for k, v in raw.items()
     }
 
 

@@ -22,6 +22,7 @@ class Recipe:
     Attributes:
         folder: What paths in the recipe are relative to.
         out: The folder of the runs.
+        raw: As it was read.
     """
 
     folder: Path
@@ -34,6 +35,7 @@ class Recipe:
     rdms: tuple[RdmTable, ...] = field(default=())
     assistants: tuple[AssistantTable, ...] = field(default=())
     tune: TuneTable = field(default_factory=TuneTable)
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def spec(self, text: str) -> str:
         """A dataset, teacher or student of the recipe; a path in it becomes absolute, since runs are known by it."""
@@ -64,12 +66,13 @@ def load_recipe(recipe: str | Path, out: str | Path | None = None) -> Recipe:
     built_in = BUILT_IN.get(str(recipe))
     path = built_in or Path(recipe)
     checker = Checker()
-    tables = checker.tables(_read(path))
+    raw = _read(path)
+    tables = checker.tables(raw)
     if checker.problems or tables is None:
         raise InputError(f"recipe {recipe}: {'; '.join(checker.problems)}", "Correct these keys of the recipe")
     folder = (Path(out) if out else Path(path.stem)) if built_in else path.parent
     runs = folder / (tables["run"].out or f"{path.stem}-runs")
-    return Recipe(folder=folder, out=Path(out) if out and not built_in else runs, **tables)
+    return Recipe(folder=folder, out=Path(out) if out and not built_in else runs, raw=raw, **tables)
 
 
 def _read(path: Path) -> Mapping[str, Any]:

@@ -1,0 +1,34 @@
+"""`teachonce tune`: the settings of a recipe's trainings, searched from one store."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from teachonce.cli import options as shared
+from teachonce.cli.frame import finish, work
+from teachonce.console.tune import tune_parts
+
+
+def tune(
+    recipe: Annotated[str, Argument(help="A TOML file, or quickstart (built in).", metavar="RECIPE")],
+    trials: Annotated[int | None, Option(min=1, help="Of each variant, in place of the recipe's.")] = None,
+    jobs: Annotated[int | None, Option(min=1, help="Trials at once; the recipe's, or one, if absent.")] = None,
+    out: Annotated[Path | None, Option(help="Folder of the runs, in place of the recipe's.", metavar="DIR")] = None,
+    write: Annotated[
+        Path | None, Option(help="The tuned recipe; RECIPE-tuned.toml beside the recipe if absent.", metavar="FILE")
+    ] = None,
+    dry_run: Annotated[bool, Option("--dry-run", help="Only say what would be searched, and where.")] = False,
+    as_json: shared.Json = False,
+    debug: shared.Debug = False,
+) -> None:
+    """Search the settings of a recipe's trainings and write the tuned recipe.
+
+    Every variant gets the same number of trials, all from one store; those that fall behind are pruned. Killed or
+    interrupted, the same command goes on. Weights of trials that are over are removed, but the best one's student.
+    """
+    with work(debug=debug) as events:
+        from teachonce.pipeline.tune.tune import tune as stage
+
+        result = stage(recipe, out=out, trials=trials, jobs=jobs, write=write, dry_run=dry_run, events=events)
+    finish(result, tune_parts, as_json=as_json)

@@ -1,0 +1,63 @@
+"""The variants of a search, and what was found."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from teachonce.console.runs import steps_table
+from teachonce.console.tables import Parts, Result, columns
+from teachonce.console.texts import share_text
+
+
+def tune_parts(result: Result) -> Parts:
+    """Before a search its spaces; after it one row a variant, and where the tuned recipe is."""
+    parts: Parts = [steps_table(result["steps"]), ""] if result["steps"] else []
+    if result["tuned"] is None:
+        return [*parts, _spaces(result)]
+    mend = Text(f"teachonce run {result['tuned']}", style="bold")
+    return [*parts, _found(result), "", Text(f"all values are in {result['best']}; to train with the best:"), mend]
+
+
+def _spaces(result: Result) -> Table:
+    table = columns("variant", "setting", "searched in", right=("the recipe's own", "trials"))
+    for variant in result["variants"]:
+        for number, (name, dim) in enumerate(variant["space"].items()):
+            first = (variant["name"], str(result["trials"])) if number == 0 else ("", "")
+            table.add_row(Text(first[0]), name, Text(_dim(dim)), _value(variant["own"][name]), first[1])
+    return table
+
+
+def _found(result: Result) -> Table:
+    metric = result["metric"].replace("_", " ")
+    table = columns("variant", right=("trials", "pruned", "failed", "epochs", f"own {metric}", f"best {metric}"))
+    table.add_column("trial", justify="right")
+    table.add_column("best values", overflow="fold")
+    for variant in result["variants"]:
+        table.add_row(
+            Text(variant["name"]),
+            *(str(variant[key]) for key in ("trials", "pruned", "failed", "epochs")),
+            *(_metric(result["metric"], variant[key]) for key in ("own_value", "best_value")),
+            "-" if variant["best_trial"] is None else str(variant["best_trial"]),
+            Text(_values(variant["values"] or {})),
+        )
+    return table
+
+
+def _dim(dim: Any) -> str:
+    if isinstance(dim, list):
+        return ", ".join(map(_value, dim))
+    return f"{_value(dim['low'])} to {_value(dim['high'])}{', log' if dim['log'] else ''}"
+
+
+def _values(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {_value(value)}" for name, value in values.items())
+
+
+def _value(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _metric(metric: str, value: float | None) -> str:
+    return share_text(value) if metric == "val_top1" or value is None else f"{value:.4f}"
