@@ -25,7 +25,7 @@ from teachonce.stages.train import TrainResult, train
 from tests.engine.enginekit import digits, make_store, some
 from tests.stages.trainkit import STUDENT, Heard, quick
 
-WITH_TEACHER = sorted(name for name, method in METHODS.items() if method.needs.teacher)
+WITH_TEACHER = sorted(n for n, method in METHODS.items() if method.needs.teacher and not method.needs_extras)
 JSON = {
     "run",
     "method",

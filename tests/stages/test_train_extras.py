@@ -1,0 +1,387 @@
+"""Training with `cifd` and `dgkd`: from several targets of one store, live, resumed, and what is refused."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+
+from teachonce.cache.store import Store, open_store
+from teachonce.cache.writer import TargetWriter
+from teachonce.engine.metrics import read_metrics
+from teachonce.engine.runfile import read_run
+from teachonce.engine.step import Stepper
+from teachonce.errors import InputError, MismatchError, StoreMissingError, TeachonceError, UnsealedError
+from teachonce.models.students import load_student
+from teachonce.stages.embed import embed
+from teachonce.types import ArraySpec
+from tests.engine.enginekit import BLOCK, digits, make_store, make_teacher
+from tests.engine.rdmkit import add_rdm
+from tests.stages.trainkit import STUDENT, Heard, quick
+
+VIT = "vit:patch=8,width=32,layers=1,heads=2"
+RDMS = ("rdm-10", "rdm-1")
+ASSISTANTS = ("assistant-8", "assistant-6")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trained teacher, a store of two views with RDMs (one with logits alone) and assistants."""
+    home = tmp_path_factory.mktemp("extras")
+    quick(home / "teacher", student=VIT, epochs=3, lr=3e-3)
+    made: dict[str, Any] = {
+        "data": digits(),
+        "store": home / "s.zarr",
+        "views": 2,
+        "augment": "crop=0.6",
+        "block_rows": BLOCK,
+        "batch_size": BLOCK,
+        "device": "cpu",
+        "workers": 0,
+    }
+    embed(teacher=str(home / "teacher"), **made)
+    store = open_store(home / "s.zarr")
+    for seed, name in enumerate(RDMS):
+        add_rdm(store, name, seed=seed)
+    add_rdm(store, "rdm-0.5", preset="cnn")
+    for seed, name in enumerate(ASSISTANTS):
+        embed(teacher=make_teacher(VIT, seed=seed), name=name, **made)
+    return home
+
+
+@pytest.fixture
+def store(home: Path) -> Store:
+    return open_store(home / "s.zarr")
+
+
+def cifd(out: Path, home: Path, **options: Any) -> Any:
+    return quick(out, **({"method": "cifd", "store": home / "s.zarr", "rdm": RDMS} | options))
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return safetensors.torch.load_file(run / "checkpoints" / "last" / "model.safetensors")
+
+
+def test_cifd_from_the_cache(home: Path, tmp_path: Path):
+    heard = Heard()
+    shutil.move(home / "teacher", home / "hidden")
+    try:
+        result = cifd(tmp_path / "run", home, epochs=4, events=heard)
+    finally:
+        shutil.move(home / "hidden", home / "teacher")
+    assert (result.method, result.source) == ("cifd", "cached")
+    lines = read_metrics(tmp_path / "run")
+    names = {"ce", "kl", "kl_rdm-10", "kl_rdm-1", "embedding", "embedding_rdm-10", "embedding_rdm-1", "rate"}
+    assert {key.removeprefix("loss_") for key in lines[0] if key.startswith("loss_")} == names
+    assert lines[-1]["loss"] < lines[0]["loss"]
+    assert any("(16) are projected to the teacher's width (32)" in info for info in heard.infos)
+    assert read_run(tmp_path / "run")["settings"]["store"]["rdm"]["names"] == "rdm-10,rdm-1"
+
+
+def test_dgkd_from_the_cache(home: Path, tmp_path: Path):
+    quick(tmp_path / "run", method="dgkd", store=home / "s.zarr", assistants=ASSISTANTS, epochs=4)
+    lines = read_metrics(tmp_path / "run")
+    assert {"loss_ce", "loss_kl", "loss_kl_assistant-8", "loss_kl_assistant-6"} <= lines[0].keys()
+    assert lines[-1]["loss"] < lines[0]["loss"]
+    assert read_run(tmp_path / "run")["settings"]["store"]["assistants"]["names"] == "assistant-8,assistant-6"
+
+
+def test_takd_is_kd_on_another_target(home: Path, tmp_path: Path):
+    quick(tmp_path / "run", method="kd", store=home / "s.zarr", target="assistant-6")
+    store = open_store(home / "s.zarr")
+    assert read_run(tmp_path / "run")["settings"]["store"]["target"] == store.record("assistant-6").fingerprint
+
+
+@pytest.mark.parametrize("augment", [None, "crop=0.5,flip"])
+def test_cached_and_live_train_alike(home: Path, tmp_path: Path, augment: str | None):
+    cifd(tmp_path / "cached", home, student_augment=augment)
+    cifd(tmp_path / "live", home, student_augment=augment, source="live", teacher=str(home / "teacher"))
+    for cached, live in zip(read_metrics(tmp_path / "cached"), read_metrics(tmp_path / "live"), strict=True):
+        for key in (key for key in cached if key.startswith(("loss", "val_loss", "lr"))):
+            assert cached[key] == pytest.approx(live[key], rel=5e-3, abs=1e-4), key
+
+
+def test_the_student_is_kept_without_its_bottleneck(home: Path, tmp_path: Path):
+    cifd(tmp_path / "with", home)
+    quick(tmp_path / "plain")
+    assert {k: v.shape for k, v in weights(tmp_path / "with").items()} == {
+        k: v.shape for k, v in weights(tmp_path / "plain").items()
+    }
+    student, plain = (load_student(tmp_path / name) for name in ("with", "plain"))
+    assert {k: v.shape for k, v in student.state_dict().items()} == {k: v.shape for k, v in plain.state_dict().items()}
+
+
+def test_noise_in_training_alone(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The head sees noise in every step; validation of the same weights is the same twice."""
+    from teachonce.engine.session import Session
+    from teachonce.stages import train as stage
+
+    kept: list[Session] = []
+    real = stage.open_session
+
+    def opened(*args: Any, **options: Any) -> Session:
+        kept.append(real(*args, **options))
+        return kept[0]
+
+    monkeypatch.setattr(stage, "open_session", opened)
+    cifd(tmp_path / "run", home, epochs=1)
+    loop, stepper = kept[0].loop, kept[0].stepper
+    assert loop._validate() == loop._validate()
+    images = next(iter(kept[0].feed.batches(loop.batches(0), 0))).images
+    stepper.student.eval()  # its own dropout is off: what is left is the bottleneck's noise
+    first, second = (stepper._forward(images) for _ in range(2))
+    assert not torch.equal(first[0], second[0])
+    assert not torch.equal(first[1], second[1])
+    assert (first[0] - stepper.student.embed(images)).abs().max() <= 0.5
+    assert torch.equal(first[1], stepper.student.head(first[0]))
+
+
+@pytest.mark.parametrize("form", ["bernoulli", "exactly-one", "sample"])
+def test_an_interrupted_run_goes_on_to_the_same_bits(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+):
+    """Noise and dropout come from generators that are part of the checkpoint."""
+    options = {"settings": {"dropout_form": form}, "student": f"{STUDENT},dropout=0.2", "epochs": 3}
+    cifd(tmp_path / "whole", home, **options)
+    real, steps = Stepper.step, iter(range(8))
+
+    def step(self: Stepper, *args: Any) -> Any:
+        if next(steps, None) is None:
+            raise KeyboardInterrupt
+        return real(self, *args)
+
+    monkeypatch.setattr(Stepper, "step", step)
+    with pytest.raises(KeyboardInterrupt):
+        cifd(tmp_path / "killed", home, **options)
+    monkeypatch.setattr(Stepper, "step", real)
+    torch.manual_seed(99)
+    heard = Heard()
+    cifd(tmp_path / "killed", home, **options, events=heard)
+    assert any("goes on after epoch 1 of 3" in info for info in heard.infos)
+    for part in ("model", "method", "optimizer", "random"):
+        files = [tmp_path / run / "checkpoints" / "last" / f"{part}.safetensors" for run in ("whole", "killed")]
+        assert files[0].read_bytes() == files[1].read_bytes(), part
+    whole, killed = (read_metrics(tmp_path / run) for run in ("whole", "killed"))
+    assert [line["loss"] for line in whole] == [line["loss"] for line in killed]
+
+
+def test_logits_from_the_heads_are_the_stored_ones(home: Path, tmp_path: Path, store: Store):
+    from teachonce.engine.cached import CachedTargets
+    from teachonce.engine.targets import BatchRows
+    from teachonce.methods.targets import Needs
+
+    rows = np.arange(200)
+    both = [
+        CachedTargets(
+            store, "rdm-10", Needs(logits=True), device=torch.device("cpu"), budget_bytes=1 << 30, from_head=head
+        ).fetch(BatchRows(rows, torch.from_numpy(rows)), 1)
+        for head in (False, True)
+    ]
+    stored, computed = (targets.logits for targets in both)
+    assert computed.dtype == torch.float32
+    assert both[1].image_embedding is None
+    assert not torch.equal(stored.float(), computed)
+    # a logit is a sum of 32 rounded features, whose weights are below 1/sqrt(32)
+    largest = max(float(store.target("rdm-10").all("image_embedding", 1).astype(np.float32).__abs__().max()), 1.0)
+    assert (stored.float() - computed).abs().max() < 32 * 2**-11 * largest / 32**0.5 + 2**-11 * computed.abs().max()
+    cifd(tmp_path / "stored", home)
+    cifd(tmp_path / "head", home, rdm_logits="head")
+    for left, right in zip(read_metrics(tmp_path / "stored"), read_metrics(tmp_path / "head"), strict=True):
+        assert left["loss_kl_rdm-10"] == pytest.approx(right["loss_kl_rdm-10"], rel=2e-3)
+        assert left["loss"] != right["loss"]
+
+
+def test_an_rdm_of_logits_alone(home: Path, tmp_path: Path):
+    heard = Heard()
+    cifd(tmp_path / "run", home, rdm=["rdm-10", "rdm-0.5"], events=heard)
+    lines = read_metrics(tmp_path / "run")
+    assert "loss_kl_rdm-0.5" in lines[0]
+    assert "loss_embedding_rdm-0.5" not in lines[0]
+    assert any("rdm-0.5: no embeddings" in info for info in heard.infos)
+
+
+def test_without_rdms_and_without_the_bottleneck(home: Path, tmp_path: Path):
+    """KD with an embedding term: with neither of the terms' weights it is `kd` to the last bit."""
+    settings = {"ibm": "false", "embedding_weight": 0, "temperature": 4, "ce_weight": 0.1, "kl_weight": 0.9}
+    cifd(tmp_path / "cifd", home, rdm=(), settings=settings)
+    quick(tmp_path / "kd", method="kd", store=home / "s.zarr")
+    ours, theirs = weights(tmp_path / "cifd"), weights(tmp_path / "kd")
+    assert all(torch.allclose(value, theirs[name], atol=1e-5) for name, value in ours.items())
+    assert not (tmp_path / "cifd" / "checkpoints" / "last" / "method.safetensors").stat().st_size > 100
+
+
+def test_streamed_and_resident_are_the_same_bits(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    cifd(tmp_path / "kept", home)
+    for place in ("teachonce.data.resident.host_budget", "teachonce.engine.parts.device_budget"):
+        monkeypatch.setattr(place, lambda *_: 0)
+    cifd(tmp_path / "streamed", home)
+    files = [tmp_path / run / "best" / "model.safetensors" for run in ("kept", "streamed")]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_the_view_of_the_epoch_is_read_of_every_target(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from teachonce.engine.cached import CachedTargets
+
+    seen: list[int] = []
+    real = CachedTargets.plan
+
+    def plan(self: CachedTargets, batches: Any, view: int) -> None:
+        seen.append(view)
+        real(self, batches, view)
+
+    monkeypatch.setattr(CachedTargets, "plan", plan)
+    cifd(tmp_path / "run", home, epochs=3)
+    assert np.array_equal(np.array(seen).reshape(3, -1), np.array([[0] * 3, [1] * 3, [0] * 3]))
+
+
+def test_failed_rows_of_an_rdm_are_left_out(home: Path, tmp_path: Path, store: Store):
+    add_rdm(store, "rdm-7", failed=(3, 70, 71))
+    heard = Heard()
+    result = cifd(tmp_path / "run", home, rdm=["rdm-10", "rdm-7"], events=heard)
+    assert result.train_rows + result.val_rows == 197
+    assert any("3 rows are left out" in warning for warning in heard.warnings)
+
+
+def test_compiled_is_the_same(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from functools import partial
+
+    settings = {"kd_dropout": 0}
+    cifd(tmp_path / "plain", home, settings=settings)
+    torch._dynamo.reset()
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    cifd(tmp_path / "compiled", home, settings=settings, compile=True)
+    plain, compiled = (read_metrics(tmp_path / name)[-1]["loss"] for name in ("plain", "compiled"))
+    assert compiled == pytest.approx(plain, rel=1e-3)
+
+
+class TestOtherRuns:
+    """A run is one of its RDMs."""
+
+    @pytest.mark.parametrize(
+        ("changed", "told"),
+        [
+            ({"rdm": ("rdm-1", "rdm-10")}, "store.rdm.names rdm-10,rdm-1, got rdm-1,rdm-10"),
+            ({"rdm": ("rdm-10",)}, "store.rdm.names rdm-10,rdm-1, got rdm-10"),
+            ({"rdm": ()}, "store.rdm"),
+            ({"rdm_logits": "head"}, "store.rdm.logits stored, got head"),
+            ({"settings": {"kd_dropout": 0.5}}, "settings.kd_dropout 0.25, got 0.5"),
+        ],
+    )
+    def test_are_refused_in_the_same_folder(self, home: Path, tmp_path: Path, changed: dict[str, Any], told: str):
+        cifd(tmp_path / "run", home, epochs=1)
+        with pytest.raises(MismatchError) as caught:
+            cifd(tmp_path / "run", home, epochs=1, **changed)
+        assert told in caught.value.message
+
+    def test_and_a_retrained_rdm_is_another(self, tmp_path: Path):
+        store = make_store(tmp_path / "s.zarr")
+        add_rdm(store, "rdm-10")
+        run = {"method": "cifd", "store": store.path, "rdm": ["rdm-10"], "epochs": 1}
+        quick(tmp_path / "run", **run)
+        for folder in ("targets", "journal", "classes"):
+            shutil.rmtree(store.path / folder / "rdm-10")
+        add_rdm(store, "rdm-10", seed=5)
+        with pytest.raises(MismatchError, match=r"store\.rdm\.rdm-10\.target"):
+            quick(tmp_path / "run", **run)
+
+
+def refused(out: Path, kind: type[TeachonceError], **options: Any) -> TeachonceError:
+    with pytest.raises(kind) as caught:
+        quick(out, **options)
+    assert type(caught.value) is kind
+    assert caught.value.mend
+    assert not out.exists()
+    return caught.value
+
+
+class TestRefused:
+    """One line with the mend, and nothing written."""
+
+    @pytest.mark.parametrize(
+        ("options", "told"),
+        [
+            ({"method": "kd"}, "method kd takes no --rdm, got rdm-10, rdm-1"),
+            ({"method": "dgkd", "assistants": ASSISTANTS}, "method dgkd takes no --rdm"),
+            ({"assistants": ASSISTANTS}, "method cifd takes no --assistants"),
+            ({"method": "dgkd", "rdm": ()}, "method dgkd needs assistants"),
+            ({"rdm": ("rdm-10", "rdm-10")}, "rdm-10 is given twice"),
+            ({"rdm": ("rdm-10", "teacher")}, "'teacher' is given twice"),
+            ({"rdm_logits": "heads"}, "unknown rdm_logits 'heads'"),
+            ({"store": None, "source": "live", "teacher": "cnn-2"}, "RDMs are kept in a store"),
+            (
+                {"method": "dgkd", "rdm": (), "assistants": ASSISTANTS, "source": "live", "teacher": "cnn-2"},
+                "reads its assistants from a store",
+            ),
+        ],
+    )
+    def test_options(self, home: Path, tmp_path: Path, options: dict[str, Any], told: str):
+        common = {"method": "cifd", "store": home / "s.zarr", "rdm": RDMS}
+        assert told in refused(tmp_path / "run", InputError, **(common | options)).message
+
+    def test_a_missing_rdm_and_the_command_that_makes_it(self, home: Path, tmp_path: Path):
+        common = {"method": "cifd", "store": home / "s.zarr"}
+        error = refused(tmp_path / "run", StoreMissingError, **common, rdm=["rdm-5000"])
+        assert "no target 'rdm-5000': it has assistant-6" in error.message
+        assert f"`teachonce rdm --store {home / 's.zarr'} --distortion-weight 5000`" in error.mend
+        error = refused(tmp_path / "run", StoreMissingError, **common, rdm=["rmd-10"], target="teacher")
+        assert error.mend.startswith("Did you mean rdm-10? ")
+        assert "--distortion-weight R`" in error.mend
+        error = refused(tmp_path / "run", StoreMissingError, **common, rdm=["rdm-2"], target="assistant-8")
+        assert "--target assistant-8 --distortion-weight 2`" in error.mend
+
+    def test_a_missing_assistant(self, home: Path, tmp_path: Path):
+        options = {"method": "dgkd", "store": home / "s.zarr", "assistants": ["assistant-4"]}
+        error = refused(tmp_path / "run", StoreMissingError, **options)
+        assert error.mend.startswith("Did you mean assistant-")
+        assert "teachonce embed --teacher RUN" in error.mend
+        assert "--name assistant-4`" in error.mend
+
+    def test_an_rdm_of_another_parent(self, home: Path, tmp_path: Path, store: Store):
+        common = {"method": "cifd", "store": home / "s.zarr"}
+        error = refused(tmp_path / "run", MismatchError, **common, rdm=["rdm-10"], target="assistant-8")
+        assert "rdm-10 was trained on target 'teacher', and this training's is 'assistant-8'" in error.message
+        assert "--target teacher" in error.mend
+        add_rdm(store, "rdm-3", fingerprint="of another teacher of the same name")
+        error = refused(tmp_path / "run", MismatchError, **common, rdm=["rdm-3"])
+        assert "this training's is another of that name" in error.message
+        live = {"source": "live", "teacher": str(home / "teacher")}
+        refused(tmp_path / "run", MismatchError, **common, rdm=["rdm-3"], **live)
+
+    def test_what_is_no_rdm(self, home: Path, tmp_path: Path):
+        options = {"method": "cifd", "store": home / "s.zarr", "rdm": ["assistant-8"]}
+        assert "is no RDM" in refused(tmp_path / "run", MismatchError, **options).message
+
+    def test_no_head_to_compute_logits_with(self, home: Path, tmp_path: Path):
+        options = {"method": "cifd", "store": home / "s.zarr", "rdm": ["rdm-0.5"], "rdm_logits": "head"}
+        error = refused(tmp_path / "run", StoreMissingError, **options)
+        assert "keeps no head" in error.message
+        assert "--rdm-logits" in error.mend
+
+    def test_an_rdm_without_logits(self, home: Path, tmp_path: Path, store: Store):
+        add_rdm(store, "rdm-2.5", classes=None)
+        common = {"method": "cifd", "store": home / "s.zarr", "rdm": ["rdm-2.5"]}
+        error = refused(tmp_path / "run", StoreMissingError, **common)
+        assert "needs logits, target 'rdm-2.5' has image_embedding" in error.message
+        result = quick(tmp_path / "run", **common, settings={"kl_weight": 0})
+        assert result.epochs == 2
+
+    def test_an_unfinished_rdm(self, tmp_path: Path):
+        store = make_store(tmp_path / "s.zarr")
+        spec = {"logits": ArraySpec(shape=(10,), dtype="float16")}
+        with TargetWriter(store, "rdm-4", kind="rdm", fingerprint={}, settings={}, info={}, arrays=spec):
+            pass
+        options = {"method": "cifd", "store": store.path, "rdm": ["rdm-4"]}
+        error = refused(tmp_path / "run", UnsealedError, **options)
+        assert "0 of 4 blocks are done" in error.message
+        assert "teachonce rdm" in error.mend
+
+    def test_an_assistant_of_other_classes(self, home: Path, tmp_path: Path):
+        store = make_store(tmp_path / "s.zarr")
+        made = {"data": digits(), "store": store.path, "block_rows": BLOCK, "batch_size": BLOCK, "device": "cpu"}
+        embed(teacher=make_teacher(VIT, classes=7), name="assistant-7", workers=0, **made)
+        options = {"method": "dgkd", "store": store.path, "assistants": ["assistant-7"]}
+        error = refused(tmp_path / "run", MismatchError, **options)
+        assert "target 'assistant-7' has 7 classes, the data has 10" in error.message
