@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from teachonce.cache.targets import target_names
 from teachonce.engine.optim import OptimConfig
+from teachonce.engine.rdm.job import open_job
 from teachonce.engine.rdm.settings import RdmConfig
 from teachonce.engine.stage_one.job import store_at
 from teachonce.errors import StoreError
+from teachonce.events import SILENT
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.judge import Verdict
 from teachonce.pipeline.steps import Step
@@ -23,15 +24,23 @@ def rdm_config(step: Step) -> RdmConfig:
 
 
 def judge_rdm(step: Step, facts: Facts) -> Verdict:
-    """RDMs of the same settings and parent are reused; a target of that name made from other things is refused."""
+    """Sealed RDMs of the same settings and parent are reused; a target of such a name from other things is refused.
+
+    Raises:
+        TeachonceError: The settings, or what the store has to learn from, cannot be used.
+    """
     config = rdm_config(step)
     try:
-        store = store_at(config.store)
-        if store is None:
+        if store_at(config.store) is None:
             return Verdict(action="run", reason="there is no store yet")
-        missing = [name for name in config.names if name not in target_names(store.path)]
+        known = open_job(config, SILENT).known()
     except StoreError as error:
         return Verdict(action="refuse", reason=error.message)
-    if missing:
-        return Verdict(action="run", reason=f"the store has no target {', '.join(missing)}")
-    return Verdict(action="run", reason="their settings are compared")
+    sealed = [name for name, record in known.items() if record.sealed]
+    if len(sealed) == len(config.names):
+        return Verdict(action="reuse", reason="sealed, of the same settings and teacher")
+    begun = [name for name in known if name not in sealed]
+    missing = [name for name in config.names if name not in known]
+    told = [f"the store has no target {', '.join(missing)}"] if missing else []
+    told += [f"{', '.join(begun)} was begun and goes on"] if begun else []
+    return Verdict(action="run", reason="; ".join(told))

@@ -4,7 +4,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from teachonce.pipeline.expand import Training
+from teachonce.pipeline.expand import Training, split_names
+from teachonce.pipeline.labels import labels
 
 Row = Mapping[str, Any]
 
@@ -17,15 +18,21 @@ def over_seeds(trainings: Sequence[Training], rows: Sequence[Row]) -> list[dict[
         rows: The rows of `compare`, found by `name`.
 
     Returns:
-        `method, student, source, seeds` (how many), and of the test accuracy `top1_mean, top1_sd` (n - 1),
-        `top1_min, top1_max`; `step_ms` is the median. In the recipe's order.
+        `label` (see `labels`), `method, student, source, target, rdms` (how many), `settings, epochs`, `seeds` (how
+        many), and of the test accuracy `top1_mean, top1_sd` (n - 1), `top1_min, top1_max`; `step_ms` is the median. In
+        the recipe's order.
     """
+    names = labels(trainings)
     done = {row["name"]: row for row in rows if row.get("top1") is not None}
     groups: dict[str, list[Training]] = {}
     for training in trainings:
         if training.name in done:
             groups.setdefault(training.options.model_dump_json(exclude={"seed", "name"}), []).append(training)
-    return [_row(group, [done[t.name] for t in group]) for group in groups.values() if len(group) > 1]
+    return [
+        {"label": names[group[0].name], **_row(group, [done[t.name] for t in group])}
+        for group in groups.values()
+        if len(group) > 1
+    ]
 
 
 def _row(group: Sequence[Training], rows: Sequence[Row]) -> dict[str, Any]:
@@ -35,6 +42,9 @@ def _row(group: Sequence[Training], rows: Sequence[Row]) -> dict[str, Any]:
         "method": options.method,
         "student": options.student,
         "source": options.source,
+        "target": options.target,
+        "rdms": len(split_names(options.rdm)),
+        "settings": dict(options.set),
         "epochs": options.epochs,
         "seeds": len(group),
         "top1_mean": statistics.fmean(top1),
