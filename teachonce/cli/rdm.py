@@ -46,6 +46,13 @@ class Reduction(StrEnum):
     mean = "mean"
 
 
+class Select(StrEnum):
+    """Which epoch is kept."""
+
+    top1 = "top1"
+    loss = "loss"
+
+
 Weights = Annotated[
     str,
     Option(help="One RDM for each, such as 10000,5000,1000; larger: a higher rate.", metavar="R,R,..."),
@@ -99,6 +106,7 @@ def rdm(  # noqa: PLR0913  (one parameter an option)
     val_fraction: Annotated[
         float, Option(min=0.0, max=0.9, help="Share of rows kept for validation.", rich_help_panel=shared.DATA)
     ] = 0.05,
+    select: Annotated[Select, Option(help="Keep the epoch of the best top-1, or of the lowest loss.")] = Select.top1,
     device: shared.Device = None,
     threads: shared.Threads = None,
     seed: shared.Seed = 0,
@@ -135,6 +143,7 @@ def rdm(  # noqa: PLR0913  (one parameter an option)
             milestones=epochs_of_milestones,
             gamma=gamma,
             val_fraction=val_fraction,
+            select=select.value,
             dtype=None if dtype is None else dtype.value,
             seed=seed,
             device=device,

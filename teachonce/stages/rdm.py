@@ -9,7 +9,7 @@ from teachonce.cache.targets import TargetRecord
 from teachonce.engine.optim import OptimConfig
 from teachonce.engine.rdm.conduct import conduct
 from teachonce.engine.rdm.job import open_job
-from teachonce.engine.rdm.settings import RdmConfig
+from teachonce.engine.rdm.settings import RdmConfig, Select
 from teachonce.events import SILENT, Events
 from teachonce.methods.rate_distortion import Kind, Reduction
 from teachonce.models.rdm import Preset
@@ -78,6 +78,7 @@ def rdm(  # noqa: PLR0913 - one parameter an option
     milestones: Sequence[int] = (),
     gamma: float = 0.1,
     val_fraction: float = 0.05,
+    select: Select = "top1",
     dtype: StoredDtype | None = None,
     seed: int = 0,
     device: str | None = None,
@@ -87,8 +88,7 @@ def rdm(  # noqa: PLR0913 - one parameter an option
 
     The teacher is not loaded: embeddings, logits (or the stored head) and labels come from the store. Without labels
     there is no cross-entropy, without logits no KL, without both what is left is rate and distortion (equation 4 of
-    CIFD, Saidutta et al., NeurIPS 2024). Epoch e learns from view e mod V; outputs are written for all views. Of each
-    RDM the epoch of the highest validation top-1 is kept, of equals (and without labels) that of the lowest loss.
+    CIFD, Saidutta et al., NeurIPS 2024). Epoch e learns from view e mod V; outputs are written for all views.
 
     Killed or interrupted at any point, the same call goes on where it stopped, on the CPU to the same bytes. What is
     there already, from the same settings, is reused; only the missing weights are trained. Until all is sealed, the
@@ -117,6 +117,9 @@ def rdm(  # noqa: PLR0913 - one parameter an option
         milestones: Epochs after which the rate is multiplied by `gamma`.
         gamma: See `milestones`.
         val_fraction: The share of rows that validate, chosen by hash; above 0.
+        select: Which epoch of an RDM is kept: `top1`, the highest on the validation rows (as the paper monitors it), of
+            equals and without labels the lowest loss; or `loss`, the lowest. At a small R accuracy falls while the rate
+            does, so that `top1` may keep an early epoch.
         dtype: Stored dtype: float16, bfloat16 or float32; None: the parent's.
         seed: Of the split, the weights, the shuffles and the noise.
         device: `cpu`, `cuda`, `cuda:1`; None: the GPU where there is one. It computes in float32.
@@ -160,6 +163,7 @@ def rdm(  # noqa: PLR0913 - one parameter an option
         batch_size=batch_size,
         optim=optim,
         val_fraction=val_fraction,
+        select=select,
         dtype=dtype,
         seed=seed,
         device=device,

@@ -40,7 +40,7 @@ class Progress:
     best_epoch: dict[str, int] = field(default_factory=dict)
     """Of each RDM, from 1."""
     best: dict[str, list[float]] = field(default_factory=dict)
-    """Its rank; see `Scores.rank`."""
+    """The rank of that epoch; see `Scores.rank`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +159,7 @@ class Fit:
         """Best, metrics, checkpoint, in this order: `MetricsLog` drops what a kill left before the checkpoint."""
         self.progress.epoch = epoch + 1
         for index, (name, score) in enumerate(scores.items()):
-            rank = list(score.rank)
+            rank = score.rank(self.job.config.select)
             if name not in self.progress.best or rank > self.progress.best[name]:
                 self.progress.best[name], self.progress.best_epoch[name] = rank, epoch + 1
                 for key, value in self.stack.state_dict().items():

@@ -12,6 +12,7 @@ from torch import Tensor
 from teachonce.engine.cached import CachedTargets
 from teachonce.engine.feed import cut
 from teachonce.engine.rdm.job import Job
+from teachonce.engine.rdm.settings import Select
 from teachonce.engine.targets import BatchRows, on_device
 from teachonce.methods.rate_distortion import rdm_loss
 from teachonce.methods.targets import Needs, Targets
@@ -39,10 +40,9 @@ class Scores:
     val_top1: float | None = None
     """Share in [0, 1] of the labelled rows; None where there are none, or the RDM has no logits."""
 
-    @property
-    def rank(self) -> tuple[float, ...]:
-        """The higher, the better: top-1 first, where there is one, then the loss."""
-        return (-self.val_loss,) if self.val_top1 is None else (self.val_top1, -self.val_loss)
+    def rank(self, select: Select) -> list[float]:
+        """The higher, the better: by top-1, where there is one, then by the loss; or by the loss alone."""
+        return [-self.val_loss] if select == "loss" or self.val_top1 is None else [self.val_top1, -self.val_loss]
 
 
 class Targeted:

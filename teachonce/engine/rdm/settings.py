@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from math import isfinite
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from teachonce.engine.optim import OptimConfig
 from teachonce.engine.rdm.names import named
@@ -12,6 +12,8 @@ from teachonce.errors import InputError
 from teachonce.methods.rate_distortion import Kind, RdmLoss, Reduction
 from teachonce.models.rdm import Preset
 from teachonce.types import StoredDtype
+
+Select = Literal["top1", "loss"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,7 @@ class RdmConfig:
     batch_size: int = 256
     optim: OptimConfig = field(default_factory=lambda: OptimConfig(weight_decay=0.0))
     val_fraction: float = 0.05
+    select: Select = "top1"
     dtype: StoredDtype | None = None
     seed: int = 0
     device: str | None = None
@@ -63,10 +66,10 @@ class RdmConfig:
             InputError: The first such setting.
         """
         _ = self.names
-        choices = {"preset": Preset, "distortion": Kind, "reduction": Reduction, "dtype": StoredDtype}
+        choices = {"preset": Preset, "select": Select, "distortion": Kind, "reduction": Reduction, "dtype": StoredDtype}
         for name, kind in choices.items():
             value, known = getattr(self, name), get_args(kind)
-            if value not in known and (value is not None or name == "preset"):
+            if value not in known and (value is not None or name in ("preset", "select")):
                 raise InputError(f"unknown {name} {value!r}", f"Use one of {', '.join(known)}")
         for name in ("epochs", "batch_size"):
             if (value := getattr(self, name)) < 1:
@@ -97,5 +100,6 @@ class RdmConfig:
             "weight_decay": self.optim.decay,
             "milestones": list(self.optim.milestones),
             "val_fraction": self.val_fraction,
+            "select": self.select,
             "seed": self.seed,
         }
