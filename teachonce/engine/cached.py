@@ -1,6 +1,6 @@
 """Targets from a sealed store. The teacher's weights are never touched."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -45,6 +45,7 @@ class CachedTargets(TargetSource):
         class_counts: (C,) int64, the rows that each class mean was made from; None where means are not needed.
         tier: `resident` or `mapped`.
         size: Bytes of the arrays that are read.
+        resident: Array -> its rows (N, length) of each view, where the tier is so.
 
     Raises:
         StoreMissingError: No such target, or it lacks what the method needs.
@@ -83,7 +84,7 @@ class CachedTargets(TargetSource):
         self.tier = "resident" if self.size <= budget_bytes else "mapped"
         if self.tier == "resident":  # all of it is read in any case
             self.reader.verify(self._names)
-        self._resident = {array: self._load(array) for array in self._names} if self.tier == "resident" else {}
+        self.resident = {array: self._load(array) for array in self._names} if self.tier == "resident" else {}
         self._ahead: Ahead[Read] | None = None
         self._planned: Iterator[Read] = iter(())
         self._view = 0
@@ -91,9 +92,11 @@ class CachedTargets(TargetSource):
     def fetch(self, rows: BatchRows, view: int, images: Tensor | None = None) -> Targets:
         """See TargetSource.fetch; the dtype is the stored one, but float32 for class means and derived logits."""
         if self.tier == "resident":
-            arrays = {name: views[view].index_select(0, rows.device) for name, views in self._resident.items()}
-        else:
-            arrays = self._mapped(rows.host, view)
+            return self.assemble({name: a[view].index_select(0, rows.device) for name, a in self.resident.items()})
+        return self.assemble(self._mapped(rows.host, view))
+
+    def assemble(self, arrays: Mapping[str, Tensor]) -> Targets:
+        """The targets of a batch from its rows of the arrays that are read."""
         embedding, logits = arrays.get("image_embedding"), arrays.get("logits")
         if self._head is not None and embedding is not None:
             logits = F.linear(embedding.float(), *self._head)

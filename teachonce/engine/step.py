@@ -47,7 +47,10 @@ class Stepper:
     ) -> None:
         self.student, self.method, self.source, self.accelerator = student, method, source, accelerator
         self.optim, self._schedule = optim, rate
-        self.optimizer = make_optimizer(optim, (student, method.modules))
+        density = {id(parameter) for parameter in method.bottleneck.parameters()} if method.bottleneck else set()
+        self.optimizer = make_optimizer(
+            optim, (student, method.modules), lambda parameter: parameter.ndim >= 2 and id(parameter) not in density
+        )
         self.done = 0
         """Optimiser steps done."""
         self.rate = 0.0

@@ -137,6 +137,9 @@ def test_noise_in_training_alone(home: Path, tmp_path: Path, monkeypatch: pytest
     assert not torch.equal(first[1], second[1])
     assert (first[0] - stepper.student.embed(images)).abs().max() <= 0.5
     assert torch.equal(first[1], stepper.student.head(first[0]))
+    decayed = {id(p) for group in stepper.optimizer.param_groups if group["weight_decay"] for p in group["params"]}
+    assert not decayed & {id(p) for p in stepper.method.bottleneck.parameters()}
+    assert id(stepper.method.modules["projector"].weight) in decayed
 
 
 @pytest.mark.parametrize("form", ["bernoulli", "exactly-one", "sample"])
