@@ -10,6 +10,7 @@ from teachonce.cli.bench import bench_embed, bench_step
 from teachonce.cli.embed import embed
 from teachonce.cli.evaluate import evaluate
 from teachonce.cli.frame import Frame
+from teachonce.cli.plot import plot_cost, plot_rate_distortion, plot_tsne
 from teachonce.cli.rdm import rdm
 from teachonce.cli.run import run
 from teachonce.cli.stores import export, inspect
@@ -60,6 +61,14 @@ bench = Typer(no_args_is_help=True, rich_markup_mode="rich", help="Measure, as r
 bench.command("embed", epilog="Example: teachonce bench embed --teacher cnn-10 --data digits --rounds 3")(bench_embed)
 bench.command("step", epilog="Example: teachonce bench step --teacher cnn-10 --data digits --student cnn-2")(bench_step)
 app.add_typer(bench, name="bench")
+plot = Typer(no_args_is_help=True, rich_markup_mode="rich", help="Draw what stores and runs hold.")
+for _name, _plot, _options in (
+    ("rate-distortion", plot_rate_distortion, "--store cifar10.zarr --out rate-distortion.png"),
+    ("tsne", plot_tsne, "--store cifar10.zarr --targets teacher,rdm-10000,rdm-1000 --out tsne.png"),
+    ("cost", plot_cost, "--runs runs --out cost.png"),
+):
+    plot.command(_name, epilog=f"Example: teachonce plot {_name} {_options}")(_plot)
+app.add_typer(plot, name="plot")
 
 
 def main() -> None:

@@ -1,0 +1,63 @@
+"""What the commands of `plot` say: where the picture is, and its numbers."""
+
+from rich.text import Text
+
+from teachonce.console.tables import Parts, Result, columns
+from teachonce.console.texts import share_text
+
+_STEPS = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"))
+
+
+def rate_distortion_parts(result: Result) -> Parts:
+    """A line an RDM."""
+    table = columns("target", right=("R", "bits a sample", "distortion", "top-1", "best epoch"))
+    for curve in result["curves"]:
+        for point in curve["points"]:
+            distortion = point["distortion"]
+            table.add_row(
+                Text(point["target"]),
+                f"{point['distortion_weight']:,g}",
+                f"{point['bits']:.4g}",
+                "-" if distortion is None else f"{distortion:.4g}",
+                share_text(point["top1"]),
+                str(point["best_epoch"]),
+            )
+        if curve["parent_top1"] is not None:
+            table.add_row(Text(curve["parent"]), "-", "-", "-", share_text(curve["parent_top1"]), "-")
+    return [table, "", _written(result)]
+
+
+def tsne_parts(result: Result) -> Parts:
+    """A line a panel."""
+    table = columns("target", "of", right=("width", "rows", "t-SNE's KL"))
+    for panel in result["panels"]:
+        array = panel["array"].replace("_", " ")
+        table.add_row(Text(panel["target"]), array, f"{panel['width']:,}", f"{len(panel['x']):,}", f"{panel['kl']:.3g}")
+    return [table, "", _written(result)]
+
+
+def cost_parts(result: Result) -> Parts:
+    """A line a method."""
+    right = ("seeds", f"{result['accuracy']} top-1", "sd", "MACs, cached", "live", "ratio")
+    table = columns("method", "student", right=right)
+    for point in result["points"]:
+        table.add_row(
+            Text(point["label"]),
+            point["student"],
+            str(len(point["accuracies"])),
+            share_text(point["accuracy_mean"]),
+            share_text(point["accuracy_sd"]),
+            macs_text(point["cached_macs"]),
+            macs_text(point["live_macs"]),
+            f"{point['cached_macs'] / point['live_macs']:.3f}",
+        )
+    return [table, Text(f"MACs: {result['counting']}", style="dim"), "", _written(result)]
+
+
+def macs_text(macs: int) -> str:
+    """`142 P`."""
+    return next((f"{macs / size:.4g} {letter}" for size, letter in _STEPS if macs >= size), f"{macs:,}")
+
+
+def _written(result: Result) -> Text:
+    return Text(f"written: {result['out']}")

@@ -1,0 +1,1 @@
+"""Pictures of stores and runs. What is drawn is computed first, as plain data; drawing only draws it."""

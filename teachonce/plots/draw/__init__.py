@@ -1,0 +1,1 @@
+"""Drawing: figures of the data that the modules above this folder compute."""

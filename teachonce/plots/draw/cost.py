@@ -1,0 +1,116 @@
+"""Accuracy over training cost, from the cache and live, and what the costs are made of."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import EngFormatter, MaxNLocator, NullFormatter
+
+from teachonce.plots.cost import CostPoint, Costs
+from teachonce.plots.figure import COLOURS, INK, blank, legend_below, per_cent, style
+from teachonce.plots.macs import PARTS
+
+_MARKERS = "os^Dv"
+_PART_COLOURS = dict(zip(PARTS, ("#4a4a4a", "#8d8d8d", "#c8c8c8", "#cc79a7"), strict=True))
+_PART_NAMES = {"teacher": "teacher", "assistants": "assistants", "rdm": "RDMs", "student": "student"}
+
+
+def draw_costs(costs: Costs) -> Figure:
+    """Draw points: filled what was cached, hollow the same with everything live; bars of one standard deviation."""
+    points = costs.points
+    with style():
+        figure = blank(11.5, max(4.6, 2.4 + 0.52 * len(points)))
+        left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
+        _scatter(left, costs)
+        _bars(right, points)
+        legend_below(figure, [*_point_handles(points), *_part_handles(points)], most=5)
+    return figure
+
+
+def _scatter(axes: Axes, costs: Costs) -> None:
+    for place, point in enumerate(costs.points):
+        colour, marker, y = _colour(place), _marker(place), point.accuracy_mean
+        look: dict[str, Any] = {"marker": marker, "markersize": 8, "color": colour, "linestyle": ""}
+        if _differs(point):
+            axes.plot([point.cached_macs, point.live_macs], [y, y], color=colour, linewidth=1, linestyle=":", zorder=1)
+            axes.plot([point.live_macs], [y], markerfacecolor="white", zorder=2, **look)
+        axes.errorbar([point.cached_macs], [y], yerr=point.accuracy_sd, elinewidth=1.4, capsize=3, zorder=3, **look)
+    axes.set_xscale("log")
+    axes.margins(x=0.08, y=0.12)
+    axes.xaxis.set_major_formatter(_macs())
+    axes.xaxis.set_minor_formatter(_macs() if _narrow(costs.points) else NullFormatter())
+    axes.set(xlabel="training cost (forward multiply-accumulates)", title="Accuracy over training cost")
+    per_cent(axes, "y", f"{costs.accuracy} top-1")
+
+
+def _bars(axes: Axes, points: Sequence[CostPoint]) -> None:
+    for place, point in enumerate(points):
+        if _differs(point):
+            _stack(axes, place - 0.2, point.cached_parts)
+            _stack(axes, place + 0.2, point.live_parts, hatch="////")
+            ratio = f"x {point.cached_macs / point.live_macs:.2g}"
+            axes.text(point.cached_macs, place - 0.2, f" {ratio}", va="center", fontsize=9)
+        else:
+            _stack(axes, place, point.cached_parts)
+    axes.set_yticks(range(len(points)), [point.label for point in points])
+    axes.invert_yaxis()
+    axes.grid(visible=False, axis="y")
+    axes.margins(x=0.12)
+    axes.xaxis.set_major_formatter(_macs())
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.set(xlabel="training cost (forward multiply-accumulates)", title="What it is made of")
+
+
+def _stack(axes: Axes, y: float, parts: Mapping[str, int], hatch: str | None = None) -> None:
+    start = 0
+    for part in PARTS:
+        colour = _PART_COLOURS[part]
+        axes.barh(y, parts[part], 0.36, start, color=colour, hatch=hatch, edgecolor="white", linewidth=0)
+        start += parts[part]
+
+
+def _point_handles(points: Sequence[CostPoint]) -> list[Any]:
+    look: dict[str, Any] = {"linestyle": "", "markersize": 8}
+    handles = [
+        Line2D([], [], marker=_marker(place), color=_colour(place), label=point.label, **look)
+        for place, point in enumerate(points)
+    ]
+    if any(_differs(point) for point in points):
+        handles.append(Line2D([], [], marker="o", color=INK, label="filled: from the cache", **look))
+        handles.append(Line2D([], [], marker="o", color=INK, markerfacecolor="white", label="hollow: live", **look))
+    return handles
+
+
+def _part_handles(points: Sequence[CostPoint]) -> list[Any]:
+    used = [part for part in PARTS if any(point.live_parts[part] for point in points)]
+    handles: list[Any] = [Patch(color=_PART_COLOURS[part], label=_PART_NAMES[part]) for part in used]
+    if any(_differs(point) for point in points):
+        handles.append(Patch(facecolor="#888888", hatch="////", edgecolor="white", linewidth=0, label="hatched: live"))
+    return handles
+
+
+def _differs(point: CostPoint) -> bool:
+    """Whether there is anything to cache."""
+    return point.cached_macs != point.live_macs
+
+
+def _narrow(points: Sequence[CostPoint]) -> bool:
+    """Whether the axis has hardly a power of ten, so that steps between them need numbers."""
+    values = [value for point in points for value in (point.cached_macs, point.live_macs)]
+    return max(values) < 10 * min(values)
+
+
+def _macs() -> EngFormatter:
+    """`142 PMAC`."""
+    return EngFormatter(unit="MAC")
+
+
+def _colour(place: int) -> str:
+    return COLOURS[place % len(COLOURS)]
+
+
+def _marker(place: int) -> str:
+    return _MARKERS[place % len(_MARKERS)]

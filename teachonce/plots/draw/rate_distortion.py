@@ -1,0 +1,146 @@
+"""The panels of a rate-distortion curve: over R above, over the rate below, and how the rate found its place."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+
+from teachonce.plots.figure import INK, blank, legend_below, per_cent, style
+from teachonce.plots.rate_distortion import RdmCurve, RdmPoint
+
+_LINES = ("-", "--", ":", "-.")
+_WIDE = 20  # a range of more than this factor is shown in logarithms
+
+
+def draw_rate_distortion(curves: Sequence[RdmCurve]) -> Figure:
+    """Draw curves; an RDM has the same colour in every panel, and curves of other settings other dashes."""
+    points = [point for curve in curves for point in curve.points]
+    names = {"top1": "accuracy", "bits": "rate", "distortion": "distortion"}
+    there = [name for name in names if any(getattr(point, name) is not None for point in points)]
+    below = [name for name in there if name != "bits"]
+    with style():
+        figure = blank(3.7 * len(there) + 0.4, 6.6)
+        above = figure.subplots(2, len(there), squeeze=False)
+        for axes, name in zip(above[0], there, strict=True):
+            _over(axes, curves, "distortion_weight", name, f"{names[name].capitalize()} over R")
+        for axes, name in zip(above[1], below, strict=False):
+            _over(axes, curves, "bits", name, f"{names[name].capitalize()} over rate")
+        _training(above[1][len(below)], curves)
+        legend_below(figure, _legend(curves), most=2 * len(there))
+    return figure
+
+
+def _over(axes: Axes, curves: Sequence[RdmCurve], across: str, up: str, title: str) -> None:
+    colours = _colours(curves)
+    for index, curve in enumerate(curves):
+        points = [point for point in curve.points if getattr(point, up) is not None]
+        x, y = ([getattr(point, key) for point in points] for key in (across, up))
+        axes.plot(x, y, color="#888888", linewidth=1.2, linestyle=_line(index), zorder=1)
+        axes.scatter(x, y, c=[colours[_key(point)] for point in points], s=46, zorder=2, edgecolors="white")
+        if up == "top1" and curve.parent_top1 is not None:
+            axes.axhline(curve.parent_top1, color=INK, linewidth=1.2, linestyle=(0, (6, 2)))
+    values = [getattr(point, across) for curve in curves for point in curve.points]
+    if across == "distortion_weight":
+        _weights(axes, values)
+    else:
+        _scale(axes, "x", values)
+    _label(axes, "x", across, curves)
+    if up == "top1":
+        per_cent(axes, "y", "validation top-1")
+    else:
+        _scale(axes, "y", [v for c in curves for p in c.points if (v := getattr(p, up)) is not None])
+        _label(axes, "y", up, curves)
+    axes.set_title(title)
+
+
+def _training(axes: Axes, curves: Sequence[RdmCurve]) -> None:
+    colours = _colours(curves)
+    for index, curve in enumerate(curves):
+        for point in curve.points:
+            colour = colours[_key(point)]
+            axes.plot(point.epochs, point.bits_by_epoch, color=colour, linestyle=_line(index))
+            best = point.bits_by_epoch[point.epochs.index(point.best_epoch)]
+            axes.plot([point.best_epoch], [best], marker="o", color=colour, markeredgecolor="white")
+    _scale(axes, "y", [bits for curve in curves for point in curve.points for bits in point.bits_by_epoch])
+    axes.set(xlabel="epoch (dot: the one kept)", ylabel="rate (bits a sample)", title="Rate in training")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _legend(curves: Sequence[RdmCurve]) -> list[Line2D]:
+    colours = _colours(curves)
+    weights = dict(
+        sorted({point.distortion_weight: colours[_key(point)] for c in curves for point in c.points}.items())
+    )
+    dots: dict[str, Any] = {"linestyle": "", "marker": "o"}
+    handles = [
+        Line2D([], [], color=colour, label=f"R = {number(weight)}", **dots) for weight, colour in weights.items()
+    ]
+    if any(curve.parent_top1 is not None for curve in curves):
+        names = ", ".join(dict.fromkeys(curve.parent for curve in curves))
+        handles.append(Line2D([], [], color=INK, linewidth=1.2, linestyle=(0, (6, 2)), label=names))
+    if len(curves) > 1:
+        lines = enumerate(curves)
+        handles += [Line2D([], [], color="#888888", linestyle=_line(i), label=_curve_name(i, c)) for i, c in lines]
+    return handles
+
+
+def _curve_name(index: int, curve: RdmCurve) -> str:
+    return f"{curve.parent}, {curve.preset} ({index + 1})"
+
+
+def _line(index: int) -> Any:
+    return _LINES[index % len(_LINES)]
+
+
+def _key(point: RdmPoint) -> float:
+    return point.distortion_weight
+
+
+def _colours(curves: Sequence[RdmCurve]) -> dict[float, Any]:
+    """A colour for each R, from dark (small) to bright."""
+    weights = sorted({point.distortion_weight for curve in curves for point in curve.points})
+    colours = mpl.colormaps["viridis"]
+    steps = max(len(weights) - 1, 1)
+    return {weight: colours(0.05 + 0.78 * place / steps) for place, weight in enumerate(weights)}
+
+
+def _label(axes: Axes, which: str, name: str, curves: Sequence[RdmCurve]) -> None:
+    kinds = ", ".join(dict.fromkeys(c.distortion_kind for c in curves if c.distortion_kind is not None))
+    words = {
+        "distortion_weight": "R, the weight on distortion",
+        "bits": "rate (bits a sample)",
+        "distortion": f"distortion ({kinds})",
+    }
+    (axes.set_xlabel if which == "x" else axes.set_ylabel)(words[name])
+
+
+def _weights(axes: Axes, weights: Sequence[float]) -> None:
+    """Logarithms of R, and a tick at each R that has room for its number."""
+    axes.set_xscale("log")
+    logs = sorted({math.log10(weight) for weight in weights})
+    shown: list[float] = []
+    for value in logs:
+        if not shown or value - shown[-1] > 0.13 * (logs[-1] - logs[0]):
+            shown.append(value)
+    axes.xaxis.set_major_locator(FixedLocator([10**value for value in shown]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _position: number(value)))
+
+
+def _scale(axes: Axes, which: str, values: Sequence[float]) -> None:
+    """Logarithms where the range asks for them; numbers are written out, not as powers."""
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    if min(values) > 0 and max(values) > _WIDE * min(values):
+        (axes.set_xscale if which == "x" else axes.set_yscale)("log")
+        axis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter(FuncFormatter(lambda value, _position: number(value)))
+
+
+def number(value: float) -> str:
+    """Up to four digits, thousands set apart: `10,000`, `0.8`, `1e-07`."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

@@ -1,0 +1,113 @@
+"""What all pictures share: colours that everybody can tell apart, sizes, and files that are whole or not there."""
+
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from teachonce.errors import InputError
+from teachonce.fsio import write_bytes
+
+COLOURS = (
+    "#3f90da",
+    "#ffa90e",
+    "#bd1f01",
+    "#94a4a2",
+    "#832db6",
+    "#a96b59",
+    "#e76300",
+    "#b9ac70",
+    "#717581",
+    "#92dadd",
+)
+"""Ten colours for categories that stay apart for colour-blind readers (Petroff 2021, arXiv 2107.02270)."""
+INK, PALE = "#333333", "#dddddd"
+SUFFIXES = (".png", ".svg", ".pdf")
+
+_STYLE: Any = {
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.labelcolor": INK,
+    "axes.edgecolor": "#888888",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": PALE,
+    "grid.linewidth": 0.6,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 6,
+    "text.parse_math": False,  # names of classes and targets are shown as they are
+    "svg.hashsalt": "teachonce",
+    "savefig.facecolor": "white",
+}
+_STAMPS: Mapping[str, Mapping[str, None]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {}}
+
+
+def check_out(out: Path) -> Path:
+    """Refuse a file that no picture can be written to, before anything is computed.
+
+    Raises:
+        InputError: Another suffix than those of SUFFIXES, or a folder.
+    """
+    if out.suffix.lower() not in SUFFIXES:
+        got = repr(out.suffix) if out.suffix else "none"
+        raise InputError(f"{out}: expected the suffix .png, .svg or .pdf, got {got}", "Name the --out file so")
+    if out.is_dir():
+        raise InputError(f"{out} is a folder", "Choose another --out")
+    return out
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The looks of everything that is drawn inside; the caller's own settings come back."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        yield
+
+
+def blank(width: float, height: float) -> Figure:
+    """An empty figure of a size in inches, laid out so that nothing overlaps."""
+    layout = ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.08)
+    return Figure(figsize=(width, height), layout=layout)
+
+
+def legend_below(figure: Figure, handles: Sequence[Artist], most: int) -> None:
+    """A legend under all panels: rows of equal length, of at most `most` entries."""
+    rows = math.ceil(len(handles) / most)
+    columns = math.ceil(len(handles) / rows)
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.4, handletextpad=0.5)
+
+
+def save(figure: Figure, out: Path) -> None:
+    """Write a picture in the format of its suffix; the same picture gives the same bytes.
+
+    Raises:
+        DiskError: It cannot be written; an old file is as it was.
+    """
+    suffix = out.suffix.lower()
+    buffer = io.BytesIO()
+    with style():
+        figure.savefig(buffer, format=suffix[1:], dpi=160, metadata=dict(_STAMPS[suffix]))
+    write_bytes(out, buffer.getvalue())
+
+
+def per_cent(axes: Axes, which: str, label: str) -> None:
+    """Show an axis of shares in per cent, with as many digits as its ticks need."""
+    axis = axes.yaxis if which == "y" else axes.xaxis
+    axis.set_major_formatter(lambda share, _position: f"{100 * share:.4g}")
+    axis.set_label_text(f"{label} (%)")

@@ -1,0 +1,161 @@
+"""What trainings cost in forward multiply-accumulates, from the cache and with everything live.
+
+Counted as in CIFD's appendix D.2 (Saidutta et al., NeurIPS 2024): forward passes, each once, without a factor for the
+backward passes; training rows only. Not counted: validation, densities, projectors, and the training of what was given
+(the teacher). The training of an assistant or an RDM, which distillation itself asks for, is counted.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from teachonce.cache.store import Store, open_store
+from teachonce.cache.targets import TargetRecord
+from teachonce.engine.cached import has_targets
+from teachonce.engine.split import split_rows
+from teachonce.errors import MismatchError, StoreMissingError
+from teachonce.events import Events
+from teachonce.models.rdm import RdmSpec
+from teachonce.plots.runs import Run
+
+PARTS = ("teacher", "assistants", "rdm", "student")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """Multiply-accumulates of a training, and of all that it needs; each of `PARTS`."""
+
+    cached: Mapping[str, int]
+    """Each target made once over the stored rows and views, whatever was trained for it, and the student."""
+    live: Mapping[str, int]
+    """The same with teacher, assistants and RDMs run again for each sample of each epoch."""
+
+
+@dataclass
+class Ledger:
+    """Finds the costs of runs; stores are opened and rows counted once.
+
+    Args:
+        runs: All that are known; among them are looked for the assistants' own trainings.
+        store: In the place of the stores that the runs name; None: those.
+        events: Is told what cannot be counted.
+    """
+
+    runs: Sequence[Run]
+    store: Path | None
+    events: Events
+    _stores: dict[Path, Store] = field(default_factory=dict)
+    _told: set[str] = field(default_factory=set)
+
+    def cost(self, run: Run) -> Cost:
+        """What a run cost.
+
+        Raises:
+            StoreMissingError: Its store or target is not there, or does not say what it cost.
+            MismatchError: The target is not the one it was trained on.
+        """
+        cached, live = Counter(dict.fromkeys(PARTS, 0)), Counter(dict.fromkeys(PARTS, 0))
+        targets: dict[str, TargetRecord] = {}
+        for one in self._with_assistants(run, {}).values():
+            part = "student" if one is run else "assistants"
+            cached[part] += one.macs * one.samples_seen
+            live[part] += one.macs * one.samples_seen
+            for name, record in self._targets(one).items():
+                targets[name] = record
+                live[self._kind(record, one)] += self._macs(record) * one.samples_seen
+        for record in targets.values():
+            cached[self._kind(record, run)] += self._macs(record) * self._pass(record)
+        rdms = [record for record in targets.values() if record.kind == "rdm"]
+        for record in rdms:
+            trained = self._macs(record) * self._rdm_samples(record)
+            cached["rdm"] += trained
+            live["rdm"] += trained
+        if rdms:  # they train together, so one pass of the teacher serves them all
+            live["teacher"] += self._macs(self._parent(rdms[0])) * max(self._rdm_samples(record) for record in rdms)
+        return Cost(cached=dict(cached), live=dict(live))
+
+    def _with_assistants(self, run: Run, found: dict[str, Run]) -> dict[str, Run]:
+        """A run and those that made its targets by distillation themselves, by folder."""
+        found[str(run.folder)] = run
+        for record in self._targets(run).values():
+            maker = self._maker(record)
+            if maker is not None and str(maker.folder) not in found:
+                self._with_assistants(maker, found)
+            elif maker is None and record.name in run.extras["assistants"]:
+                self._tell(f"the training of {record.name} is not counted: its run is not among those given")
+        return found
+
+    def _maker(self, record: TargetRecord) -> Run | None:
+        """The run whose student made a target, where it was distilled; one trained on labels is a given teacher."""
+        digest = record.fingerprint_fields.get("teacher", {}).get("weights")
+        candidates = (run for run in self.runs if run.needs_teacher and run.macs == record.attributes.get("macs"))
+        return next((run for run in candidates if run.weights == digest), None)
+
+    def _targets(self, run: Run) -> dict[str, TargetRecord]:
+        """What a run was pulled toward, by name."""
+        if run.target is None:
+            return {}
+        store, known = self._open(run), run.settings["store"] or {}
+        names = {run.target: known.get("target")}
+        for kind, extras in run.extras.items():
+            names |= {name: known[kind][name]["target"] for name in extras}
+        return {name: self._record(store, name, fingerprint, run) for name, fingerprint in names.items()}
+
+    def _record(self, store: Store, name: str, fingerprint: str | None, run: Run) -> TargetRecord:
+        record = store.sealed(name)
+        live = run.description["teacher"] if name == run.target else None
+        same = live is None or live["weights"] == record.fingerprint_fields["teacher"]["weights"]
+        if fingerprint not in (None, record.fingerprint) or not same:
+            message = f"target {name!r} of {store.path} is not the one that {run.folder} was trained on"
+            raise MismatchError(message, "Name the store it was trained on with --store, or leave the run out")
+        return record
+
+    def _open(self, run: Run) -> Store:
+        path = self.store or Path(run.description["store"]["path"])
+        if path not in self._stores:
+            try:
+                self._stores[path] = open_store(path)
+            except StoreMissingError as error:
+                message = f"the store of {run.folder} is not at {path}"
+                raise StoreMissingError(message, "Say where it is with --store") from error
+        return self._stores[path]
+
+    def _parent(self, record: TargetRecord) -> TargetRecord:
+        return self._stores_of(record).sealed(record.fingerprint_fields["parent"]["name"])
+
+    def _stores_of(self, record: TargetRecord) -> Store:
+        return self._stores.get(record.root) or open_store(record.root)
+
+    def _kind(self, record: TargetRecord, run: Run) -> str:
+        """The part that a target belongs to."""
+        if record.kind == "rdm":
+            return "rdm"
+        is_assistant = record.name in run.extras["assistants"] or self._maker(record) is not None
+        return "assistants" if is_assistant else "teacher"
+
+    def _macs(self, record: TargetRecord) -> int:
+        """Of one sample through what made a target."""
+        if record.kind == "rdm":
+            return RdmSpec.from_json(dict(record.attributes["rdm_spec"])).macs
+        macs: int | None = record.attributes.get("macs")
+        if macs is None:
+            message = f"target {record.name!r} of {record.root} does not say what its teacher costs"
+            raise StoreMissingError(message, "It is of an older version: embed again, into another store")
+        return macs
+
+    def _pass(self, record: TargetRecord) -> int:
+        """Samples that went through it to make its target: rows that could be decoded, and their views."""
+        return (record.spec.rows - record.failed) * record.spec.views
+
+    def _rdm_samples(self, record: TargetRecord) -> int:
+        """Samples of all epochs of an RDM's training."""
+        settings, store = record.fingerprint_fields["rdm"], self._stores_of(record)
+        rows = split_rows(store.digests(), settings["seed"], settings["val_fraction"])[0]
+        usable = has_targets(store, record.name)[rows].sum()
+        return int(settings["epochs"]) * int(usable)
+
+    def _tell(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            self.events.warn(text)

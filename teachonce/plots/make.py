@@ -1,0 +1,153 @@
+"""The pictures of `teachonce plot`: compute, draw, write; one function a picture."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from teachonce.cache.store import open_store
+from teachonce.events import SILENT, Events
+from teachonce.plots.cost import CostPoint, Which, training_costs
+from teachonce.plots.draw.cost import draw_costs
+from teachonce.plots.draw.rate_distortion import draw_rate_distortion
+from teachonce.plots.draw.tsne import draw_tsne
+from teachonce.plots.figure import check_out, save
+from teachonce.plots.rate_distortion import RdmCurve, rate_distortion
+from teachonce.plots.tsne import tsne
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateDistortionPicture:
+    """What was drawn where."""
+
+    out: str
+    store: str
+    curves: tuple[RdmCurve, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TsnePicture:
+    """What was drawn where."""
+
+    out: str
+    store: str
+    rows: tuple[int, ...]
+    labels: tuple[int, ...]
+    class_names: dict[int, str]
+    panels: tuple[dict[str, Any], ...]
+    """Each with `target, array, width, kl`, and `x` and `y`, one number a row."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostPicture:
+    """What was drawn where."""
+
+    out: str
+    accuracy: str
+    counting: str
+    points: tuple[CostPoint, ...]
+
+
+def plot_rate_distortion(*, store: str | Path, out: str | Path) -> RateDistortionPicture:
+    """Draw accuracy, rate and distortion of a store's RDMs over R and over each other.
+
+    Args:
+        store: Folder of the store.
+        out: A file that ends in .png, .svg or .pdf.
+
+    Raises:
+        InputError: Another suffix.
+        StoreMissingError: No store, or no finished RDM in it.
+        DiskError: The picture cannot be written.
+    """
+    place, opened = check_out(Path(out)), open_store(store)
+    curves = rate_distortion(opened)
+    save(draw_rate_distortion(curves), place)
+    return RateDistortionPicture(out=str(place), store=str(opened.path), curves=tuple(curves))
+
+
+def plot_tsne(
+    *,
+    store: str | Path,
+    targets: Sequence[str],
+    out: str | Path,
+    rows: int = 1000,
+    classes: int = 10,
+    perplexity: float = 30.0,
+    seed: int = 0,
+    events: Events = SILENT,
+) -> TsnePicture:
+    """Draw t-SNE maps of targets side by side, the same rows in each.
+
+    Args:
+        store: Folder of the store.
+        targets: Their names, in the order of the panels.
+        out: A file that ends in .png, .svg or .pdf.
+        rows: How many rows at most.
+        classes: The first so many classes.
+        perplexity: Of t-SNE.
+        seed: Of the choice of rows and of t-SNE.
+        events: Who watches.
+
+    Raises:
+        InputError: Another suffix, or settings that cannot be used.
+        StoreMissingError: No store, or no such target.
+        UnsealedError: A target is not finished.
+        DataError: Too few rows.
+        DiskError: The picture cannot be written.
+    """
+    place, opened = check_out(Path(out)), open_store(store)
+    maps = tsne(opened, targets, rows=rows, classes=classes, perplexity=perplexity, seed=seed, events=events)
+    save(draw_tsne(maps), place)
+    panels = tuple(
+        {
+            "target": panel.target,
+            "array": panel.array,
+            "width": panel.width,
+            "kl": panel.kl,
+            "x": panel.xy[:, 0].tolist(),
+            "y": panel.xy[:, 1].tolist(),
+        }
+        for panel in maps.panels
+    )
+    return TsnePicture(
+        out=str(place),
+        store=str(opened.path),
+        rows=tuple(maps.rows.tolist()),
+        labels=tuple(maps.labels.tolist()),
+        class_names=maps.class_names,
+        panels=panels,
+    )
+
+
+def plot_cost(
+    *,
+    runs: Sequence[str | Path],
+    out: str | Path,
+    store: str | Path | None = None,
+    student: str | None = None,
+    accuracy: Which = "auto",
+    events: Events = SILENT,
+) -> CostPicture:
+    """Draw accuracy over training cost, from the cache and as it were live.
+
+    Args:
+        runs: Finished runs, or folders with such below them.
+        out: A file that ends in .png, .svg or .pdf.
+        store: Where the store is now; None: where the runs say.
+        student: This student's points only; None: all.
+        accuracy: `test`, `validation`, or `auto`: test where every run has it.
+        events: Who watches.
+
+    Raises:
+        InputError: Another suffix, or no such student.
+        DataError: A run has no such accuracy.
+        StoreMissingError: A folder, a run, a store or a target is not there.
+        MismatchError: A store is not the one that was trained on.
+        DiskError: The picture cannot be written.
+    """
+    place, where = check_out(Path(out)), None if store is None else Path(store)
+    folders = [Path(run) for run in runs]
+    costs = training_costs(folders, store=where, student=student, accuracy=accuracy, events=events)
+    save(draw_costs(costs), place)
+    return CostPicture(out=str(place), accuracy=costs.accuracy, counting=costs.counting, points=costs.points)

@@ -1,0 +1,129 @@
+"""Finished trainings as a picture of their costs needs them."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from teachonce.digests import digest_hex
+from teachonce.engine.runfile import read_result, read_run
+from teachonce.errors import InputError, StoreMissingError
+from teachonce.events import Events
+from teachonce.models.frozen import weights_digest
+from teachonce.models.macs import count_macs
+from teachonce.models.students import load_student
+
+_WEIGHTS = Path("best") / "model.safetensors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A finished training."""
+
+    folder: Path
+    description: Mapping[str, Any]
+    """Its run.json."""
+    result: Mapping[str, Any]
+    """Its result.json."""
+    test_top1: float | None
+    """Share in [0, 1] from its evaluation.json, which `teachonce run` writes; None where there is none."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What it was told."""
+        settings: Mapping[str, Any] = self.description["settings"]
+        return settings
+
+    @property
+    def needs_teacher(self) -> bool:
+        """Whether it had targets."""
+        return bool(self.description["targets"] != "none")
+
+    @cached_property
+    def macs(self) -> int:
+        """Multiply-accumulates of a forward pass of one sample through its student."""
+        if "macs" in self.description:
+            return int(self.description["macs"])
+        student = load_student(self.folder)  # of a version that did not write it down
+        return count_macs(student, student.input)
+
+    @cached_property
+    def weights(self) -> str:
+        """The digest of its best student, by which a target says which teacher made it."""
+        return weights_digest(load_student(self.folder))
+
+    @property
+    def samples_seen(self) -> int:
+        """Of all epochs; the last, smaller batch of each was left out."""
+        rows, size = int(self.description["rows"]["train"]), int(self.settings["batch_size"])
+        return int(self.settings["epochs"]) * (rows - rows % size)
+
+    @property
+    def target(self) -> str | None:
+        """The main target."""
+        store = self.description["store"]
+        return None if store is None or not self.needs_teacher else str(store["target"])
+
+    @property
+    def extras(self) -> dict[str, tuple[str, ...]]:
+        """`rdm` and `assistants`: the targets beside the main one."""
+        store = self.settings.get("store") or {}
+        return {kind: _names(store.get(kind)) for kind in ("rdm", "assistants")}
+
+    @property
+    def group(self) -> str:
+        """Equal for trainings that differ in nothing but the seed."""
+        return json.dumps({key: value for key, value in self.settings.items() if key != "seed"}, sort_keys=True)
+
+
+def _names(extras: Mapping[str, Any] | None) -> tuple[str, ...]:
+    return tuple(str(extras["names"]).split(",")) if extras else ()
+
+
+def read_runs(places: Sequence[Path], events: Events) -> list[Run]:
+    """The finished runs in some folders, each a run or a folder with runs below it.
+
+    Raises:
+        InputError: No folder was given.
+        StoreMissingError: A folder is not there, or none holds a finished run.
+        CorruptError: A file of a run cannot be read.
+    """
+    if not places:
+        raise InputError("no folder of runs was given", "Add --runs DIR")
+    folders = sorted({folder for place in places for folder in _folders(place)})
+    runs = []
+    for folder in folders:
+        description, result = read_run(folder), read_result(folder)
+        if description is None or result is None:
+            events.warn(f"{folder} is not finished, and left out")
+            continue
+        run = Run(folder=folder, description=description, result=result, test_top1=_tested(folder))
+        if run.needs_teacher and run.target is None:
+            events.warn(
+                f"{folder} is left out: it was trained live and without a store, so its teacher's cost is unknown"
+            )
+            continue
+        runs.append(run)
+    if not runs:
+        where = ", ".join(map(str, places))
+        raise StoreMissingError(f"there is no finished run in {where}", "Train some with `teachonce train`")
+    return runs
+
+
+def _folders(place: Path) -> Iterable[Path]:
+    if not place.is_dir():
+        raise StoreMissingError(f"there is no folder {place}", "Name a run of `teachonce train`, or a folder of runs")
+    return [path.parent.resolve() for path in place.rglob("run.json")]
+
+
+def _tested(folder: Path) -> float | None:
+    """The test accuracy of the weights that are there now."""
+    try:
+        kept = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+        if kept["of"]["weights"] == digest_hex((folder / _WEIGHTS).read_bytes()):
+            return float(kept["result"]["top1"])
+    except (OSError, ValueError, KeyError, TypeError):  # none, or nothing usable
+        return None
+    return None

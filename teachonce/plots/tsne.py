@@ -1,0 +1,139 @@
+"""t-SNE maps of targets (CIFD, Saidutta et al., NeurIPS 2024, Fig. 9), as data: the same rows of each target."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teachonce.cache.dtypes import from_stored
+from teachonce.cache.store import Store
+from teachonce.engine.cached import has_targets
+from teachonce.errors import DataError, InputError
+from teachonce.events import SILENT, Events
+from teachonce.types import DECODED
+
+LEAST = 10
+"""Fewer rows are no map."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """The map of one target."""
+
+    target: str
+    array: str
+    """What is mapped: `image_embedding`, or `logits` of a target without embeddings."""
+    width: int
+    """Of that array."""
+    xy: NDArray[np.float32]
+    """(n, 2), turned and mirrored so that it lies on the first panel's map as well as it can."""
+    kl: float
+    """What t-SNE minimises, at its end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Maps:
+    """Maps of the same rows."""
+
+    rows: NDArray[np.int64]
+    """(n,) ascending."""
+    labels: NDArray[np.int32]
+    """(n,), -1 where there is none."""
+    class_names: dict[int, str]
+    """Of the classes that are shown."""
+    panels: tuple[Panel, ...]
+
+
+def tsne(
+    store: Store,
+    targets: Sequence[str],
+    *,
+    rows: int = 1000,
+    classes: int = 10,
+    perplexity: float = 30.0,
+    seed: int = 0,
+    events: Events = SILENT,
+) -> Maps:
+    """Map view 0 of a seeded choice of rows of each target to the plane (van der Maaten & Hinton 2008).
+
+    Args:
+        store: The store.
+        targets: Their names, in the order of the panels.
+        rows: How many rows at most; those that failed in one of the targets are left out.
+        classes: Of labelled data, the first so many classes that have rows.
+        perplexity: Of t-SNE; at most a third of the rows is taken.
+        seed: Of the choice and of t-SNE.
+        events: Who watches; a unit is a target.
+
+    Raises:
+        InputError: No target, one twice, or numbers that cannot be used.
+        StoreMissingError: There is no such target.
+        UnsealedError: One is not finished.
+        DataError: Too few rows are left.
+    """
+    _check(targets, rows, classes, perplexity)
+    labels = store.labels()
+    chosen = _choose(store, targets, labels, rows, classes, seed)
+    panels: list[Panel] = []
+    with events.task(f"map {len(chosen)} rows", total=len(targets), unit="targets") as task:
+        for name in targets:
+            task.note(name)
+            panel = _panel(store, name, chosen, min(perplexity, (len(chosen) - 1) / 3), seed)
+            panels.append(_aligned(panel, panels[0]) if panels else panel)
+            task.advance()
+    return Maps(
+        rows=chosen, labels=labels[chosen], class_names=_class_names(store, labels[chosen]), panels=tuple(panels)
+    )
+
+
+def _check(targets: Sequence[str], rows: int, classes: int, perplexity: float) -> None:
+    if not targets or len(set(targets)) < len(targets):
+        raise InputError(f"expected targets, each once, got {', '.join(targets) or 'none'}", "Correct --targets")
+    if rows < LEAST or classes < 1 or not perplexity > 0:
+        got = f"{rows} rows, {classes} classes, perplexity {perplexity:g}"
+        raise InputError(f"expected at least {LEAST} rows, 1 class and a perplexity above 0, got {got}", "Correct them")
+
+
+def _choose(
+    store: Store, targets: Sequence[str], labels: NDArray[np.int32], rows: int, classes: int, seed: int
+) -> NDArray[np.int64]:
+    usable = store.sample_status() == DECODED
+    for name in targets:
+        usable &= has_targets(store, name)
+    if (labels[usable] >= 0).any():
+        shown = np.unique(labels[usable & (labels >= 0)])[:classes]
+        usable &= np.isin(labels, shown)
+    candidates = np.flatnonzero(usable)
+    if len(candidates) < LEAST:
+        message = f"{store.path} has {len(candidates)} rows of these classes in all of these targets"
+        raise DataError(f"{message}, and a map needs {LEAST}", "Choose other targets, or more classes")
+    order = np.random.default_rng(seed).permutation(candidates)
+    return np.sort(order[:rows])
+
+
+def _panel(store: Store, name: str, rows: NDArray[np.int64], perplexity: float, seed: int) -> Panel:
+    from sklearn.manifold import TSNE
+
+    record = store.sealed(name)
+    array = "image_embedding" if "image_embedding" in record.arrays else "logits"
+    stored = store.target(name, budget_bytes=0).read(array, rows)
+    values = from_stored(stored, record.arrays[array].dtype)
+    start = "pca" if values.std(axis=0).max() > 0 else "random"  # all rows alike: there are no components
+    mapper = TSNE(perplexity=perplexity, init=start, random_state=seed, n_jobs=1)
+    xy = mapper.fit_transform(values)
+    return Panel(target=name, array=array, width=values.shape[1], xy=xy, kl=float(mapper.kl_divergence_))
+
+
+def _aligned(panel: Panel, first: Panel) -> Panel:
+    """The same map turned and mirrored toward the first one (orthogonal Procrustes): t-SNE leaves that open."""
+    ours, theirs = (xy - xy.mean(axis=0) for xy in (panel.xy, first.xy))
+    left, _, right = np.linalg.svd(ours.T @ theirs)
+    turned: NDArray[np.float32] = (ours @ (left @ right)).astype(np.float32)
+    return Panel(target=panel.target, array=panel.array, width=panel.width, xy=turned, kl=panel.kl)
+
+
+def _class_names(store: Store, labels: NDArray[np.int32]) -> dict[int, str]:
+    names = store.spec.data.get("class_names")
+    shown = np.unique(labels[labels >= 0]).tolist()
+    return {label: str(names[label]) if names and label < len(names) else f"class {label}" for label in shown}

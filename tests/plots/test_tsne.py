@@ -1,0 +1,152 @@
+"""t-SNE maps: the same rows of each target, and what cannot be mapped."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from plotkit import CLASSES, FAILED_ROW, NAMES, ROWS, add_rdm, add_target, embeddings, labels, make_store
+
+from teachonce.cache import Store
+from teachonce.errors import DataError, InputError, StoreMissingError, UnsealedError
+from teachonce.plots.draw.tsne import draw_tsne
+from teachonce.plots.make import plot_tsne
+from teachonce.plots.tsne import Maps, Panel, _aligned, tsne
+from tests.cli.conftest import Call
+from tests.stages.trainkit import Heard
+
+
+def purity(panel: Panel, maps: Maps) -> float:
+    """How often a row's nearest neighbour on the map is of its class."""
+    distance = np.linalg.norm(panel.xy[:, None] - panel.xy[None], axis=-1)
+    np.fill_diagonal(distance, np.inf)
+    return float(np.mean(maps.labels[distance.argmin(1)] == maps.labels))
+
+
+def test_a_map_keeps_what_lies_together(store: Store):
+    maps = tsne(store, ["teacher", "rdm-100"], seed=1)
+    kept = (labels() >= 0) & (np.arange(ROWS) != FAILED_ROW)
+    assert maps.rows.tolist() == np.flatnonzero(kept).tolist()
+    assert maps.labels.tolist() == labels()[kept].tolist()
+    assert maps.class_names == dict(enumerate(NAMES))
+    for panel in maps.panels:
+        assert (panel.array, panel.width, panel.xy.shape) == ("image_embedding", 8, (kept.sum(), 2))
+        assert np.isfinite(panel.xy).all()
+        assert purity(panel, maps) > 0.7 > 2 / CLASSES
+
+
+def test_the_seed_decides(store: Store):
+    first, again, other = (tsne(store, ["teacher"], rows=40, seed=seed) for seed in (1, 1, 2))
+    assert first.rows.tolist() == again.rows.tolist() != other.rows.tolist()
+    np.testing.assert_array_equal(first.panels[0].xy, again.panels[0].xy)
+    assert len(first.rows) == 40
+    assert (np.diff(first.rows) > 0).all()
+
+
+def test_the_rows_do_not_depend_on_the_targets(store: Store):
+    assert tsne(store, ["teacher"], rows=30).rows.tolist() == tsne(store, ["rdm-1", "teacher"], rows=30).rows.tolist()
+
+
+def test_the_first_classes_are_shown(store: Store):
+    maps = tsne(store, ["teacher"], classes=2)
+    assert set(maps.labels.tolist()) == {0, 1}
+    assert list(maps.class_names) == [0, 1]
+
+
+def test_logits_where_there_are_no_embeddings(bare: Store):
+    add_rdm(bare, 3.0, reconstructs=False)
+    (panel,) = tsne(bare, ["rdm-3"], rows=30).panels
+    assert (panel.array, panel.width) == ("logits", CLASSES)
+
+
+def test_without_labels_all_rows_have_one_colour(tmp_path: Path):
+    made = make_store(tmp_path / "s.zarr", with_labels=False)
+    maps = tsne(made, ["teacher"], rows=50)
+    assert (set(maps.labels.tolist()), maps.class_names) == ({-1}, {})
+    assert len(draw_tsne(maps).axes[0].collections[0].get_offsets()) == 50
+
+
+def test_embeddings_that_are_all_alike(bare: Store):
+    add_target(bare, "same", {"image_embedding": np.ones((ROWS, 1, 4), np.float32)})
+    assert np.isfinite(tsne(bare, ["same"], rows=30).panels[0].xy).all()
+
+
+def test_maps_are_turned_onto_the_first():
+    xy = np.random.default_rng(0).normal(size=(30, 2)).astype(np.float32)
+    xy -= xy.mean(0)
+    turned = xy @ np.array([[0, 1], [1, 0]], np.float32) @ np.array([[0.6, -0.8], [0.8, 0.6]], np.float32)
+    first, panel = (Panel(target="t", array="logits", width=2, xy=points, kl=0.0) for points in (xy, turned))
+    np.testing.assert_allclose(_aligned(panel, first).xy, xy, atol=1e-5)
+
+
+def test_it_is_drawn_as_computed(store: Store):
+    maps = tsne(store, ["teacher", "rdm-1"], rows=60)
+    figure = draw_tsne(maps)
+    for axes, panel in zip(figure.axes, maps.panels, strict=True):
+        assert axes.get_title().strip() == panel.target
+        drawn = np.concatenate([np.asarray(points.get_offsets()) for points in axes.collections])
+        by_class = np.argsort(maps.labels, kind="stable")
+        np.testing.assert_allclose(drawn, panel.xy[by_class])
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == list(NAMES)
+    assert len({points.get_facecolor().tobytes() for points in figure.axes[0].collections}) == CLASSES
+
+
+def test_more_panels_than_fit_in_a_row(store: Store, bare: Store, tmp_path: Path):
+    for place in range(5):
+        add_target(bare, f"t{place}", {"image_embedding": embeddings(0.5 + place)})
+    told = plot_tsne(store=bare.path, targets=[f"t{place}" for place in range(5)], out=tmp_path / "a.png", rows=20)
+    assert [panel["target"] for panel in told.panels] == ["t0", "t1", "t2", "t3", "t4"]
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_progress_is_told(store: Store):
+    seen: list[str] = []
+
+    class Noted(Heard):
+        def task(self, title: str, *, total: int, done: int = 0, unit: str = "rows"):
+            seen.append(f"{title}: {total} {unit}")
+            return super().task(title, total=total, done=done, unit=unit)
+
+    tsne(store, ["teacher", "rdm-1"], rows=20, events=Noted())
+    assert seen == ["map 20 rows: 2 targets"]
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "told"),
+    [
+        ({"targets": ["rdm-2"]}, StoreMissingError, "no target 'rdm-2'"),
+        ({"targets": []}, InputError, "got none"),
+        ({"targets": ["teacher", "teacher"]}, InputError, "each once, got teacher, teacher"),
+        ({"rows": 9}, InputError, "at least 10 rows"),
+        ({"perplexity": 0.0}, InputError, "perplexity above 0"),
+        ({"classes": 0}, InputError, "1 class"),
+        ({"out": Path("a.jpeg")}, InputError, "suffix"),
+    ],
+)
+def test_bad_input(store: Store, tmp_path: Path, options: dict[str, object], error: type[Exception], told: str):
+    common = {"targets": ["teacher"], "rows": 20, "out": tmp_path / "a.png"}
+    with pytest.raises(error, match=told):
+        plot_tsne(store=store.path, **(common | options))
+    assert not list(tmp_path.iterdir())
+
+
+def test_too_few_rows_in_common(bare: Store):
+    add_target(bare, "rest", {"image_embedding": embeddings(1.0)}, failed=range(5, ROWS))
+    with pytest.raises(DataError, match="rows of these classes in all of these targets"):
+        tsne(bare, ["teacher", "rest"])
+
+
+def test_a_target_that_is_not_finished(bare: Store):
+    add_target(bare, "half", {"image_embedding": embeddings(1.0)}, seal=False)
+    with pytest.raises(UnsealedError, match="half"):
+        tsne(bare, ["half"])
+
+
+def test_on_the_command_line(store: Store, tmp_path: Path, call: Call):
+    words = ("plot", "tsne", "--store", store.path, "--targets", "teacher, rdm-10", "--out", tmp_path / "a.svg")
+    told = call(*words, "--rows", 20, "--json").json
+    assert [panel["target"] for panel in told["panels"]] == ["teacher", "rdm-10"]
+    assert len(told["rows"]) == len(told["labels"]) == len(told["panels"][0]["x"]) == 20
+    assert told["class_names"] == {str(label): name for label, name in enumerate(NAMES)}
+    assert "rdm-10" in call(*words, "--rows", 20).out
+    assert call("plot", "tsne", "--store", store.path, "--targets", "a,,b", "--out", "a.png").code == 2
