@@ -1,10 +1,12 @@
 """Rate-distortion modules of CIFD (Saidutta et al., NeurIPS 2024), K of them trained as one."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from teachonce.errors import ModelError
@@ -14,21 +16,29 @@ from teachonce.models.spec import seeded
 Preset = Literal["cnn", "r34", "r50", "general"]
 _HIDDEN = {"r34": 512, "r50": 1024}
 _CNN = (512, 306)
-_ACTIVATIONS = {"relu": torch.relu, "gelu": nn.functional.gelu, "silu": nn.functional.silu, "tanh": torch.tanh}
+ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "relu": torch.relu,
+    "gelu": F.gelu,
+    "silu": F.silu,
+    "tanh": torch.tanh,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class RdmSpec:
     """The layers of an RDM; all linear ones have a bias.
 
-    | preset    | encoder             | bottleneck | decoder                   | head       |
-    | cnn       | D -> 512 act -> 306 | 306        | -> C act -> C, the logits | none       |
-    | r34       | D -> 512 act -> 512 | 512        | -> 512 act -> D           | D -> C     |
-    | r50       | D -> 1024 act -> 1024 | 1024     | -> 1024 act -> D          | D -> C     |
-    | general   | D -> H act -> H     | H          | -> H act -> D             | D -> C     |
+    | preset  | encoder               | decoder                   | head on the reconstruction |
+    | cnn     | D -> 512 act -> 306   | -> C act -> C, the logits | none, no reconstruction    |
+    | r34     | D -> 512 act -> 512   | -> 512 act -> D           | D -> C                     |
+    | r50     | D -> 1024 act -> 1024 | -> 1024 act -> D          | D -> C                     |
+    | general | D -> H act -> H       | -> H act -> D             | D -> C                     |
 
-    The activation comes after the first and the third layer only ("ImageNet R34"): the bottleneck must be able to
-    take negative values, and the reconstruction any.
+    The encoder's output is the bottleneck. The widths of `cnn`, `r34` and `r50` are the paper's (Table 1 and
+    ImageNet); it gives none for the others.
+
+    Raises:
+        ModelError: No such preset or activation, or numbers that do not fit.
     """
 
     preset: Preset = "general"
@@ -44,8 +54,8 @@ class RdmSpec:
     def __post_init__(self) -> None:
         if self.preset not in get_args(Preset):
             raise ModelError(f"no RDM preset {self.preset!r}", f"Use one of {', '.join(get_args(Preset))}")
-        if self.activation not in _ACTIVATIONS:
-            raise ModelError(f"no activation {self.activation!r}", f"Use one of {', '.join(_ACTIVATIONS)}")
+        if self.activation not in ACTIVATIONS:
+            raise ModelError(f"no activation {self.activation!r}", f"Use one of {', '.join(ACTIVATIONS)}")
         if self.preset == "cnn" and self.classes is None:
             raise ModelError("the cnn preset gives logits, and the number of classes is not known", "Use general")
         if self.preset != "general" and self.hidden is not None:
@@ -97,15 +107,16 @@ class RdmSpec:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> "RdmSpec":
+    def from_json(cls, value: Mapping[str, Any]) -> "RdmSpec":
         """The spec of `to_json`.
 
         Raises:
             ModelError: Other fields, or values that no spec has.
         """
-        names = {field.name for field in fields(cls)}
-        if set(value) != names:
-            raise ModelError(f"an RDM's spec has {', '.join(sorted(names))}, got {', '.join(sorted(value))}", "")
+        names = [field.name for field in fields(cls)]
+        if sorted(value) != sorted(names):
+            message = f"an RDM's spec has {', '.join(names)}, got {', '.join(value) or 'nothing'}"
+            raise ModelError(message, "Use the version of teachonce that wrote it")
         return cls(**value)
 
 
@@ -124,7 +135,15 @@ class RdmOut:
 
 
 class StackedLinear(nn.Module):
-    """K linear layers with torch's default init, the same in each: (K, B, I) to (K, B, O)."""
+    """K linear layers with torch's default init, the same in each.
+
+    Samples are columns, (K, I, B) to (K, O, B): so a weight's gradient comes out in the weight's own layout, and the
+    density's rows lie one after the other.
+
+    Attributes:
+        weight: (K, O, I).
+        bias: (K, O).
+    """
 
     def __init__(self, count: int, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -132,16 +151,23 @@ class StackedLinear(nn.Module):
         self.weight = nn.Parameter(one.weight.detach().repeat(count, 1, 1))
         self.bias = nn.Parameter(one.bias.detach().repeat(count, 1))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(K, B, I) to (K, B, O)."""
-        return torch.baddbmm(self.bias.unsqueeze(1), x, self.weight.transpose(1, 2))
+    def forward(self, columns: Tensor) -> Tensor:
+        """(K, I, B), or (I, B) for all K, to (K, O, B)."""
+        if columns.dim() == 3:
+            return torch.baddbmm(self.bias.unsqueeze(2), self.weight, columns)
+        flat = torch.addmm(self.bias.flatten().unsqueeze(1), self.weight.flatten(0, 1), columns)
+        return flat.view(*self.bias.shape, -1)
 
 
 class RdmStack(nn.Module):
-    """K RDMs of one spec, with stacked parameters, so that one step trains all.
+    """K RDMs of one spec with stacked parameters, so that one step trains all.
 
-    Every RDM starts from the same weights, which come from `seed` alone, and all share one draw of noise: an RDM does
-    not depend on its siblings (to float32 rounding).
+    Every RDM starts from the same weights, which come from `seed` alone, and in training one draw of noise serves all:
+    an RDM does not depend on its siblings, to float32 rounding.
+
+    Y is what the encoder gives, Y + U(-1/2, 1/2) the latent in training, round(Y) in use ("for stability"; halves go
+    to the even side). There is no activation at the bottleneck: the paper names one after the first and third layer
+    only, and a rectified Y would leave the density half a line.
 
     Args:
         spec: The layers.
@@ -152,43 +178,44 @@ class RdmStack(nn.Module):
     def __init__(self, spec: RdmSpec, count: int = 1, seed: int = 0) -> None:
         super().__init__()
         self.spec, self.count, self.seed = spec, count, seed
-        self._act = _ACTIVATIONS[spec.activation]
         with seeded(seed):
             self.layers = nn.ModuleList(StackedLinear(count, i, o) for i, o in spec.layers)
             self.density = FactorizedDensity(spec.units, stack=count)
 
     def forward(self, x: Tensor) -> RdmOut:
-        """Of embeddings (B, D), in float32 whatever their dtype, outside autocast."""
+        """Of embeddings (B, D), the same for all RDMs; in float32 whatever their dtype, outside autocast."""
+        act = ACTIVATIONS[self.spec.activation]
         with torch.autocast(x.device.type, enabled=False):
-            wide = x.to(self.density.biases.dtype).expand(self.count, *x.shape)
-            latent = self._quantise(self.layers[1](self._act(self.layers[0](wide))))
-            decoded = self.layers[3](self._act(self.layers[2](latent)))
-            nats = self.density.nats(latent).sum(-1)
+            columns = x.to(self.density.biases.dtype).T
+            latent = self._quantise(self.layers[1](act(self.layers[0](columns))))
+            decoded = self.layers[3](act(self.layers[2](latent)))
+            logits = self.layers[4](decoded).mT if len(self.layers) > 4 else None
+        nats = self.density.nats(latent.mT).sum(-1)
         if not self.spec.reconstructs:
-            return RdmOut(latent, nats, None, decoded)
-        with torch.autocast(x.device.type, enabled=False):
-            logits = self.layers[4](decoded) if self.spec.classes else None
-        return RdmOut(latent, nats, decoded, logits)
+            return RdmOut(latent.mT, nats, None, decoded.mT)
+        return RdmOut(latent.mT, nats, decoded.mT, logits)
 
     def head(self, k: int) -> tuple[Tensor, Tensor]:
-        """Weight (C, D) and bias (C,) of the k-th RDM's head on its reconstruction.
+        """Weight (C, D) and bias (C,) of the k-th RDM's head on its reconstruction, without gradient.
 
         Raises:
             ModelError: It has none.
         """
-        if not self.spec.reconstructs or not self.spec.classes:
-            raise ModelError("this RDM has no head on an embedding", "Use its stored logits")
-        layer = self.layers[4]
+        if not self.spec.reconstructs or self.spec.classes is None:
+            raise ModelError("this RDM has no linear head on a reconstruction", "Use the logits that are stored")
+        layer = self.layers[-1]
         assert isinstance(layer, StackedLinear)
         return layer.weight[k].detach(), layer.bias[k].detach()
 
     def one(self, k: int) -> "RdmStack":
-        """The k-th RDM alone, its weights copied; the same device and mode."""
+        """The k-th RDM alone: its weights copied, on the same device and in the same mode."""
         alone = RdmStack(self.spec, count=1, seed=self.seed).to(self.density.biases)
         alone.load_state_dict({name: value[k : k + 1] for name, value in self.state_dict().items()})
         return alone.train(self.training)
 
     def _quantise(self, latent: Tensor) -> Tensor:
+        """(K, U, B) to the same; the noise is drawn as (B, U), from the device's global generator."""
         if not self.training:
             return torch.round(latent)
-        return latent + (torch.rand(latent.shape[1:], dtype=latent.dtype, device=latent.device) - 0.5)
+        noise = torch.rand(latent.shape[-1], latent.shape[-2], dtype=latent.dtype, device=latent.device)
+        return latent + (noise - 0.5).T

@@ -1,0 +1,42 @@
+"""The student's bottleneck: noise and a rate in training, nothing in use."""
+
+import math
+
+import pytest
+import torch
+
+from teachonce.models.ibm import Ibm
+
+
+def test_the_worked_number():
+    ibm = Ibm(2).double()
+    ibm.density.biases.data.zero_()
+    rate = ibm.nats(torch.tensor([[0.3, -1.2], [2.1, 0.4]], dtype=torch.float64))
+    assert rate.shape == (2,)
+    assert rate.mean().item() == pytest.approx(7.385785, abs=1e-6)
+    assert rate.mean().item() / math.log(2) == pytest.approx(10.655435, abs=1e-6)
+
+
+def test_uniform_noise_in_training():
+    ibm, embedding = Ibm(64), torch.randn(500, 64)
+    noise = ibm.train()(embedding) - embedding
+    assert noise.abs().max() <= 0.5 + 1e-5
+    assert noise.mean().item() == pytest.approx(0, abs=0.01)
+    assert noise.var().item() == pytest.approx(1 / 12, rel=0.05)
+    assert not torch.equal(ibm(embedding), ibm(embedding))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_identity_in_use_without_rounding(dtype: torch.dtype):
+    embedding = torch.randn(5, 8).to(dtype)
+    out = Ibm(8).eval()(embedding)
+    assert out.dtype == torch.float32
+    assert torch.equal(out, embedding.float())
+
+
+def test_the_rate_teaches_backbone_and_density():
+    ibm, embedding = Ibm(3), torch.randn(16, 3, requires_grad=True)
+    ibm.nats(ibm(embedding)).mean().backward()
+    assert embedding.grad is not None
+    assert (embedding.grad != 0).all()
+    assert all((parameter.grad != 0).any() for parameter in ibm.parameters())
