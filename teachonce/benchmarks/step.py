@@ -3,29 +3,30 @@
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
+from teachonce.benchmarks.arms import Arm, ConstantTargets
+from teachonce.benchmarks.losses import loss_parts
 from teachonce.benchmarks.rounds import Ratio, median_ms, paired_ratio
 from teachonce.cache import Store, open_store
 from teachonce.data.open import open_samples
 from teachonce.data.samples import Samples
 from teachonce.engine.device import pick_device
-from teachonce.engine.feed import Batch
+from teachonce.engine.rdm.names import rdm_name
 from teachonce.engine.rows import all_digests
-from teachonce.engine.session import Session, open_session
-from teachonce.engine.settings import TrainConfig
-from teachonce.engine.targets import BatchRows, TargetSource
+from teachonce.engine.session import open_session
+from teachonce.engine.settings import TrainConfig, Value
 from teachonce.errors import InputError
 from teachonce.events import SILENT, Events
-from teachonce.methods.targets import Targets
+from teachonce.methods.base import METHODS, make_method
 from teachonce.stages.embed import embed
+from teachonce.stages.rdm import rdm
 
 WARM_UP = 3  # rounds that are not counted
 
@@ -40,6 +41,10 @@ class StepBench:
     device: str
     precision: str
     batch_size: int
+    settings: dict[str, Any]
+    """The method's."""
+    rdm: list[str]
+    """The RDMs that it learns from."""
     rounds: int
     arms: dict[str, dict[str, float]]
     """Arm -> step_ms (median) and spread_ms (half the distance of the quartiles)."""
@@ -49,49 +54,14 @@ class StepBench:
     """cached / constant: what reading the cache costs."""
     overhead_loss: Ratio
     """constant / ce: what the loss itself adds."""
+    loss_ms: float
+    """What it adds: the median of constant - ce."""
+    loss_parts: dict[str, dict[str, float]]
+    """Part of the loss -> forward_ms and backward_ms on outputs that are there already; see `loss_parts`."""
     live_over_parts: Ratio
     """live / (teacher's forward + constant): 1 where the live rival is no straw man."""
     speedup: Ratio
     """live / cached."""
-
-
-class ConstantTargets(TargetSource):
-    """The same targets for every batch, on the device already: the least that a source can cost.
-
-    Args:
-        source: Whose first batch is kept.
-        rows: That batch.
-    """
-
-    def __init__(self, source: TargetSource, rows: BatchRows) -> None:
-        self.spec = source.spec
-        self._targets = source.fetch(rows, 0, None)
-
-    def fetch(self, rows: BatchRows, view: int, images: Tensor | None) -> Targets:
-        """See TargetSource.fetch."""
-        return self._targets
-
-
-@dataclass(kw_only=True)
-class _Arm:
-    """One way to make steps, with a student of its own."""
-
-    session: Session
-    times: list[float] = field(default_factory=list)
-    _batches: Iterator[Batch] = field(default_factory=lambda: iter(()))
-    _epoch: int = -1
-
-    def run(self, steps: int) -> None:
-        """Make some steps, drawing their batches as training does."""
-        for _ in range(steps):
-            batch = next(self._batches, None)
-            if batch is None:
-                self._epoch += 1
-                rows, loop = self.session.loop.batches(self._epoch), self.session.stepper
-                loop.source.plan(rows, self.session.feed.views.view(self._epoch))
-                self._batches = iter(self.session.feed.batches(rows, self._epoch))
-                batch = next(self._batches)
-            self.session.stepper.step(batch, self.session.feed.views.view(self._epoch))
 
 
 def bench_step(  # noqa: PLR0913 - one parameter an option
@@ -101,6 +71,9 @@ def bench_step(  # noqa: PLR0913 - one parameter an option
     student: str,
     method: str = "kd",
     batch_size: int = 128,
+    settings: Mapping[str, Value] | None = None,
+    distortion_weight: Sequence[float] = (),
+    rdm_epochs: int = 2,
     rounds: int = 30,
     steps: int = 1,
     image_size: int | None = None,
@@ -123,6 +96,9 @@ def bench_step(  # noqa: PLR0913 - one parameter an option
         student: See `build_student`.
         method: One that needs a teacher.
         batch_size: Rows of a step.
+        settings: The method's, values or text.
+        distortion_weight: For cifd: an RDM is trained for each of these weights first; see `rdm`.
+        rdm_epochs: Epochs of that; how good RDMs are makes no difference to a step's time.
         rounds: Rounds that count.
         steps: Steps of an arm in a round; the device is waited for after them.
         image_size: Pixels a side that the student sees.
@@ -140,25 +116,48 @@ def bench_step(  # noqa: PLR0913 - one parameter an option
     """
     if rounds < 1 or steps < 1:
         raise InputError(f"rounds and steps must be at least 1, got {rounds} and {steps}", "Use 30 and 1, say")
+    _check(method, settings or {}, distortion_weight)
     samples = open_samples(data, split=split, limit=limit) if isinstance(data, str) else data
     with tempfile.TemporaryDirectory(prefix="teachonce-bench-") as folder:
         path = Path(folder) / "bench.zarr"
         shared: dict[str, Any] = {"device": device, "precision": precision, "workers": workers, "seed": seed}
         embed(teacher=teacher, data=samples, store=path, events=events, **shared)
+        rdms: tuple[str, ...] = ()
+        if distortion_weight:
+            trained = rdm(
+                store=path,
+                distortion_weight=distortion_weight,
+                epochs=rdm_epochs,
+                batch_size=batch_size,
+                seed=seed,
+                device=device,
+                events=events,
+            )
+            rdms = tuple(entry.name for entry in trained.rdms)
         config = TrainConfig(
             student=student,
             out=Path(folder) / "run",
             method=method,
+            settings=dict(settings or {}),
             store=path,
+            rdm=rdms,
             teacher=teacher,
             batch_size=batch_size,
             image_size=image_size,
             **shared,
         )
         config.check()
-        if not config.make_method().needs.teacher:
-            raise InputError(f"method {method} has no teacher to compare with", "Use kd, say")
         return _Bench(config, samples, open_store(path), rounds, steps, events).run()
+
+
+def _check(method: str, settings: Mapping[str, Value], distortion_weight: Sequence[float]) -> None:
+    """Refuse what cannot be measured, before the teacher runs."""
+    names = [rdm_name(weight) for weight in distortion_weight]
+    if method in METHODS and METHODS[method].needs_extras:
+        message = f"method {method} needs targets of other models, and the temporary store has the teacher's alone"
+        raise InputError(message, "Use kd, or cifd with --distortion-weight")
+    if not make_method(method, settings, names).needs.teacher:
+        raise InputError(f"method {method} has no teacher to compare with", "Use kd, say")
 
 
 class _Bench:
@@ -172,18 +171,18 @@ class _Bench:
         self.device = pick_device(config.device)
         self.digests = all_digests(samples, events)
         self.arms = {
-            "ce": self._arm(method="ce", source="cached"),
+            "ce": self._arm(method="ce", settings={}, rdm=(), source="cached"),
             "constant": self._arm(source="cached"),
             "cached": self._arm(source="cached"),
             "live": self._arm(source="live"),
         }
         stepper, feed = self.arms["constant"].session.stepper, self.arms["constant"].session.feed
-        batch = next(iter(feed.batches(self.arms["constant"].session.loop.batches(0), 0)))
-        stepper.source = ConstantTargets(stepper.source, batch.rows)
+        self.batch = next(iter(feed.batches(self.arms["constant"].session.loop.batches(0), 0)))
+        stepper.source = ConstantTargets(stepper.source, self.batch.rows)
 
-    def _arm(self, **changed: Any) -> _Arm:
+    def _arm(self, **changed: Any) -> Arm:
         config = replace(self.config, **changed)
-        return _Arm(session=open_session(config, self.samples, self.store, digests=self.digests, events=self.events))
+        return Arm(session=open_session(config, self.samples, self.store, digests=self.digests, events=self.events))
 
     def run(self) -> StepBench:
         """All rounds, then the result."""
@@ -223,7 +222,7 @@ class _Bench:
 
     def _result(self, times: dict[str, list[float]]) -> StepBench:
         parts = [a + b for a, b in zip(times["teacher"], times["constant"], strict=True)]
-        session = self.arms["live"].session
+        session, own = self.arms["live"].session, self.arms["constant"].session.stepper
         return StepBench(
             method=self.config.method,
             student=self.config.student,
@@ -231,11 +230,15 @@ class _Bench:
             device=str(session.device),
             precision=session.precision,
             batch_size=self.config.batch_size,
+            settings=asdict(own.method.settings),
+            rdm=list(self.config.rdm),
             rounds=self.rounds,
             arms={name: median_ms(times[name]) for name in self.arms},
             teacher_ms=statistics.median(times["teacher"]),
             overhead_cache=paired_ratio(times["cached"], times["constant"]),
             overhead_loss=paired_ratio(times["constant"], times["ce"]),
+            loss_ms=statistics.median(a - b for a, b in zip(times["constant"], times["ce"], strict=True)),
+            loss_parts=loss_parts(own, self.batch, self.rounds, self._wait),
             live_over_parts=paired_ratio(times["live"], parts),
             speedup=paired_ratio(times["live"], times["cached"]),
         )

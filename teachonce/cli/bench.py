@@ -7,7 +7,8 @@ from typer import Option
 from teachonce.cli import options as shared
 from teachonce.cli.embed import Teacher
 from teachonce.cli.frame import finish, work
-from teachonce.cli.train import Student
+from teachonce.cli.rdm import parse_weights
+from teachonce.cli.train import Settings, Student, parse_settings
 from teachonce.console.tables import bench_parts
 
 BatchSize = Annotated[int | None, Option(min=1, help="Images the teacher sees at once; found if absent.")]
@@ -62,6 +63,11 @@ def bench_step(  # noqa: PLR0913  (one parameter an option)
     data: shared.Data,
     student: Student,
     method: Annotated[str, Option(help="One that needs a teacher.")] = "kd",
+    settings: Settings = None,
+    distortion_weight: Annotated[
+        str | None, Option(help="For cifd: RDMs that are trained first, such as 10,1,0.1.", metavar="NUMBERS")
+    ] = None,
+    rdm_epochs: Annotated[int, Option(min=1, help="Epochs of that.")] = 2,
     batch_size: Annotated[int, Option(min=1, help="Rows of a step.")] = 128,
     rounds: Annotated[int, Option(min=1, help="Rounds that count.")] = 30,
     steps: Annotated[int, Option(min=1, help="Steps of each arm in a round.")] = 1,
@@ -77,6 +83,8 @@ def bench_step(  # noqa: PLR0913  (one parameter an option)
     debug: shared.Debug = False,
 ) -> None:
     """Time a step from the cache against constant targets, no teacher, and the live one."""
+    method_settings = parse_settings(settings or [], method)
+    weights = parse_weights(distortion_weight) if distortion_weight is not None else ()
     with work(debug=debug, threads=threads) as events:
         from teachonce.benchmarks.step import bench_step as measure
 
@@ -85,6 +93,9 @@ def bench_step(  # noqa: PLR0913  (one parameter an option)
             data=data,
             student=student,
             method=method,
+            settings=method_settings,
+            distortion_weight=weights,
+            rdm_epochs=rdm_epochs,
             batch_size=batch_size,
             rounds=rounds,
             steps=steps,

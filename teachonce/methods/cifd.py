@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from teachonce.errors import InputError, MismatchError
 from teachonce.methods.dgkd import kl_names, sources_of
 from teachonce.methods.losses import ce_loss, widen
-from teachonce.methods.method import Method, given, precise, require_same_classes, require_width
+from teachonce.methods.method import Method, Part, given, precise, require_same_classes, require_width
 from teachonce.methods.settings import Settings, require, require_weight
 from teachonce.methods.sources import Distance, DropForm, Reduction, distances, divergences, keep, stacked
 from teachonce.methods.targets import Needs, StudentOut, Targets
@@ -127,20 +128,34 @@ class Cifd(Method):
         bare = [name for name in self.extras if self.needs.image_embedding and name not in self._with_embedding]
         if bare:
             self.notes += (f"{', '.join(bare)}: no embeddings, so their logits alone are used",)
+        if not self.extras:
+            self.notes += ("no RDMs: the teacher is the only source, and no step leaves it out",)
         return modules
 
     def __call__(self, out: StudentOut, targets: Targets, labels: Tensor, step: int) -> dict[str, Tensor]:
         """See Method."""
         with precise(out.logits):
-            terms = {"ce": ce_loss(out.logits, labels, label_smoothing=self.settings.label_smoothing)}
-            kept = self._kept(out)
-            if self.needs.logits:
-                terms |= self._divergences(out, targets, kept)
-            if self.needs.image_embedding:
-                terms |= self._distances(out, targets, kept if self.settings.dropout_embedding else None)
-            if self.bottleneck is not None:
-                terms["rate"] = self.bottleneck.nats(out.embedding).mean()
-            return terms
+            return {name: term for part in self.parts(out, targets, labels).values() for name, term in part().items()}
+
+    def parts(self, out: StudentOut, targets: Targets, labels: Tensor) -> dict[str, Part]:
+        """See Method.parts: cross-entropy, divergences, distances and rate, with one draw of what is dropped."""
+        kept = self._kept(out)
+        parts: dict[str, Part] = {"ce": partial(self._cross_entropy, out, labels)}
+        if self.needs.logits:
+            parts["kl"] = partial(self._divergences, out, targets, kept)
+        if self.needs.image_embedding:
+            parts["embedding"] = partial(
+                self._distances, out, targets, kept if self.settings.dropout_embedding else None
+            )
+        if self.bottleneck is not None:
+            parts["rate"] = partial(self._rate, out, self.bottleneck)
+        return parts
+
+    def _cross_entropy(self, out: StudentOut, labels: Tensor) -> dict[str, Tensor]:
+        return {"ce": ce_loss(out.logits, labels, label_smoothing=self.settings.label_smoothing)}
+
+    def _rate(self, out: StudentOut, bottleneck: Ibm) -> dict[str, Tensor]:
+        return {"rate": bottleneck.nats(out.embedding).mean()}
 
     def _kept(self, out: StudentOut) -> Tensor | None:
         """Which sources this step hears, (K, 1) or (K, B); None where it hears all of them."""

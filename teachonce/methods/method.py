@@ -1,6 +1,6 @@
 """What a method is: named terms, their weights, and what is trained beside the student."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import ClassVar, Literal
@@ -16,6 +16,7 @@ from teachonce.models.student import Student
 from teachonce.types import TargetSpec
 
 Takes = Literal["rdm", "assistants"]
+Part = Callable[[], Mapping[str, Tensor]]
 
 
 class Method:
@@ -63,6 +64,10 @@ class Method:
             step: Steps taken so far, for schedules.
         """
         raise NotImplementedError
+
+    def parts(self, out: StudentOut, targets: Targets, labels: Tensor) -> dict[str, Part]:
+        """What `__call__` is made of, for measurements: pieces that can be computed apart; empty where it is one."""
+        return {}
 
     def build(self, student: Student, spec: TargetSpec | None, *, seed: int = 0) -> nn.Module:
         """Make `modules` for a student and a target, on the CPU, their init from `seed` alone.

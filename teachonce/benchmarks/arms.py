@@ -1,0 +1,50 @@
+"""The ways to make steps that `bench step` compares."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from teachonce.engine.feed import Batch
+from teachonce.engine.session import Session
+from teachonce.engine.targets import BatchRows, TargetSource
+from teachonce.methods.targets import Targets
+
+
+class ConstantTargets(TargetSource):
+    """The same targets for every batch, on the device already: the least that a source can cost.
+
+    Args:
+        source: Whose first batch is kept.
+        rows: That batch.
+    """
+
+    def __init__(self, source: TargetSource, rows: BatchRows) -> None:
+        self.spec = source.spec
+        self._targets = source.fetch(rows, 0, None)
+
+    def fetch(self, rows: BatchRows, view: int, images: Tensor | None) -> Targets:
+        """See TargetSource.fetch."""
+        return self._targets
+
+
+@dataclass(kw_only=True)
+class Arm:
+    """One way to make steps, with a student of its own."""
+
+    session: Session
+    times: list[float] = field(default_factory=list)
+    _batches: Iterator[Batch] = field(default_factory=lambda: iter(()))
+    _epoch: int = -1
+
+    def run(self, steps: int) -> None:
+        """Make some steps, drawing their batches as training does."""
+        for _ in range(steps):
+            batch = next(self._batches, None)
+            if batch is None:
+                self._epoch += 1
+                rows, loop = self.session.loop.batches(self._epoch), self.session.stepper
+                loop.source.plan(rows, self.session.feed.views.view(self._epoch))
+                self._batches = iter(self.session.feed.batches(rows, self._epoch))
+                batch = next(self._batches)
+            self.session.stepper.step(batch, self.session.feed.views.view(self._epoch))
