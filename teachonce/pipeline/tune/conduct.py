@@ -18,6 +18,7 @@ from teachonce.pipeline.plan import make_plan
 from teachonce.pipeline.recipe import Recipe
 from teachonce.pipeline.run import StepResult, refuse
 from teachonce.pipeline.steps import Step
+from teachonce.pipeline.together import execute_together
 from teachonce.pipeline.tune.dims import read_space
 from teachonce.pipeline.tune.journal import open_journal
 from teachonce.pipeline.tune.results import TuneResult, VariantResult, planned_variant, searched_variant
@@ -68,12 +69,19 @@ class Conduct:
             jobs: Trials at once.
         """
         refuse(self._first)
-        before = execute(self._first, self._facts, self._events)
+        before = self._before(jobs)
         with owned(self._folder):
             searches = self._open()
             threads, logs = self._recipe.run.threads, self._folder / "logs"
             search_all(searches, self._events, jobs=jobs, threads=threads, logs=logs)
             return self._write(path, searches, before)
+
+    def _before(self, jobs: int) -> Mapping[str, Any]:
+        """Teacher, store, RDMs and assistants, as `run` makes them."""
+        if jobs == 1:
+            return execute(self._first, self._facts, self._events)
+        threads, logs = self._recipe.run.threads, self._recipe.out / "logs"
+        return execute_together(self._first, self._facts, self._events, jobs=jobs, threads=threads, logs=logs)
 
     def _open(self) -> list[Search]:
         storage = open_journal(self._folder / JOURNAL)

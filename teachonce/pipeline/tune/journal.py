@@ -1,16 +1,17 @@
 """Optuna's journal of a search: one file that only grows, opened so that what a kill left behind does no harm."""
 
+import json
 import logging
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from teachonce.errors import CorruptError
+from teachonce.errors import CorruptError, DiskError
 from teachonce.fsio import disk_errors
 
 
@@ -39,20 +40,25 @@ def open_journal(path: Path) -> JournalStorage:
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
-        _cut(path)
-        try:
-            with quiet():
-                return JournalStorage(JournalFileBackend(str(path)))
-        except OSError:
-            raise
-        except Exception as error:
-            mend = f"Remove the folder {path.parent}: the search begins anew"
-            message = f"{path} is no journal of a search: {type(error).__name__}: {error}"
-            raise CorruptError(message, mend) from error
+        lines = _whole_lines(path)
+    try:
+        for line in lines:
+            json.loads(line)  # Optuna itself lets a last line pass that it cannot read
+        with quiet(), disk_errors(path):
+            return JournalStorage(JournalFileBackend(str(path)))
+    except DiskError:
+        raise
+    except Exception as error:
+        mend = f"Remove the folder {path.parent}: the search begins anew"
+        raise CorruptError(f"{path} is no journal of a search: {type(error).__name__}: {error}", mend) from error
 
 
-def _cut(path: Path) -> None:
-    with suppress(FileNotFoundError), path.open("r+b") as file:
-        data = file.read()
-        if not data.endswith(b"\n"):
-            file.truncate(data.rfind(b"\n") + 1)
+def _whole_lines(path: Path) -> list[bytes]:
+    try:
+        with path.open("r+b") as file:
+            data = file.read()
+            whole = data.rfind(b"\n") + 1
+            file.truncate(whole)
+    except FileNotFoundError:
+        return []
+    return data[:whole].splitlines()

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.pruners import SuccessiveHalvingPruner
 from optuna.samplers import TPESampler
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -22,6 +21,7 @@ from teachonce.fsio import json_bytes
 from teachonce.pipeline.schema import TuneTable
 from teachonce.pipeline.steps import Step
 from teachonce.pipeline.tune.dims import Choice, Dim, Value
+from teachonce.pipeline.tune.halving import Halving
 from teachonce.pipeline.tune.journal import quiet
 from teachonce.pipeline.tune.space import Space, trial_step
 from teachonce.pipeline.tune.variants import Variant
@@ -92,7 +92,7 @@ class Search:
             storage=storage,
             study_name=self.name,
             direction="minimize" if self.tune.metric == "val_loss" else "maximize",
-            pruner=SuccessiveHalvingPruner(self.rungs_from, self.tune.reduction_factor),
+            pruner=Halving(self.rungs_from, self.tune.reduction_factor),
             load_if_exists=True,
         )
         if study.user_attrs.get("about") != about:
@@ -141,13 +141,14 @@ class Search:
     def report(self, running: Running, entry: Mapping[str, Any]) -> bool:
         """Take the metrics of an epoch; whether the trial is pruned after it.
 
-        An epoch that was reported before a kill may come again.
+        Epochs that were reported before a kill come again; only of the last it is not known that it was judged.
         """
         epoch, trial = int(entry["epoch"]), running.trial
         with quiet():
-            if epoch not in self._frozen(running).intermediate_values:
+            known = self._frozen(running).last_step or 0
+            if epoch > known:
                 trial.report(float(entry[self.tune.metric]), epoch)
-            return epoch < self.epochs and trial.should_prune()
+            return known <= epoch < self.epochs and trial.should_prune()
 
     def finish(self, running: Running, *, pruned: bool = False, error: str | None = None) -> FrozenTrial:
         """End a trial: complete with its best epoch's value, pruned, or failed with what went wrong."""

@@ -93,8 +93,6 @@ def train_trial(
         raise
     except Exception as error:  # noqa: BLE001  (a trial that breaks is recorded; the others go on)
         return {"end": "failed", **_unexpected(error)}
-    finally:
-        _release()
     return {"end": "done", "result": asdict(result)}
 
 
@@ -144,6 +142,7 @@ def _serve(inbox: "queue.SimpleQueue[Message]", out: TextIO) -> None:
             send(train_trial(options, facts, is_enough, lambda text: send({"warning": text})))
         except TeachonceError as error:
             send({"end": "stopped", "kind": error.kind, "message": error.message, "mend": error.mend})
+        _release()
 
 
 def _listen(inbox: "queue.SimpleQueue[Message]") -> None:
