@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from teachonce.console.tables import Parts, Result, columns, pairs
-from teachonce.console.texts import size_text
+from teachonce.console.texts import share_text, size_text
 
 
 def inspect_parts(result: Result) -> Parts:
@@ -43,11 +43,29 @@ def _target(target: Mapping[str, Any]) -> list[tuple[str, str]]:
         (key, attributes[key]) for key in ("teacher", "embedding", "batch_size", "compute_dtype") if key in attributes
     ]
     head = " with its linear head" if target.get("head") else ""
+    weights = f", {target['weights_bytes']:,} bytes of weights" if target.get("weights_bytes") else ""
     return [
         ("  state", _state(target)),
-        ("  kind", f"{target['kind']}{head}"),
+        ("  kind", f"{target['kind']}{head}{weights}"),
+        *(_rdm(target) if target["kind"] == "rdm" else ()),
         *((f"  {key.replace('_', ' ')}", value if isinstance(value, str) else _words(value)) for key, value in known),
         ("  fingerprint", target["fingerprint"]),
+    ]
+
+
+def _rdm(target: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What an RDM is of, and how it did on the validation rows."""
+    told, fields = target.get("attributes", {}), target.get("fingerprint_fields", {})
+    distortion = told.get("distortion")
+    layers = told.get("rdm_spec", {}).get("preset"), fields.get("rdm", {}).get("hidden")
+    return [
+        ("  made from", f"target {fields.get('parent', {}).get('name')}"),
+        ("  distortion weight", f"{told.get('distortion_weight', 0):g}"),
+        ("  layers", f"{layers[0]}, {layers[1]:,} units, {told.get('macs', 0):,} MACs"),
+        ("  rate", f"{told.get('bits', 0):.1f} bits a sample"),
+        ("  distortion", "-" if distortion is None else f"{distortion:.4g} a sample"),
+        ("  top-1", f"{share_text(told.get('top1'))} (teacher {share_text(told.get('teacher_top1'))})"),
+        ("  best epoch", f"{told.get('best_epoch')} of {len(told.get('curve', ()))}"),
     ]
 
 
@@ -55,9 +73,9 @@ def _state(target: Mapping[str, Any]) -> str:
     failed = f", {target['failed']:,} rows failed" if target.get("failed") else ""
     if target["sealed"]:
         return f"sealed{failed}"
-    return (
-        f"not sealed: {target['blocks_done']:,} of {target['blocks']:,} blocks{failed}; the same embed command goes on"
-    )
+    command = "rdm" if target["kind"] == "rdm" else "embed"
+    done = f"{target['blocks_done']:,} of {target['blocks']:,} blocks"
+    return f"not sealed: {done}{failed}; the same {command} command goes on"
 
 
 def _arrays(arrays: Mapping[str, Any]) -> Table:

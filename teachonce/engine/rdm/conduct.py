@@ -1,8 +1,8 @@
 """The course of one call: what is there, train what is missing, write it, seal it, clear up."""
 
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
@@ -43,7 +43,7 @@ def conduct(job: Job, events: Events) -> Done:
         events.info(f"reused as they are: {', '.join(name for name in job.config.names if name in reused)}")
     if len(reused) < len(job.config.names):
         require_room(job, len(job.config.names) - len(reused))
-        with _working(job):
+        with owned(job.work, "Wait for it: the same command then reuses what it made"):
             seconds = _train(job, events) if len(known) < len(job.config.names) else 0.0
             for name in job.config.names:
                 if name not in reused:
@@ -67,13 +67,6 @@ def _train(job: Job, events: Events) -> float:
         trained = Fit(job, run["rdms"], job.work, events).run()
     begin(job, trained, teacher_top1(job))
     return trained.seconds
-
-
-@contextmanager
-def _working(job: Job) -> Iterator[None]:
-    """Hold the folder of the training; what a killed process left in it is there."""
-    with owned(job.work, "Wait for it: the same command then reuses what it made"):
-        yield
 
 
 def _clear(job: Job) -> None:

@@ -16,7 +16,7 @@ from teachonce.cache.targets import TargetRecord, target_names
 from teachonce.digests import digest_hex
 from teachonce.engine.cached import has_targets
 from teachonce.engine.device import pick_device
-from teachonce.engine.rdm.parent import Learnt, StoreClasses, learnt
+from teachonce.engine.rdm.parent import Learnt, learnt
 from teachonce.engine.rdm.settings import RdmConfig
 from teachonce.engine.rdm.stored import KIND
 from teachonce.engine.rows import Division, divide
@@ -87,7 +87,7 @@ class Job:
             raise MismatchError(
                 f"target {record.name!r} of {self.store.path} was made with another {name}: "
                 f"expected {short(expected)}, got {short(got)}",
-                "Use the same settings as before, another --distortion-weight, or another --store",
+                _mend(record),
             )
 
     @cached_property
@@ -99,6 +99,13 @@ class Job:
     def failed(self) -> Mapping[int, str]:
         """Row of the parent that failed -> its reason code."""
         return {row: code for record in self.parent.journal.present().values() for row, code in record.failed}
+
+
+def _mend(record: TargetRecord) -> str:
+    same = "Use the same settings as before, another --distortion-weight, or another --store"
+    if record.sealed or record.kind != KIND:
+        return same
+    return f"{same}; it is not finished: without targets/{record.name} and journal/{record.name} it begins anew"
 
 
 def work_root(store: Store) -> Path:
@@ -155,6 +162,3 @@ def _rows(store: Store, config: RdmConfig, known: Learnt) -> Division:
     if not len(rows.val):
         raise DataError("no rows validate, and the best epoch is chosen by them", "Use a larger --val-fraction")
     return rows
-
-
-__all__ = ["Job", "StoreClasses", "open_job", "work_root"]

@@ -161,8 +161,7 @@ def apply(rdm: RdmStack, embedding: torch.Tensor, dtype: str) -> Arrays:
     """What one RDM makes of embeddings (n, D): each array (n, length) in the stored dtype."""
     parts: dict[str, list[torch.Tensor]] = {}
     for batch in torch.split(embedding, _BATCH):
-        out = rdm(batch)
-        for name, value in (("image_embedding", out.embedding), ("logits", out.logits)):
+        for name, value in zip(("image_embedding", "logits"), rdm.outputs(batch), strict=True):
             if value is not None:
                 parts.setdefault(name, []).append(value[0].to(TORCH_DTYPES[dtype]).cpu())
     return {name: as_stored(torch.cat(values)) for name, values in parts.items()}

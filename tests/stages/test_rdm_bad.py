@@ -1,0 +1,411 @@
+"""What cannot be trained is refused in words, and leaves the store as it was."""
+
+import errno
+import os
+import shutil
+from collections import namedtuple
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from teachonce.cache import Store, TargetWriter, open_store
+from teachonce.engine.rdm.fit import Fit
+from teachonce.engine.rdm.measure import Targeted
+from teachonce.engine.rdm.stored import load_rdm
+from teachonce.engine.runfile import owned
+from teachonce.errors import (
+    BusyError,
+    CorruptError,
+    DataError,
+    DiskError,
+    InputError,
+    MismatchError,
+    ModelError,
+    NonFiniteError,
+    StoreMissingError,
+    TeachonceError,
+    UnsealedError,
+)
+from teachonce.models.rdm import RdmOut, RdmStack
+from teachonce.stages.rdm import rdm
+from teachonce.types import ArraySpec
+from tests.stages.rdmkit import make, memory_folder, quick, snapshot
+from tests.stages.trainkit import Heard
+
+DiskUsage = namedtuple("DiskUsage", "total used free")
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    with memory_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def made() -> Iterator[Path]:
+    """A store with rdm-10, to be copied."""
+    with memory_folder() as folder:
+        make(folder / "s.zarr")
+        quick(folder / "s.zarr", 10)
+        yield folder / "s.zarr"
+
+
+@pytest.fixture
+def copy(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "s.zarr"))
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> Iterator[dict[str, bytes]]:
+    """The files of a store with rdm-10 and rdm-1, trained in one call."""
+    with memory_folder() as folder:
+        make(folder / "s.zarr")
+        quick(folder / "s.zarr")
+        yield snapshot(folder)
+
+
+def refused(path: Path, kind: type[TeachonceError], words: str, *distortion_weight: float, **changed: Any) -> None:
+    before = snapshot(path.parent)
+    with pytest.raises(kind, match=words) as caught:
+        quick(path, *distortion_weight, **changed)
+    assert caught.value.mend
+    assert snapshot(path.parent) == before
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        ((0.0,), "above 0"),
+        ((-1.0,), "above 0"),
+        ((float("nan"),), "above 0"),
+        ((float("inf"),), "above 0"),
+        ((10, 1e1), "10 is given twice"),
+        ((0.8, 1, 0.80), "0.8 is given twice"),
+        ((1e-70,), "cannot be the name of a target"),
+    ],
+)
+def test_distortion_weights(copy: Path, weights: tuple[float, ...], words: str):
+    refused(copy, InputError, words, *weights)
+
+
+def test_no_distortion_weight(copy: Path):
+    with pytest.raises(InputError, match="no distortion weight"):
+        rdm(store=copy, distortion_weight=())
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"preset": "r18"}, "unknown preset 'r18'"),
+        ({"preset": None}, "unknown preset"),
+        ({"distortion": "l1"}, "unknown distortion"),
+        ({"reduction": "max"}, "unknown reduction"),
+        ({"select": "bits"}, "unknown select"),
+        ({"dtype": "int8"}, "unknown dtype"),
+        ({"epochs": 0}, "epochs must be at least 1"),
+        ({"batch_size": 0}, "batch_size must be at least 1"),
+        ({"batch_size": 5000}, "only 254 rows train"),
+        ({"val_fraction": 0.0}, "val_fraction"),
+        ({"val_fraction": 1.0}, "val_fraction"),
+        ({"temperature": 0.0}, "temperature"),
+        ({"temperature": float("nan")}, "temperature"),
+        ({"ce_weight": -1.0}, "ce_weight"),
+        ({"kl_weight": float("inf")}, "kl_weight"),
+        ({"lr": 0.0}, "lr must be"),
+        ({"weight_decay": -0.1}, "weight_decay"),
+        ({"schedule": "linear"}, "unknown schedule"),
+        ({"schedule": "milestones"}, "milestones"),
+        ({"seed": -1}, "seed"),
+        ({"device": "tpu0"}, "no such device"),
+        ({"target": "rdm-10"}, "is an RDM's"),
+        ({"preset": "cnn", "ce_weight": 0, "kl_weight": 0}, "no reconstruction"),
+    ],
+)
+def test_settings(copy: Path, changed: dict[str, Any], words: str):
+    refused(copy, InputError, words, 3.0, **changed)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"preset": "r34", "hidden": 8}, "fixes its width"),
+        ({"hidden": 0}, "hidden"),
+        ({"activation": "sine"}, "no activation 'sine'"),
+    ],
+)
+def test_layers(copy: Path, changed: dict[str, Any], words: str):
+    refused(copy, ModelError, words, 3.0, **changed)
+
+
+def test_no_store_and_no_target(copy: Path, tmp_path: Path):
+    refused(copy, StoreMissingError, "no target 'tutor': it has rdm-10, teacher", 3.0, target="tutor")
+    with pytest.raises(StoreMissingError, match="no store"):
+        quick(tmp_path / "none.zarr", 3.0)
+
+
+def test_an_unsealed_store(tmp_path: Path):
+    make(tmp_path / "s.zarr", seal=False)
+    refused(tmp_path / "s.zarr", UnsealedError, "not sealed")
+
+
+def add_votes(store: Store, name: str) -> None:
+    """A target that is a copy of the teacher's logits."""
+    logits = store.target("teacher").all("logits")[:, None]
+    arrays = {"logits": ArraySpec(shape=(10,), dtype="float32")}
+    writer = TargetWriter(store, name, kind="classifier", fingerprint={}, settings={}, info={}, arrays=arrays)
+    with writer:
+        for block in range(store.blocks):
+            start, stop = store.block_range(block)
+            writer.commit(block, {"logits": logits[start:stop]}, np.ones(stop - start, np.uint8), {})
+        writer.seal(labels=None, classes=None, per_class=None, max_failed=0)
+
+
+def test_a_parent_without_embeddings(copy: Path):
+    add_votes(open_store(copy), "votes")
+    refused(copy, StoreMissingError, "needs image embeddings", 1.0, target="votes")
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"epochs": 3}, "rdm epochs: expected 2, got 3"),
+        ({"seed": 1}, "rdm seed"),
+        ({"lr": 2e-3}, "rdm lr"),
+        ({"batch_size": 16}, "rdm batch size"),
+        ({"hidden": 8}, "rdm hidden: expected 16, got 8"),
+        ({"preset": "cnn"}, "rdm distortion|rdm hidden|dtype|rdm preset"),
+        ({"distortion": "smooth-l1"}, "rdm distortion"),
+        ({"temperature": 3.0}, "rdm temperature"),
+        ({"squared_temperature": False}, "rdm squared temperature"),
+        ({"ce_weight": 0.0}, "rdm ce weight"),
+        ({"val_fraction": 0.1}, "rdm val fraction"),
+        ({"select": "loss"}, "rdm select"),
+        ({"dtype": "float16"}, "dtype: expected float32, got float16"),
+        ({"weight_decay": 0.1}, "rdm weight decay"),
+        ({"schedule": "constant"}, "rdm schedule"),
+        ({"warmup_epochs": 1.0}, "rdm warmup epochs"),
+    ],
+)
+def test_changed_settings_are_refused_in_words(copy: Path, changed: dict[str, Any], words: str):
+    refused(copy, MismatchError, f"target 'rdm-10' of .* was made with another .*({words})", 10.0, 1.0, **changed)
+
+
+def test_what_says_the_same_in_other_words_is_reused(copy: Path):
+    assert quick(copy, 10, hidden=16, distortion="mse", reduction="sum", dtype="float32").rdms[0].reused
+
+
+def test_another_parent_is_refused(copy: Path, tmp_path: Path):
+    make(tmp_path / "other" / "s.zarr", factor=2.0)
+    for place in ("targets", "journal", "classes"):
+        shutil.rmtree(copy / place / "teacher")
+        shutil.copytree(tmp_path / "other" / "s.zarr" / place / "teacher", copy / place / "teacher")
+    refused(copy, MismatchError, "another parent (content|fingerprint)", 10.0)
+
+
+def test_a_target_of_that_name_that_is_no_rdm(copy: Path):
+    add_votes(open_store(copy), "rdm-5")
+    refused(copy, MismatchError, "target 'rdm-5' .* another kind: expected classifier, got rdm", 5.0)
+
+
+def test_classes_that_are_not_the_labels(tmp_path: Path):
+    path = tmp_path / "s.zarr"
+    make(path, class_names=[f"thing {number}" for number in range(10)])
+    refused(path, MismatchError, "class 0 is 'thing 0' and 'digit 0'")
+    result = quick(path, 1.0, ce_weight=0)
+    assert (result.rdms[0].top1, result.teacher_top1) == (None, None)
+    result = quick(path, 2.0, kl_weight=0)
+    assert result.rdms[0].top1 is not None
+    assert result.teacher_top1 is None
+    assert open_store(path).record("rdm-1").spec.class_names[0] == "thing 0"
+    assert open_store(path).record("rdm-2").spec.class_names[0] == "digit 0"
+
+
+def test_no_rows_to_train_on(tmp_path: Path):
+    make(tmp_path / "s.zarr", failed=dict.fromkeys(range(300), "gone"))
+    refused(tmp_path / "s.zarr", DataError, "no rows are left to train on")
+
+
+def test_damaged_embeddings(copy: Path):
+    path = copy / "targets/teacher/image_embedding/c/2/0/0"
+    data = bytearray(path.read_bytes())
+    data[100] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(CorruptError, match="image_embedding/c/2/0/0"):
+        quick(copy, 3.0)
+
+
+def test_damaged_embeddings_are_seen_when_only_the_writing_is_left(copy: Path, monkeypatch: pytest.MonkeyPatch):
+    def interrupted(*args: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TargetWriter, "commit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        quick(copy, 3.0)
+    monkeypatch.undo()
+    path = copy / "targets/teacher/image_embedding/c/2/0/0"
+    path.write_bytes(bytes(len(path.read_bytes())))
+    with pytest.raises(CorruptError, match="image_embedding/c/2/0/0"):
+        quick(copy, 3.0)
+    assert not open_store(copy).record("rdm-3").sealed
+
+
+def test_damaged_weights(copy: Path):
+    path = copy / "targets/rdm-10/weights/c/0"
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    with pytest.raises(CorruptError, match="weights/c/0"):
+        load_rdm(open_store(copy), "rdm-10")
+
+
+def test_a_teacher_is_no_rdm(copy: Path):
+    with pytest.raises(MismatchError, match="is no RDM's"):
+        load_rdm(open_store(copy), "teacher")
+
+
+@pytest.mark.parametrize(("weight", "lr"), [(3.0, 1e18), (1e38, 1e-3)])
+def test_a_loss_that_explodes(copy: Path, weight: float, lr: float):
+    before = snapshot(copy)
+    with pytest.raises(NonFiniteError, match="not finite") as caught:
+        quick(copy, weight, 2.0, lr=lr)
+    assert "step" in caught.value.message
+    assert "--lr" in caught.value.mend
+    assert snapshot(copy) == before
+
+
+def test_the_last_good_weights_are_kept_where_a_loss_explodes(copy: Path, monkeypatch: pytest.MonkeyPatch):
+    real, calls = Targeted.loss, [0]
+
+    def loss(self: Targeted, out: Any, targets: Any, rows: Any) -> Any:
+        calls[0] += 1
+        terms = real(self, out, targets, rows)
+        if calls[0] == 12:  # the second epoch: seven steps and a validation were before
+            terms["rate"] = terms["rate"] * torch.tensor([1.0, float("nan")])
+        return terms
+
+    monkeypatch.setattr(Targeted, "loss", loss)
+    with pytest.raises(NonFiniteError, match=r"step 11 \(epoch 2\): .*rdm-3 rate nan"):
+        quick(copy, 3.0, 2.0)
+    (work,) = (copy.parent / "s.zarr.work").iterdir()
+    assert (work / "checkpoints/last/model.safetensors").exists()
+    monkeypatch.undo()
+    heard = Heard()
+    quick(copy, 3.0, 2.0, events=heard)
+    assert "goes on after epoch 1 of 2" in heard.infos
+    assert not (copy.parent / "s.zarr.work").exists()
+
+
+def test_outputs_that_do_not_fit_the_dtype(copy: Path, monkeypatch: pytest.MonkeyPatch):
+    real = RdmStack.forward
+
+    def forward(self: RdmStack, x: torch.Tensor) -> RdmOut:
+        out = real(self, x)
+        if self.count == 1 and len(x) == 64:  # the second pass, block by block
+            out.logits[0, 7, 3] = 1e6
+        return out
+
+    monkeypatch.setattr(RdmStack, "forward", forward)
+    with pytest.raises(NonFiniteError, match="targets/rdm-3/logits: row 7 holds NaN or infinity") as caught:
+        quick(copy, 3.0, 2.0, dtype="float16")
+    assert "--dtype bfloat16 or float32" in caught.value.mend
+    assert not open_store(copy).record("rdm-3").sealed
+
+
+@pytest.mark.parametrize("step", [0, 5, 9])
+def test_an_interrupt_leaves_what_can_be_gone_on_with(
+    tmp_path: Path, undisturbed: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, step: int
+):
+    make(tmp_path / "s.zarr")
+    real, left = Fit._step, [step]
+
+    def interrupted(self: Fit, *args: Any) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        real(self, *args)
+
+    monkeypatch.setattr(Fit, "_step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        quick(tmp_path / "s.zarr")
+    monkeypatch.undo()
+    quick(tmp_path / "s.zarr")
+    assert snapshot(tmp_path) == undisturbed
+
+
+def test_a_target_that_was_begun_needs_no_training(
+    tmp_path: Path, undisturbed: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+):
+    """Its weights lie in the store: the folder beside it may be gone."""
+    path = tmp_path / "s.zarr"
+    make(path)
+    commit = TargetWriter.commit
+
+    def interrupted(self: TargetWriter, block: int, *args: Any) -> None:
+        if (self.name, block) == ("rdm-10", 3):
+            raise KeyboardInterrupt
+        commit(self, block, *args)
+
+    monkeypatch.setattr(TargetWriter, "commit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        quick(path)
+    monkeypatch.undo()
+    assert open_store(path).record("rdm-10").blocks_done == 3
+    with pytest.raises(UnsealedError) as caught:
+        open_store(path).target("rdm-10")
+    assert "teachonce rdm" in caught.value.mend
+    shutil.rmtree(tmp_path / "s.zarr.work")
+    monkeypatch.setattr(Fit, "run", None)
+    assert quick(path).seconds == 0
+    assert snapshot(tmp_path) == undisturbed
+
+
+@pytest.mark.parametrize("number", [0, 3, 20, 30, 45, 60])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS], ids=["full", "read-only"])
+def test_a_disk_that_fails(
+    tmp_path: Path, undisturbed: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, number: int, code: int
+):
+    make(tmp_path / "s.zarr")
+    real, left = os.fsync, [number]
+
+    def fsync(descriptor: int) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(code, os.strerror(code))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(DiskError, match="could not write"):
+        quick(tmp_path / "s.zarr")
+    monkeypatch.undo()
+    assert not [name for name in snapshot(tmp_path) if ".teachonce-tmp-" in name]
+    quick(tmp_path / "s.zarr")
+    assert snapshot(tmp_path) == undisturbed
+
+
+def test_too_little_space_is_seen_before_the_start(copy: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("teachonce.fsio.shutil.disk_usage", lambda path: DiskUsage(0, 0, 1000))
+    refused(copy, DiskError, "free", 3.0)
+
+
+def test_a_read_only_store(copy: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    refused(copy, DiskError, "could not write", 3.0)
+    assert quick(copy, 10).rdms[0].reused  # nothing has to be written
+
+
+def test_two_processes_do_not_train_the_same(copy: Path, monkeypatch: pytest.MonkeyPatch):
+    folders: list[Path] = []
+
+    def remembered(self: Fit) -> None:
+        folders.append(self.folder)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Fit, "run", remembered)
+    with pytest.raises(KeyboardInterrupt):
+        quick(copy, 3.0)
+    monkeypatch.undo()
+    with owned(folders[0]), pytest.raises(BusyError, match="another process trains"):
+        quick(copy, 3.0)
+    assert not quick(copy, 3.0).rdms[0].reused
