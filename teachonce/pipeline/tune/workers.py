@@ -67,7 +67,7 @@ class Worker:
         """Tell it to end; it keeps its last checkpoint."""
         with self._guard:
             self._ending = True
-            if self._process is not None:
+            if self._process is not None and self._process.poll() is None:
                 with suppress(ProcessLookupError):
                     os.killpg(self._process.pid, number)
 
@@ -87,11 +87,8 @@ class Worker:
             self.end(number)
             if self.wait(seconds):
                 break
-        pipes = () if self._process is None else (self._process.stdin, self._process.stdout)
-        for pipe in pipes:
-            with suppress(OSError):
-                if pipe is not None:
-                    pipe.close()
+        if self._process is not None:
+            _close_pipes(self._process)
 
     def _started(self) -> "subprocess.Popen[bytes]":
         with self._guard:
@@ -127,6 +124,7 @@ class Worker:
 
     def _lost(self, process: "subprocess.Popen[bytes]") -> Message:
         """The process is gone: killed, or out of memory."""
+        _close_pipes(process)
         code = process.wait()
         with self._guard:
             if not self._ending:
@@ -134,3 +132,10 @@ class Worker:
         how = f"by signal {-code}" if code < 0 else f"with code {code}"
         mend = "If the memory was full, use a smaller batch_size or fewer --jobs"
         return {"end": "failed", "kind": "lost", "message": f"its process ended {how}, see {self._log}", "mend": mend}
+
+
+def _close_pipes(process: "subprocess.Popen[bytes]") -> None:
+    for pipe in (process.stdin, process.stdout):
+        with suppress(OSError):
+            if pipe is not None:
+                pipe.close()
