@@ -52,13 +52,15 @@ class LiveRdms(TargetSource):
         return replace(targets, image_embedding=embedding, extras=extras)
 
     def _outputs(self, rdm: RdmStack, embedding: Tensor) -> Targets:
-        out = rdm(embedding)
+        own, logits = rdm.outputs(embedding)
         return Targets(
-            image_embedding=out.embedding[0].to(self._dtype)
-            if self._needs.image_embedding and out.embedding is not None
-            else None,
-            logits=out.logits[0].to(self._dtype) if self._needs.logits and out.logits is not None else None,
+            image_embedding=self._cast(own) if self._needs.image_embedding else None,
+            logits=self._cast(logits) if self._needs.logits else None,
         )
+
+    def _cast(self, stacked: Tensor | None) -> Tensor | None:
+        """Of the one RDM in a stack, in the wanted dtype."""
+        return None if stacked is None else stacked[0].to(self._dtype)
 
 
 def _spec(name: str, rdm: RdmStack, teacher: TargetSpec) -> TargetSpec:

@@ -184,16 +184,24 @@ class RdmStack(nn.Module):
 
     def forward(self, x: Tensor) -> RdmOut:
         """Of embeddings (B, D), the same for all RDMs; in float32 whatever their dtype, outside autocast."""
+        latent, embedding, logits = self._through(x)
+        return RdmOut(latent, self.density.nats(latent).sum(-1), embedding, logits)
+
+    def outputs(self, x: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """The embedding and the logits of `forward` alone: without the density, which costs the most."""
+        return self._through(x)[1:]
+
+    def _through(self, x: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Latent, embedding and logits."""
         act = ACTIVATIONS[self.spec.activation]
         with torch.autocast(x.device.type, enabled=False):
             columns = x.to(self.density.biases.dtype).T
             latent = self._quantise(self.layers[1](act(self.layers[0](columns))))
             decoded = self.layers[3](act(self.layers[2](latent)))
             logits = self.layers[4](decoded).mT if len(self.layers) > 4 else None
-        nats = self.density.nats(latent.mT).sum(-1)
         if not self.spec.reconstructs:
-            return RdmOut(latent.mT, nats, None, decoded.mT)
-        return RdmOut(latent.mT, nats, decoded.mT, logits)
+            return latent.mT, None, decoded.mT
+        return latent.mT, decoded.mT, logits
 
     def head(self, k: int) -> tuple[Tensor, Tensor]:
         """Weight (C, D) and bias (C,) of the k-th RDM's head on its reconstruction, without gradient.
