@@ -149,11 +149,14 @@ class Ledger:
         return (record.spec.rows - record.failed) * record.spec.views
 
     def _rdm_samples(self, record: TargetRecord) -> int:
-        """Samples of all epochs of an RDM's training."""
+        """Samples of all epochs of an RDM's training; the last, smaller batch of each was left out."""
         settings, store = record.fingerprint_fields["rdm"], self._stores_of(record)
         rows = split_rows(store.digests(), settings["seed"], settings["val_fraction"])[0]
-        usable = has_targets(store, record.name)[rows].sum()
-        return int(settings["epochs"]) * int(usable)
+        labels, usable = store.labels(), has_targets(store, record.name)
+        if settings["ce_weight"] > 0 and (labels >= 0).any():
+            usable &= labels >= 0
+        count = int(usable[rows].sum())
+        return int(settings["epochs"]) * (count - count % int(settings["batch_size"]))
 
     def _tell(self, text: str) -> None:
         if text not in self._told:

@@ -15,7 +15,7 @@ from teachonce.models import build_student
 from teachonce.models.macs import count_macs
 from teachonce.models.rdm import RdmSpec
 from teachonce.plots.cost import Costs, distinct, training_costs
-from teachonce.plots.draw.cost import draw_costs
+from teachonce.plots.draw.cost import draw_costs, wrapped
 from teachonce.plots.make import plot_cost
 from teachonce.stages.embed import embed
 from teachonce.stages.rdm import rdm
@@ -24,7 +24,8 @@ from tests.engine.enginekit import digits
 from tests.stages.trainkit import STUDENT, Heard, quick
 
 TEACHER, ASSISTANT = "vit:patch=4,width=32,layers=1,heads=2", "vit:patch=8,width=32,layers=1,heads=2"
-ROWS, VIEWS, BATCH, RDM_EPOCHS, EPOCHS = 200, 2, 32, 2, 2
+ROWS, VIEWS, BATCH, EPOCHS = 200, 2, 32, 2
+RDM_EPOCHS, RDM_ROWS, RDM_BATCH = 3, 192, 50
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ def school(tmp_path_factory: pytest.TempPathFactory) -> School:
     _embed(made, made.runs / "teacher", "teacher", augment="crop=0.6", views=VIEWS)
     quick(made.runs / "assistant", student=ASSISTANT, method="kd", **common)
     _embed(made, made.runs / "assistant", "assistant-1")
-    rdm(store=made.store, distortion_weight=(1.0, 10.0), epochs=RDM_EPOCHS, hidden=16, batch_size=32, device="cpu")
+    rdms = {"distortion_weight": (1.0, 10.0), "epochs": RDM_EPOCHS, "hidden": 16, "batch_size": RDM_BATCH}
+    assert rdm(store=made.store, device="cpu", **rdms).rows == RDM_ROWS
     quick(made.runs / "ce", **common)
     for seed in (0, 1):
         quick(made.runs / f"kd-{seed}", method="kd", seed=seed, **common)
@@ -143,9 +145,8 @@ def test_cifd_is_counted_as_in_the_paper(school: School, costs: Costs):
     entry, student = point(costs, "cifd, 2 RDMs"), seen(school.runs / "cifd")
     one = RdmSpec(embedding_dim=32, hidden=16, classes=10).macs
     assert one == 32 * 16 + 16 * 16 + 16 * 16 + 16 * 32 + 32 * 10
-    trained = (entry.cached_parts["rdm"] - 2 * one * ROWS * VIEWS) // (2 * one)
-    assert trained * 2 * one == entry.cached_parts["rdm"] - 2 * one * ROWS * VIEWS
-    assert 0.85 * ROWS < trained / RDM_EPOCHS < ROWS  # all rows but those that validate
+    trained = RDM_EPOCHS * (RDM_ROWS // RDM_BATCH * RDM_BATCH)
+    assert entry.cached_parts["rdm"] == 2 * one * (trained + ROWS * VIEWS)
     assert entry.cached_parts["teacher"] == macs(TEACHER) * ROWS * VIEWS
     assert entry.live_parts["teacher"] == macs(TEACHER) * (student + trained)
     assert entry.live_parts["rdm"] == 2 * one * (trained + student)
@@ -267,7 +268,18 @@ def test_it_is_drawn_as_computed(costs: Costs):
     assert sum(widths) == sum(
         e.cached_macs + (e.live_macs if e.live_macs != e.cached_macs else 0) for e in costs.points
     )
-    assert [tick.get_text() for tick in bars.get_yticklabels()] == [e.label for e in costs.points]
+    assert [tick.get_text() for tick in bars.get_yticklabels()] == [wrapped(e.label) for e in costs.points]
+    markers = {line.get_ydata()[0]: (line.get_marker(), line.get_color()) for line in bars.lines}
+    for place, entry in enumerate(costs.points):
+        full = [line for line in scatter.lines if (line.get_marker(), line.get_color()) == markers[place]]
+        (shown,) = (line for line in full if line.get_markerfacecolor() == line.get_color())
+        assert (shown.get_xdata()[0], shown.get_ydata()[0]) == (entry.cached_macs, entry.accuracy_mean)
+
+
+def test_long_names_are_broken_between_words():
+    assert wrapped("kd, live") == "kd, live"
+    spec = "cifd, 3 RDMs (vit:patch=8,width=16,layers=1,heads=2)"
+    assert wrapped(spec) == "cifd, 3 RDMs (vit:patch=8,\nwidth=16,layers=1,heads=2)"
 
 
 def test_on_the_command_line(school: School, tmp_path: Path, call: Call):

@@ -1,5 +1,6 @@
 """Accuracy over training cost, from the cache and live, and what the costs are made of."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,26 +15,30 @@ from teachonce.plots.figure import COLOURS, INK, blank, legend_below, per_cent, 
 from teachonce.plots.macs import PARTS
 
 _MARKERS = "os^Dv"
+_SIZE, _LETTERS = 8, 28  # points of a marker; of a line of a name
 _PART_COLOURS = dict(zip(PARTS, ("#4a4a4a", "#8d8d8d", "#c8c8c8", "#cc79a7"), strict=True))
 _PART_NAMES = {"teacher": "teacher", "assistants": "assistants", "rdm": "RDMs", "student": "student"}
 
 
 def draw_costs(costs: Costs) -> Figure:
-    """Draw points: filled what was cached, hollow the same with everything live; bars of one standard deviation."""
+    """Draw points: filled what was cached, hollow the same with everything live; bars of one standard deviation.
+
+    The names at the right are the legend of the points.
+    """
     points = costs.points
     with style():
-        figure = blank(11.5, max(4.6, 2.4 + 0.52 * len(points)))
-        left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
+        figure = blank(12, max(4.6, 1.9 + 0.56 * len(points)))
+        left, right = figure.subplots(1, 2)
         _scatter(left, costs)
         _bars(right, points)
-        legend_below(figure, [*_point_handles(points), *_part_handles(points)], most=5)
+        legend_below(figure, _legend(points), most=7)
     return figure
 
 
 def _scatter(axes: Axes, costs: Costs) -> None:
     for place, point in enumerate(costs.points):
         colour, marker, y = _colour(place), _marker(place), point.accuracy_mean
-        look: dict[str, Any] = {"marker": marker, "markersize": 8, "color": colour, "linestyle": ""}
+        look: dict[str, Any] = {"marker": marker, "markersize": _SIZE, "color": colour, "linestyle": ""}
         if _differs(point):
             axes.plot([point.cached_macs, point.live_macs], [y, y], color=colour, linewidth=1, linestyle=":", zorder=1)
             axes.plot([point.live_macs], [y], markerfacecolor="white", zorder=2, **look)
@@ -51,14 +56,18 @@ def _bars(axes: Axes, points: Sequence[CostPoint]) -> None:
         if _differs(point):
             _stack(axes, place - 0.2, point.cached_parts)
             _stack(axes, place + 0.2, point.live_parts, hatch="////")
-            ratio = f"x {point.cached_macs / point.live_macs:.2g}"
-            axes.text(point.cached_macs, place - 0.2, f" {ratio}", va="center", fontsize=9)
+            ratio = f", x {point.cached_macs / point.live_macs:.2g}"
+            _tell(axes, point.cached_macs, place - 0.2, ratio)
         else:
             _stack(axes, place, point.cached_parts)
-    axes.set_yticks(range(len(points)), [point.label for point in points])
+            _tell(axes, point.cached_macs, place, "")
+        look: dict[str, Any] = {"markersize": _SIZE, "color": _colour(place), "clip_on": False}
+        axes.plot([-0.03], [place], marker=_marker(place), transform=axes.get_yaxis_transform(), **look)
+    axes.set_yticks(range(len(points)), [wrapped(point.label) for point in points])
+    axes.tick_params(axis="y", length=0, pad=19)
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
-    axes.margins(x=0.12)
+    axes.set_xlim(0, 1.2 * max(point.live_macs for point in points))
     axes.xaxis.set_major_formatter(_macs())
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.set(xlabel="training cost (forward multiply-accumulates)", title="What it is made of")
@@ -72,24 +81,30 @@ def _stack(axes: Axes, y: float, parts: Mapping[str, int], hatch: str | None = N
         start += parts[part]
 
 
-def _point_handles(points: Sequence[CostPoint]) -> list[Any]:
-    look: dict[str, Any] = {"linestyle": "", "markersize": 8}
-    handles = [
-        Line2D([], [], marker=_marker(place), color=_colour(place), label=point.label, **look)
-        for place, point in enumerate(points)
-    ]
-    if any(_differs(point) for point in points):
-        handles.append(Line2D([], [], marker="o", color=INK, label="filled: from the cache", **look))
-        handles.append(Line2D([], [], marker="o", color=INK, markerfacecolor="white", label="hollow: live", **look))
-    return handles
+def wrapped(label: str) -> str:
+    """A name in short lines that end after a comma or a space."""
+    lines = [""]
+    for word in re.findall("[^ ,]+[ ,]*", label):
+        if lines[-1] and len(lines[-1] + word.rstrip()) > _LETTERS:
+            lines.append("")
+        lines[-1] += word
+    return "\n".join(line.rstrip() for line in lines)
 
 
-def _part_handles(points: Sequence[CostPoint]) -> list[Any]:
+def _tell(axes: Axes, x: float, y: float, more: str) -> None:
+    """The cost in numbers at the end of a bar."""
+    axes.text(x, y, f"  {EngFormatter(places=1).format_eng(x)}{more}", va="center", fontsize=9)
+
+
+def _legend(points: Sequence[CostPoint]) -> list[Any]:
+    look: dict[str, Any] = {"linestyle": "", "markersize": _SIZE, "marker": "o", "color": INK}
     used = [part for part in PARTS if any(point.live_parts[part] for point in points)]
-    handles: list[Any] = [Patch(color=_PART_COLOURS[part], label=_PART_NAMES[part]) for part in used]
-    if any(_differs(point) for point in points):
-        handles.append(Patch(facecolor="#888888", hatch="////", edgecolor="white", linewidth=0, label="hatched: live"))
-    return handles
+    parts = [Patch(color=_PART_COLOURS[part], label=_PART_NAMES[part]) for part in used]
+    if not any(_differs(point) for point in points):
+        return parts
+    filled = Line2D([], [], label="from the cache", **look)
+    hollow = Line2D([], [], markerfacecolor="white", label="live", **look)
+    return [filled, hollow, *parts, Patch(facecolor="#888888", hatch="////", edgecolor="white", label="live")]
 
 
 def _differs(point: CostPoint) -> bool:
@@ -104,8 +119,8 @@ def _narrow(points: Sequence[CostPoint]) -> bool:
 
 
 def _macs() -> EngFormatter:
-    """`142 PMAC`."""
-    return EngFormatter(unit="MAC")
+    """`142 P`."""
+    return EngFormatter(places=None)
 
 
 def _colour(place: int) -> str:
