@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from teachonce.models.cumulative import LIKELIHOOD_FLOOR, nats
 
 CPU_CHUNK = 16384
-"""Points at once on a CPU; the fastest of 8,192 to 131,072 with 2 MiB of level-2 cache a core, none by much."""
+"""Points (networks times samples times 2) at once on a CPU: of 8,192 to 65,536 the fastest, with 32,768."""
 
 
 class FactorizedDensity(nn.Module):
@@ -86,7 +86,7 @@ class FactorizedDensity(nn.Module):
 
     def _rows(self, y: Tensor) -> Tensor:
         """One row a unit, (K U, B), of ([K,] B, U)."""
-        return y.to(self._dtype(y)).transpose(-1, -2).reshape(-1, y.shape[-2])
+        return y.to(self._dtype(y)).transpose(-1, -2).reshape(-1, y.shape[-2]).contiguous()
 
     def _back(self, rows: Tensor, y: Tensor) -> Tensor:
         return rows.view(*y.shape[:-2], y.shape[-1], y.shape[-2]).transpose(-1, -2)
