@@ -30,7 +30,7 @@ from teachonce.errors import (
     TeachonceError,
     UnsealedError,
 )
-from teachonce.models.rdm import RdmOut, RdmStack
+from teachonce.models.rdm import RdmStack
 from teachonce.stages.rdm import rdm
 from teachonce.types import ArraySpec
 from tests.stages.rdmkit import make, memory_folder, quick, snapshot
@@ -298,15 +298,14 @@ def test_the_last_good_weights_are_kept_where_a_loss_explodes(copy: Path, monkey
 
 
 def test_outputs_that_do_not_fit_the_dtype(copy: Path, monkeypatch: pytest.MonkeyPatch):
-    real = RdmStack.forward
+    real = RdmStack.outputs
 
-    def forward(self: RdmStack, x: torch.Tensor) -> RdmOut:
-        out = real(self, x)
-        if self.count == 1 and len(x) == 64:  # the second pass, block by block
-            out.logits[0, 7, 3] = 1e6
-        return out
+    def outputs(self: RdmStack, x: torch.Tensor) -> Any:
+        embedding, logits = real(self, x)
+        logits[0, 7, 3] = 1e6
+        return embedding, logits
 
-    monkeypatch.setattr(RdmStack, "forward", forward)
+    monkeypatch.setattr(RdmStack, "outputs", outputs)
     with pytest.raises(NonFiniteError, match="targets/rdm-3/logits: row 7 holds NaN or infinity") as caught:
         quick(copy, 3.0, 2.0, dtype="float16")
     assert "--dtype bfloat16 or float32" in caught.value.mend
