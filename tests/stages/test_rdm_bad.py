@@ -183,7 +183,7 @@ def test_a_parent_without_embeddings(copy: Path):
         ({"squared_temperature": False}, "rdm squared temperature"),
         ({"ce_weight": 0.0}, "rdm ce weight"),
         ({"val_fraction": 0.1}, "rdm val fraction"),
-        ({"select": "loss"}, "rdm select"),
+        ({"select": "top1"}, "rdm select: expected loss, got top1"),
         ({"dtype": "float16"}, "dtype: expected float32, got float16"),
         ({"weight_decay": 0.1}, "rdm weight decay"),
         ({"schedule": "constant"}, "rdm schedule"),

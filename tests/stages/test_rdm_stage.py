@@ -22,6 +22,8 @@ from teachonce.models.rdm import RdmOut
 from tests.stages.rdmkit import CLASSES, ROWS, WIDTH, components, make, memory_folder, quick, snapshot
 from tests.stages.trainkit import Heard
 
+FOUR: dict[str, Any] = {"epochs": 4, "lr": 1e-2, "select": "top1"}
+
 
 @pytest.fixture
 def tmp_path() -> Iterator[Path]:
@@ -34,7 +36,7 @@ def trained() -> Iterator[tuple[Store, Any]]:
     """A store of two views with rdm-10 and rdm-1, for reading only."""
     with memory_folder() as folder:
         store = make(folder / "s.zarr", views=2, failed={3: "truncated"}, broken=(70,))
-        yield store, quick(store.path, 10, 1, epochs=4, lr=1e-2)
+        yield store, quick(store.path, 10, 1, **FOUR)
 
 
 def applied(store: Store, name: str, view: int = 0) -> RdmOut:
@@ -158,7 +160,7 @@ def test_a_second_call_does_nothing_and_says_so(
     store, first = trained
     before, heard = snapshot(store.path), Heard()
     monkeypatch.setattr(Fit, "run", None)
-    again = quick(store.path, 1, 10, epochs=4, lr=1e-2, events=heard)
+    again = quick(store.path, 1, 10, **FOUR, events=heard)
     assert [(entry.name, entry.reused) for entry in again.rdms] == [("rdm-1", True), ("rdm-10", True)]
     assert again.rdms[1].bits == first.rdms[0].bits
     assert (again.teacher_top1, again.seconds, again.samples_per_s) == (first.teacher_top1, 0.0, 0.0)
