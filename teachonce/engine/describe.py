@@ -56,6 +56,7 @@ def identify(config: TrainConfig, samples: Samples, store: Store | None, digests
         "batch_size": config.batch_size,
         **optim,
         "weight_decay": config.optim.decay,
+        "density_lr": config.optim.density_scale,
         "precision": pick_precision(config.precision, pick_device(config.device)),
         "compile": config.compile,
         "cuda_graphs": config.cuda_graphs,
@@ -136,8 +137,7 @@ def warn_unused(config: TrainConfig, store: Store | None, events: Events) -> Non
     needs_teacher = config.make_method().needs.teacher
     if config.teacher is not None and not (needs_teacher and config.source == "live"):
         events.warn("the teacher has no effect: it is used by --source live, with a method that needs one")
-    if config.source == "live" and config.rdm_logits == "head":
-        events.warn("--rdm-logits has no effect: the RDMs run live")
+    _warn_head(config, events)
     if config.source == "live" and not needs_teacher:
         events.warn(f"--source live has no effect: method {config.method} needs no teacher")
     if store is not None and not needs_teacher:
@@ -145,6 +145,17 @@ def warn_unused(config: TrainConfig, store: Store | None, events: Events) -> Non
         events.info(f"method {config.method} needs no targets of the store; {views}")
     if config.cuda_graphs and pick_device(config.device).type != "cuda":
         events.warn("--cuda-graphs has no effect on a CPU")
+
+
+def _warn_head(config: TrainConfig, events: Events) -> None:
+    if config.rdm_logits != "head":
+        return
+    if not config.rdm:
+        events.warn("--rdm-logits has no effect without --rdm")
+    elif config.source == "live":
+        events.warn("--rdm-logits has no effect: the RDMs run live")
+    elif not config.make_method().needs.logits:
+        events.warn(f"--rdm-logits has no effect: with these settings method {config.method} reads no logits")
 
 
 def _has_views(store: Store) -> bool:

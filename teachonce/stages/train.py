@@ -59,9 +59,9 @@ def train(  # noqa: PLR0913 - one parameter an option
     method: str = "ce",
     store: str | Path | None = None,
     target: str = "teacher",
-    rdm: Sequence[str] = (),
+    rdm: Sequence[str] | str = (),
     rdm_logits: Literal["stored", "head"] = "stored",
-    assistants: Sequence[str] = (),
+    assistants: Sequence[str] | str = (),
     source: Literal["cached", "live"] = "cached",
     teacher: str | Path | None = None,
     settings: Mapping[str, Value] | None = None,
@@ -85,6 +85,7 @@ def train(  # noqa: PLR0913 - one parameter an option
     gamma: float = 0.1,
     label_smoothing: float = 0.0,
     clip_norm: float | None = None,
+    density_lr: float | None = None,
     precision: str = "auto",
     compile: bool = False,
     cuda_graphs: bool = False,
@@ -106,9 +107,9 @@ def train(  # noqa: PLR0913 - one parameter an option
         method: `ce`, `kd`, `clip-embed-kd`, `clip-teacher-kd`, `dgkd` or `cifd`.
         store: Folder of the store: its views are trained on, and from source `cached` its targets are read.
         target: The target's name in the store.
-        rdm: For cifd: names of RDM targets of the store, such as `rdm-10000`, made by `rdm` from this target.
+        rdm: For cifd: names of RDM targets of the store, made by `rdm` from this target; a text has commas between.
         rdm_logits: Read the RDMs' logits as `stored`, or compute them from their stored `head`.
-        assistants: For dgkd: names of the assistants' targets, made by `embed`.
+        assistants: For dgkd: names of the assistants' targets, made by `embed`; as `rdm`.
         source: `cached`, or `live`: the teacher runs on every batch, on the same views.
         teacher: See `load_teacher`; for source `live`.
         settings: The method's settings, values or text; see `make_method`.
@@ -132,6 +133,7 @@ def train(  # noqa: PLR0913 - one parameter an option
         gamma: See `milestones`.
         label_smoothing: Of the method's `ce` term.
         clip_norm: The largest norm of the gradient.
+        density_lr: Of factorised densities (method cifd), as a multiple of `lr`; None: 10 with adamw, 1 with sgd.
         precision: `float32`, `bf16` (autocast), or `auto`: bf16 on a GPU.
         compile: Compile the student with torch.compile.
         cuda_graphs: Compile it into CUDA graphs.
@@ -160,6 +162,7 @@ def train(  # noqa: PLR0913 - one parameter an option
         milestones=tuple(milestones),
         gamma=gamma,
         clip_norm=clip_norm,
+        density_lr=density_lr,
     )
     config = TrainConfig(
         student=student,
@@ -168,9 +171,9 @@ def train(  # noqa: PLR0913 - one parameter an option
         settings=dict(settings or {}),
         store=None if store is None else Path(store),
         target=target,
-        rdm=tuple(rdm),
+        rdm=_names(rdm),
         rdm_logits=rdm_logits,
-        assistants=tuple(assistants),
+        assistants=_names(assistants),
         source=source,
         teacher=None if teacher is None else str(teacher),
         epochs=epochs,
@@ -202,6 +205,11 @@ def train(  # noqa: PLR0913 - one parameter an option
             limit=limit,
         )
     return run_training(config, data, events)
+
+
+def _names(given: Sequence[str] | str) -> tuple[str, ...]:
+    """`rdm-10,rdm-1` as ("rdm-10", "rdm-1"); a sequence as it is."""
+    return tuple(word.strip() for word in given.split(",")) if isinstance(given, str) else tuple(given)
 
 
 def run_training(config: TrainConfig, samples: Samples, events: Events = SILENT) -> TrainResult:

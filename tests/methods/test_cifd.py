@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -319,6 +320,47 @@ class TestWhatIsRead:
     def test_a_target_without_embeddings(self):
         with pytest.raises(StoreMissingError, match="needs embeddings"):
             make_method("cifd").build(Flat(), target(width=None))
+
+
+class TestNoWaiting:
+    """On a device without values a look at one would be an error: so is nothing here waited for."""
+
+    @pytest.fixture(autouse=True)
+    def _no_autocast(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # that device has none
+
+    def test_a_look_would_be_an_error(self):
+        with pytest.raises(RuntimeError, match="meta tensors"):
+            torch.empty(1, device="meta").item()
+
+    @pytest.mark.parametrize("form", ["bernoulli", "exactly-one", "sample"])
+    @pytest.mark.parametrize("rescale", [False, True])
+    def test_cifd(self, form: str, rescale: bool):
+        method = built("cifd", THREE, student_width=7, dropout_form=form, dropout_rescale=rescale)
+        mixed = replace(spec(*THREE), extras={**spec(*THREE).extras, "rdm-5": target("rdm-5", None)})
+        method.build(Flat(7), mixed)
+        method.modules.to("meta")
+        self.check(method)
+
+    @pytest.mark.parametrize("drop", [0, 1])
+    def test_dgkd(self, drop: int):
+        self.check(built("dgkd", ("assistant-8",), drop=drop))
+
+    def check(self, method: Method) -> None:
+        meta: dict[str, Any] = {"device": "meta", "requires_grad": True}
+        embedding, logits = torch.empty(6, 7, **meta), torch.empty(6, 3, **meta)
+
+        def theirs() -> dict[str, Tensor]:
+            return {"image_embedding": torch.empty(6, 2, device="meta"), "logits": torch.empty(6, 3, device="meta")}
+
+        both = Targets(**theirs(), extras={name: Targets(**theirs()) for name in method.extras})
+        noisy = embedding if method.bottleneck is None else method.bottleneck(embedding)
+        terms = method(
+            StudentOut(embedding=noisy, logits=logits), both, torch.empty(6, dtype=torch.int64, device="meta"), 0
+        )
+        total(terms, method.weights).backward()
+        assert logits.grad.shape == (6, 3)
+        assert all(parameter.grad is not None for parameter in method.modules.parameters())
 
 
 class TestExtras:

@@ -260,6 +260,26 @@ def test_compiled_is_the_same(home: Path, tmp_path: Path, monkeypatch: pytest.Mo
     assert compiled == pytest.approx(plain, rel=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"rdm": ()}, "no effect without --rdm"),
+        ({"settings": {"kl_weight": 0}}, "reads no logits"),
+        ({"source": "live"}, "the RDMs run live"),
+    ],
+)
+def test_heads_that_nobody_asks(home: Path, tmp_path: Path, options: dict[str, Any], told: str):
+    heard = Heard()
+    teacher = {"teacher": str(home / "teacher")} if "source" in options else {}
+    cifd(tmp_path / "run", home, **options, **teacher, rdm_logits="head", epochs=1, events=heard)
+    assert any(told in warning for warning in heard.warnings)
+
+
+def test_names_in_one_text(home: Path, tmp_path: Path):
+    cifd(tmp_path / "run", home, rdm="rdm-10, rdm-1", epochs=1)
+    assert cifd(tmp_path / "run", home, rdm=["rdm-10", "rdm-1"], epochs=1).reused
+
+
 class TestOtherRuns:
     """A run is one of its RDMs."""
 
