@@ -1,0 +1,99 @@
+"""The recipes that come with the package: all that can be checked without their data."""
+
+from pathlib import Path
+
+import pytest
+
+from teachonce.models.rdm import RdmSpec
+from teachonce.models.students import build_student
+from teachonce.pipeline.plan import check_settings, check_targets
+from teachonce.pipeline.recipe import Recipe, load_recipe
+from teachonce.pipeline.steps import make_steps, makers
+
+FOLDER = Path(__file__).parents[2] / "recipes"
+RECIPES = sorted(path.name for path in FOLDER.glob("*.toml"))
+CNN = ("cifd-cnn.toml", "cifd-cifar10.toml")
+
+
+def load(name: str) -> Recipe:
+    return load_recipe(FOLDER / name)
+
+
+@pytest.mark.parametrize("name", [*RECIPES, "quickstart"])
+def test_settings_can_be_used_and_targets_are_made(name: str):
+    recipe = load_recipe(name if name == "quickstart" else FOLDER / name)
+    steps = make_steps(recipe)
+    check_settings(steps)
+    check_targets(steps, makers(recipe, steps))
+    assert len({step.name for step in steps}) == len(steps)
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if name.startswith("cifd")])
+def test_networks_exist(name: str):
+    recipe = load(name)
+    tables = [*recipe.assistants, *(training.options for training in recipe.trainings)]
+    if recipe.teacher is not None and recipe.teacher.train is not None:
+        tables.append(recipe.teacher.train)
+    for student in {table.student for table in tables}:
+        build_student(student, classes=10)
+    for table in recipe.rdms:
+        RdmSpec(preset=table.preset, embedding_dim=512, classes=10, hidden=table.hidden, activation=table.activation)
+
+
+@pytest.mark.parametrize("name", CNN)
+def test_table_1_has_every_method_with_three_seeds(name: str):
+    runs = [training.options for training in load(name).trainings]
+    cifd = {(run.rdm.count("rdm"), run.set["cifd.ibm"]) for run in runs if run.method == "cifd"}
+    assert cifd == {(count, ibm) for count in (0, 1, 3, 5) for ibm in (True, False)}
+    others = {(run.method, run.target, run.assistants) for run in runs if run.method != "cifd"}
+    assert others == {
+        ("ce", None, ""),
+        ("kd", None, ""),
+        ("kd", "assistant-4", ""),
+        ("dgkd", None, "assistant-8,dgkd-6,dgkd-4"),
+    }
+    assert len(runs) == 3 * (len(cifd) + len(others))
+    assert (
+        len({run.model_dump_json(include={"student", "epochs", "lr", "weight_decay", "batch_size"}) for run in runs})
+        == 1
+    )
+
+
+@pytest.mark.parametrize("name", CNN)
+def test_rdms_of_table_1_have_the_layers_and_the_range_of_the_paper(name: str):
+    (table,) = load(name).rdms
+    assert table.preset == "cnn"
+    assert all(1 <= weight <= 100 for weight in table.distortion_weight)
+
+
+@pytest.mark.parametrize("name", ["cifd-cifar.toml", "cifd-cifar-resnet.toml"])
+def test_table_2_has_the_numbers_of_the_paper(name: str):
+    recipe = load(name)
+    (rdm,) = recipe.rdms
+    assert (rdm.distortion_weight, rdm.epochs) == ([1, 0.8, 0.6], 30)
+    run = next(training.options for training in recipe.trainings if training.options.method == "cifd")
+    assert (run.epochs, run.optimizer, run.lr, run.milestones, run.gamma) == (240, "sgd", 0.05, [150, 160, 180], 0.1)
+    assert run.rdm == "rdm-1,rdm-0.8,rdm-0.6"
+    assert run.set == {
+        "cifd.temperature": 2,
+        "cifd.ce_weight": 1,
+        "cifd.kl_weight": 1,
+        "cifd.rdm_weight": 1,
+        "cifd.embedding_weight": 100,
+        "cifd.embedding_loss": "mse",
+        "cifd.rate_weight": 0.005,
+        "cifd.kd_dropout": 0.25,
+    }
+
+
+def test_table_3_has_the_numbers_of_the_paper():
+    recipe = load("cifd-imagenet.toml")
+    (rdm,) = recipe.rdms
+    assert (rdm.distortion_weight, rdm.epochs, rdm.preset, rdm.distortion, rdm.val_fraction) == (
+        *([1e4, 5e3, 1e3], 30, "r34", "smooth-l1", 0.05),
+    )
+    run = next(training.options for training in recipe.trainings if training.options.method == "cifd")
+    assert (run.epochs, run.optimizer, run.lr, run.batch_size, run.weight_decay) == (88, "sgd", 2.0, 1024, 5e-5)
+    assert run.rdm == "rdm-10000,rdm-5000,rdm-1000"
+    assert (run.set["cifd.embedding_weight"], run.set["cifd.embedding_loss"]) == (100, "smooth-l1")
+    assert (run.set["cifd.temperature"], run.set["cifd.rate_weight"], run.set["cifd.kd_dropout"]) == (2, 0.001, 0.25)
