@@ -83,6 +83,11 @@ PrecisionOption = Annotated[
     Precision, Option("--precision", help="Arithmetic; auto is bf16 on a GPU.", rich_help_panel=MACHINE)
 ]
 
+DensityLr = Annotated[
+    float | None,
+    Option(help="Rate of factorised densities, as a multiple of --lr; found if absent.", rich_help_panel="Optimiser"),
+]
+
 Store = Annotated[Path, Option(help="Folder of the store (NAME.zarr).", metavar="STORE")]
 Target = Annotated[str, Option(help="Name of the target in the store.")]
 

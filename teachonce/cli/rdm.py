@@ -103,10 +103,11 @@ def rdm(  # noqa: PLR0913  (one parameter an option)
     ] = 0.0,
     milestones: Milestones = None,
     gamma: Annotated[float, Option(help="Of the milestones.", rich_help_panel=OPTIMISER)] = 0.1,
+    density_lr: shared.DensityLr = None,
     val_fraction: Annotated[
         float, Option(min=0.0, max=0.9, help="Share of rows kept for validation.", rich_help_panel=shared.DATA)
     ] = 0.05,
-    select: Annotated[Select, Option(help="Keep the epoch of the best top-1, or of the lowest loss.")] = Select.top1,
+    select: Annotated[Select, Option(help="Keep the epoch of the best top-1, or of the lowest loss.")] = Select.loss,
     device: shared.Device = None,
     threads: shared.Threads = None,
     seed: shared.Seed = 0,
@@ -142,6 +143,7 @@ def rdm(  # noqa: PLR0913  (one parameter an option)
             warmup_epochs=warmup_epochs,
             milestones=epochs_of_milestones,
             gamma=gamma,
+            density_lr=density_lr,
             val_fraction=val_fraction,
             select=select.value,
             dtype=None if dtype is None else dtype.value,

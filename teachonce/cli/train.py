@@ -113,6 +113,7 @@ def train(  # noqa: PLR0913  (one parameter an option)
         float, Option(min=0.0, max=1.0, help="Of the labels, for ce.", rich_help_panel=OPTIMISER)
     ] = 0.0,
     clip_norm: Annotated[float | None, Option(help="Largest norm of the gradient.", rich_help_panel=OPTIMISER)] = None,
+    density_lr: shared.DensityLr = None,
     precision: shared.PrecisionOption = shared.Precision.auto,
     compile_: Annotated[bool, Option("--compile", help="Use torch.compile.", rich_help_panel=shared.MACHINE)] = False,
     cuda_graphs: Annotated[
@@ -168,6 +169,7 @@ def train(  # noqa: PLR0913  (one parameter an option)
             gamma=gamma,
             label_smoothing=label_smoothing,
             clip_norm=clip_norm,
+            density_lr=density_lr,
             precision=precision.value,
             compile=compile_,
             cuda_graphs=cuda_graphs,

@@ -9,7 +9,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from teachonce.engine.feed import Batch
-from teachonce.engine.optim import OptimConfig, make_optimizer
+from teachonce.engine.optim import OptimConfig, make_optimizer, set_rate
 from teachonce.engine.targets import TargetSource
 from teachonce.errors import ModelError
 from teachonce.methods.base import Method, total
@@ -47,10 +47,7 @@ class Stepper:
     ) -> None:
         self.student, self.method, self.source, self.accelerator = student, method, source, accelerator
         self.optim, self._schedule = optim, rate
-        density = {id(parameter) for parameter in method.bottleneck.parameters()} if method.bottleneck else set()
-        self.optimizer = make_optimizer(
-            optim, (student, method.modules), lambda parameter: parameter.ndim >= 2 and id(parameter) not in density
-        )
+        self.optimizer = make_optimizer(optim, (student, method.modules))
         self.done = 0
         """Optimiser steps done."""
         self.rate = 0.0
@@ -89,8 +86,7 @@ class Stepper:
             parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
             self.accelerator.clip_grad_norm_(parameters, self.optim.clip_norm)
         self.rate = self._schedule(self.done)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.rate
+        set_rate(self.optimizer, self.rate)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.done += 1

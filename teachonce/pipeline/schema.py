@@ -63,6 +63,7 @@ class TrainTable(Table):
     gamma: float = 0.1
     label_smoothing: float = Field(default=0.0, ge=0, le=1)
     clip_norm: float | None = None
+    density_lr: float | None = Field(default=None, gt=0)
     val_fraction: float = Field(default=0.1, ge=0, lt=1)
     image_size: int | None = Field(default=None, ge=1)
     student_augment: str | None = None
@@ -104,7 +105,9 @@ class RdmTable(Table):
     warmup_epochs: float = Field(default=0, ge=0)
     milestones: list[int] = Field(default_factory=list)
     gamma: float = 0.1
+    density_lr: float | None = Field(default=None, gt=0)
     val_fraction: float = Field(default=0.05, gt=0, lt=1)
+    select: Literal["top1", "loss"] = "loss"
     dtype: Literal["float16", "bfloat16", "float32"] | None = None
     seed: int = 0
     device: str | None = None

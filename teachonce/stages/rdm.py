@@ -77,8 +77,9 @@ def rdm(  # noqa: PLR0913 - one parameter an option
     warmup_epochs: float = 0.0,
     milestones: Sequence[int] = (),
     gamma: float = 0.1,
+    density_lr: float | None = None,
     val_fraction: float = 0.05,
-    select: Select = "top1",
+    select: Select = "loss",
     dtype: StoredDtype | None = None,
     seed: int = 0,
     device: str | None = None,
@@ -116,10 +117,11 @@ def rdm(  # noqa: PLR0913 - one parameter an option
         warmup_epochs: Epochs of linear warmup.
         milestones: Epochs after which the rate is multiplied by `gamma`.
         gamma: See `milestones`.
+        density_lr: Of the factorised densities, as a multiple of `lr`; None: 10.
         val_fraction: The share of rows that validate, chosen by hash; above 0.
-        select: Which epoch of an RDM is kept: `top1`, the highest on the validation rows (as the paper monitors it), of
-            equals and without labels the lowest loss; or `loss`, the lowest. At a small R accuracy falls while the rate
-            does, so that `top1` may keep an early epoch.
+        select: Which epoch of an RDM is kept: `loss`, the lowest on the validation rows; or `top1`, the highest (which
+            the paper monitors), of equals and without labels the lowest loss. Accuracy is there long before the rate
+            has come down, so that `top1` keeps epochs whose bits say little about R.
         dtype: Stored dtype: float16, bfloat16 or float32; None: the parent's.
         seed: Of the split, the weights, the shuffles and the noise.
         device: `cpu`, `cuda`, `cuda:1`; None: the GPU where there is one. It computes in float32.
@@ -145,6 +147,7 @@ def rdm(  # noqa: PLR0913 - one parameter an option
         warmup_epochs=warmup_epochs,
         milestones=tuple(milestones),
         gamma=gamma,
+        density_lr=density_lr,
     )
     config = RdmConfig(
         store=Path(store),

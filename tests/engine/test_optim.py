@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from teachonce.engine.optim import OptimConfig, learning_rate, make_optimizer
+from teachonce.engine.optim import OptimConfig, learning_rate, make_optimizer, set_rate
 from teachonce.errors import InputError
+from teachonce.models.ibm import Ibm
 
 
 def rates(config, epochs=4, steps=10):
@@ -70,3 +71,16 @@ def test_bad_settings(bad):
     with pytest.raises(InputError) as caught:
         OptimConfig(**bad).check()
     assert caught.value.mend
+
+
+@pytest.mark.parametrize(("given", "scale"), [(OptimConfig(), 10.0), (OptimConfig(optimizer="sgd"), 1.0)])
+def test_densities_move_at_a_rate_of_their_own(given: OptimConfig, scale: float):
+    linear, ibm = torch.nn.Linear(2, 2), Ibm(2)
+    optimizer = make_optimizer(given, [linear, ibm])
+    set_rate(optimizer, 0.5)
+    rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    assert {rates[id(p)] for p in linear.parameters()} == {0.5}
+    assert {rates[id(p)] for p in ibm.parameters()} == {0.5 * scale}
+    assert OptimConfig(density_lr=3.0).density_scale == 3.0
+    with pytest.raises(InputError, match="density_lr must be above 0"):
+        OptimConfig(density_lr=0.0).check()

@@ -17,7 +17,7 @@ from teachonce.engine.feed import cut
 from teachonce.engine.loop import CHECK_SECONDS, CHECK_STEPS
 from teachonce.engine.losslog import LossLog
 from teachonce.engine.metrics import MetricsLog
-from teachonce.engine.optim import learning_rate, make_optimizer
+from teachonce.engine.optim import learning_rate, make_optimizer, set_rate
 from teachonce.engine.rdm.job import Job
 from teachonce.engine.rdm.measure import Scores, Targeted, measure
 from teachonce.engine.split import shuffled
@@ -139,9 +139,7 @@ class Fit:
         loss = terms["total"].sum()
         loss.backward()  # type: ignore[no-untyped-call]
         self._losses.put_all(torch.cat([*(terms[name] for name in self._terms), loss[None]]))
-        rate = learning_rate(config.optim, done, self.steps, config.epochs)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        set_rate(self.optimizer, learning_rate(config.optim, done, self.steps, config.epochs))
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
 

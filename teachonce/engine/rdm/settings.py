@@ -36,7 +36,7 @@ class RdmConfig:
     batch_size: int = 256
     optim: OptimConfig = field(default_factory=lambda: OptimConfig(weight_decay=0.0))
     val_fraction: float = 0.05
-    select: Select = "top1"
+    select: Select = "loss"
     dtype: StoredDtype | None = None
     seed: int = 0
     device: str | None = None
@@ -98,6 +98,7 @@ class RdmConfig:
             "batch_size": self.batch_size,
             **{key: optim[key] for key in used},
             "weight_decay": self.optim.decay,
+            "density_lr": self.optim.density_scale,
             "milestones": list(self.optim.milestones),
             "val_fraction": self.val_fraction,
             "select": self.select,
