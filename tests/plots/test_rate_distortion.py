@@ -55,6 +55,7 @@ def test_without_labels_or_reconstruction(tmp_path: Path):
     assert (curve.preset, curve.distortion_kind, curve.parent_top1) == ("cnn", None, None)
     assert (point.top1, point.distortion) == (None, None)
     plot_rate_distortion(store=made.path, out=tmp_path / "one.png")
+    assert draw_rate_distortion([curve]).axes[0].get_xlabel() == "R, the weight on CE and KL"
     assert titles([curve]) == ["Rate over R", "Rate in training"]
 
 

@@ -112,7 +112,7 @@ def _colours(curves: Sequence[RdmCurve]) -> dict[float, Any]:
 def _label(axes: Axes, which: str, name: str, curves: Sequence[RdmCurve]) -> None:
     kinds = ", ".join(dict.fromkeys(c.distortion_kind for c in curves if c.distortion_kind is not None))
     words = {
-        "distortion_weight": "R, the weight on distortion",
+        "distortion_weight": "R, the weight on distortion" if kinds else "R, the weight on CE and KL",
         "bits": "rate (bits a sample)",
         "distortion": f"distortion ({kinds})",
     }
