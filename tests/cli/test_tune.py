@@ -76,7 +76,7 @@ def test_ctrl_c_ends_the_workers_and_the_same_command_goes_on(call: Call, tmp_pa
     recipe.write_text(SLOW.format(data=made.parquet(tmp_path / "data.parquet", made.pictures(160), made.labels(160))))
     words: list[object] = ["tune", recipe, "--jobs", 2, "--json"]
     with started(words) as process:
-        wait_for(process, lambda: len(list(tmp_path.rglob("trial-*/checkpoints/last/state.json"))) == 2)
+        wait_for(process, lambda: any(tmp_path.rglob("trial-*/checkpoints/last/state.json")))
         children = psutil.Process(process.pid).children(recursive=True)
         assert len(children) == 2
         interrupt(process)
