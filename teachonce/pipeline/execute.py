@@ -30,9 +30,16 @@ def execute(planned: Sequence[Planned], facts: Facts, events: Events) -> Results
 
 
 def _do(step: Step, facts: Facts, events: Events) -> Mapping[str, Any]:
-    """Trainings and teacher passes have a process of their own; an evaluation is too short to be worth one."""
-    if step.verb != "evaluate":
-        return run_child(step.words(), step.name)
+    """Trainings and teacher passes have a process of their own."""
+    return run_child(step.words(), step.name) if step.verb != "evaluate" else do_evaluation(step, facts, events)
+
+
+def do_evaluation(step: Step, facts: Facts, events: Events) -> Mapping[str, Any]:
+    """Evaluate in this process, since that is too short to be worth another one, and keep the result.
+
+    Raises:
+        TeachonceError: See `evaluate`.
+    """
     result = asdict(evaluate(**step.options, events=events))
     record(step, facts, result)
     return result

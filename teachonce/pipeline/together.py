@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from teachonce.errors import TeachonceError
-from teachonce.events import Events, Task
+from teachonce.events import Events, Silent, Task
 from teachonce.pipeline.crew import Crew, Outcome
-from teachonce.pipeline.evaluations import record
-from teachonce.pipeline.execute import Results
+from teachonce.pipeline.execute import Results, do_evaluation
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.plan import Planned
 from teachonce.pipeline.steps import Step
-from teachonce.pipeline.threads import cores
+from teachonce.pipeline.threads import cores, limited_threads
 
 _WARNING = "warning: "
 
@@ -24,7 +23,8 @@ def execute_together(
     """Do up to `jobs` steps at once, each when the steps that it needs are done.
 
     Each has a process of its own, whose progress goes to a file of `logs`; here a line says when it begins and ends.
-    Where a step fails, those at work are finished, so that nothing of them is lost, and no other is begun.
+    Evaluations are done here, between them, with the same share of the cores. Where a step fails, those at work are
+    finished, so that nothing of them is lost, and no other is begun.
 
     Args:
         planned: In an order in which no step comes before one that it needs.
@@ -42,6 +42,7 @@ def execute_together(
     environment = {} if threads is None and "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": str(share)}
     with (
         events.task("steps", total=len(planned), unit="steps") as task,
+        limited_threads(share),
         Crew(logs, environment) as crew,
     ):
         return _Course(planned, facts, events, task, crew).run(jobs)
@@ -60,44 +61,70 @@ class _Course:
     def run(self, jobs: int) -> Results:
         for plan in [plan for plan in self._left.values() if plan.verdict.result is not None]:
             self._finish(plan.step, f"reuse, {plan.verdict.reason}", plan.verdict.result)
-        while self._begin(jobs):
-            self._take(*self._crew.wait())
+        while self._begin(jobs) or self._ready("evaluate"):
+            if evaluations := self._ready("evaluate"):
+                self._evaluate(evaluations[0].step)
+            else:
+                self._take(*self._crew.wait())
         if self._failed:
             raise _joined(self._failed)
         return self._results
 
     def _begin(self, jobs: int) -> bool:
         """Begin what can be begun; whether anything is at work."""
-        ready = [] if self._failed else [plan for plan in self._left.values() if self._is_ready(plan.step)]
-        for plan in ready[: jobs - len(self._crew.names)]:
+        for plan in self._ready("train", "embed", "rdm")[: jobs - len(self._crew.names)]:
             self._events.info(f"{plan.step.name}: {plan.verdict.action}, {plan.verdict.reason}")
             self._crew.start(plan.step.name, plan.step.words())
         self._task.note(", ".join(self._crew.names))
         return bool(self._crew.names)
 
-    def _is_ready(self, step: Step) -> bool:
-        return step.name not in self._crew.names and not any(name in self._left for name in step.needs)
+    def _ready(self, *verbs: str) -> list[Planned]:
+        """What can be begun; nothing after a failure."""
+        plans = [plan for plan in self._left.values() if plan.step.verb in verbs and not self._failed]
+        return [plan for plan in plans if plan.step.name not in self._crew.names and not self._lacks(plan.step)]
+
+    def _lacks(self, step: Step) -> bool:
+        return any(name in self._left for name in step.needs)
+
+    def _evaluate(self, step: Step) -> None:
+        try:
+            result = do_evaluation(step, self._facts, _Warnings(self._events, step.name))
+        except TeachonceError as error:
+            self._fail(step.name, type(error)(f"{step.name}: {error.message}", error.mend), "")
+        else:
+            self._finish(step, f"done{_measured(result)}", result)
 
     def _take(self, name: str, outcome: Outcome) -> None:
-        step = self._left[name].step
         for text in _warnings(self._crew.log(name)):
             self._events.warn(f"{name}: {text}")
         if isinstance(outcome, TeachonceError):
-            self._failed.append(outcome)
-            others = f"; finishing {', '.join(self._crew.names)} first" if self._crew.names else ""
-            self._events.warn(f"{name} failed, see {self._crew.log(name)}{others}")
+            self._fail(name, outcome, f", see {self._crew.log(name)}")
         elif isinstance(outcome, BaseException):
             raise outcome
         else:
-            if step.verb == "evaluate":
-                record(step, self._facts, outcome)
-            self._finish(step, f"done{_measured(outcome)}", outcome)
+            self._finish(self._left[name].step, f"done{_measured(outcome)}", outcome)
+
+    def _fail(self, name: str, error: TeachonceError, where: str) -> None:
+        self._failed.append(error)
+        others = f"; finishing {', '.join(self._crew.names)} first" if self._crew.names else ""
+        self._events.warn(f"{name} failed{where}{others}")
 
     def _finish(self, step: Step, how: str, result: Mapping[str, Any] | None) -> None:
         del self._left[step.name]
         self._results[step.name] = result
         self._events.info(f"[{len(self._results)}/{self._total}] {step.name}: {how}")
         self._task.advance()
+
+
+class _Warnings(Silent):
+    """Tells of an evaluation no more than its warnings."""
+
+    def __init__(self, events: Events, step: str) -> None:
+        self._events, self._step = events, step
+
+    def warn(self, text: str) -> None:
+        """See Events.warn."""
+        self._events.warn(f"{self._step}: {text}")
 
 
 def _measured(result: Mapping[str, Any]) -> str:

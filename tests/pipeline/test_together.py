@@ -15,7 +15,7 @@ from typing import Any, cast
 import pytest
 
 from teachonce.errors import InputError, MismatchError
-from teachonce.events import Silent
+from teachonce.events import Events, Silent
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.judge import Verdict
 from teachonce.pipeline.plan import Planned
@@ -214,6 +214,43 @@ def test_an_interrupt_ends_all_of_them(stage: Stage, deaf: bool, monkeypatch: py
     assert stage.all_ended()
     assert stage.processes["a"].returncode == (-signal.SIGKILL if deaf else -signal.SIGTERM)
     assert not stage.began("c")
+
+
+def evaluation(name: str) -> Planned:
+    verdict = Verdict(action="run", reason="after its training")
+    options = {"run": "r", "data": "d"}
+    return Planned(step=Step(name=f"evaluate {name}", verb="evaluate", options=options, needs=(name,)), verdict=verdict)
+
+
+def test_evaluations_are_done_here_while_the_next_children_work(stage: Stage, monkeypatch: pytest.MonkeyPatch):
+    stage.hold("b")
+    seen = []
+
+    def evaluate(step: Step, facts: Facts, events: Events) -> Mapping[str, Any]:
+        wait_for(lambda: stage.began("b"))
+        seen.append(step.name)
+        events.info("nobody hears that")
+        events.warn("odd")
+        stage.release("b")
+        return {"top1": 0.25}
+
+    monkeypatch.setattr("teachonce.pipeline.together.do_evaluation", evaluate)
+    results = stage.run(step("a"), evaluation("a"), step("b"), jobs=1)
+    assert seen == ["evaluate a"]
+    assert results["evaluate a"] == {"top1": 0.25}
+    assert "warning: evaluate a: odd" in stage.heard.lines
+    assert "[2/3] evaluate a: done, test 25.00 %" in stage.heard.lines
+    assert "nobody hears that" not in stage.heard.lines
+
+
+def test_an_evaluation_that_fails_is_named(stage: Stage, monkeypatch: pytest.MonkeyPatch):
+    def evaluate(step: Step, facts: Facts, events: Events) -> Mapping[str, Any]:
+        raise MismatchError("other classes", "use the same")
+
+    monkeypatch.setattr("teachonce.pipeline.together.do_evaluation", evaluate)
+    with pytest.raises(MismatchError, match="evaluate a: other classes"):
+        stage.run(step("a"), evaluation("a"), step("b", "evaluate a"))
+    assert not stage.began("b")
 
 
 def test_steps_come_behind_those_they_need():
