@@ -1,0 +1,29 @@
+"""docs/recipes.md names what there is, and its examples are recipes."""
+
+import re
+from pathlib import Path
+
+from teachonce.pipeline.recipe import load_recipe
+from teachonce.pipeline.schema import DataTable, RunTable, TeacherTable
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "recipes.md").read_text()
+HEAD = '[data]\ntrain = "digits"\n[teacher]\nmodel = "cnn-10"\n[store]\npath = "s.zarr"\n'
+
+
+def test_every_key_of_the_recipes_own_tables_is_named():
+    keys = {key for table in (DataTable, TeacherTable, RunTable) for key in table.model_fields}
+    assert not [key for key in keys if not re.search(rf"[`.\[]{key}\b", PAGE)]
+
+
+def test_every_recipe_is_named():
+    assert not [path.name for path in (ROOT / "recipes").glob("*.toml") if f"`{path.name}`" not in PAGE]
+
+
+def test_the_examples_are_recipes(tmp_path: Path):
+    sizes = []
+    for number, example in enumerate(re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)):
+        path = tmp_path / f"{number}.toml"
+        path.write_text(HEAD + example)
+        sizes.append(len(load_recipe(path).trainings))
+    assert sizes == [3 + 18, 2]
