@@ -86,6 +86,7 @@ def test_every_variant_gets_as_many_trials_from_its_own_values_on(searched: tupl
         assert {entry["seed"] for entry in settings} == {3}
         best = settings[variant.best_trial]
         assert variant.values["lr"] == best["lr"]
+        assert all(entry["lr"] == float(f"{entry['lr']:.4g}") for entry in settings)
         epochs = [read_metrics(path) for path in runs]
         assert variant.epochs == sum(map(len, epochs)) < 4 * 3
         assert variant.best_value == max(entry["val_top1"] for entry in epochs[variant.best_trial])

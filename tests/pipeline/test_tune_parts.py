@@ -167,9 +167,9 @@ def test_the_tuned_recipe_has_every_training_with_its_values_and_a_name_of_its_o
     write_tuned(path, recipe, list(zip(variants, results([v.name for v in variants], values), strict=True)))
     tuned = load_recipe(path)
     assert [training.name for training in tuned.trainings] == [
-        *(f"tuned-{name}-kd-cnn-2-s0" for name in ("kd-cnn-2-lr=0.1-temperature=2", "kd-cnn-2-lr=0.1-temperature=4")),
-        *(f"tuned-{name}-kd-cnn-2-s0" for name in ("kd-cnn-2-lr=0.2-temperature=2", "kd-cnn-2-lr=0.2-temperature=4")),
-        *(f"tuned-ce-cnn-2-lr={lr}-ce-cnn-2-s0" for lr in (0.1, 0.2)),
+        *(f"tuned-lr=0.1-temperature={number}-kd-cnn-2-s0" for number in (2, 4)),
+        *(f"tuned-lr=0.2-temperature={number}-kd-cnn-2-s0" for number in (2, 4)),
+        *(f"tuned-lr={lr}-ce-cnn-2-s0" for lr in (0.1, 0.2)),
         *("tuned-long-ce-cnn-2-s0", "tuned-long-ce-cnn-2-s1"),
     ]
     first, second, *_, last = [training.options for training in tuned.trainings]

@@ -90,5 +90,5 @@ def searched_variant(search: "Search") -> dict[str, Any]:
         "own_value": None if first is None else first.value,
         "best_trial": None if best is None else best.number,
         "best_value": None if best is None else best.value,
-        "values": None if best is None else dict(best.params),
+        "values": None if best is None else search.values(best.params),
     }

@@ -20,7 +20,7 @@ from teachonce.digests import digest_bytes, digest_hex
 from teachonce.fsio import json_bytes
 from teachonce.pipeline.schema import TuneTable
 from teachonce.pipeline.steps import Step
-from teachonce.pipeline.tune.dims import Choice, Dim, Value
+from teachonce.pipeline.tune.dims import Choice, Dim, Span, Value
 from teachonce.pipeline.tune.halving import Halving
 from teachonce.pipeline.tune.journal import quiet
 from teachonce.pipeline.tune.space import Space, trial_step
@@ -123,9 +123,21 @@ class Search:
             number = left[0].number if left else len(trials)
             self._study.sampler = self._sampler(number)
             trial = Trial(self._study, left[0]._trial_id) if left else self._study.ask()
-            values = {name: _suggest(trial, name, dim) for name, dim in self.space.dims.items()}
+            for name, dim in self.space.dims.items():
+                _suggest(trial, name, dim)
+        values = self.values(trial.params)
         self._at_work.add(trial.number)
         return Running(trial, trial_step(self.step, values, self.run(trial.number)), values)
+
+    def values(self, params: Mapping[str, Any]) -> dict[str, Value]:
+        """What a trial trains with: what was proposed, with four digits; the recipe's own values as they are."""
+        start = self.space.start()
+        return {
+            name: dim.nearest(float(f"{params[name]:.4g}"))
+            if isinstance(dim, Span) and params[name] != start[name]
+            else params[name]
+            for name, dim in self.space.dims.items()
+        }
 
     def _sampler(self, number: int) -> TPESampler:
         """Seeded for each trial, so that a search that goes on proposes what it would have proposed."""
@@ -187,9 +199,8 @@ def _studies_of(storage: BaseStorage, variant: str) -> set[str]:
     return {study.study_name for study in studies if study.user_attrs.get("variant") == variant}
 
 
-def _suggest(trial: Trial, name: str, dim: Dim) -> Value:
+def _suggest(trial: Trial, name: str, dim: Dim) -> None:
     if isinstance(dim, Choice):
-        chosen = trial.suggest_categorical(name, dim.values)
-        assert chosen is not None  # no choice of ours is
-        return chosen
-    return trial.suggest_float(name, dim.low, dim.high, log=dim.log)
+        trial.suggest_categorical(name, dim.values)
+    else:
+        trial.suggest_float(name, dim.low, dim.high, log=dim.log)

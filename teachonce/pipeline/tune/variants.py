@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from teachonce.errors import InputError
-from teachonce.pipeline.expand import Training
+from teachonce.pipeline.expand import Training, run_name
 from teachonce.pipeline.schema import TrainTable
 
 
@@ -14,9 +14,11 @@ class Variant:
 
     Attributes:
         name: The name of their runs without the seed.
+        varied: Its end, which says what else varied: `lr=0.1`; may be empty.
     """
 
     name: str
+    varied: str
     trainings: tuple[Training, ...]
 
     @property
@@ -41,8 +43,10 @@ def find_variants(trainings: Sequence[Training]) -> list[Variant]:
         groups.setdefault(training.options.model_dump_json(exclude={"seed"}), []).append(training)
     variants: dict[str, Variant] = {}
     for group in groups.values():
-        name = _free(_without_seed(group[0]), variants)
-        variants[name] = Variant(name, tuple(group))
+        first = group[0]
+        name = _free(_without_seed(first.name, first.options.seed), variants)
+        common = _without_seed(run_name(first.options, ()), first.options.seed)
+        variants[name] = Variant(name, name.removeprefix(common).strip("-"), tuple(group))
     blind = [variant.name for variant in variants.values() if not variant.options.val_fraction]
     if blind:
         message = f"trials are compared on validation rows, and {', '.join(blind)} has none"
@@ -50,10 +54,10 @@ def find_variants(trainings: Sequence[Training]) -> list[Variant]:
     return list(variants.values())
 
 
-def _without_seed(training: Training) -> str:
+def _without_seed(name: str, seed: int) -> str:
     """`kd-cnn-2-lr=0.1` for `kd-cnn-2-s0-lr=0.1`."""
-    words = training.name.split("-")
-    place = len(words) - 1 - words[::-1].index(f"s{training.options.seed}")
+    words = name.split("-")
+    place = len(words) - 1 - words[::-1].index(f"s{seed}")
     return "-".join(words[:place] + words[place + 1 :])
 
 

@@ -66,7 +66,7 @@ def _entries(found: Sequence[tuple[Variant, Mapping[str, Value]]]) -> list[dict[
     names = [run_name(TrainTable.model_validate({**table, "seed": 0}), ()) for _, table in tables]
     for (variant, table), name in zip(tables, names, strict=True):
         if names.count(name) > 1:  # they differed in a list of the recipe that is a single value now
-            table["name"] = f"tuned-{variant.name}"
+            table["name"] = f"{table['name']}-{variant.varied}"
     return [table for _, table in tables]
 
 
