@@ -8,7 +8,7 @@ import pytest
 
 import teachonce
 
-HEAVY = ("torch", "transformers", "datasets", "sklearn", "matplotlib", "zarr", "accelerate", "h5py", "pandas")
+HEAVY = ("torch", "transformers", "datasets", "sklearn", "matplotlib", "zarr", "accelerate", "h5py", "pandas", "optuna")
 LIMIT = 0.5  # seconds, the best of a few starts: a busy machine is not this package's doing
 STATEMENTS = {
     "package": "import teachonce; dir(teachonce)",

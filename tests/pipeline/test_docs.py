@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 from teachonce.pipeline.recipe import load_recipe
-from teachonce.pipeline.schema import DataTable, RunTable, TeacherTable
+from teachonce.pipeline.schema import DataTable, RunTable, TeacherTable, TuneTable
+from teachonce.pipeline.tune.dims import TUNABLE
+from teachonce.pipeline.tune.space import DEFAULTS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "recipes.md").read_text()
@@ -12,12 +14,18 @@ HEAD = '[data]\ntrain = "digits"\n[teacher]\nmodel = "cnn-10"\n[store]\npath = "
 
 
 def test_every_key_of_the_recipes_own_tables_is_named():
-    keys = {key for table in (DataTable, TeacherTable, RunTable) for key in table.model_fields}
+    keys = {key for table in (DataTable, TeacherTable, RunTable, TuneTable) for key in table.model_fields}
     assert not [key for key in keys if not re.search(rf"[`.\[]{key}\b", PAGE)]
 
 
 def test_every_recipe_is_named():
     assert not [path.name for path in (ROOT / "recipes").glob("*.toml") if f"`{path.name}`" not in PAGE]
+
+
+def test_everything_that_can_be_searched_is_named():
+    defaults = [f"{method}.{name}" for method, table in DEFAULTS.items() for name in table]
+    names = [*TUNABLE, *(name.removeprefix("every method.") for name in defaults)]
+    assert not [name for name in names if f"`{name}`" not in PAGE]
 
 
 def test_the_examples_are_recipes(tmp_path: Path):
@@ -26,4 +34,4 @@ def test_the_examples_are_recipes(tmp_path: Path):
         path = tmp_path / f"{number}.toml"
         path.write_text(HEAD + example)
         sizes.append(len(load_recipe(path).trainings))
-    assert sizes == [3 + 18, 2]
+    assert sizes == [3 + 18, 2, 6]
