@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from teachonce.benchmarks.rounds import Ratio, paired_ratio
+from teachonce.benchmarks.rounds import Ratio, paired_ratio, wait
 from teachonce.data.blocks import decode_blocks
 from teachonce.data.open import open_samples
 from teachonce.data.samples import Samples
@@ -167,19 +167,14 @@ def _bare_forward(
             yield pixels[index % kept][: min(size, rows - start)]
 
     def run() -> float:
-        _wait(device)
+        wait(device)
         begun = time.perf_counter()
         for batch in batches():
             forward.signal(batch)
-        _wait(device)
+        wait(device)
         return time.perf_counter() - begun
 
     return run
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def _decode(samples: Samples, size: int, workers: int | None) -> float:

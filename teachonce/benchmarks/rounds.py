@@ -4,6 +4,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
+
 
 @dataclass(frozen=True)
 class Ratio:
@@ -34,3 +36,9 @@ def median_ms(times: Sequence[float]) -> dict[str, float]:
     """`step_ms`, the median, and `spread_ms`, half the distance of the quartiles; milliseconds as given."""
     low, middle, high = quartiles(times)
     return {"step_ms": middle, "spread_ms": (high - low) / 2}
+
+
+def wait(device: torch.device) -> None:
+    """Wait for what was given to a device; on a CPU it is done already."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -6,7 +6,7 @@ import typer
 from typer import Option, Typer
 
 from teachonce import __version__
-from teachonce.cli.bench import bench_embed, bench_step
+from teachonce.cli.bench import bench_embed, bench_rdm, bench_step
 from teachonce.cli.embed import embed
 from teachonce.cli.evaluate import evaluate
 from teachonce.cli.frame import Frame
@@ -60,6 +60,7 @@ for _function, _example in _COMMANDS:
 bench = Typer(no_args_is_help=True, rich_markup_mode="rich", help="Measure, as ratios within one run.")
 bench.command("embed", epilog="Example: teachonce bench embed --teacher cnn-10 --data digits --rounds 3")(bench_embed)
 bench.command("step", epilog="Example: teachonce bench step --teacher cnn-10 --data digits --student cnn-2")(bench_step)
+bench.command("rdm", epilog="Example: teachonce bench rdm --teacher cnn-10 --count 3")(bench_rdm)
 app.add_typer(bench, name="bench")
 plot = Typer(no_args_is_help=True, rich_markup_mode="rich", help="Draw what stores and runs hold.")
 for _name, _plot, _options in (

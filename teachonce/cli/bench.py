@@ -1,4 +1,4 @@
-"""`teachonce bench embed` and `bench step`: measures, each a ratio within one run."""
+"""`teachonce bench embed`, `bench step` and `bench rdm`: measures, each a ratio within one run."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ from typer import Option
 from teachonce.cli import options as shared
 from teachonce.cli.embed import Teacher
 from teachonce.cli.frame import finish, work
-from teachonce.cli.rdm import parse_weights
+from teachonce.cli.rdm import Preset, parse_weights
 from teachonce.cli.train import Settings, Student, parse_settings
 from teachonce.console.tables import bench_parts
 
@@ -106,6 +106,49 @@ def bench_step(  # noqa: PLR0913  (one parameter an option)
             device=device,
             workers=workers,
             seed=seed,
+            events=events,
+        )
+    finish(result, bench_parts, as_json=as_json)
+
+
+def bench_rdm(  # noqa: PLR0913  (one parameter an option)
+    teacher: Teacher,
+    count: Annotated[int, Option(min=1, help="RDMs trained together.")] = 3,
+    preset: Annotated[Preset, Option(help="Layers of an RDM.")] = Preset.general,
+    hidden: Annotated[int | None, Option(min=1, help="Width of general; the embedding's if absent.")] = None,
+    classes: Annotated[int, Option(min=1, help="Classes of the RDMs, and of a built-in teacher.")] = 10,
+    batch_size: Annotated[int, Option(min=1, help="Embeddings of a step.")] = 256,
+    teacher_batch: Annotated[int, Option(min=1, help="Images of a forward pass.")] = 8,
+    rounds: Annotated[int, Option(min=1, help="Rounds that count.")] = 10,
+    steps: Annotated[int, Option(min=1, help="Steps of each arm in a round.")] = 1,
+    rows: Annotated[int, Option(min=1, help="Rows to multiply out to.")] = 50_000,
+    epochs: Annotated[int, Option(min=1, help="Epochs to multiply out to.")] = 30,
+    image_size: ImageSize = None,
+    precision: shared.PrecisionOption = shared.Precision.auto,
+    device: shared.Device = None,
+    threads: shared.Threads = None,
+    as_json: shared.Json = False,
+    debug: shared.Debug = False,
+) -> None:
+    """Time RDMs trained together against one alone, and all epochs of it against one pass of the teacher."""
+    with work(debug=debug, threads=threads) as events:
+        from teachonce.benchmarks.rdm import bench_rdm as measure
+
+        result = measure(
+            teacher=teacher,
+            count=count,
+            preset=preset.value,
+            hidden=hidden,
+            classes=classes,
+            batch_size=batch_size,
+            teacher_batch=teacher_batch,
+            rounds=rounds,
+            steps=steps,
+            rows=rows,
+            epochs=epochs,
+            image_size=image_size,
+            device=device,
+            precision=precision.value,
             events=events,
         )
     finish(result, bench_parts, as_json=as_json)

@@ -54,6 +54,11 @@ class FactorizedDensity(nn.Module):
         self.biases = nn.Parameter(drawn.expand(*lead, -1).clone())
         self.factors = nn.Parameter(torch.zeros(*lead, sum(widths)))
 
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of `nats` for one sample: of the K U networks, each at two points."""
+        return 2 * self.matrices.numel()
+
     def cumulative(self, y: Tensor) -> Tensor:
         """The logits of c(y), both ([K,] B, U)."""
         with torch.autocast(y.device.type, enabled=False):

@@ -1,0 +1,204 @@
+"""What training RDMs costs: K together against K alone, and against one pass of the teacher, in one run."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+
+from teachonce.benchmarks.rounds import Ratio, median_ms, paired_ratio, wait
+from teachonce.engine.device import make_accelerator, pick_device, pick_precision
+from teachonce.engine.optim import OptimConfig, make_optimizer
+from teachonce.errors import InputError
+from teachonce.events import SILENT, Events
+from teachonce.methods.rate_distortion import RdmLoss, rdm_loss
+from teachonce.models.macs import count_macs
+from teachonce.models.rdm import Preset, RdmSpec, RdmStack
+from teachonce.models.teacher import Teacher, load_teacher
+
+WARM_UP = 2  # rounds that are not counted
+
+
+@dataclass(frozen=True, kw_only=True)
+class RdmBench:
+    """Medians over the rounds of one run, the arms taking turns; a ratio is the median of the rounds' own ratios."""
+
+    teacher: str
+    device: str
+    precision: str
+    """The teacher's; RDMs compute in float32."""
+    threads: int
+    spec: dict[str, object]
+    count: int
+    batch_size: int
+    teacher_batch: int
+    rounds: int
+    arms: dict[str, dict[str, float]]
+    """`together`: a step of K RDMs; `one`: a step of one; `teacher`: a forward pass of `teacher_batch` images."""
+    together_over_one: Ratio
+    """K together over one: what counts where launching kernels is the limit (a GPU)."""
+    together_over_separate: Ratio
+    """K together over K times one: what counts where arithmetic is the limit (a CPU)."""
+    rows: int
+    epochs: int
+    rdm_s: float
+    """Training K RDMs for all epochs, from the time a sample."""
+    teacher_s: float
+    """One pass of the teacher over the rows, from the time a sample."""
+    rdm_over_teacher: Ratio
+    """The one over the other."""
+    rdm_macs: int
+    """Of training: forward, and twice that backward, of the linear layers and the densities."""
+    teacher_macs: int
+    """Of one pass."""
+
+
+@dataclass(kw_only=True)
+class _Trainer:
+    """Steps of a stack on one batch of random embeddings that is on the device: times do not depend on the values."""
+
+    spec: RdmSpec
+    count: int
+    batch: int
+    device: torch.device
+    stack: RdmStack = field(init=False)
+
+    def __post_init__(self) -> None:
+        generator = torch.Generator().manual_seed(0)
+        classes = self.spec.classes or 0
+        self.stack = RdmStack(self.spec, self.count).to(self.device).train()
+        self.optimizer = make_optimizer(OptimConfig(weight_decay=0.0), [self.stack])
+        self.x = torch.randn(self.batch, self.spec.embedding_dim, generator=generator).to(self.device)
+        self.logits = torch.randn(self.batch, classes, generator=generator).to(self.device) if classes else None
+        labels = torch.randint(max(1, classes), (self.batch,), generator=generator)
+        self.labels = labels.to(self.device) if classes else None
+        self.weights = torch.full((self.count,), 10.0, device=self.device)
+        self.settings = RdmLoss.for_preset(self.spec.preset)
+
+    def step(self) -> None:
+        """Forward, loss, backward, update."""
+        out = self.stack(self.x)
+        terms = rdm_loss(out, self.x, self.logits, self.labels, weights=self.weights, settings=self.settings)
+        terms["total"].sum().backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+
+
+def bench_rdm(  # noqa: PLR0913 - one parameter an option
+    *,
+    teacher: str | Teacher,
+    count: int = 3,
+    preset: Preset = "general",
+    hidden: int | None = None,
+    classes: int = 10,
+    batch_size: int = 256,
+    teacher_batch: int = 8,
+    rounds: int = 10,
+    steps: int = 1,
+    rows: int = 50_000,
+    epochs: int = 30,
+    image_size: int | None = None,
+    device: str | None = None,
+    precision: str = "auto",
+    events: Events = SILENT,
+) -> RdmBench:
+    """Time training steps of K RDMs together and of one, and the teacher's forward pass, in turning order.
+
+    Args:
+        teacher: See `load_teacher`; its embedding's width is the RDMs'.
+        count: K.
+        preset: See `RdmSpec`.
+        hidden: See `RdmSpec`.
+        classes: C of the RDMs, and of a built-in teacher.
+        batch_size: Embeddings of a step.
+        teacher_batch: Images of a forward pass.
+        rounds: Rounds that count.
+        steps: Steps of an arm in a round; the device is waited for after them.
+        rows: To multiply out: rows of the data.
+        epochs: To multiply out: epochs of the RDMs' training.
+        image_size: Pixels, of built-in teachers.
+        device: See `embed`.
+        precision: Of the teacher; see `embed`.
+        events: Who watches.
+
+    Raises:
+        InputError: A setting that cannot be used.
+        ModelError: A teacher or layers that cannot be.
+    """
+    positive = {"count": count, "batch_size": batch_size, "teacher_batch": teacher_batch, "rounds": rounds}
+    for name, value in (positive | {"steps": steps, "rows": rows, "epochs": epochs}).items():
+        if value < 1:
+            raise InputError(f"{name} must be at least 1, got {value}", f"Give another {name}")
+    where = pick_device(device)
+    if isinstance(teacher, str):
+        teacher = load_teacher(teacher, image_size=image_size, classes=classes)
+    teacher.to(where)
+    spec = RdmSpec(preset=preset, embedding_dim=teacher.info.embedding_dim, classes=classes, hidden=hidden)
+    trainers = {
+        name: _Trainer(spec=spec, count=k, batch=batch_size, device=where)
+        for name, k in (("together", count), ("one", 1))
+    }
+    precise = pick_precision(precision, where)
+    works = {name: trainer.step for name, trainer in trainers.items()}
+    works["teacher"] = _forward(teacher, teacher_batch, where, precise)
+    times = _rounds(works, rounds, steps, where, events)
+    scale = {"rdm": rows * epochs / batch_size / 1e3, "teacher": rows / teacher_batch / 1e3}
+    rdm_s, teacher_s = [t * scale["rdm"] for t in times["together"]], [t * scale["teacher"] for t in times["teacher"]]
+    return RdmBench(
+        teacher=teacher.info.name,
+        device=torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu",
+        precision=precise,
+        threads=torch.get_num_threads(),
+        spec=spec.to_json(),
+        count=count,
+        batch_size=batch_size,
+        teacher_batch=teacher_batch,
+        rounds=rounds,
+        arms={name: median_ms(values) for name, values in times.items()},
+        together_over_one=paired_ratio(times["together"], times["one"]),
+        together_over_separate=paired_ratio(times["together"], [count * one for one in times["one"]]),
+        rows=rows,
+        epochs=epochs,
+        rdm_s=statistics.median(rdm_s),
+        teacher_s=statistics.median(teacher_s),
+        rdm_over_teacher=paired_ratio(rdm_s, teacher_s),
+        rdm_macs=3 * count * (spec.macs + trainers["one"].stack.density.macs) * rows * epochs,
+        teacher_macs=count_macs(teacher, teacher.info.input) * rows,
+    )
+
+
+def _forward(teacher: Teacher, batch: int, device: torch.device, precision: str) -> Callable[[], None]:
+    spec = teacher.info.input
+    pixels = torch.randn(batch, 3, spec.height, spec.width, generator=torch.Generator().manual_seed(0)).to(device)
+    accelerator = make_accelerator(device, "bf16" if precision == "bf16" else "float32")
+
+    def work() -> None:
+        with torch.inference_mode(), accelerator.autocast():
+            teacher(pixels)
+
+    return work
+
+
+def _rounds(
+    works: dict[str, Callable[[], None]], rounds: int, steps: int, device: torch.device, events: Events
+) -> dict[str, list[float]]:
+    """Milliseconds a step of each arm in each round."""
+    times: dict[str, list[float]] = {name: [] for name in works}
+    names = list(works)
+    with events.task("bench rdm", total=rounds + WARM_UP, unit="rounds") as task:
+        for index in range(rounds + WARM_UP):
+            for name in names[index % len(names) :] + names[: index % len(names)]:
+                milliseconds = _timed(works[name], steps, device)
+                times[name] += [milliseconds] if index >= WARM_UP else []
+            task.advance()
+    return times
+
+
+def _timed(work: Callable[[], None], steps: int, device: torch.device) -> float:
+    wait(device)
+    began = time.perf_counter()
+    for _ in range(steps):
+        work()
+    wait(device)
+    return 1e3 * (time.perf_counter() - began) / steps
