@@ -36,7 +36,8 @@ class CifdSettings(Settings):
     rdm_weight: float = 1.0
     """lambda_n, the weight of every RDM against the teacher's 1, in its divergence and in its embedding term."""
     embedding_weight: float = 100.0
-    """Weight of all embedding terms, from the experiments; in no equation. At 0 no embeddings are read."""
+    """Weight of all embedding terms, from the experiments; in no equation. At 0 no embeddings are read. The terms grow
+    with the square of the embeddings' scale: where a teacher's are large (no normalisation), 100 drowns the rest."""
     embedding_loss: Distance = "mse"
     """Squared differences (CIFAR, CLIP), or smooth-l1 (ImageNet)."""
     reduction: Reduction = "mean"
