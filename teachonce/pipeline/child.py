@@ -64,13 +64,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             return
 
 
-def child_result(output: bytes, code: int, step: str) -> dict[str, Any]:
+def child_result(output: bytes, code: int, step: str, said: str = "") -> dict[str, Any]:
     """The result in what a child printed.
 
     Args:
         output: Its stdout.
         code: Its exit code; negative: the signal that ended it.
         step: The step's name, for errors.
+        said: What it said last on stderr, where that is known; told of one without a result.
 
     Raises:
         TeachonceError: What the child raised, or that it ended without a word.
@@ -81,7 +82,7 @@ def child_result(output: bytes, code: int, step: str) -> dict[str, Any]:
     except ValueError as error:
         how = f"by signal {-code}" if code < 0 else f"with code {code}"
         mend = "If the memory was full, use a smaller batch_size; then run the same command again: it goes on"
-        raise TeachonceError(f"{step} ended {how} and gave no result", mend) from error
+        raise TeachonceError(f"{step} ended {how} and gave no result{said and f': {said}'}", mend) from error
     if "error" in value:
         raise revived(value["error"], step)
     return value

@@ -111,4 +111,11 @@ class Crew:
         finally:
             with self._guard:
                 del self._processes[name]
-        return child_result(output, process.returncode, name)
+        return child_result(output, process.returncode, name, said=_last_line(log))
+
+
+def _last_line(log: Path) -> str:
+    with suppress(OSError):
+        lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return ""

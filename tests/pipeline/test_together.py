@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import pytest
 
-from teachonce.errors import InputError, MismatchError
+from teachonce.errors import InputError, MismatchError, TeachonceError
 from teachonce.events import Events, Silent
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.judge import Verdict
@@ -195,6 +195,12 @@ def test_a_failure_lets_those_at_work_finish_and_begins_no_other(stage: Stage):
     assert not stage.began("c")
     assert f"warning: a failed, see {stage.folder / 'logs' / 'a.log'}; finishing b first" in stage.heard.lines
     assert stage.heard.lines[-1] == "[1/3] b: done, val 50.00 %"
+
+
+def test_a_child_that_ends_without_a_result_is_told_with_its_last_words(stage: Stage):
+    stage.orders["a"] = {"prints": "", "says": "warning: odd\nCannot allocate memory"}
+    with pytest.raises(TeachonceError, match="a ended with code 0 and gave no result: Cannot allocate memory"):
+        stage.run(step("a"))
 
 
 @pytest.mark.parametrize("deaf", [False, True])
