@@ -1,12 +1,12 @@
 """The course of one call: what is there, train what is missing, write it, seal it, clear up."""
 
-import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
 
+from teachonce.cache.seal import remove_tree
 from teachonce.cache.targets import TargetRecord
 from teachonce.engine.describe import warn_versions
 from teachonce.engine.rdm.fit import Fit
@@ -14,8 +14,10 @@ from teachonce.engine.rdm.job import Job, work_root
 from teachonce.engine.rdm.measure import teacher_top1
 from teachonce.engine.rdm.output import begin, finish, require_room
 from teachonce.engine.runfile import owned, read_run, write_run
+from teachonce.errors import BusyError
 from teachonce.events import Events
-from teachonce.fsio import disk_errors
+
+_WAIT = "Wait for it: the same command then reuses what it made"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,29 +38,48 @@ def conduct(job: Job, events: Events) -> Done:
     Raises:
         TeachonceError: See `rdm`.
     """
-    known = job.known()
-    reused = frozenset(name for name, record in known.items() if record.sealed)
-    seconds = 0.0
-    if reused:
-        events.info(f"reused as they are: {', '.join(name for name in job.config.names if name in reused)}")
-    if len(reused) < len(job.config.names):
-        require_room(job, len(job.config.names) - len(reused))
-        with owned(job.work, "Wait for it: the same command then reuses what it made"):
-            seconds = _train(job, events) if len(known) < len(job.config.names) else 0.0
-            for name in job.config.names:
-                if name not in reused:
-                    finish(job, job.store.record(name), events)
-    _clear(job)
+    missing, seconds = len(job.config.names) - len(_sealed(job)), 0.0
+    if missing:
+        require_room(job, missing)
+        with owned(job.work, _WAIT):
+            reused = _reused(job, events)  # only now: another process may have made some meanwhile
+            seconds = _make(job, reused, events)
+            remove_tree(job.work)
+    else:
+        reused = _reused(job, events)
+        _clear(job)
+    _tell_others(job, events)
     records = {name: job.store.sealed(name) for name in job.config.names}
     return Done(records=records, reused=reused, seconds=seconds)
 
 
+def _sealed(job: Job) -> frozenset[str]:
+    return frozenset(name for name, record in job.known().items() if record.sealed)
+
+
+def _reused(job: Job, events: Events) -> frozenset[str]:
+    """What is sealed, and say so."""
+    sealed = _sealed(job)
+    if sealed:
+        events.info(f"reused as they are: {', '.join(name for name in job.config.names if name in sealed)}")
+    return sealed
+
+
+def _make(job: Job, reused: frozenset[str], events: Events) -> float:
+    """Train, write and seal all but what is there; the seconds of the epochs."""
+    seconds = _train(job, events) if len(job.known()) < len(job.config.names) else 0.0
+    for name in job.config.names:
+        if name not in reused:
+            finish(job, job.store.record(name), events)
+    return seconds
+
+
 def _train(job: Job, events: Events) -> float:
     """Train the RDMs that have no target yet, and begin their targets; the seconds of the epochs."""
-    run = read_run(job.work)
-    if run is None:
-        there = job.known()
-        weights = {name: weight for name, weight in sorted(job.config.names.items()) if name not in there}
+    run, there = read_run(job.work), job.known()
+    weights = {name: weight for name, weight in sorted(job.config.names.items()) if name not in there}
+    if run is None or not weights.keys() <= run["rdms"].keys():
+        remove_tree(job.work / "checkpoints")  # of RDMs without one that was there then, and was removed since
         run = {"rdms": weights, "settings": job.fingerprint(0.0)}
         write_run(job.work, run)
     else:
@@ -70,9 +91,16 @@ def _train(job: Job, events: Events) -> float:
 
 
 def _clear(job: Job) -> None:
-    """Remove the folder of the training, and the one around it where nothing else is under way."""
-    with disk_errors(job.work):
-        if job.work.exists():
-            shutil.rmtree(job.work)
+    """Remove what a kill after the last seal left; where it is not left but in use, whoever uses it does."""
+    if job.work.exists():
+        with suppress(BusyError), owned(job.work):
+            remove_tree(job.work)
+
+
+def _tell_others(job: Job, events: Events) -> None:
+    """Remove the folder around the trainings where it is empty; else say that there are others."""
+    root = work_root(job.store)
     with suppress(OSError):
-        work_root(job.store).rmdir()
+        root.rmdir()
+    if root.exists():
+        events.info(f"{root} holds trainings of other RDMs, under way or unfinished: their commands go on with them")

@@ -109,8 +109,9 @@ def _mend(record: TargetRecord) -> str:
 
 
 def work_root(store: Store) -> Path:
-    """The folder of what is under way for a store: `NAME.zarr.work`."""
-    return store.path.with_name(f"{store.path.name}.work")
+    """The folder of what is under way for a store: `NAME.zarr.work`, the same however the store is named."""
+    place = store.path.resolve()
+    return place.with_name(f"{place.name}.work")
 
 
 def open_job(config: RdmConfig, events: Events) -> Job:

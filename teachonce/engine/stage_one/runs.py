@@ -14,7 +14,8 @@ from teachonce.fsio import disk_errors
 
 def runs_path(store: Path) -> Path:
     """Where the runs of a store are recorded: `NAME.zarr.runs.jsonl`."""
-    return store.with_name(f"{store.name}.runs.jsonl")
+    place = store.resolve()  # `.` has no name
+    return place.with_name(f"{place.name}.runs.jsonl")
 
 
 def record_run(store: Path, **facts: Any) -> None:

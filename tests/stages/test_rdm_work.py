@@ -1,0 +1,86 @@
+"""The folder of a training of RDMs beside the store: who holds it, what is left in it, and where it lies."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from teachonce.cache import open_store
+from teachonce.engine.rdm import conduct
+from teachonce.engine.rdm.fit import Fit
+from teachonce.engine.rdm.job import open_job
+from teachonce.engine.rdm.settings import RdmConfig
+from teachonce.engine.runfile import owned
+from teachonce.engine.stage_one.runs import runs_path
+from teachonce.errors import NonFiniteError
+from tests.stages.rdmkit import make, memory_folder, quick
+from tests.stages.trainkit import Heard
+
+
+@pytest.fixture
+def path() -> Iterator[Path]:
+    """A store with rdm-10."""
+    with memory_folder() as folder:
+        make(folder / "s.zarr")
+        quick(folder / "s.zarr", 10)
+        yield folder / "s.zarr"
+
+
+def test_what_another_process_made_meanwhile_is_reused(path: Path, monkeypatch: pytest.MonkeyPatch):
+    """It was at the end of the same call when this one looked, and had let go of the folder when this one took it."""
+    calls = 0
+
+    @contextmanager
+    def after_another(folder: Path, *options: Any) -> Iterator[None]:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            assert not quick(path, 3.0).rdms[0].reused
+            monkeypatch.setattr(Fit, "run", None)
+        with owned(folder, *options):
+            yield
+
+    monkeypatch.setattr(conduct, "owned", after_another)
+    assert quick(path, 3.0).rdms[0].reused
+    assert not (path.parent / "s.zarr.work").exists()
+
+
+def test_a_target_that_was_removed_meanwhile_is_made_again(path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The training that was begun is without it: it was there then."""
+    step = Fit._step
+
+    def interrupted(self: Fit, batch: Any, view: int, done: int) -> None:
+        if done == 10:  # of the second epoch
+            raise KeyboardInterrupt
+        step(self, batch, view, done)
+
+    monkeypatch.setattr(Fit, "_step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        quick(path, 10, 3.0)
+    monkeypatch.undo()
+    for place in ("targets", "journal", "classes"):
+        shutil.rmtree(path / place / "rdm-10")
+    assert [entry.reused for entry in quick(path, 10, 3.0).rdms] == [False, False]
+    assert open_store(path).verify() == ["rdm-10", "rdm-3", "teacher"]
+
+
+def test_what_is_left_of_other_settings_is_told(path: Path, monkeypatch: pytest.MonkeyPatch):
+    heard, work = Heard(), path.parent / "s.zarr.work"
+    with pytest.raises(NonFiniteError):
+        quick(path, 3.0, lr=1e18)
+    quick(path, 3.0, events=heard)
+    assert heard.infos[-1].startswith(f"{work.resolve()} holds trainings of other RDMs")
+    assert len(list(work.iterdir())) == 1
+
+
+def test_a_store_may_be_the_current_folder_or_a_link(path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(path)
+    assert not quick(Path(), 3.0).rdms[0].reused
+    link = path.with_name("link.zarr")
+    link.symlink_to(path)
+    named = (RdmConfig(store=store, distortion_weight=(2.0,), batch_size=32, device="cpu") for store in (path, link))
+    assert len({open_job(config, Heard()).work for config in named}) == 1
+    assert runs_path(Path()) == runs_path(link) == path.resolve().with_name("s.zarr.runs.jsonl")
