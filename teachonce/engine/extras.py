@@ -7,7 +7,7 @@ from typing import Any
 
 from teachonce.cache.store import Store
 from teachonce.cache.targets import TargetRecord, target_names
-from teachonce.engine.rdm.stored import KIND
+from teachonce.engine.rdm.stored import KIND, is_of
 from teachonce.engine.settings import TrainConfig
 from teachonce.errors import MismatchError, StoreMissingError, UnsealedError
 
@@ -65,9 +65,8 @@ def _check_parent(store: Store, config: TrainConfig, record: TargetRecord) -> No
     if record.kind != KIND:
         message = f"target {record.name!r} of {store.path} is no RDM: it is of the kind {record.kind!r}"
         raise MismatchError(message, f"Train one: `{command}`")
-    parent: Mapping[str, Any] = record.fingerprint_fields.get("parent", {})
-    main = store.sealed(config.target)
-    if (parent.get("fingerprint"), parent.get("content")) != (main.fingerprint, main.seal["journal"]):
+    if not is_of(record, store.sealed(config.target)):
+        parent: Mapping[str, Any] = record.fingerprint_fields.get("parent", {})
         message = f"{record.name} was trained on target {parent.get('name')!r}, and this training's is"
         other = "another of that name" if parent.get("name") == config.target else repr(config.target)
         raise MismatchError(f"{message} {other}", f"Use --target {parent.get('name')}, or train RDMs: `{command}`")

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from teachonce.cache.dtypes import from_stored
 from teachonce.cache.store import Store
 from teachonce.engine.cached import has_targets
-from teachonce.errors import DataError, InputError
+from teachonce.engine.rdm.stored import KIND, is_of
+from teachonce.errors import DataError, InputError, MismatchError
 from teachonce.events import SILENT, Events
 from teachonce.types import DECODED
 
@@ -70,9 +71,11 @@ def tsne(
         InputError: No target, one twice, or numbers that cannot be used.
         StoreMissingError: There is no such target.
         UnsealedError: One is not finished.
+        MismatchError: An RDM was trained on another target than the one of that name.
         DataError: Too few rows are left.
     """
     _check(targets, rows, classes, perplexity)
+    _check_parents(store, targets)
     labels = store.labels()
     chosen = _choose(store, targets, labels, rows, classes, seed)
     panels: list[Panel] = []
@@ -93,6 +96,15 @@ def _check(targets: Sequence[str], rows: int, classes: int, perplexity: float) -
     if rows < LEAST or classes < 1 or not perplexity > 0:
         got = f"{rows} rows, {classes} classes, perplexity {perplexity:g}"
         raise InputError(f"expected at least {LEAST} rows, 1 class and a perplexity above 0, got {got}", "Correct them")
+
+
+def _check_parents(store: Store, targets: Sequence[str]) -> None:
+    """An RDM beside its teacher is a comparison: refuse one of another teacher of the same name."""
+    for record in filter(lambda record: record.kind == KIND, map(store.sealed, targets)):
+        parent = record.fingerprint_fields["parent"]["name"]
+        if parent in targets and not is_of(record, store.sealed(parent)):
+            message = f"{record.name} was trained on another target {parent!r} than the one that is there now"
+            raise MismatchError(message, "Leave it out, or train it anew: remove it, then `teachonce rdm`")
 
 
 def _choose(

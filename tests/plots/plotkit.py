@@ -1,5 +1,6 @@
 """A small store with a teacher and RDM targets as the stage writes them, but made up."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ FAILED_ROW = 7
 TEACHER_MACS = 1_000_000
 WEIGHTS = (1.0, 10.0, 100.0)
 RDM_EPOCHS = 5
+TEACHER_TOP1 = 0.85
 
 
 def labels(rows: int = ROWS) -> np.ndarray:
@@ -83,6 +85,15 @@ def add_target(
             writer.seal(labels=store.labels(), classes=CLASSES, per_class=None, max_failed=len(failed))
 
 
+def remake(store: Store, name: str = "teacher") -> None:
+    """Put another target in the place of one."""
+    for folder in ("targets", "journal", "classes"):
+        shutil.rmtree(store.path / folder / name)
+    values = embeddings(0.5)
+    arrays = {"image_embedding": values, "logits": values[..., :CLASSES]}
+    add_target(store, name, arrays, failed=[FAILED_ROW], fingerprint={"teacher": {"weights": "others"}})
+
+
 def add_rdm(
     store: Store,
     weight: float,
@@ -136,6 +147,7 @@ def add_rdm(
             "bits": best["bits"],
             "top1": best["val_top1"] if top1 else None,
             "best_epoch": best["epoch"],
+            "teacher_top1": TEACHER_TOP1 if top1 else None,
             "macs": 1000,
         },
         failed=[FAILED_ROW],

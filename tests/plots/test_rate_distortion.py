@@ -1,14 +1,13 @@
 """The rate-distortion curve: its numbers are those of the store, and every picture is written."""
 
+import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 from matplotlib.image import imread
-from plotkit import FAILED_ROW, RDM_EPOCHS, WEIGHTS, add_rdm, add_target, embeddings, labels, make_store
+from plotkit import RDM_EPOCHS, TEACHER_TOP1, WEIGHTS, add_rdm, make_store, remake
 
 from teachonce.cache import Store
-from teachonce.engine.split import split_rows
 from teachonce.errors import InputError, StoreMissingError
 from teachonce.plots.draw.rate_distortion import draw_rate_distortion, number
 from teachonce.plots.make import plot_rate_distortion
@@ -29,22 +28,18 @@ def test_points_are_those_of_the_targets(store: Store):
         assert point.bits_by_epoch[0] == pytest.approx(60 + 30 * place)
 
 
-def test_the_teacher_is_measured_on_the_rows_that_validated(store: Store):
-    rows = split_rows(store.digests(), 3, 0.2)[1]
-    rows = rows[(labels()[rows] >= 0) & (rows != FAILED_ROW)]
-    expected = np.mean(embeddings(1.0)[rows, 0, :4].astype(np.float16).argmax(1) == labels()[rows])
-    (curve,) = rate_distortion(store)
-    assert curve.parent_top1 == pytest.approx(expected)
-    everywhere = np.mean(embeddings(1.0)[:, 0, :4].argmax(1) == labels())
-    assert curve.parent_top1 != pytest.approx(everywhere)
-
-
-def test_a_head_will_do_for_the_teacher(bare: Store, store: Store):
-    values = embeddings(1.0)
-    weight = np.eye(4, values.shape[-1], dtype=np.float32)
-    add_target(bare, "headed", {"image_embedding": values}, failed=[FAILED_ROW], head=(weight, np.zeros(4, np.float32)))
-    add_rdm(bare, 1.0, parent="headed")
-    assert rate_distortion(bare)[0].parent_top1 == rate_distortion(store)[0].parent_top1
+def test_the_teacher_is_the_one_that_the_rdms_were_trained_on(bare: Store):
+    """By now another one may have its name, and RDMs of its own."""
+    add_rdm(bare, 1.0)
+    add_rdm(bare, 100.0)
+    remake(bare)
+    add_rdm(bare, 10.0)
+    curves = rate_distortion(bare)
+    assert sorted([p.distortion_weight for p in curve.points] for curve in curves) == [[1, 100], [10]]
+    assert {(curve.parent, curve.parent_top1) for curve in curves} == {("teacher", TEACHER_TOP1)}
+    for folder in ("targets", "journal", "classes"):
+        shutil.rmtree(bare.path / folder / "teacher")
+    assert rate_distortion(bare) == curves
 
 
 def test_without_labels_or_reconstruction(tmp_path: Path):

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from plotkit import CLASSES, FAILED_ROW, NAMES, ROWS, add_rdm, add_target, embeddings, labels, make_store
+from plotkit import CLASSES, FAILED_ROW, NAMES, ROWS, add_rdm, add_target, embeddings, labels, make_store, remake
 
 from teachonce.cache import Store
-from teachonce.errors import DataError, InputError, StoreMissingError, UnsealedError
+from teachonce.errors import DataError, InputError, MismatchError, StoreMissingError, UnsealedError
 from teachonce.plots.draw.tsne import draw_tsne
 from teachonce.plots.make import plot_tsne
 from teachonce.plots.tsne import Maps, Panel, _aligned, tsne
@@ -150,3 +150,11 @@ def test_on_the_command_line(store: Store, tmp_path: Path, call: Call):
     assert told["class_names"] == {str(label): name for label, name in enumerate(NAMES)}
     assert "rdm-10" in call(*words, "--rows", 20).out
     assert call("plot", "tsne", "--store", store.path, "--targets", "a,,b", "--out", "a.png").code == 2
+
+
+def test_an_rdm_of_another_teacher_of_that_name_is_not_shown_beside_it(bare: Store):
+    add_rdm(bare, 3.0)
+    remake(bare)
+    with pytest.raises(MismatchError, match="rdm-3 was trained on another target 'teacher'"):
+        tsne(bare, ["rdm-3", "teacher"], rows=30)
+    assert tsne(bare, ["rdm-3"], rows=30).panels[0].target == "rdm-3"

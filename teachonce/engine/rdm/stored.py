@@ -45,6 +45,12 @@ def rdm_of(record: TargetRecord) -> RdmStack:
     return stack.eval().requires_grad_(requires_grad=False)
 
 
+def is_of(rdm: TargetRecord, target: TargetRecord) -> bool:
+    """Whether an RDM was trained on exactly this sealed target: it repeats what that has, and no other of its name."""
+    told = rdm.fingerprint_fields.get("parent", {})
+    return (told.get("fingerprint"), told.get("content")) == (target.fingerprint, target.seal["journal"])
+
+
 def rdm_bytes(rdm: RdmStack) -> bytes:
     """The safetensors file of one RDM (a stack of count 1); the same weights give the same bytes."""
     assert rdm.count == 1
