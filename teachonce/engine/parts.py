@@ -24,6 +24,7 @@ from teachonce.engine.live import Autocast, LiveTargets, live_class_means
 from teachonce.engine.settings import TrainConfig
 from teachonce.engine.targets import TargetSource
 from teachonce.engine.views import EpochViews
+from teachonce.errors import MismatchError
 from teachonce.events import Events, Task
 from teachonce.methods.base import Method
 from teachonce.methods.targets import Needs
@@ -53,7 +54,8 @@ def live_teacher(parts: Parts) -> Teacher | None:
 
     Raises:
         ModelError: It cannot be loaded.
-        MismatchError: The method needs its logits, and its classes are not the data's.
+        MismatchError: The method needs its logits, and its classes are not the data's; or RDMs are to run on its
+            embeddings, and they were trained on another's.
     """
     if parts.config.source != "live" or not parts.method.needs.teacher:
         return None
@@ -67,7 +69,10 @@ def live_teacher(parts: Parts) -> Teacher | None:
         classes=parts.samples.classes,
     )
     if record is not None and record.fingerprint_fields.get("teacher", {}).get("weights") != teacher.info.weights:
-        parts.events.warn(f"the live teacher has other weights than the one that made target {record.name!r}")
+        message = f"the live teacher has other weights than the one that made target {record.name!r}"
+        if parts.config.rdm:
+            raise MismatchError(f"{message}, on which the RDMs were trained", "Use that teacher, or leave --rdm out")
+        parts.events.warn(message)
     if parts.method.needs.logits:
         check_classes("the teacher", teacher.info.classes, teacher.info.class_names, parts.samples)
     return teacher

@@ -21,7 +21,7 @@ def measured(**options: Any) -> dict[str, Any]:
 def test_cifd_with_rdms():
     heard = Heard()
     found = measured(
-        method="cifd", distortion_weight=[10, 0.1], rdm_epochs=1, settings={"rate_weight": "0.01"}, events=heard
+        method="cifd", distortion_weight=[10, 0.1], rdm_epochs=1, settings={"rate_weight": "0.01"}, seed=3, events=heard
     )
     assert found["rdm"] == ["rdm-10", "rdm-0.1"]
     assert found["settings"]["rate_weight"] == 0.01

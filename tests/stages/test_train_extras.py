@@ -373,6 +373,13 @@ class TestRefused:
         live = {"source": "live", "teacher": str(home / "teacher")}
         refused(tmp_path / "run", MismatchError, **common, rdm=["rdm-3"], **live)
 
+    def test_another_live_teacher_than_the_rdms_are_of(self, home: Path, tmp_path: Path):
+        quick(tmp_path / "other", student=VIT, epochs=1, seed=3)
+        options = {"method": "cifd", "store": home / "s.zarr", "source": "live", "teacher": str(tmp_path / "other")}
+        error = refused(tmp_path / "run", MismatchError, **options, rdm=["rdm-10"])
+        assert "other weights than the one that made target 'teacher', on which the RDMs were trained" in error.message
+        quick(tmp_path / "run", **options, rdm=())  # a warning will do
+
     def test_what_is_no_rdm(self, home: Path, tmp_path: Path):
         options = {"method": "cifd", "store": home / "s.zarr", "rdm": ["assistant-8"]}
         assert "is no RDM" in refused(tmp_path / "run", MismatchError, **options).message
