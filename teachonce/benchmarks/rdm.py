@@ -1,13 +1,13 @@
 """What training RDMs costs: K together against K alone, and against one pass of the teacher, in one run."""
 
 import statistics
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 
-from teachonce.benchmarks.rounds import Ratio, median_ms, paired_ratio, wait
+from teachonce.benchmarks.rounds import Ratio, in_turns, median_ms, paired_ratio
 from teachonce.engine.device import make_accelerator, pick_device, pick_precision
 from teachonce.engine.optim import OptimConfig, make_optimizer
 from teachonce.errors import InputError
@@ -142,7 +142,10 @@ def bench_rdm(  # noqa: PLR0913 - one parameter an option
     precise = pick_precision(precision, where)
     works = {name: trainer.step for name, trainer in trainers.items()}
     works["teacher"] = _forward(teacher, teacher_batch, where, precise)
-    times = _rounds(works, rounds, steps, where, events)
+    works = {name: partial(_repeated, work, steps) for name, work in works.items()}
+    with events.task("bench rdm", total=rounds + WARM_UP, unit="rounds") as task:
+        found = in_turns(works, rounds, WARM_UP, where, task)
+    times = {name: [ms / steps for ms in own] for name, own in found.items()}
     scale = {"rdm": rows * epochs / batch_size / 1e3, "teacher": rows / teacher_batch / 1e3}
     rdm_s, teacher_s = [t * scale["rdm"] for t in times["together"]], [t * scale["teacher"] for t in times["teacher"]]
     return RdmBench(
@@ -180,25 +183,6 @@ def _forward(teacher: Teacher, batch: int, device: torch.device, precision: str)
     return work
 
 
-def _rounds(
-    works: dict[str, Callable[[], None]], rounds: int, steps: int, device: torch.device, events: Events
-) -> dict[str, list[float]]:
-    """Milliseconds a step of each arm in each round."""
-    times: dict[str, list[float]] = {name: [] for name in works}
-    names = list(works)
-    with events.task("bench rdm", total=rounds + WARM_UP, unit="rounds") as task:
-        for index in range(rounds + WARM_UP):
-            for name in names[index % len(names) :] + names[: index % len(names)]:
-                milliseconds = _timed(works[name], steps, device)
-                times[name] += [milliseconds] if index >= WARM_UP else []
-            task.advance()
-    return times
-
-
-def _timed(work: Callable[[], None], steps: int, device: torch.device) -> float:
-    wait(device)
-    began = time.perf_counter()
+def _repeated(work: Callable[[], None], steps: int) -> None:
     for _ in range(steps):
         work()
-    wait(device)
-    return 1e3 * (time.perf_counter() - began) / steps

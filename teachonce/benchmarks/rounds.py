@@ -1,10 +1,13 @@
 """Arithmetic of repeated measurements: medians, spreads, and ratios within a round."""
 
 import statistics
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+
+from teachonce.events import Task
 
 
 @dataclass(frozen=True)
@@ -42,3 +45,29 @@ def wait(device: torch.device) -> None:
     """Wait for what was given to a device; on a CPU it is done already."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+
+
+def in_turns(
+    works: Mapping[str, Callable[[], object]], rounds: int, warm_up: int, device: torch.device, task: Task
+) -> dict[str, list[float]]:
+    """Milliseconds of each work in each round; in turning order, so that whatever else the machine does falls on all.
+
+    Args:
+        works: Name -> what is timed; the device is waited for before and after.
+        rounds: Rounds that count.
+        warm_up: Rounds before them.
+        device: Where they work.
+        task: A unit is a round.
+    """
+    times: dict[str, list[float]] = {name: [] for name in works}
+    names = list(works)
+    for index in range(warm_up + rounds):
+        first = index % len(names)
+        for name in names[first:] + names[:first]:
+            wait(device)
+            began = time.perf_counter()
+            works[name]()
+            wait(device)
+            times[name] += [1e3 * (time.perf_counter() - began)] if index >= warm_up else []
+        task.advance()
+    return times

@@ -2,18 +2,15 @@
 
 import statistics
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from teachonce.benchmarks.arms import Arm, ConstantTargets
 from teachonce.benchmarks.losses import loss_parts
-from teachonce.benchmarks.rounds import Ratio, median_ms, paired_ratio
+from teachonce.benchmarks.rounds import Ratio, in_turns, median_ms, paired_ratio, wait
 from teachonce.cache import Store, open_store
 from teachonce.data.open import open_samples
 from teachonce.data.samples import Samples
@@ -120,7 +117,8 @@ def bench_step(  # noqa: PLR0913 - one parameter an option
     samples = open_samples(data, split=split, limit=limit) if isinstance(data, str) else data
     with tempfile.TemporaryDirectory(prefix="teachonce-bench-") as folder:
         path = Path(folder) / "bench.zarr"
-        shared: dict[str, Any] = {"device": device, "precision": precision, "workers": workers, "seed": seed}
+        shared: dict[str, Any] = {"device": device, "precision": precision, "workers": workers}
+        # without the seed: a built-in teacher then has the weights that the live one has
         embed(teacher=teacher, data=samples, store=path, events=events, **shared)
         rdms: tuple[str, ...] = ()
         if distortion_weight:
@@ -144,6 +142,7 @@ def bench_step(  # noqa: PLR0913 - one parameter an option
             teacher=teacher,
             batch_size=batch_size,
             image_size=image_size,
+            seed=seed,
             **shared,
         )
         config.check()
@@ -188,27 +187,9 @@ class _Bench:
         """All rounds, then the result."""
         works: dict[str, Callable[[], object]] = {name: partial(arm.run, self.steps) for name, arm in self.arms.items()}
         works["teacher"] = self._teacher_forward()
-        times: dict[str, list[float]] = {name: [] for name in works}
-        names = list(works)
         with self.events.task("bench step", total=self.rounds + WARM_UP, unit="rounds") as task:
-            for index in range(self.rounds + WARM_UP):
-                for name in names[index % len(names) :] + names[: index % len(names)]:
-                    seconds = self._timed(works[name])
-                    if index >= WARM_UP:
-                        times[name].append(1e3 * seconds / self.steps)
-                task.advance()
-        return self._result(times)
-
-    def _timed(self, work: Callable[[], object]) -> float:
-        self._wait()
-        began = time.perf_counter()
-        work()
-        self._wait()
-        return time.perf_counter() - began
-
-    def _wait(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+            times = in_turns(works, self.rounds, WARM_UP, self.device, task)
+        return self._result({name: [ms / self.steps for ms in found] for name, found in times.items()})
 
     def _teacher_forward(self) -> Callable[[], object]:
         session = self.arms["live"].session
@@ -238,7 +219,7 @@ class _Bench:
             overhead_cache=paired_ratio(times["cached"], times["constant"]),
             overhead_loss=paired_ratio(times["constant"], times["ce"]),
             loss_ms=statistics.median(a - b for a, b in zip(times["constant"], times["ce"], strict=True)),
-            loss_parts=loss_parts(own, self.batch, self.rounds, self._wait),
+            loss_parts=loss_parts(own, self.batch, self.rounds, partial(wait, self.device)),
             live_over_parts=paired_ratio(times["live"], parts),
             speedup=paired_ratio(times["live"], times["cached"]),
         )
