@@ -93,6 +93,7 @@ def test_table_3_has_the_numbers_of_the_paper():
     assert (rdm.distortion_weight, rdm.epochs, rdm.preset, rdm.distortion, rdm.val_fraction) == (
         *([1e4, 5e3, 1e3], 30, "r34", "smooth-l1", 0.05),
     )
+    assert rdm.select == "top1"
     run = next(training.options for training in recipe.trainings if training.options.method == "cifd")
     assert (run.epochs, run.optimizer, run.lr, run.batch_size, run.weight_decay) == (88, "sgd", 2.0, 1024, 5e-5)
     assert run.rdm == "rdm-10000,rdm-5000,rdm-1000"
