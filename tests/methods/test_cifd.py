@@ -1,6 +1,5 @@
 """`cifd` and `dgkd`: worked numbers in float64, which sources a step hears, and what is read of which target."""
 
-import math
 from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -422,7 +421,3 @@ class TestDivergencesAndDistances:
             found = distances(embedding, sources, kind=kind, reduction=reduction).mean(1)
             wanted = [factor * torchs(embedding, source).item() for source in sources]
             assert found.tolist() == pytest.approx(wanted, rel=1e-12)
-
-    def test_bits_are_no_nats(self):
-        """A rate of 10.655435 bits is one of 7.385785 nats."""
-        assert 10.655435 * math.log(2) == near(7.385785)
