@@ -8,6 +8,7 @@ import torch
 
 from teachonce.engine.losslog import LossLog
 from teachonce.engine.metrics import MetricsLog, read_metrics
+from teachonce.engine.optim import OptimConfig
 from teachonce.engine.rdm.fit import Fit
 from teachonce.engine.rdm.job import open_job
 from teachonce.engine.rdm.measure import Scores
@@ -40,6 +41,9 @@ def test_a_folder_names_the_settings_and_not_their_order(fit: Fit):
     config = fit.job.config
     same = RdmConfig(**{**vars(config), "distortion_weight": (1.0, 10.0)})
     other = RdmConfig(**{**vars(config), "epochs": 29})
+    whole = RdmConfig(**{**vars(config), "temperature": 2, "optim": OptimConfig(weight_decay=0, gamma=1)})
+    real = RdmConfig(**{**vars(config), "optim": OptimConfig(weight_decay=0.0, gamma=1.0)})
+    assert open_job(whole, SILENT).work == open_job(real, SILENT).work
     assert open_job(same, SILENT).work == fit.job.work != open_job(other, SILENT).work
     assert fit.job.work.parent.name == "s.zarr.work"
 

@@ -14,6 +14,7 @@ from teachonce.models.rdm import Preset
 from teachonce.types import StoredDtype
 
 Select = Literal["top1", "loss"]
+_REAL = ("temperature", "ce_weight", "kl_weight", "lr", "warmup_epochs", "gamma", "weight_decay", "density_lr")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,10 +90,10 @@ class RdmConfig:
                 raise InputError(f"{name} must be at least 0 and finite, got {value}", f"Give another {name}")
 
     def training(self) -> dict[str, Any]:
-        """What the weights depend on beside layers, distortion weight and parent, as JSON."""
+        """What the weights depend on beside layers, distortion weight and parent, as JSON; 2 and 2.0 are one."""
         optim = asdict(self.optim)
         used = ("optimizer", "lr", "schedule", "warmup_epochs", "gamma")
-        return {
+        told = {
             **asdict(self.loss),
             "epochs": self.epochs,
             "batch_size": self.batch_size,
@@ -104,3 +105,4 @@ class RdmConfig:
             "select": self.select,
             "seed": self.seed,
         }
+        return told | {name: float(told[name]) for name in _REAL}
