@@ -14,7 +14,7 @@ from teachonce.engine.rdm.job import Job, work_root
 from teachonce.engine.rdm.measure import teacher_top1
 from teachonce.engine.rdm.output import begin, finish, require_room
 from teachonce.engine.runfile import owned, read_run, write_run
-from teachonce.errors import BusyError
+from teachonce.errors import BusyError, DiskError
 from teachonce.events import Events
 
 _WAIT = "Wait for it: the same command then reuses what it made"
@@ -91,9 +91,9 @@ def _train(job: Job, events: Events) -> float:
 
 
 def _clear(job: Job) -> None:
-    """Remove what a kill after the last seal left; where it is not left but in use, whoever uses it does."""
+    """Remove what a kill after the last seal left, if that can be: nothing needs it, and whoever holds it removes it."""
     if job.work.exists():
-        with suppress(BusyError), owned(job.work):
+        with suppress(BusyError, DiskError), owned(job.work):
             remove_tree(job.work)
 
 
