@@ -15,7 +15,7 @@ from teachonce.engine.rdm.job import open_job
 from teachonce.engine.rdm.settings import RdmConfig
 from teachonce.engine.runfile import owned
 from teachonce.engine.stage_one.runs import runs_path
-from teachonce.errors import NonFiniteError
+from teachonce.errors import DiskError, NonFiniteError
 from tests.stages.rdmkit import make, memory_folder, quick
 from tests.stages.trainkit import Heard
 
@@ -84,3 +84,24 @@ def test_a_store_may_be_the_current_folder_or_a_link(path: Path, monkeypatch: py
     named = (RdmConfig(store=store, distortion_weight=(2.0,), batch_size=32, device="cpu") for store in (path, link))
     assert len({open_job(config, Heard()).work for config in named}) == 1
     assert runs_path(Path()) == runs_path(link) == path.resolve().with_name("s.zarr.runs.jsonl")
+
+
+@pytest.mark.parametrize("held", [True, False], ids=["held", "read-only"])
+def test_a_folder_that_cannot_be_removed_hinders_no_reuse(path: Path, monkeypatch: pytest.MonkeyPatch, held: bool):
+    config = {"distortion_weight": (10.0,), "epochs": 2, "batch_size": 32, "val_fraction": 0.2, "device": "cpu"}
+    work = open_job(RdmConfig(store=path, **config), Heard()).work
+    work.mkdir(parents=True)  # as a kill after the seal leaves it
+
+    def read_only(place: Path) -> None:
+        raise DiskError(f"could not write {place}", "Choose another place")
+
+    if held:
+        with owned(work):
+            assert quick(path, 10).rdms[0].reused
+    else:
+        monkeypatch.setattr(conduct, "remove_tree", read_only)
+        assert quick(path, 10).rdms[0].reused
+        monkeypatch.undo()
+    assert work.exists()
+    assert quick(path, 10).rdms[0].reused
+    assert not work.parent.exists()

@@ -91,7 +91,7 @@ def _train(job: Job, events: Events) -> float:
 
 
 def _clear(job: Job) -> None:
-    """Remove what a kill after the last seal left, if that can be: nothing needs it, and whoever holds it removes it."""
+    """Remove what a kill after the last seal left, if that can be; whoever holds it does it, and nothing needs it."""
     if job.work.exists():
         with suppress(BusyError, DiskError), owned(job.work):
             remove_tree(job.work)
