@@ -61,7 +61,7 @@ class Ledger:
             part = "student" if one is run else "assistants"
             cached[part] += one.macs * one.samples_seen
             live[part] += one.macs * one.samples_seen
-            for name, record in self._targets(one).items():
+            for name, record in self._with_parents(self._targets(one)).items():
                 targets[name] = record
                 live[self._kind(record, one)] += self._macs(record) * one.samples_seen
         for record in targets.values():
@@ -85,6 +85,11 @@ class Ledger:
             elif maker is None and record.name in run.extras["assistants"]:
                 self._tell(f"the training of {record.name} is not counted: its run is not among those given")
         return found
+
+    def _with_parents(self, targets: Mapping[str, TargetRecord]) -> dict[str, TargetRecord]:
+        """Targets, and those on whose embeddings the RDMs among them run."""
+        parents = (self._parent(record) for record in targets.values() if record.kind == "rdm")
+        return {**{parent.name: parent for parent in parents}, **targets}
 
     def _maker(self, record: TargetRecord) -> Run | None:
         """The run whose student made a target, where it was distilled; one trained on labels is a given teacher."""

@@ -153,6 +153,14 @@ def test_cifd_is_counted_as_in_the_paper(school: School, costs: Costs):
     assert entry.rdm == ("rdm-10", "rdm-1")
 
 
+def test_a_student_of_an_rdm_alone_needs_its_teacher_too(school: School, tmp_path: Path):
+    quick(tmp_path / "run", method="kd", store=school.store, target="rdm-10", epochs=EPOCHS)
+    (entry,) = training_costs([tmp_path]).points
+    student, trained = seen(tmp_path / "run"), RDM_EPOCHS * (RDM_ROWS // RDM_BATCH * RDM_BATCH)
+    assert entry.cached_parts["teacher"] == macs(TEACHER) * ROWS * VIEWS
+    assert entry.live_parts["teacher"] == macs(TEACHER) * (student + trained)
+
+
 def test_the_assistants_run_may_be_unknown(school: School):
     heard = Heard()
     (entry,) = training_costs([school.runs / "dgkd"], events=heard).points
