@@ -7,7 +7,7 @@ from typing import Any
 
 from teachonce.cache.store import Store
 from teachonce.cache.targets import TargetRecord, target_names
-from teachonce.engine.rdm.stored import KIND, is_of
+from teachonce.engine.rdm.stored import KIND, is_of, places
 from teachonce.engine.settings import TrainConfig
 from teachonce.errors import MismatchError, StoreMissingError, UnsealedError
 
@@ -68,8 +68,11 @@ def _check_parent(store: Store, config: TrainConfig, record: TargetRecord) -> No
     if not is_of(record, store.sealed(config.target)):
         parent: Mapping[str, Any] = record.fingerprint_fields.get("parent", {})
         message = f"{record.name} was trained on target {parent.get('name')!r}, and this training's is"
-        other = "another of that name" if parent.get("name") == config.target else repr(config.target)
-        raise MismatchError(f"{message} {other}", f"Use --target {parent.get('name')}, or train RDMs: `{command}`")
+        if parent.get("name") == config.target:
+            mend = f"Train it anew: remove {places(record.name)} of the store, then `{command}`"
+            raise MismatchError(f"{message} another of that name", mend)
+        mend = f"Use --target {parent.get('name')}, or train RDMs: `{command}`"
+        raise MismatchError(f"{message} {config.target!r}", mend)
 
 
 def _making(store: Store, config: TrainConfig, name: str) -> str:

@@ -1,5 +1,6 @@
 """The folder of a training of RDMs beside the store: who holds it, what is left in it, and where it lies."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from teachonce.engine.rdm.job import open_job
 from teachonce.engine.rdm.settings import RdmConfig
 from teachonce.engine.runfile import owned
 from teachonce.engine.stage_one.runs import runs_path
-from teachonce.errors import DiskError, NonFiniteError
+from teachonce.errors import DiskError, MismatchError, NonFiniteError
 from tests.stages.rdmkit import make, memory_folder, quick
 from tests.stages.trainkit import Heard
 
@@ -105,3 +106,17 @@ def test_a_folder_that_cannot_be_removed_hinders_no_reuse(path: Path, monkeypatc
     assert work.exists()
     assert quick(path, 10).rdms[0].reused
     assert not work.parent.exists()
+
+
+def test_after_another_teacher_of_that_name_the_mend_makes_them_anew(path: Path):
+    make(path.parent / "other" / "s.zarr", factor=2.0)
+    for place in ("targets", "journal", "classes"):
+        shutil.rmtree(path / place / "teacher")
+        shutil.copytree(path.parent / "other" / "s.zarr" / place / "teacher", path / place / "teacher")
+    with pytest.raises(MismatchError) as caught:
+        quick(path, 10)
+    named = re.findall(r"[a-z]+/rdm-10", caught.value.mend)
+    assert len(named) == 3
+    for place in named:
+        shutil.rmtree(path / place)
+    assert not quick(path, 10).rdms[0].reused

@@ -370,6 +370,7 @@ class TestRefused:
         add_rdm(store, "rdm-3", fingerprint="of another teacher of the same name")
         error = refused(tmp_path / "run", MismatchError, **common, rdm=["rdm-3"])
         assert "this training's is another of that name" in error.message
+        assert "remove targets/rdm-3, journal/rdm-3 and classes/rdm-3 of the store, then `teachonce rdm" in error.mend
         live = {"source": "live", "teacher": str(home / "teacher")}
         refused(tmp_path / "run", MismatchError, **common, rdm=["rdm-3"], **live)
 

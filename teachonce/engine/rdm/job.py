@@ -18,7 +18,7 @@ from teachonce.engine.cached import has_targets
 from teachonce.engine.device import pick_device
 from teachonce.engine.rdm.parent import Learnt, learnt
 from teachonce.engine.rdm.settings import RdmConfig
-from teachonce.engine.rdm.stored import KIND
+from teachonce.engine.rdm.stored import KIND, places
 from teachonce.engine.rows import Division, divide
 from teachonce.errors import DataError, InputError, MismatchError
 from teachonce.events import Events
@@ -103,9 +103,7 @@ class Job:
 
 def _mend(record: TargetRecord) -> str:
     same = "Use the same settings as before, another --distortion-weight, or another --store"
-    if record.sealed or record.kind != KIND:
-        return same
-    return f"{same}; it is not finished: without targets/{record.name} and journal/{record.name} it begins anew"
+    return f"{same}; without {places(record.name)} it is made anew" if record.kind == KIND else same
 
 
 def work_root(store: Store) -> Path:

@@ -51,6 +51,11 @@ def is_of(rdm: TargetRecord, target: TargetRecord) -> bool:
     return (told.get("fingerprint"), told.get("content")) == (target.fingerprint, target.seal["journal"])
 
 
+def places(name: str) -> str:
+    """What to remove of a store, so that an RDM is made anew."""
+    return f"targets/{name}, journal/{name} and classes/{name}"
+
+
 def rdm_bytes(rdm: RdmStack) -> bytes:
     """The safetensors file of one RDM (a stack of count 1); the same weights give the same bytes."""
     assert rdm.count == 1
