@@ -1,6 +1,6 @@
 """The two invariants for targets beside the main one: RDMs against live RDMs, assistants against their own models.
 
-The elements and the training of `cifd` and `dgkd`; any one of the targets shifted by a row must be seen.
+The elements and the training of `cifd`, `dgkd` and a link of TAKD; any target shifted by a row must be seen.
 """
 
 from collections.abc import Sequence
@@ -116,12 +116,28 @@ def check_outputs(ours: Targets, theirs: Targets, dtype: torch.dtype) -> None:
 
 
 def check_training(pair: PairWithExtras, name: str, student: str, shifted: Sequence[str] = ()) -> None:
+    def arm(source: str) -> tuple[TargetSource, Method]:
+        method = make_method(name, {"drop": 0} if name == "dgkd" else {}, EXTRAS[name])
+        live = source == "live"
+        return (pair.live_all(method, cast=True) if live else pair.cached_all(method, shifted=shifted)), method
+
+    check_arms(pair, arm("cached"), arm("live"), student)
+
+
+def check_link(pair: PairWithExtras, student: str, stored: str) -> None:
+    """A link of TAKD is kd from an assistant: its outputs in the store against the assistant itself."""
+    ours, theirs = make_method("kd"), make_method("kd")
+    cached = pair.cached(stored, ours.needs)
+    live = pair.model(pair.assistants[ASSISTANTS[0]], theirs.needs, pair.dtype)
+    check_arms(pair, (cached, ours), (live, theirs), student)
+
+
+def check_arms(
+    pair: PairWithExtras, ours: tuple[TargetSource, Method], theirs: tuple[TargetSource, Method], student: str
+) -> None:
     for rows, view in ((pair.blocks()[0], 0), (pair.blocks()[2], pair.store.spec.views - 1)):
-        methods = [make_method(name, {"drop": 0} if name == "dgkd" else {}, EXTRAS[name]) for _ in range(2)]
-        cached = pair.cached_all(methods[0], shifted=shifted)
-        live = pair.live_all(methods[1], cast=True)
-        ours = gradients(pair, cached, methods[0], student, rows, view)
-        check_gradients(ours, gradients(pair, live, methods[1], student, rows, view))
+        first, second = (gradients(pair, source, method, student, rows, view) for source, method in (ours, theirs))
+        check_gradients(first, second)
 
 
 @pytest.mark.parametrize("name", EXTRAS)
@@ -147,6 +163,13 @@ def test_a_target_shifted_by_one_row_fails_in_training(pair: PairWithExtras, nam
     for each in ("teacher", *EXTRAS[name]):
         with pytest.raises(AssertionError, match="differs by"):
             check_training(pair, name, STUDENTS["vit"], shifted=[each])
+
+
+@pytest.mark.parametrize("student", STUDENTS.values(), ids=STUDENTS)
+def test_loss_and_gradients_of_takd_agree(pair: PairWithExtras, student: str):
+    check_link(pair, student, ASSISTANTS[0])
+    with pytest.raises(AssertionError, match="differs by"):
+        check_link(pair, student, f"shifted-{ASSISTANTS[0]}")
 
 
 def test_what_differs_by_sample_is_read(pair: PairWithExtras):
