@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,11 @@ def test_equal_labels_get_what_differs():
     settings = [{"lr": lr, "data": {"identities": "0" * 32}, "seed": 3} for lr in (0.1, 0.2)]
     labelled = [("kd", settings[0]), ("kd", settings[1]), ("ce", settings[0])]
     assert distinct(labelled) == ["kd, lr 0.1", "kd, lr 0.2", "ce"]
+    grid = [{"lr": lr, "temperature": heat, "rows": 5} for lr in (1, 2, 3) for heat in (4, 8)]
+    labels = distinct([("kd", setting | {"same": 0}) for setting in grid])
+    assert labels[:2] == ["kd, lr 1, temperature 4", "kd, lr 1, temperature 8"]
+    wide = [{key: int(key == other) for key in "abcde"} for other in "abcde"]
+    assert distinct([("kd", setting) for setting in wide])[3:] == ["kd, d 1", "kd, e 1"]
     assert distinct([("kd", {"seed": 1}), ("kd", {"seed": 2})]) == ["kd, no. 1", "kd, no. 2"]
 
 
@@ -288,6 +294,16 @@ def test_long_names_are_broken_between_words():
     assert wrapped("kd, live") == "kd, live"
     spec = "cifd, 3 RDMs (vit:patch=8,width=16,layers=1,heads=2)"
     assert wrapped(spec) == "cifd, 3 RDMs (vit:patch=8,\nwidth=16,layers=1,heads=2)"
+
+
+def test_names_of_many_lines_do_not_overlap(costs: Costs):
+    long = "cifd, 3 RDMs, dropout_form exactly-one, dropout_rescale False, embedding_loss smooth-l1, transformers:"
+    points = tuple(replace(costs.points[0], label=f"{long}{'/a-folder' * 9} no. {n}") for n in range(12))
+    figure = draw_costs(replace(costs, points=points))
+    figure.draw_without_rendering()
+    boxes = [tick.get_window_extent() for tick in figure.axes[1].get_yticklabels()]
+    assert all(above.y0 >= below.y1 for above, below in pairwise(boxes))
+    assert min(box.x0 for box in boxes) > figure.axes[0].get_window_extent().x1 > figure.bbox.width / 4
 
 
 def test_on_the_command_line(school: School, tmp_path: Path, call: Call):

@@ -15,7 +15,7 @@ from teachonce.plots.figure import COLOURS, INK, blank, legend_below, per_cent, 
 from teachonce.plots.macs import PARTS
 
 _MARKERS = "os^Dv"
-_SIZE, _LETTERS = 8, 28  # points of a marker; of a line of a name
+_SIZE, _LETTERS, _LINE = 8, 28, 0.17  # points of a marker; letters of a line of a name, and its inches
 _PART_COLOURS = dict(zip(PARTS, ("#4a4a4a", "#8d8d8d", "#c8c8c8", "#cc79a7"), strict=True))
 _PART_NAMES = {"teacher": "teacher", "assistants": "assistants", "rdm": "RDMs", "student": "student"}
 
@@ -27,7 +27,8 @@ def draw_costs(costs: Costs) -> Figure:
     """
     points = costs.points
     with style():
-        figure = blank(12, max(4.6, 1.9 + 0.56 * len(points)))
+        lines = max(wrapped(point.label).count("\n") for point in points) + 1
+        figure = blank(12, max(4.6, 1.9 + max(0.56, _LINE * lines + 0.06) * len(points)))
         left, right = figure.subplots(1, 2)
         _scatter(left, costs)
         _bars(right, points)
@@ -82,9 +83,11 @@ def _stack(axes: Axes, y: float, parts: Mapping[str, int], hatch: str | None = N
 
 
 def wrapped(label: str) -> str:
-    """A name in short lines that end after a comma or a space."""
+    """A name in short lines that end after a comma or a space; of longer words the beginning and the end."""
     lines = [""]
     for word in re.findall("[^ ,]+[ ,]*", label):
+        if len(word.rstrip()) > _LETTERS:
+            word = f"{word[: _LETTERS // 2]}…{word[-_LETTERS // 2 + 1 :]}"
         if lines[-1] and len(lines[-1] + word.rstrip()) > _LETTERS:
             lines.append("")
         lines[-1] += word
