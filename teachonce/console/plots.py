@@ -29,10 +29,11 @@ def rate_distortion_parts(result: Result) -> Parts:
 
 def tsne_parts(result: Result) -> Parts:
     """A line a panel."""
-    table = columns("target", "of", right=("width", "rows", "t-SNE's KL"))
+    table = columns("target", "of", right=("width", "rows", "distinct", "t-SNE's KL"))
     for panel in result["panels"]:
         array = panel["array"].replace("_", " ")
-        table.add_row(Text(panel["target"]), array, f"{panel['width']:,}", f"{len(panel['x']):,}", f"{panel['kl']:.3g}")
+        numbers = (f"{panel['width']:,}", f"{len(panel['x']):,}", f"{panel['distinct']:,}", f"{panel['kl']:.3g}")
+        table.add_row(Text(panel["target"]), array, *numbers)
     return [table, "", _written(result)]
 
 

@@ -2,8 +2,10 @@
 
 import io
 import math
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from teachonce.errors import InputError
 from teachonce.fsio import write_bytes
+from teachonce.plots.texts import fitted, inches
 
 COLOURS = (
     "#3f90da",
@@ -54,6 +57,7 @@ _STYLE: Any = {
     "svg.hashsalt": "teachonce",
     "savefig.facecolor": "white",
 }
+_HANDLE, _ROW = 0.6, 0.21  # inches: of an entry of a legend beside its label, and of a line
 _STAMPS: Mapping[str, Mapping[str, None]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {}}
 
 
@@ -72,11 +76,16 @@ def check_out(out: Path) -> Path:
 
 
 @contextmanager
-def style() -> Iterator[None]:
-    """The looks of everything that is drawn inside; the caller's own settings come back."""
-    with mpl.rc_context():
+def style(fonts: Sequence[str] = ("DejaVu Sans",)) -> Iterator[None]:
+    """The looks of everything that is drawn inside; the caller's own settings come back.
+
+    Args:
+        fonts: Families, each for the characters that those before it lack.
+    """
+    with mpl.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # `tsne` says which characters no font has
         mpl.rcdefaults()
-        mpl.rcParams.update(_STYLE)
+        mpl.rcParams.update(_STYLE | {"font.family": list(fonts)})
         yield
 
 
@@ -87,10 +96,27 @@ def blank(width: float, height: float) -> Figure:
 
 
 def legend_below(figure: Figure, handles: Sequence[Artist], most: int) -> None:
-    """A legend under all panels: rows of equal length, of at most `most` entries."""
-    rows = math.ceil(len(handles) / most)
-    columns = math.ceil(len(handles) / rows)
-    figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.4, handletextpad=0.5)
+    """A legend under all panels: rows of equal length, of at most `most` entries and no wider than the figure.
+
+    The figure grows by the rows beyond the second; the label of an entry that is wider than it is shortened.
+    """
+    room = figure.get_figwidth() - 0.3
+    labels = [fitted(str(handle.get_label()), room - _HANDLE) for handle in handles]
+    widths = [inches(label) + _HANDLE for label in labels]
+    columns = next(
+        count for count in range(min(most, len(labels)), 0, -1) if count == 1 or _wide(widths, count) <= room
+    )
+    rows = math.ceil(len(labels) / columns)
+    columns = math.ceil(len(labels) / rows)
+    figure.set_figheight(figure.get_figheight() + _ROW * max(rows - 2, 0))
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, columnspacing=1.4, handletextpad=0.5)
+
+
+def _wide(widths: Sequence[float], columns: int) -> float:
+    """The width of entries in columns, of which the first ones have one more where they do not come out even."""
+    rows, larger = divmod(len(widths), columns)
+    ends = [rows * column + min(column, larger) for column in range(columns + 1)]
+    return sum(max(widths[start:end]) for start, end in pairwise(ends))
 
 
 def save(figure: Figure, out: Path) -> None:

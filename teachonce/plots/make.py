@@ -13,6 +13,7 @@ from teachonce.plots.draw.rate_distortion import draw_rate_distortion
 from teachonce.plots.draw.tsne import draw_tsne
 from teachonce.plots.figure import check_out, save
 from teachonce.plots.rate_distortion import RdmCurve, rate_distortion
+from teachonce.plots.texts import families
 from teachonce.plots.tsne import tsne
 
 
@@ -35,7 +36,7 @@ class TsnePicture:
     labels: tuple[int, ...]
     class_names: dict[int, str]
     panels: tuple[dict[str, Any], ...]
-    """Each with `target, array, width, kl`, and `x` and `y`, one number a row."""
+    """Each with `target, array, width, distinct, kl`, and `x` and `y`, one number a row."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,12 +99,16 @@ def plot_tsne(
     """
     place, opened = check_out(Path(out)), open_store(store)
     maps = tsne(opened, targets, rows=rows, classes=classes, perplexity=perplexity, seed=seed, events=events)
+    boxes = families(maps.class_names.values())[1]
+    if boxes:
+        events.warn(f"no installed font has {boxes}: the picture has boxes there; fonts-noto-cjk, say, has many more")
     save(draw_tsne(maps), place)
     panels = tuple(
         {
             "target": panel.target,
             "array": panel.array,
             "width": panel.width,
+            "distinct": panel.distinct,
             "kl": panel.kl,
             "x": panel.xy[:, 0].tolist(),
             "y": panel.xy[:, 1].tolist(),

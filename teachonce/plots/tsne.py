@@ -1,7 +1,7 @@
 """t-SNE maps of targets (CIFD, Saidutta et al., NeurIPS 2024, Fig. 9), as data: the same rows of each target."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,8 @@ class Panel:
     """Of that array."""
     xy: NDArray[np.float32]
     """(n, 2), turned and mirrored so that it lies on the first panel's map as well as it can."""
+    distinct: int
+    """Rows that differ: equal ones, as of an RDM at a low rate, are one point."""
     kl: float
     """What t-SNE minimises, at its end."""
 
@@ -82,7 +84,7 @@ def tsne(
     with events.task(f"map {len(chosen)} rows", total=len(targets), unit="targets") as task:
         for name in targets:
             task.note(name)
-            panel = _panel(store, name, chosen, min(perplexity, (len(chosen) - 1) / 3), seed)
+            panel = _panel(store, name, chosen, perplexity, seed)
             panels.append(_aligned(panel, panels[0]) if panels else panel)
             task.advance()
     return Maps(
@@ -125,24 +127,32 @@ def _choose(
 
 
 def _panel(store: Store, name: str, rows: NDArray[np.int64], perplexity: float, seed: int) -> Panel:
-    from sklearn.manifold import TSNE
-
     record = store.sealed(name)
     array = "image_embedding" if "image_embedding" in record.arrays else "logits"
     stored = store.target(name, budget_bytes=0).read(array, rows)
     values = from_stored(stored, record.arrays[array].dtype)
-    start = "pca" if values.std(axis=0).max() > 0 else "random"  # all rows alike: there are no components
-    mapper = TSNE(perplexity=perplexity, init=start, random_state=seed, n_jobs=1)
-    xy = mapper.fit_transform(values)
-    return Panel(target=name, array=array, width=values.shape[1], xy=xy, kl=float(mapper.kl_divergence_))
+    distinct, point = np.unique(values, axis=0, return_inverse=True)
+    if len(distinct) == len(values):
+        distinct, point = values, np.arange(len(values))
+    xy, kl = _map(distinct, min(perplexity, max(1.0, (len(distinct) - 1) / 3)), seed)
+    return Panel(target=name, array=array, width=values.shape[1], xy=xy[point], distinct=len(distinct), kl=kl)
+
+
+def _map(values: NDArray[np.float32], perplexity: float, seed: int) -> tuple[NDArray[np.float32], float]:
+    """Rows that all differ (n, D) in the plane, and the KL; equal rows would repel each other like others."""
+    from sklearn.manifold import TSNE
+
+    if len(values) == 1:
+        return np.zeros((1, 2), np.float32), 0.0
+    mapper = TSNE(perplexity=perplexity, init="pca" if min(values.shape) > 1 else "random", random_state=seed, n_jobs=1)
+    return mapper.fit_transform(values), float(mapper.kl_divergence_)
 
 
 def _aligned(panel: Panel, first: Panel) -> Panel:
     """The same map turned and mirrored toward the first one (orthogonal Procrustes): t-SNE leaves that open."""
     ours, theirs = (xy - xy.mean(axis=0) for xy in (panel.xy, first.xy))
     left, _, right = np.linalg.svd(ours.T @ theirs)
-    turned: NDArray[np.float32] = (ours @ (left @ right)).astype(np.float32)
-    return Panel(target=panel.target, array=panel.array, width=panel.width, xy=turned, kl=panel.kl)
+    return replace(panel, xy=(ours @ (left @ right)).astype(np.float32))
 
 
 def _class_names(store: Store, labels: NDArray[np.int32]) -> dict[int, str]:

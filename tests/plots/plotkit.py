@@ -33,9 +33,9 @@ def embeddings(noise: float, rows: int = ROWS, width: int = WIDTH) -> np.ndarray
     return values[:, None].astype(np.float32)
 
 
-def make_store(path: Path, *, with_labels: bool = True) -> Store:
+def make_store(path: Path, *, with_labels: bool = True, names: Sequence[str] = NAMES) -> Store:
     """Samples and a teacher whose logits are the first columns of its embedding."""
-    data = {"description": {}, "class_names": list(NAMES), "labels": None}
+    data = {"description": {}, "class_names": list(names), "labels": None}
     spec = StoreSpec(rows=ROWS, views=VIEWS, block_rows=64, identity="array", data=data, views_spec={})
     store = create_or_open(path, spec)
     given = labels() if with_labels else np.full(ROWS, -1, np.int32)

@@ -1,6 +1,8 @@
 """The rate-distortion curve: its numbers are those of the store, and every picture is written."""
 
 import shutil
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from teachonce.cache import Store
 from teachonce.errors import InputError, StoreMissingError
 from teachonce.plots.draw.rate_distortion import draw_rate_distortion, number
 from teachonce.plots.make import plot_rate_distortion
-from teachonce.plots.rate_distortion import RdmCurve, rate_distortion
+from teachonce.plots.rate_distortion import RdmCurve, RdmPoint, rate_distortion
 from tests.cli.conftest import Call
 
 
@@ -117,6 +119,43 @@ def test_without_rdms_it_says_how_to_get_some(bare: Store, tmp_path: Path):
 @pytest.mark.parametrize(("value", "text"), [(1e4, "10,000"), (0.8, "0.8"), (1234.5, "1,234"), (1e-7, "1e-07")])
 def test_numbers(value: float, text: str):
     assert number(value) == text
+
+
+def curve(weights: Sequence[float], bits: float, kind: str = "mse, sum") -> RdmCurve:
+    points = tuple(
+        RdmPoint(
+            target=f"rdm-{weight:g}",
+            distortion_weight=weight,
+            bits=bits + place / 4,
+            top1=0.5,
+            distortion=3.0 + place,
+            best_epoch=1,
+            epochs=(1,),
+            bits_by_epoch=(bits + place / 4,),
+        )
+        for place, weight in enumerate(weights)
+    )
+    return RdmCurve(parent="teacher", preset="general", distortion_kind=kind, parent_top1=0.9, points=points)
+
+
+def test_ticks_of_a_narrow_range_have_the_digits_they_need():
+    panels = {axes.get_title(): axes for axes in draw_rate_distortion([curve([1, 10, 100, 1000], 1190.0)]).axes}
+    axis = panels["Rate over R"].yaxis
+    told = [axis.get_major_formatter()(tick) for tick in axis.get_majorticklocs()]
+    assert [float(text.replace(",", "")) for text in told] == pytest.approx(list(axis.get_majorticklocs()))
+    assert len(set(told)) == len(told) > 3
+
+
+def test_nothing_overlaps_whatever_r_is():
+    kinds = ("mse, sum", "mse, mean", "smooth-l1, sum", "smooth-l1, mean")
+    weights = [1e-7, 0.000123456789, 1, 2, 3, 10, 123456.789, 1e7]
+    figure = draw_rate_distortion([curve(weights, 10.0 + place, kind) for place, kind in enumerate(kinds)])
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        label = axes.yaxis.label.get_window_extent()
+        assert figure.bbox.y0 <= label.y0 < label.y1 <= figure.bbox.y1, axes.get_title()
+        ticks = [tick.get_window_extent() for tick in axes.get_xticklabels() if axes.get_title().endswith("over R")]
+        assert all(left.x1 < right.x0 for left, right in pairwise(ticks)), axes.get_title()
 
 
 def test_on_the_command_line(store: Store, tmp_path: Path, call: Call):

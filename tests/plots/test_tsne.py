@@ -1,15 +1,20 @@
 """t-SNE maps: the same rows of each target, and what cannot be mapped."""
 
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from matplotlib.font_manager import fontManager
 from plotkit import CLASSES, FAILED_ROW, NAMES, ROWS, add_rdm, add_target, embeddings, labels, make_store, remake
 
 from teachonce.cache import Store
 from teachonce.errors import DataError, InputError, MismatchError, StoreMissingError, UnsealedError
 from teachonce.plots.draw.tsne import draw_tsne
 from teachonce.plots.make import plot_tsne
+from teachonce.plots.texts import families
 from teachonce.plots.tsne import Maps, Panel, _aligned, tsne
 from tests.cli.conftest import Call
 from tests.stages.trainkit import Heard
@@ -65,16 +70,29 @@ def test_without_labels_all_rows_have_one_colour(tmp_path: Path):
     assert len(draw_tsne(maps).axes[0].collections[0].get_offsets()) == 50
 
 
-def test_embeddings_that_are_all_alike(bare: Store):
-    add_target(bare, "same", {"image_embedding": np.ones((ROWS, 1, 4), np.float32)})
-    assert np.isfinite(tsne(bare, ["same"], rows=30).panels[0].xy).all()
+@pytest.mark.parametrize("distinct", [1, 2, 3, 30])
+def test_equal_rows_are_one_point(bare: Store, distinct: int):
+    """As those of an RDM at a low rate: t-SNE would draw them apart."""
+    values = np.arange(ROWS) % distinct
+    add_target(bare, "same", {"image_embedding": (np.eye(30)[values] + 1)[:, None].astype(np.float32)})
+    maps = tsne(bare, ["teacher", "same"], rows=120)
+    panel = maps.panels[1]
+    assert np.isfinite(panel.xy).all()
+    assert panel.kl >= 0
+    assert len(np.unique(panel.xy, axis=0)) == panel.distinct == distinct
+    for value in range(distinct):
+        assert np.ptp(panel.xy[values[maps.rows] == value], axis=0).max() == 0
+    told = [text.get_text() for axes in draw_tsne(maps).axes for text in axes.texts]
+    assert told == ["embedding, 8 wide", f"embedding, 30 wide, {distinct} distinct"]
 
 
 def test_maps_are_turned_onto_the_first():
     xy = np.random.default_rng(0).normal(size=(30, 2)).astype(np.float32)
     xy -= xy.mean(0)
     turned = xy @ np.array([[0, 1], [1, 0]], np.float32) @ np.array([[0.6, -0.8], [0.8, 0.6]], np.float32)
-    first, panel = (Panel(target="t", array="logits", width=2, xy=points, kl=0.0) for points in (xy, turned))
+    first, panel = (
+        Panel(target="t", array="logits", width=2, xy=points, distinct=30, kl=0.0) for points in (xy, turned)
+    )
     np.testing.assert_allclose(_aligned(panel, first).xy, xy, atol=1e-5)
 
 
@@ -94,9 +112,51 @@ def test_it_is_drawn_as_computed(store: Store):
 def test_more_panels_than_fit_in_a_row(store: Store, bare: Store, tmp_path: Path):
     for place in range(5):
         add_target(bare, f"t{place}", {"image_embedding": embeddings(0.5 + place)})
-    told = plot_tsne(store=bare.path, targets=[f"t{place}" for place in range(5)], out=tmp_path / "a.png", rows=20)
+    names = [f"t{place}" for place in range(5)]
+    figure = draw_tsne(tsne(bare, names, rows=20))
+    assert [axes.get_title().strip() for axes in figure.axes] == names  # and no empty panel
+    told = plot_tsne(store=bare.path, targets=names, out=tmp_path / "a.png", rows=20)
     assert [panel["target"] for panel in told.panels] == ["t0", "t1", "t2", "t3", "t4"]
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def maps_of(names: Sequence[str], targets: Sequence[str]) -> Maps:
+    rows = np.arange(3 * len(names))
+    xy = np.random.default_rng(0).normal(size=(len(rows), 2)).astype(np.float32)
+    shared = {"array": "logits", "width": 4, "xy": xy, "distinct": len(rows), "kl": 0.1}
+    panels = tuple(Panel(target=target, **shared) for target in targets)
+    labels = (rows % len(names)).astype(np.int32)
+    return Maps(rows=rows, labels=labels, class_names=dict(enumerate(names)), panels=panels)
+
+
+@pytest.mark.parametrize("targets", [["teacher"], ["teacher", "t" * 64, "assistant-" * 6]])
+@pytest.mark.parametrize(
+    "names",
+    [[f"a class of a long and tedious name, subspecies {i}" for i in range(10)], [f"c{i}" for i in range(100)]],
+)
+def test_names_stay_in_the_picture(names: list[str], targets: list[str]):
+    figure = draw_tsne(maps_of(names, targets))
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    box, bounds = legend.get_window_extent(), figure.bbox
+    assert bounds.x0 <= box.x0 < box.x1 <= bounds.x1
+    assert all(box.y1 < axes.get_window_extent().y0 for axes in figure.axes)
+    assert all(axes.get_window_extent().height > 2 * figure.dpi for axes in figure.axes)
+    titles = [axes.title.get_window_extent() for axes in figure.axes]
+    assert all(left.x1 < right.x0 for left, right in pairwise(titles))
+    assert len({text.get_text() for text in legend.get_texts()}) == len(names)
+
+
+def test_characters_that_the_usual_font_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    fonts = [entry for entry in fontManager.ttflist if entry.name in ("STIXGeneral", "DejaVu Sans")]
+    monkeypatch.setattr("teachonce.plots.texts.fontManager", SimpleNamespace(ttflist=fonts))
+    assert families(["caf\u00e9 ", "tab\t"]) == (["DejaVu Sans"], "")
+    assert families(["\u1d84\u65e5", "\u82b1"]) == (["DejaVu Sans", "STIXGeneral"], "\u65e5\u82b1")
+    heard = Heard()
+    store = make_store(tmp_path / "s.zarr", names=("a", "b", "c", "\u65e5"))
+    plot_tsne(store=store.path, targets=["teacher"], out=tmp_path / "a.png", rows=20, events=heard)
+    (warning,) = heard.warnings
+    assert warning.startswith("no installed font has \u65e5: the picture has boxes there")
 
 
 def test_progress_is_told(store: Store):

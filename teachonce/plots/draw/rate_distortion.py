@@ -6,14 +6,17 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, Formatter, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from teachonce.plots.figure import INK, blank, legend_below, per_cent, style
 from teachonce.plots.rate_distortion import RdmCurve, RdmPoint
+from teachonce.plots.texts import inches
 
 _LINES = ("-", "--", ":", "-.")
+_ACROSS = 2.5  # inches between the lowest R and the highest
 _WIDE = 20  # a range of more than this factor is shown in logarithms
 
 
@@ -110,11 +113,11 @@ def _colours(curves: Sequence[RdmCurve]) -> dict[float, Any]:
 
 
 def _label(axes: Axes, which: str, name: str, curves: Sequence[RdmCurve]) -> None:
-    kinds = ", ".join(dict.fromkeys(c.distortion_kind for c in curves if c.distortion_kind is not None))
+    kinds = ";\n".join(dict.fromkeys(c.distortion_kind for c in curves if c.distortion_kind is not None))
     words = {
         "distortion_weight": "R, the weight on distortion" if kinds else "R, the weight on CE and KL",
         "bits": "rate (bits a sample)",
-        "distortion": f"distortion ({kinds})",
+        "distortion": f"distortion\n({kinds})" if ";" in kinds else f"distortion ({kinds})",
     }
     (axes.set_xlabel if which == "x" else axes.set_ylabel)(words[name])
 
@@ -123,11 +126,13 @@ def _weights(axes: Axes, weights: Sequence[float]) -> None:
     """Logarithms of R, and a tick at each R that has room for its number."""
     axes.set_xscale("log")
     logs = sorted({math.log10(weight) for weight in weights})
-    shown: list[float] = []
+    inch = (logs[-1] - logs[0]) / _ACROSS
+    shown: list[tuple[float, float]] = []
     for value in logs:
-        if not shown or value - shown[-1] > 0.13 * (logs[-1] - logs[0]):
-            shown.append(value)
-    axes.xaxis.set_major_locator(FixedLocator([10**value for value in shown]))
+        half = (inches(number(10**value)) / 2 + 0.05) * inch
+        if not shown or value - half > shown[-1][0] + shown[-1][1]:
+            shown.append((value, half))
+    axes.xaxis.set_major_locator(FixedLocator([10**value for value, _ in shown]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _position: number(value)))
 
@@ -138,9 +143,25 @@ def _scale(axes: Axes, which: str, values: Sequence[float]) -> None:
     if min(values) > 0 and max(values) > _WIDE * min(values):
         (axes.set_xscale if which == "x" else axes.set_yscale)("log")
         axis.set_minor_formatter(NullFormatter())
-    axis.set_major_formatter(FuncFormatter(lambda value, _position: number(value)))
+    axis.set_major_formatter(_Numbers(axis))
 
 
-def number(value: float) -> str:
-    """Up to four digits, thousands set apart: `10,000`, `0.8`, `1e-07`."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+class _Numbers(Formatter):
+    """Ticks of an axis in as many digits as they need, all of them in the same."""
+
+    def __init__(self, of: Axis) -> None:
+        self._of = of
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """One tick."""
+        ticks = [*map(float, self._of.get_majorticklocs()), x]
+        return next((number(x, more) for more in range(9) if all(_exact(tick, more) for tick in ticks)), number(x))
+
+
+def _exact(value: float, more: int) -> bool:
+    return math.isclose(float(number(value, more).replace(",", "")), value, rel_tol=1e-9, abs_tol=1e-12)
+
+
+def number(value: float, more: int = 0) -> str:
+    """Up to four digits and so many more, thousands set apart: `10,000`, `0.8`, `1e-07`."""
+    return f"{value:,.{more}f}" if abs(value) >= 1000 else f"{value:.{4 + more}g}"

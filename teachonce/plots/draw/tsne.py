@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from teachonce.plots.figure import COLOURS, blank, legend_below, style
+from teachonce.plots.texts import families, fitted
 from teachonce.plots.tsne import Maps, Panel
 
 _MARKERS = "o^sD"
@@ -19,13 +20,13 @@ def draw_tsne(maps: Maps) -> Figure:
     count = len(maps.panels)
     across = min(count, _ACROSS)
     down = math.ceil(count / across)
-    with style():
+    with style(families(maps.class_names.values())[0]):
         figure = blank(max(_PANEL * across, 4.6), _PANEL * down + 0.9)
-        grid = figure.subplots(down, across, squeeze=False).flat
+        grid = list(figure.subplots(down, across, squeeze=False).flat)
         for axes, panel in zip(grid, maps.panels, strict=False):
             _draw(axes, panel, maps)
-        for axes in list(grid)[count:]:
-            axes.set_visible(False)
+        for axes in grid[count:]:
+            axes.remove()
         if maps.class_names:
             legend_below(figure, _legend(maps), most=max(4, 3 * across))
         same = ", the same in each panel" if count > 1 else ""
@@ -39,8 +40,11 @@ def _draw(axes: Axes, panel: Panel, maps: Maps) -> None:
         x, y = panel.xy[maps.labels == label].T
         axes.scatter(x, y, s=size, c=_colour(place), marker=_marker(place), alpha=0.75, linewidths=0)
     what = "embedding" if panel.array == "image_embedding" else panel.array
-    axes.set_title(f"{panel.target}\n", pad=2)
-    axes.text(0.5, 1.02, f"{what}, {panel.width:,} wide", transform=axes.transAxes, ha="center", fontsize=9)
+    told = f"{what}, {panel.width:,} wide"
+    if panel.distinct < len(maps.rows):
+        told += f", {panel.distinct:,} distinct"
+    axes.set_title(f"{fitted(panel.target, _PANEL - 0.15, 11, bold=True)}\n", pad=2)
+    axes.text(0.5, 1.02, told, transform=axes.transAxes, ha="center", fontsize=9)
     axes.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
     axes.grid(visible=False)
     for spine in axes.spines.values():

@@ -1,0 +1,53 @@
+"""Texts of pictures: how wide they are, how they fit, and which installed fonts have their characters."""
+
+import warnings
+from collections.abc import Iterable
+from functools import cache
+
+import matplotlib as mpl
+from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
+from matplotlib.textpath import text_to_path
+
+_POINTS = 72.0  # an inch
+_BOXES = "Last Resort"  # matplotlib's own font: a box for every character
+
+
+def inches(text: str, size: float = 10.0, *, bold: bool = False) -> float:
+    """The width of a line, in the fonts that are set, at a size in points."""
+    font = FontProperties(family=mpl.rcParams["font.family"], size=size, weight="bold" if bold else "normal")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # boxes have a width too
+        width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
+    return float(width) / _POINTS
+
+
+def fitted(text: str, room: float, size: float = 10.0, *, bold: bool = False) -> str:
+    """A line that is no wider than `room` inches: of a longer one its beginning and its end."""
+    if inches(text, size, bold=bold) <= room:
+        return text
+    for kept in range(len(text) - 1, 1, -1):
+        short = f"{text[: kept - kept // 2]}…{text[len(text) - kept // 2 :]}"
+        if inches(short, size, bold=bold) <= room:
+            return short
+    return "…"
+
+
+def families(texts: Iterable[str]) -> tuple[list[str], str]:
+    """The usual font and those that are needed besides, and the characters that no installed font has."""
+    usual = FontProperties(family="DejaVu Sans")
+    missing = {letter for text in texts for letter in text if letter.isprintable()} - _letters(findfont(usual))
+    names = usual.get_family()
+    for entry in sorted(fontManager.ttflist, key=lambda entry: (entry.style != "normal", entry.weight != 400)):
+        if missing and not entry.name.startswith(_BOXES) and missing & (has := _letters(entry.fname)):
+            names.append(entry.name)
+            missing -= has
+    return names, "".join(sorted(missing))
+
+
+@cache
+def _letters(path: str) -> frozenset[str]:
+    """The characters of a font file; none where it cannot be read."""
+    try:
+        return frozenset(map(chr, get_font(path).get_charmap()))
+    except (OSError, RuntimeError):
+        return frozenset()
