@@ -68,9 +68,9 @@ class TrainConfig:
 
     def _check_extras(self) -> None:
         """Whether the method takes the targets beside the main one."""
-        takes = METHODS[self.method].takes if self.method in METHODS else None
+        kind = METHODS.get(self.method)  # of an unknown one `make_method` tells
         for option, names in {"rdm": self.rdm, "assistants": self.assistants}.items():
-            if names and takes != option:
+            if names and kind and kind.takes != option:
                 able = ", ".join(name for name, method in METHODS.items() if method.takes == option)
                 message = f"method {self.method} takes no --{option}, got {', '.join(names)}"
                 raise InputError(message, f"Leave --{option} out, or use --method {able}")

@@ -121,7 +121,7 @@ def test_no_distortion_weight(copy: Path):
         ({"schedule": "milestones"}, "milestones"),
         ({"seed": -1}, "seed"),
         ({"device": "tpu0"}, "no such device"),
-        ({"target": "rdm-10"}, "is an RDM's"),
+        ({"target": "rdm-10"}, "is an RDM's.*Use --target teacher"),
         ({"preset": "cnn", "ce_weight": 0, "kl_weight": 0}, "no reconstruction"),
     ],
 )
@@ -152,15 +152,15 @@ def test_an_unsealed_store(tmp_path: Path):
     refused(tmp_path / "s.zarr", UnsealedError, "not sealed")
 
 
-def add_votes(store: Store, name: str) -> None:
+def add_votes(store: Store, name: str, array: str = "logits") -> None:
     """A target that is a copy of the teacher's logits."""
     logits = store.target("teacher").all("logits")[:, None]
-    arrays = {"logits": ArraySpec(shape=(10,), dtype="float32")}
+    arrays = {array: ArraySpec(shape=(10,), dtype="float32")}
     writer = TargetWriter(store, name, kind="classifier", fingerprint={}, settings={}, info={}, arrays=arrays)
     with writer:
         for block in range(store.blocks):
             start, stop = store.block_range(block)
-            writer.commit(block, {"logits": logits[start:stop]}, np.ones(stop - start, np.uint8), {})
+            writer.commit(block, {array: logits[start:stop]}, np.ones(stop - start, np.uint8), {})
         writer.seal(labels=None, classes=None, per_class=None, max_failed=0)
 
 
@@ -204,6 +204,12 @@ def test_another_parent_is_refused(copy: Path, tmp_path: Path):
         shutil.rmtree(copy / place / "teacher")
         shutil.copytree(tmp_path / "other" / "s.zarr" / place / "teacher", copy / place / "teacher")
     refused(copy, MismatchError, "another parent (content|fingerprint)", 10.0)
+
+
+def test_an_rdm_of_another_target_is_told_by_its_name(copy: Path):
+    add_votes(open_store(copy), "votes", "image_embedding")
+    words = "another parent: expected teacher, got votes.* another --distortion-weight"
+    refused(copy, MismatchError, words, 10.0, target="votes")
 
 
 def test_a_target_of_that_name_that_is_no_rdm(copy: Path):

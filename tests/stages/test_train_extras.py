@@ -327,6 +327,7 @@ class TestRefused:
         ("options", "told"),
         [
             ({"method": "kd"}, "method kd takes no --rdm, got rdm-10, rdm-1"),
+            ({"method": "cfid"}, "no method 'cfid'"),
             ({"method": "dgkd", "assistants": ASSISTANTS}, "method dgkd takes no --rdm"),
             ({"assistants": ASSISTANTS}, "method cifd takes no --assistants"),
             ({"method": "dgkd", "rdm": ()}, "method dgkd needs assistants"),
@@ -367,6 +368,7 @@ class TestRefused:
         error = refused(tmp_path / "run", MismatchError, **common, rdm=["rdm-10"], target="assistant-8")
         assert "rdm-10 was trained on target 'teacher', and this training's is 'assistant-8'" in error.message
         assert "--target teacher" in error.mend
+        assert "--target assistant-8 --distortion-weight R`" in error.mend  # rdm-10 is there already
         add_rdm(store, "rdm-3", fingerprint="of another teacher of the same name")
         error = refused(tmp_path / "run", MismatchError, **common, rdm=["rdm-3"])
         assert "this training's is another of that name" in error.message

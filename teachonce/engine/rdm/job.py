@@ -81,7 +81,12 @@ class Job:
         stored = {"kind": record.kind, **record.fingerprint_fields}
         stored.pop("weights", None)
         given = {"kind": KIND, **plain(self.fingerprint(distortion_weight))}
-        difference = first_difference(stored["kind"], given["kind"], "kind") or first_difference(stored, given)
+        parent = stored.get("parent", {}).get("name")
+        difference = (
+            first_difference(stored["kind"], given["kind"], "kind")
+            or first_difference(parent, self.parent.name, "parent")
+            or first_difference(stored, given)
+        )
         if difference:
             name, expected, got = difference
             raise MismatchError(
@@ -147,7 +152,9 @@ def open_job(config: RdmConfig, events: Events) -> Job:
 def _parent(store: Store, name: str) -> TargetRecord:
     parent = store.sealed(name)
     if parent.kind == KIND:
-        raise InputError(f"target {name!r} is an RDM's, and RDMs are trained on a teacher's embeddings", "Use --target")
+        parent_name = parent.fingerprint_fields["parent"]["name"]
+        message = f"target {name!r} is an RDM's, and RDMs are trained on a teacher's embeddings"
+        raise InputError(message, f"Use --target {parent_name}, which it was trained on")
     missing(Needs(image_embedding=True), parent.spec, False, method="an RDM", store=str(store.path))
     return parent
 
