@@ -145,18 +145,23 @@ def distinct(labelled: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
         others = [_flat(given) for name, given in labelled if name == label]
         if len(others) > 1:
             own = _flat(settings)
-            telling = ", ".join(f"{key.rpartition('.')[2]} {own[key]}" for key in _telling(own, others))
+            telling = ", ".join(f"{key.rpartition('.')[2]} {_shown(own[key])}" for key in _telling(own, others))
             label += f", {telling or f'no. {index + 1}'}"
         labels.append(label)
     return labels
 
 
+def _shown(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _telling(own: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Settings that tell one from all others: at each turn the one in which most of the rest differ."""
+    """Settings that tell one from all others: at each turn the one in which most of the rest differ, switches first."""
     chosen: list[str] = []
     rest = [other for other in others if any(other.get(key) != own[key] for key in own)]
     while rest:
-        chosen.append(max(own, key=lambda key: sum(other.get(key) != own[key] for other in rest)))
+        ranks = {key: (sum(other.get(key) != own[key] for other in rest), isinstance(own[key], bool)) for key in own}
+        chosen.append(max(own, key=lambda key: ranks[key]))
         rest = [other for other in rest if other.get(chosen[-1]) == own[chosen[-1]]]
     return [key for key in own if key in chosen]
 

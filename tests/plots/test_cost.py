@@ -315,3 +315,8 @@ def test_on_the_command_line(school: School, tmp_path: Path, call: Call):
     shown = call(*words).out
     assert "validation top-1" in shown
     assert call("plot", "cost", "--runs", tmp_path, "--out", tmp_path / "b.png", "--json").error["kind"] == "missing"
+
+
+def test_a_switch_tells_more_than_a_number():
+    tuned = [("cifd", {"lr": lr, "settings": {"ibm": ibm}}) for lr, ibm in ((1e-3, True), (2e-3, False))]
+    assert distinct(tuned) == ["cifd, ibm true", "cifd, ibm false"]
