@@ -45,6 +45,9 @@ class Checker:
         tune = self._tune(raw, trainings)
         if "data" not in raw:
             self._add("[data] is needed, with train and test")
+        for key in ("test_split", "test_limit"):
+            if data is not None and data.test is None and key in data.model_fields_set:
+                self._add(f"[data] {key} is of test, which is not there")
         if teacher is not None and (teacher.model is None) == (teacher.train is None):
             self._add("[teacher] needs one of model and [teacher.train]")
         if teacher is not None and teacher.train is not None:
@@ -196,7 +199,7 @@ def _underscored(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _problem(model: type[Table], problem: Any, where: str) -> str:
-    *tables, key = [str(part) for part in problem["loc"]] or [""]
+    *tables, key = [part for part in problem["loc"] if isinstance(part, str)] or [""]  # no places in lists
     for name in tables:
         if name in model.model_fields and name == "train":
             model, where = TrainTable, f"{where[:-1]}.train]"

@@ -128,7 +128,10 @@ class _Warnings(Silent):
 
 
 def _measured(result: Mapping[str, Any]) -> str:
-    """What a step came to, in two words."""
+    """What a step came to, in two words; an RDM's accuracy is its own, not the teacher's that is told beside it."""
+    if "rdms" in result:
+        tops = [f"{100 * rdm['top1']:.2f} %" for rdm in result["rdms"] if rdm["top1"] is not None]
+        return f", top-1 {', '.join(tops)}" if tops else ""
     for key, word in (("val_top1", "val"), ("top1", "test"), ("teacher_top1", "top-1")):
         if result.get(key) is not None:
             return f", {word} {100 * result[key]:.2f} %"

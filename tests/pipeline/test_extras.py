@@ -135,7 +135,7 @@ def test_an_rdm_of_an_assistant_comes_after_it(tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (RDM.replace("1.0", "-1"), "[[rdm]] 1: expected greater than 0, got -1"),
+        (RDM.replace("1.0", "-1"), "[[rdm]] distortion_weight: expected greater than 0, got -1"),
         (RDM.replace("[10, 1.0]", "[]"), "distortion_weight: "),
         (RDM.replace("[10, 1.0]", "10"), "distortion_weight: expected a valid list, got 10"),
         (RDM + "epoch = 3\n", "[[rdm]] epoch is unknown, did you mean epochs?"),

@@ -171,6 +171,14 @@ def test_lines_say_what_begins_and_ends(stage: Stage):
     assert "3/9 steps" in (stage.folder / "logs" / "b.log").read_text()
 
 
+def test_the_accuracy_of_rdms_is_their_own(stage: Stage):
+    rdms = [{"name": f"rdm-{top1}", "top1": top1} for top1 in (0.4, None, 0.25)]
+    stage.orders["a"] = {"prints": json.dumps({"rdms": rdms, "teacher_top1": 1.0})}
+    stage.orders["b"] = {"prints": json.dumps({"rdms": [{"top1": None}], "teacher_top1": 1.0})}
+    stage.run(step("a"), step("b", "a"))
+    assert stage.heard.lines[1::2] == ["[1/2] a: done, top-1 40.00 %, 25.00 %", "[2/2] b: done"]
+
+
 @pytest.mark.parametrize(("threads", "told"), [(None, str(max(1, cores() // 2))), (3, "3")])
 def test_each_has_its_share_of_the_cores(stage: Stage, threads: int | None, told: str):
     stage.run(step("a"), threads=threads)
