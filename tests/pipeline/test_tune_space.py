@@ -122,6 +122,7 @@ def test_what_the_recipe_says_goes_in_place_of_the_default(tmp_path: Path):
         ({"batch_size": [32, 64.5]}, "batch_size is 128 in the recipe, got 64.5 as a choice"),
         ({"optimizer": ["sgd", "lion"]}, "optimizer = lion: unknown optimizer 'lion'"),
         ({"cifd.kd_dropout": {"low": 0, "high": 2}}, "cifd.kd_dropout = 2.0: "),
+        ({"cifd.dropout_form": ["sampl"]}, "cifd.dropout_form = sampl: "),
     ],
 )
 def test_values_that_a_training_cannot_have(tmp_path: Path, given: dict[str, Any], told: str):

@@ -83,11 +83,10 @@ def space_of(step: Step, given: Mapping[str, Dim]) -> Space:
             _check_name(name, dim, own, config.method)
             dims[name] = dim
     dims = {name: dim for name, dim in dims.items() if _has_effect(name, config)}
-    space = Space(dims, {name: own[name] for name in dims})
     for name, dim in dims.items():
         for value in dim.ends():
-            _check_value(step, space, name, value)
-    return space
+            _check_value(step, name, value)
+    return Space(dims, {name: own[name] for name in dims})
 
 
 def trial_step(step: Step, values: Mapping[str, Value], out: Path) -> Step:
@@ -150,8 +149,8 @@ def _check_name(name: str, dim: Dim, own: Mapping[str, Value], method: str) -> N
         raise InputError(message, "Give choices of the same kind")
 
 
-def _check_value(step: Step, space: Space, name: str, value: Value) -> None:
+def _check_value(step: Step, name: str, value: Value) -> None:
     try:
-        train_config(trial_step(step, {**space.start(), name: value}, Path(step.options["out"]))).check()
+        train_config(trial_step(step, {name: value}, Path(step.options["out"]))).check()
     except InputError as error:
         raise InputError(f"[tune.space] {name} = {value}: {error.message}", error.mend) from error
