@@ -148,21 +148,32 @@ def remove_temporaries(folder: Path, *, of: Container[str] | None = None, deep: 
             path.unlink(missing_ok=True)
 
 
-def require_writable(path: Path) -> None:
+def require_writable(path: Path, option: str = "--store") -> None:
     """Refuse to begin where `path` cannot be written, which may not be there yet.
+
+    Args:
+        path: What will be written.
+        option: By which the user chose it.
 
     Raises:
         DiskError: The file system is read-only, or the folder is not ours to write.
     """
     folder = next(place for place in (path, *path.absolute().parents) if place.exists())
     if os.statvfs(folder).f_flag & os.ST_RDONLY:
-        raise DiskError(f"could not write {path}", "The file system is read-only: choose another --store")
+        raise DiskError(f"could not write {path}", f"The file system is read-only: choose another {option}")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise DiskError(f"could not write {path}", f"Choose a --store you may write to; {folder} is not")
+        raise DiskError(f"could not write {path}", f"Choose another {option}: {folder} is not yours to write")
 
 
-def require_space(path: Path, needed: int) -> None:
+def require_space(
+    path: Path, needed: int, less: str = "fewer rows (--limit), fewer views, or a smaller --dtype"
+) -> None:
     """Refuse to begin when `needed` bytes do not fit on the disk that will hold `path`.
+
+    Args:
+        path: What will be written.
+        needed: Bytes.
+        less: With what it would be smaller.
 
     Raises:
         DiskError: Too little free space.
@@ -174,5 +185,5 @@ def require_space(path: Path, needed: int) -> None:
     if free < needed:
         raise DiskError(
             f"{path} needs {needed / 1e9:.3g} GB, the disk has {free / 1e9:.3g} GB free",
-            "Free some space, or use fewer rows (--limit), fewer views, or a smaller --dtype",
+            f"Free some space, or use {less}",
         )

@@ -11,7 +11,7 @@ import pytest
 
 from teachonce.engine.metrics import read_metrics
 from teachonce.engine.runfile import owned, read_run
-from teachonce.errors import BusyError, CorruptError, InputError, MismatchError, TeachonceError
+from teachonce.errors import BusyError, CorruptError, DiskError, InputError, MismatchError, TeachonceError
 from teachonce.pipeline.recipe import load_recipe
 from teachonce.pipeline.run import run
 from teachonce.pipeline.tune.results import TuneResult, VariantResult
@@ -275,6 +275,14 @@ def test_a_recipe_of_someone_else_is_not_written_over(recipe: Path, tmp_path: Pa
     tuned(recipe).write_text("[data]\n")
     with pytest.raises(InputError, match="was not written by"):
         tune(recipe)
+    assert not folder(recipe).exists()
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_search(recipe: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("teachonce.fsio.os.access", lambda path, mode: False)
+    with pytest.raises(DiskError) as caught:
+        tune(recipe, write=recipe.parent / "x" / "best.toml")
+    assert caught.value.mend == f"Choose another --write: {recipe.parent} is not yours to write"
     assert not folder(recipe).exists()
 
 

@@ -391,7 +391,7 @@ def test_a_disk_that_fails(
 
 def test_too_little_space_is_seen_before_the_start(copy: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("teachonce.fsio.shutil.disk_usage", lambda path: DiskUsage(0, 0, 1000))
-    refused(copy, DiskError, "free", 3.0)
+    refused(copy, DiskError, "free.*fewer RDMs, or a smaller --hidden or --dtype", 3.0)
 
 
 def test_a_read_only_store(copy: Path, monkeypatch: pytest.MonkeyPatch):

@@ -182,4 +182,5 @@ def require_room(job: Job, missing: int) -> None:
     parameters = sum(p.numel() for p in RdmStack(job.spec).parameters())
     training = 2 * 4 * 4 * parameters  # weights, the best, two moments; a checkpoint and the one before it
     require_writable(job.store.path)
-    require_space(job.store.path.absolute(), missing * (target + 4 * parameters + training))
+    needed = missing * (target + 4 * parameters + training)
+    require_space(job.store.path.absolute(), needed, "fewer RDMs, or a smaller --hidden or --dtype")

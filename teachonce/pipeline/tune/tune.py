@@ -43,6 +43,7 @@ def tune(
         MismatchError: What comes before the trainings holds something else.
         CorruptError: The journal cannot be read.
         BusyError: Another search is at work there.
+        DiskError: The tuned recipe or the search cannot be written.
         TeachonceError: What comes before failed, or what stops every trial; the same call goes on.
     """
     for name, value in {"trials": trials, "jobs": jobs}.items():

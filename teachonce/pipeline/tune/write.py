@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from teachonce.errors import InputError
-from teachonce.fsio import write_bytes
+from teachonce.fsio import require_writable, write_bytes
 from teachonce.pipeline.expand import run_name
 from teachonce.pipeline.recipe import Recipe
 from teachonce.pipeline.schema import TrainTable
@@ -21,11 +21,13 @@ def tuned_path(recipe: str | Path, loaded: Recipe, write: str | Path | None) -> 
 
     Raises:
         InputError: Something else is there, or the place is no file's.
+        DiskError: It could not be written, when the search is over.
     """
     path = Path(write) if write is not None else loaded.folder / f"{Path(recipe).stem}-tuned.toml"
     if path.is_dir() or (path.exists() and not _is_ours(path)):
         message = f"{path} is there and was not written by `teachonce tune`"
         raise InputError(message, "Move it away, or give another --write")
+    require_writable(path.parent, "--write")
     return path
 
 
