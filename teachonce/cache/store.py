@@ -123,9 +123,9 @@ class Store:
         """
         if name not in (names := target_names(self.path)):
             there = f"it has {', '.join(names)}" if names else "it has none"
-            raise StoreMissingError(
-                f"{self.path} has no target {name!r}: {there}", "Choose one of them, or make it with `teachonce embed`"
-            )
+            mend = f"make it with `teachonce {'rdm' if name.startswith('rdm-') else 'embed'}`"
+            mend = f"Choose one of them, or {mend}" if names else mend.capitalize()
+            raise StoreMissingError(f"{self.path} has no target {name!r}: {there}", mend)
         return read_target(self.path, name, rows=self.spec.rows, block_rows=self.spec.block_rows)
 
     def target(self, name: str, *, budget_bytes: int | None = None) -> TargetReader:

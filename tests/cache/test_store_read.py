@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from storekit import ARRAYS, BLOCKS, CLASSES, ROWS, VIEWS, build, head, labels, params, spec
 
-from teachonce.cache import Store, TargetReader, mapping, open_store
+from teachonce.cache import Store, TargetReader, create_or_open, mapping, open_store
 from teachonce.cache.rows import FlatRows, LoopRows, SlotRows, chunk_keys, mapped_rows, resident_rows
 from teachonce.errors import CorruptError, InputError, StoreMissingError
 from teachonce.types import ArraySpec, TargetSpec
@@ -138,6 +138,15 @@ def test_an_array_that_is_not_there(reader: TargetReader):
 def test_a_target_that_is_not_there(store: Store):
     with pytest.raises(StoreMissingError, match="no target 'other': it has teacher"):
         store.target("other")
+
+
+def test_the_mend_is_the_command_that_makes_it(store: Store, tmp_path: Path):
+    with pytest.raises(StoreMissingError) as caught:
+        store.target("rdm-10")
+    assert caught.value.mend == "Choose one of them, or make it with `teachonce rdm`"
+    with pytest.raises(StoreMissingError) as caught:
+        create_or_open(tmp_path / "s.zarr", spec()).target("teacher")
+    assert caught.value.mend == "Make it with `teachonce embed`"
 
 
 @pytest.mark.parametrize("budget", [0, 1 << 30])
