@@ -58,7 +58,7 @@ class RdmResult:
 def rdm(  # noqa: PLR0913 - one parameter an option
     *,
     store: str | Path,
-    distortion_weight: Sequence[float],
+    distortion_weight: float | Sequence[float],
     target: str = "teacher",
     preset: Preset = "general",
     hidden: int | None = None,
@@ -97,7 +97,7 @@ def rdm(  # noqa: PLR0913 - one parameter an option
 
     Args:
         store: Folder of the store.
-        distortion_weight: R of each; a larger one means a higher rate. All above 0.
+        distortion_weight: R of each, or that of one; a larger one means a higher rate. All above 0.
         target: The parent: a sealed target with embeddings.
         preset: `general`, `r34`, `r50` or `cnn`, the layers of the paper; see `RdmSpec`. With `cnn`, which gives logits
             only, R weighs CE and KL.
@@ -149,9 +149,11 @@ def rdm(  # noqa: PLR0913 - one parameter an option
         gamma=gamma,
         density_lr=density_lr,
     )
+    # a text is no sequence of its digits
+    weights = (distortion_weight,) if isinstance(distortion_weight, int | float | str) else tuple(distortion_weight)
     config = RdmConfig(
         store=Path(store),
-        distortion_weight=tuple(distortion_weight),
+        distortion_weight=weights,
         target=target,
         preset=preset,
         hidden=hidden,

@@ -108,7 +108,8 @@ def _status(start: int, stop: int, failed: Mapping[int, str]) -> tuple[np.ndarra
 def quick(store: Path, *distortion_weight: float, **changed: Any) -> RdmResult:
     """Two epochs of small batches."""
     common: dict[str, Any] = {"epochs": 2, "batch_size": 32, "val_fraction": 0.2, "device": "cpu"}
-    return rdm(store=store, distortion_weight=distortion_weight or (10.0, 1.0), **(common | changed))
+    common["distortion_weight"] = distortion_weight or (10.0, 1.0)
+    return rdm(store=store, **(common | changed))
 
 
 @contextmanager

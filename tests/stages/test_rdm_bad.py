@@ -92,6 +92,15 @@ def test_distortion_weights(copy: Path, weights: tuple[float, ...], words: str):
     refused(copy, InputError, words, *weights)
 
 
+def test_a_weight_alone(copy: Path):
+    one: Any
+    for one in (10, 10.0, "10"):  # the last is no sequence of "1" and "0"
+        assert [entry.name for entry in quick(copy, distortion_weight=one).rdms] == ["rdm-10"]
+    for one in ("10,1", "ten", [None]):
+        with pytest.raises(InputError, match="a distortion weight must be a number, got"):
+            quick(copy, distortion_weight=one)
+
+
 def test_no_distortion_weight(copy: Path):
     with pytest.raises(InputError, match="no distortion weight"):
         rdm(store=copy, distortion_weight=())

@@ -28,12 +28,16 @@ def named(distortion_weights: Sequence[float]) -> dict[str, float]:
     """Target to its weight, in the order given.
 
     Raises:
-        InputError: No weight, one that is not above 0 and finite, or the same one twice.
+        InputError: No weight, one that is no number, not above 0 and finite, or the same one twice.
     """
     if not distortion_weights:
         raise InputError("no distortion weight was given", "Add --distortion-weight 10000,5000,1000, say")
     found: dict[str, float] = {}
-    for weight in map(float, distortion_weights):
+    for given in distortion_weights:
+        try:
+            weight = float(given)
+        except (TypeError, ValueError):
+            raise InputError(f"a distortion weight must be a number, got {given!r}", "Give numbers") from None
         if not (weight > 0 and isfinite(weight)):
             raise InputError(f"a distortion weight must be above 0 and finite, got {weight:g}", "Give another weight")
         name = check_name(rdm_name(weight))
