@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -144,6 +145,14 @@ def test_ticks_of_a_narrow_range_have_the_digits_they_need():
     told = [axis.get_major_formatter()(tick) for tick in axis.get_majorticklocs()]
     assert [float(text.replace(",", "")) for text in told] == pytest.approx(list(axis.get_majorticklocs()))
     assert len(set(told)) == len(told) > 3
+
+
+def test_a_scale_is_of_the_points_that_are_shown():
+    far = curve([5], 1500.0)
+    without = replace(far, points=tuple(replace(point, distortion=None) for point in far.points), distortion_kind=None)
+    panels = {axes.get_title(): axes for axes in draw_rate_distortion([curve([1, 10], 38.0), without]).axes}
+    assert panels["Distortion over rate"].get_xscale() == "linear"
+    assert panels["Rate over R"].get_yscale() == "log"
 
 
 def test_nothing_overlaps_whatever_r_is():

@@ -47,7 +47,8 @@ def _over(axes: Axes, curves: Sequence[RdmCurve], across: str, up: str, title: s
         axes.scatter(x, y, c=[colours[_key(point)] for point in points], s=46, zorder=2, edgecolors="white")
         if up == "top1" and curve.parent_top1 is not None:
             axes.axhline(curve.parent_top1, color=INK, linewidth=1.2, linestyle=(0, (6, 2)))
-    values = [getattr(point, across) for curve in curves for point in curve.points]
+    shown = [point for curve in curves for point in curve.points if getattr(point, up) is not None]
+    values = [getattr(point, across) for point in shown]
     if across == "distortion_weight":
         _weights(axes, values)
     else:
@@ -56,7 +57,7 @@ def _over(axes: Axes, curves: Sequence[RdmCurve], across: str, up: str, title: s
     if up == "top1":
         per_cent(axes, "y", "validation top-1")
     else:
-        _scale(axes, "y", [v for c in curves for p in c.points if (v := getattr(p, up)) is not None])
+        _scale(axes, "y", [getattr(point, up) for point in shown])
         _label(axes, "y", up, curves)
     axes.set_title(title)
 
