@@ -22,10 +22,11 @@ def _label(table: TrainTable, trainings: Sequence[Training]) -> str:
     alike = [training.options for training in trainings if training.options.method == table.method]
     words = [f"{table.name}: {table.method}" if table.name else table.method]
     words += [f"target={table.target}"] if table.target else []
-    for key, word in (("rdm", "rdm"), ("assistants", "assistants")):
+    for key, one, word in (("rdm", "rdm", "rdm"), ("assistants", "assistant", "assistants")):
         names = getattr(table, key)
         if names or _varies(getattr(other, key) for other in alike):
-            words.append(f"{len(split_names(names))} {word}" + (f" ({short_names(names)})" if names else ""))
+            count = len(split_names(names))
+            words.append(f"{count} {word if count != 1 else one}" + (f" ({short_names(names)})" if names else ""))
     own, others = _values(table), [_values(other) for other in alike]
     return ", ".join([*words, *(f"{key}={_text(own.get(key))}" for key in _keys(others))])
 

@@ -175,6 +175,7 @@ def test_labels_say_what_differs():
         "takd": TrainTable(student="x", method="kd", target="assistant-4", name="takd", seed=1),
         "plain": TrainTable(student="x", method="cifd", rdm="", set={"cifd.ibm": False, "cifd.temperature": 2}),
         "full": TrainTable(student="x", method="cifd", rdm="rdm-10, rdm-1", set={"cifd.ibm": True}, lr=0.1),
+        "one": TrainTable(student="x", method="dgkd", assistants="assistant-8", lr=0.2),
         "dgkd": TrainTable(student="x", method="dgkd", assistants="assistant-8,dgkd-6", lr=0.2),
     }
     assert labels([Training(name, table) for name, table in tables.items()]) == {
@@ -182,6 +183,7 @@ def test_labels_say_what_differs():
         "takd": "takd: kd, target=assistant-4",
         "plain": "cifd, 0 rdm, lr=0.001, ibm=false, temperature=2",
         "full": "cifd, 2 rdm (10+1), lr=0.1, ibm=true, temperature=default",
+        "one": "dgkd, 1 assistant (8)",
         "dgkd": "dgkd, 2 assistants (8+dgkd-6)",
     }
 
