@@ -296,6 +296,22 @@ def test_long_names_are_broken_between_words():
     assert wrapped(spec) == "cifd, 3 RDMs (vit:patch=8,\nwidth=16,layers=1,heads=2)"
 
 
+@pytest.mark.parametrize(
+    ("low", "high"), [(5.6e9, 20.3e9), (1.2e9, 1.9e9), (365e6, 697e6), (101e6, 990e6), (8e9, 11e9)]
+)
+def test_numbers_of_the_cost_do_not_overlap(costs: Costs, low: float, high: float):
+    points = tuple(replace(costs.points[0], cached_macs=int(x), live_macs=int(high)) for x in (low, high))
+    figure = draw_costs(replace(costs, points=points))
+    figure.draw_without_rendering()
+    axis = figure.axes[0].xaxis
+    ticks = [tick for tick in (*axis.get_ticklabels(), *axis.get_ticklabels(minor=True)) if tick.get_text()]
+    low, high = figure.axes[0].get_xlim()
+    shown = sorted((tick for tick in ticks if low <= tick.get_position()[0] <= high), key=lambda t: t.get_position()[0])
+    boxes = [tick.get_window_extent() for tick in shown]
+    assert len(boxes) > 1
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes)), [tick.get_text() for tick in shown]
+
+
 def test_names_of_many_lines_do_not_overlap(costs: Costs):
     long = "cifd, 3 RDMs, dropout_form exactly-one, dropout_rescale False, embedding_loss smooth-l1, transformers:"
     points = tuple(replace(costs.points[0], label=f"{long}{'/a-folder' * 9} no. {n}") for n in range(12))

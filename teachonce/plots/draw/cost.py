@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import EngFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import EngFormatter, Formatter, FuncFormatter, MaxNLocator, NullFormatter
 
 from teachonce.plots.cost import CostPoint, Costs
 from teachonce.plots.figure import COLOURS, INK, blank, legend_below, per_cent, style
@@ -47,7 +47,7 @@ def _scatter(axes: Axes, costs: Costs) -> None:
     axes.set_xscale("log")
     axes.margins(x=0.08, y=0.12)
     axes.xaxis.set_major_formatter(_macs())
-    axes.xaxis.set_minor_formatter(_macs() if _narrow(costs.points) else NullFormatter())
+    axes.xaxis.set_minor_formatter(_between(costs.points))
     axes.set(xlabel="training cost (forward multiply-accumulates)", title="Accuracy over training cost")
     per_cent(axes, "y", f"{costs.accuracy} top-1")
 
@@ -115,10 +115,17 @@ def _differs(point: CostPoint) -> bool:
     return point.cached_macs != point.live_macs
 
 
-def _narrow(points: Sequence[CostPoint]) -> bool:
-    """Whether the axis has hardly a power of ten, so that steps between them need numbers."""
+def _between(points: Sequence[CostPoint]) -> Formatter:
+    """Numbers of the steps between powers of ten: those with room, where the axis has hardly such a power."""
     values = [value for point in points for value in (point.cached_macs, point.live_macs)]
-    return max(values) < 10 * min(values)
+    if max(values) >= 10 * min(values):
+        return NullFormatter()
+    every = _macs()
+    return (
+        every
+        if max(values) < 2 * min(values)
+        else FuncFormatter(lambda x, _: every(x) if f"{x:e}"[0] in "2357" else "")
+    )
 
 
 def _macs() -> EngFormatter:
