@@ -203,7 +203,7 @@ def test_too_little_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 def test_a_place_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    refused(tmp_path / "s.zarr", DiskError, "may write")
+    refused(tmp_path / "s.zarr", DiskError, "Choose another --store", "not yours to write")
 
 
 def test_a_disk_that_fails_in_the_background_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
