@@ -99,17 +99,16 @@ def read_runs(places: Sequence[Path], events: Events) -> list[Run]:
         if description is None or result is None:
             events.warn(f"{folder} is not finished, and left out")
             continue
-        run = Run(folder=folder, description=description, result=result, test_top1=_tested(folder))
-        if run.needs_teacher and run.target is None:
-            events.warn(
-                f"{folder} is left out: it was trained live and without a store, so its teacher's cost is unknown"
-            )
-            continue
-        runs.append(run)
+        runs.append(Run(folder=folder, description=description, result=result, test_top1=_tested(folder)))
     if not runs:
-        where = ", ".join(map(str, places))
-        raise StoreMissingError(f"there is no finished run in {where}", "Train some with `teachonce train`")
+        raise nothing_finished(places)
     return runs
+
+
+def nothing_finished(places: Sequence[Path]) -> StoreMissingError:
+    """What to raise where some folders hold no finished run."""
+    where = ", ".join(map(str, places))
+    return StoreMissingError(f"there is no finished run in {where}", "Train some with `teachonce train`")
 
 
 def _folders(place: Path) -> Iterable[Path]:

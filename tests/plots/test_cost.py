@@ -15,8 +15,9 @@ from teachonce.errors import DataError, InputError, MismatchError, StoreMissingE
 from teachonce.models import build_student
 from teachonce.models.macs import count_macs
 from teachonce.models.rdm import RdmSpec
-from teachonce.plots.cost import Costs, distinct, training_costs
+from teachonce.plots.cost import Costs, training_costs
 from teachonce.plots.draw.cost import draw_costs, wrapped
+from teachonce.plots.groups import distinct
 from teachonce.plots.make import plot_cost
 from teachonce.stages.embed import embed
 from teachonce.stages.rdm import rdm
