@@ -1,0 +1,238 @@
+"""An arm: one way to make steps, in a process of its own, whose memory figures are its alone. The parent's end."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import IO, Any, Literal, Self
+
+from teachonce.benchmarks.live.data import DataSpec
+from teachonce.engine.settings import TrainConfig
+from teachonce.errors import TeachonceError
+from teachonce.events import SILENT, Events
+
+Kind = Literal["student-only", "constant", "cached", "live"]
+_PATIENCE = 20.0  # seconds an arm has to end by itself
+_LOOK = 1.0  # seconds between two looks whether the process is still there
+_FULL = "If the memory was full, use a smaller --batch-size; the system's log says why it was killed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmSpec:
+    """What an arm is made from. The same `config` may be given to all arms of a method."""
+
+    kind: Kind
+    """`student-only`: method ce on the store's views. `constant`: the method with one batch's targets for every batch.
+    `cached`: it reads the store. `live`: it runs the teacher on the store's views."""
+    config: TrainConfig
+    """With the store, and for `live` the teacher; what an arm does not use of it, it leaves out."""
+    data: DataSpec
+    threads: int | None = None
+    """CPU threads; None: torch's own choice."""
+    wrap: str | None = None
+    """`package.module:function`, called with the `Work` of the child once it is built; a meter's own test."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """What an arm is, once it has made its first steps. Bytes are of what stays between steps."""
+
+    device: str
+    """`cpu`, or the GPU's name."""
+    precision: str
+    threads: int
+    rows: int
+    """Rows that train."""
+    steps_per_epoch: int
+    image_size: int
+    """Pixels a side that the student sees."""
+    teacher_image_size: int | None
+    """Pixels a side that the live teacher sees; None where none runs."""
+    parameter_bytes: int
+    """Of all that is trained, buffers included."""
+    gradient_bytes: int
+    """While they are there; between steps they are not."""
+    optimiser_bytes: int
+    teacher_bytes: int
+    """Parameters and buffers of the live teacher, and of RDMs that run live; else 0."""
+    image_bytes: int
+    """Of images that are kept in memory, wherever `images` says."""
+    images: str
+    """`device` or `host` memory, or `streamed`."""
+    target_bytes: int
+    """Of cached targets that are kept on the device."""
+    reports_energy: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """Bytes, as the meter of the device has them."""
+
+    meter: Literal["cuda allocator", "tensors"]
+    """`tensors`: the bytes of the tensors of the process, on a CPU."""
+    allocated_bytes: int
+    """Between two steps."""
+    peak_memory_bytes: int
+    """The most during a step."""
+    teacher_peak_bytes: int | None
+    """What the live teacher's bare forward takes beyond `allocated_bytes`, at its most; None where none runs."""
+    host_memory_bytes: int
+    """The most resident memory that the process ever had, all that a training has included."""
+
+
+class Arm:
+    """An arm's process, as a context manager: it starts with the body and is gone after it, however that ends.
+
+    Made in a process of its own program, neither forked nor spawned: no lock is inherited, no `__main__` imported
+    again. It is in a process group of its own, so that Ctrl-C reaches it once, through us. If we are killed, it ends
+    when it next wants to answer.
+
+    Every verb waits for its answer and raises what the child raised: the class, message and mend of a TeachonceError.
+
+    Args:
+        spec: What it is made from.
+        events: Hears the child's notes and warnings.
+    """
+
+    def __init__(self, spec: ArmSpec, *, events: Events = SILENT) -> None:
+        self.spec, self._events = spec, events
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pipe: Connection[Any, Any] | None = None
+        self._said: IO[bytes] | None = None
+
+    @property
+    def name(self) -> str:
+        """Its kind."""
+        return self.spec.kind
+
+    def __enter__(self) -> Self:
+        ours, theirs = Pipe()
+        self._pipe, self._said = ours, tempfile.TemporaryFile()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "teachonce.benchmarks.live.child", str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._said,
+                pass_fds=(theirs.fileno(),),
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                process_group=0,
+            )
+        with suppress(OSError):  # one that ended at once is told of by the first verb
+            ours.send(self.spec)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close(at_once=kind is not None)
+
+    def ready(self, warm_up: int = 2) -> Ready:
+        """Build the training and make the first steps, which compile where that was asked for.
+
+        Args:
+            warm_up: Steps, at least 1: the optimiser has its state from the first.
+
+        Raises:
+            TeachonceError: As `train`; or the process ended, or the memory is full.
+        """
+        return self._ask("ready", warm_up=warm_up)  # type: ignore[no-any-return]
+
+    def run(self, steps: int, lead: int = 1) -> float:
+        """Milliseconds a step, the mean of `steps`; the device is waited for before and after.
+
+        Args:
+            steps: Steps that count.
+            lead: Steps before them that do not: the processor's caches hold another arm's data.
+        """
+        return self._ask("run", steps=steps, lead=lead)  # type: ignore[no-any-return]
+
+    def parts(self, steps: int, lead: int = 1) -> dict[str, float]:
+        """Milliseconds a step of each part (see `meters.PARTS`); together they are the step."""
+        return self._ask("parts", steps=steps, lead=lead)  # type: ignore[no-any-return]
+
+    def teacher(self, steps: int, lead: int = 1) -> float:
+        """Milliseconds of the live teacher's bare forward on a batch that is rendered already; of live arms only."""
+        return self._ask("teacher", steps=steps, lead=lead)  # type: ignore[no-any-return]
+
+    def memory(self, steps: int = 2) -> Memory:
+        """What is allocated between steps, and at most during one of `steps`."""
+        return self._ask("memory", steps=steps)  # type: ignore[no-any-return]
+
+    def energy(self, seconds: float = 3.0) -> float | None:
+        """Joules a step of the whole device, over steps of so many seconds; None where it does not report them."""
+        return self._ask("energy", seconds=seconds)  # type: ignore[no-any-return]
+
+    def close(self, *, at_once: bool = False) -> None:
+        """End the process and wait until it has."""
+        process, pipe, said = self._process, self._pipe, self._said
+        self._process = self._pipe = self._said = None
+        if pipe is not None:
+            pipe.close()  # on which it ends
+        if process is not None:
+            try:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(0 if at_once else _PATIENCE)
+            finally:
+                _kill(process)
+        if said is not None:
+            said.close()
+
+    def _ask(self, verb: str, **options: Any) -> Any:
+        assert self._pipe is not None, "an arm works inside its `with`"
+        try:
+            self._pipe.send((verb, options))
+            while True:
+                kind, value = self._answer(self._pipe)
+                if kind == "answer":
+                    return value
+                if kind == "error":
+                    raise value
+                told: Callable[[str], None] = getattr(self._events, kind)
+                told(value)
+        except (EOFError, ConnectionError) as error:
+            raise self._ended() from error
+
+    def _answer(self, pipe: "Connection[Any, Any]") -> tuple[str, Any]:
+        """The next message. A helper that outlives the child keeps the pipe open, so the child itself is looked at."""
+        assert self._process is not None
+        while not pipe.poll(_LOOK):
+            if self._process.poll() is not None and not pipe.poll(0):
+                raise EOFError
+        kind, value = pipe.recv()
+        if kind == "error":
+            made, message, mend, trace = value
+            error = made(f"arm {self.name}: {message}", mend)
+            error.__cause__ = RuntimeError(trace) if trace else None
+            return kind, error
+        return kind, value
+
+    def _ended(self) -> TeachonceError:
+        """What became of the process."""
+        assert self._process is not None
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_PATIENCE)
+        code = self._process.poll()
+        how = f"by signal {-code}" if code is not None and code < 0 else f"with code {code}"
+        said = self._last_line()
+        return TeachonceError(f"arm {self.name}: its process ended {how}{said and f': {said}'}", _FULL)
+
+    def _last_line(self) -> str:
+        """What it said last on stderr."""
+        assert self._said is not None
+        self._said.seek(0)
+        lines = self._said.read().decode(errors="replace").splitlines()
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    """End it and its helpers, where it has not ended by itself; its group has its number until we have waited."""
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
