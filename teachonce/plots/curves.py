@@ -1,0 +1,83 @@
+"""Training curves, as data: validation accuracy and training loss over epochs, mean and range over seeds."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teachonce.errors import CorruptError
+from teachonce.plots.groups import Group
+
+METRICS = "metrics.jsonl"
+_NAMES = ("val_top1", "loss")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One measure over epochs; each float64 (epochs,), NaN where it was not measured."""
+
+    mean: NDArray[np.float64]
+    low: NDArray[np.float64]
+    """The least of the seeds."""
+    high: NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """Trainings that differ in nothing but the seed."""
+
+    label: str
+    is_live: bool
+    seeds: int
+    epochs: NDArray[np.int64]
+    """(epochs,), from 1; those that every seed has."""
+    val_top1: Line
+    """Shares in [0, 1]."""
+    loss: Line
+    """As it was trained on: the weighted sum of the method's terms."""
+
+
+def training_curves(groups: Sequence[Group]) -> list[Curve]:
+    """A curve of each group whose metrics are there.
+
+    Raises:
+        CorruptError: A line of metrics cannot be read.
+    """
+    return [curve for curve in map(_curve, groups) if curve is not None]
+
+
+def _curve(group: Group) -> Curve | None:
+    runs = [entries for run in group.runs if (entries := _entries(run.folder))]
+    epochs = sorted(set.intersection(*(set(entries) for entries in runs))) if runs else []
+    if not epochs:
+        return None
+    val_top1, loss = (_line([[entries[e].get(name) for e in epochs] for entries in runs]) for name in _NAMES)
+    return Curve(
+        label=group.label,
+        is_live=group.settings["source"] == "live" and group.runs[0].needs_teacher,
+        seeds=len(runs),
+        epochs=np.array(epochs, np.int64),
+        val_top1=val_top1,
+        loss=loss,
+    )
+
+
+def _line(values: Sequence[Sequence[float | None]]) -> Line:
+    table = np.array(values, np.float64)
+    return Line(mean=table.mean(axis=0), low=table.min(axis=0), high=table.max(axis=0))
+
+
+def _entries(run: Path) -> dict[int, Mapping[str, Any]]:
+    """The last line of each epoch; none without the file."""
+    path = run / METRICS
+    try:
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return {int(line["epoch"]): line for line in lines}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CorruptError(f"{path} cannot be read: {error}", "Restore it from a copy, or leave the run out") from error

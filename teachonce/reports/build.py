@@ -1,0 +1,42 @@
+"""The one way from runs, stores and benchmarks to a page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from teachonce.events import SILENT, Events
+from teachonce.reports.accuracy import accuracy_section
+from teachonce.reports.curves import curves_section
+from teachonce.reports.gather import Noted, gather
+from teachonce.reports.page import Page
+from teachonce.reports.stores import store_section
+
+_SECTIONS = (curves_section, accuracy_section, store_section)
+
+
+def build_page(
+    places: Sequence[Path], *, store: Path | None = None, title: str | None = None, events: Events = SILENT
+) -> Page:
+    """Gather what some places hold into a page; every number in it is from their files.
+
+    Args:
+        places: Each a run, a folder with runs below it, a store, or a JSON file of a benchmark.
+        store: In the place of the stores that the runs name; None: those.
+        title: Of the page; None: by what it is about.
+        events: Who watches; its warnings are on the page too.
+
+    Raises:
+        InputError: No place, or one of another kind.
+        StoreMissingError: A place is not there, or holds no finished run.
+        CorruptError: A file cannot be read.
+    """
+    noted = Noted(events)
+    material = gather(places, store=store, events=noted)
+    sections = [section for make in _SECTIONS if (section := make(material)) is not None]
+    return Page(
+        title=title or "Distillation report",
+        verdict="Nothing was compared.",
+        pays="open",
+        tiles=(),
+        sections=sections,
+        warnings=tuple(noted.warnings),
+    )

@@ -1,0 +1,68 @@
+"""The training curves of a report."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from teachonce.plots.curves import Curve, training_curves
+from teachonce.plots.draw.curves import draw_curves
+from teachonce.reports.accuracy import students
+from teachonce.reports.gather import Material
+from teachonce.reports.page import Figure, Section, Table
+from teachonce.reports.texts import share_text
+
+_COLUMNS = ("method", "seeds", "epochs", "best validation top-1", "at epoch", "last validation top-1", "last loss")
+_NUMERIC = (False, True, True, True, True, True, True)
+
+
+def curves_section(material: Material) -> Section | None:
+    """A figure of each student that was trained in two ways or more, or of the only one; None without metrics."""
+    each = {student: training_curves(groups) for student, groups in students(material.runs).items()}
+    shown = {student: curves for student, curves in each.items() if len(curves) > 1}
+    shown = shown or {student: curves for student, curves in each.items() if curves}
+    if not shown:
+        return None
+    figures = tuple(_figure(place, student, curves) for place, (student, curves) in enumerate(shown.items(), 1))
+    left = [student for student, curves in each.items() if curves and student not in shown]
+    lead = f"Students trained in one way only are not drawn: {', '.join(left)}." if left else ""
+    return Section(name="curves", title="Training", blocks=figures, lead=lead)
+
+
+def _figure(place: int, student: str, curves: Sequence[Curve]) -> Figure:
+    bands = " Bands are the range over seeds." if any(curve.seeds > 1 for curve in curves) else ""
+    dashes = " Dashed: with the live teacher." if any(curve.is_live for curve in curves) else ""
+    losses = " Losses of different methods have different terms and do not compare." if len(curves) > 1 else ""
+    return Figure(
+        name=f"curves-{place}",
+        title=f"Training of {student}",
+        caption=f"Validation accuracy and training loss by epoch.{bands}{dashes}{losses}",
+        alt=f"Curves over epochs of {student}. Last validation accuracy: {'; '.join(map(_told, curves))}.",
+        draw=lambda width: draw_curves(curves, width),
+        table=_table(curves),
+    )
+
+
+def _told(curve: Curve) -> str:
+    return f"{curve.label} {_share(curve.val_top1.mean[-1])}"
+
+
+def _table(curves: Sequence[Curve]) -> Table:
+    return Table(columns=_COLUMNS, rows=tuple(map(_row, curves)), numeric=_NUMERIC)
+
+
+def _row(curve: Curve) -> tuple[str, ...]:
+    accuracies = curve.val_top1.mean
+    best = None if np.isnan(accuracies).all() else int(np.nanargmax(accuracies))
+    return (
+        curve.label,
+        str(curve.seeds),
+        str(curve.epochs[-1]),
+        "-" if best is None else _share(accuracies[best]),
+        "-" if best is None else str(curve.epochs[best]),
+        _share(accuracies[-1]),
+        f"{curve.loss.mean[-1]:.4g}",
+    )
+
+
+def _share(value: float) -> str:
+    return share_text(None if np.isnan(value) else float(value))

@@ -1,0 +1,162 @@
+"""What a report is made from: finished runs, stores, and the JSON files of benchmarks."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from teachonce.cache.store import Store, open_store
+from teachonce.errors import CorruptError, InputError, StoreMissingError, TeachonceError
+from teachonce.events import SILENT, Events, Task
+from teachonce.plots.runs import Run, read_runs
+
+BENCHES = ("bench-live", "bench-macs", "estimate", "bench-step", "bench-embed", "bench-rdm")
+"""The kinds of JSON that a report shows."""
+_NAMELESS = {
+    "bench-step": {"arms", "method", "student", "rounds"},
+    "bench-embed": {"stage_samples_per_s", "forward_samples_per_s"},
+    "bench-rdm": {"spec", "count", "teacher_batch"},
+}
+"""By what the JSON of a benchmark is known that does not say its kind."""
+_TRIAL = re.compile(r"trial-\d{4,}")
+_EXPECTED = (
+    "a run or a folder of runs, a store, or the JSON of `teachonce bench live`, `bench macs`, `estimate`, "
+    "`bench step`, `bench embed` or `bench rdm`"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """A benchmark's result."""
+
+    kind: str
+    """One of BENCHES."""
+    result: Mapping[str, Any]
+    path: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """Everything that was found."""
+
+    runs: tuple[Run, ...] = ()
+    trials: int = 0
+    """Runs of searches for settings, which are left out."""
+    stores: tuple[Store, ...] = ()
+    """Those that were named, then those that the runs name and that are there."""
+    benches: tuple[Bench, ...] = ()
+
+    def of(self, kind: str) -> list[Bench]:
+        """The benchmarks of a kind."""
+        return [bench for bench in self.benches if bench.kind == kind]
+
+    def store_of(self, run: Run) -> Store | None:
+        """The store whose rows a run saw; None where it had none, or it is not at hand."""
+        samples = (run.settings.get("store") or {}).get("samples")
+        return next((store for store in self.stores if store.samples_seal.get("journal") == samples), None)
+
+
+@dataclass
+class Noted:
+    """Events that pass everything on, and keep the warnings: a reader of the page must know them too."""
+
+    events: Events = SILENT
+    warnings: list[str] = field(default_factory=list)
+
+    def task(self, title: str, *, total: int, done: int = 0, unit: str = "rows") -> AbstractContextManager[Task]:
+        """See Events.task."""
+        return self.events.task(title, total=total, done=done, unit=unit)
+
+    def epoch(self, entry: Mapping[str, Any]) -> None:
+        """See Events.epoch."""
+        self.events.epoch(entry)
+
+    def info(self, text: str) -> None:
+        """See Events.info."""
+        self.events.info(text)
+
+    def warn(self, text: str) -> None:
+        """See Events.warn."""
+        if text not in self.warnings:
+            self.warnings.append(text)
+            self.events.warn(text)
+
+
+def gather(places: Sequence[Path], *, store: Path | None, events: Events) -> Material:
+    """Read what some places hold.
+
+    Args:
+        places: Each a run, a folder with runs below it, a store, or a JSON file of a benchmark.
+        store: In the place of the stores that the runs name; None: those.
+        events: Is told what is left out.
+
+    Raises:
+        InputError: No place, or one of another kind.
+        StoreMissingError: A place is not there, or a folder holds no finished run.
+        CorruptError: A file cannot be read.
+    """
+    if not places and store is None:
+        raise InputError("nothing was given to report", f"Name {_EXPECTED}")
+    files = [place for place in places if place.is_file()]
+    stores = [place for place in places if (place / "zarr.json").is_file()]
+    folders = [place for place in places if place not in files and place not in stores]
+    benches = tuple(map(read_bench, files))
+    found = read_runs(folders, events) if folders else []
+    runs = tuple(run for run in found if not _TRIAL.fullmatch(run.folder.name))
+    if found and not runs:
+        raise StoreMissingError("there are only trials of searches in the given folders", "Name the runs themselves")
+    named = [open_store(place) for place in [*stores, *([] if store is None else [store])]]
+    own = [] if store is not None else list(_stores_of(runs, named, events))
+    return Material(runs=runs, trials=len(found) - len(runs), stores=(*named, *own), benches=benches)
+
+
+def read_bench(path: Path) -> Bench:
+    """The result of a benchmark.
+
+    Raises:
+        CorruptError: It is no JSON.
+        InputError: It is of no benchmark that a report shows.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CorruptError(f"{path} cannot be read as JSON: {error}", f"Expected {_EXPECTED}") from error
+    kind = _kind(value) if isinstance(value, dict) else None
+    if kind is None:
+        raise InputError(f"{path} is of no kind that a report shows", f"Name {_EXPECTED}")
+    return Bench(kind=kind, result=value, path=path)
+
+
+def _kind(value: Mapping[str, Any]) -> str | None:
+    told = str(value.get("kind", "")).removeprefix("teachonce.")
+    if told in BENCHES:
+        return told
+    return next((kind for kind, keys in _NAMELESS.items() if "kind" not in value and keys <= value.keys()), None)
+
+
+def _stores_of(runs: Sequence[Run], known: Sequence[Store], events: Events) -> Iterator[Store]:
+    """The stores that runs name, each once, where they are still those."""
+    seals = {store.samples_seal.get("journal") for store in known}
+    for run in runs:
+        samples = (run.settings.get("store") or {}).get("samples")
+        if samples is None or samples in seals:
+            continue
+        seals.add(samples)
+        path = Path(run.description["store"]["path"])
+        found = next((store for store in _at(path, run.folder) if store.samples_seal.get("journal") == samples), None)
+        if found is None:
+            events.warn(f"the store of {run.folder} is not at {path}: name it with --store to have its facts here")
+        else:
+            yield found
+
+
+def _at(path: Path, run: Path) -> Iterator[Store]:
+    """Stores of that path: from here, and from the folders above the run, where a command may have been given."""
+    for base in (Path(), *run.parents):
+        try:
+            yield open_store(base / path)
+        except TeachonceError:
+            continue

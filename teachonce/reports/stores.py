@@ -1,0 +1,112 @@
+"""What a store holds, of which teacher, and what it cost to make."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from teachonce.cache.store import Store
+from teachonce.cache.targets import TargetRecord
+from teachonce.engine.stage_one.runs import runs_path
+from teachonce.reports.gather import Material
+from teachonce.reports.page import Block, Facts, Section, Table
+from teachonce.reports.texts import duration_text, rate_text, share_text, size_text
+
+_COLUMNS = ("target", "made by", "arrays", "dtype", "size", "state", "stage one", "rows/s")
+_NUMERIC = (False, False, False, False, True, False, True, True)
+
+
+def store_section(material: Material) -> Section | None:
+    """Facts and targets of each store; None without one."""
+    blocks: list[Block] = []
+    for store in material.stores:
+        blocks += [_facts(store), _table(store)]
+    return Section(name="store", title="The cache", blocks=tuple(blocks)) if blocks else None
+
+
+def stage_one_seconds(store: Store, target: str) -> float | None:
+    """What making a target took, interrupted runs included; None where the run record does not say."""
+    lines = [line for line in run_lines(store) if line.get("target") == target and "seconds" in line]
+    ends = [place for place, line in enumerate(lines) if line.get("outcome") == "sealed"]
+    if not ends:
+        return None
+    start = ends[-2] + 1 if len(ends) > 1 else 0
+    return sum(float(line["seconds"]) for line in lines[start : ends[-1] + 1])
+
+
+def run_lines(store: Store) -> list[Mapping[str, Any]]:
+    """The run record beside a store; lines that cannot be read are left out."""
+    try:
+        texts = runs_path(store.path).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    return [line for line in map(_line, texts) if isinstance(line, Mapping)]
+
+
+def _line(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def target_bytes(record: TargetRecord) -> int:
+    """Of its arrays, without padding."""
+    return sum(math.prod(grid.shape) * grid.numpy.itemsize for grid in record.grids)
+
+
+def _facts(store: Store) -> Facts:
+    spec, seal = store.spec, store.samples_seal
+    data = spec.data.get("description", {})
+    source = ", ".join(str(data[key]) for key in ("source", "split") if data.get(key))
+    return Facts(
+        title=str(store.path),
+        pairs=(
+            ("data", source or "not told"),
+            ("rows", f"{spec.rows:,}, of which {seal.get('failed', 0):,} failed" if seal else f"{spec.rows:,}"),
+            ("views", f"{spec.views}, {_views(spec.views_spec)}"),
+            ("size", size_text(sum(map(target_bytes, store.targets().values())))),
+            ("samples", "sealed" if seal else "not sealed"),
+        ),
+    )
+
+
+def _views(views: Mapping[str, Any]) -> str:
+    return f"drawn by {views['augment']}" if views.get("augment") else "the evaluation view"
+
+
+def _table(store: Store) -> Table:
+    records = list(store.targets().values())
+    rows = tuple(_row(store, record) for record in sorted(records, key=_order))
+    return Table(columns=_COLUMNS, rows=rows, numeric=_NUMERIC, caption=f"Targets of {store.path.name}")
+
+
+def _order(record: TargetRecord) -> tuple[bool, bool, str]:
+    return record.kind == "rdm", record.name != "teacher", record.name
+
+
+def _row(store: Store, record: TargetRecord) -> tuple[str, ...]:
+    seconds = stage_one_seconds(store, record.name)
+    rows = store.spec.rows * store.spec.views
+    return (
+        record.name,
+        _maker(record),
+        ", ".join(f"{name} {spec.shape[-1]:,} wide" for name, spec in sorted(record.arrays.items())),
+        _joined([spec.dtype for spec in record.arrays.values()]),
+        size_text(target_bytes(record)),
+        "sealed" if record.sealed else f"{record.blocks_done} of {record.blocks} blocks",
+        duration_text(seconds),
+        rate_text(rows / seconds if seconds else None),
+    )
+
+
+def _maker(record: TargetRecord) -> str:
+    """The teacher, with its own accuracy where that is known."""
+    name = str(record.attributes.get("teacher", record.kind))
+    if record.kind == "rdm":
+        return f"RDM of {record.fingerprint_fields['parent']['name']}, {share_text(record.attributes.get('top1'))}"
+    return name
+
+
+def _joined(words: Sequence[str]) -> str:
+    return ", ".join(dict.fromkeys(words))
