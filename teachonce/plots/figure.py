@@ -37,7 +37,7 @@ SUFFIXES = (".png", ".svg", ".pdf")
 
 _STYLE: Any = {
     "font.size": 10,
-    "axes.titlesize": 11,
+    "axes.titlesize": "large",
     "axes.titleweight": "bold",
     "axes.labelcolor": INK,
     "axes.edgecolor": "#888888",
@@ -57,6 +57,7 @@ _STYLE: Any = {
     "svg.hashsalt": "teachonce",
     "savefig.facecolor": "white",
 }
+_NARROW = 5.0  # inches
 _HANDLE, _ROW = 0.6, 0.21  # inches: of an entry of a legend beside its label, and of a line
 _STAMPS: Mapping[str, Mapping[str, None]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {}}
 
@@ -76,17 +77,28 @@ def check_out(out: Path) -> Path:
 
 
 @contextmanager
-def style(fonts: Sequence[str] = ("DejaVu Sans",)) -> Iterator[None]:
+def style(fonts: Sequence[str] = ("DejaVu Sans",), size: float = 10.0) -> Iterator[None]:
     """The looks of everything that is drawn inside; the caller's own settings come back.
 
     Args:
         fonts: Families, each for the characters that those before it lack.
+        size: Of text, in points.
     """
     with mpl.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # `tsne` says which characters no font has
         mpl.rcdefaults()
-        mpl.rcParams.update(_STYLE | {"font.family": list(fonts)})
+        mpl.rcParams.update(_STYLE | {"font.family": list(fonts), "font.size": size})
         yield
+
+
+def is_narrow(width: float) -> bool:
+    """Whether a picture of so many inches is for a phone: panels stand below each other, and letters are smaller."""
+    return width < _NARROW
+
+
+def text_size(width: float) -> float:
+    """Points of the text of a picture of so many inches."""
+    return 9.0 if is_narrow(width) else 10.0
 
 
 def blank(width: float, height: float) -> Figure:

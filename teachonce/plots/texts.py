@@ -1,5 +1,6 @@
 """Texts of pictures: how wide they are, how they fit, and which installed fonts have their characters."""
 
+import re
 import warnings
 from collections.abc import Iterable
 from functools import cache
@@ -51,3 +52,15 @@ def _letters(path: str) -> frozenset[str]:
         return frozenset(map(chr, get_font(path).get_charmap()))
     except (OSError, RuntimeError):
         return frozenset()
+
+
+def broken(text: str, letters: int) -> str:
+    """A name in lines of about so many letters, which end after a comma or a space; longer words lose their middle."""
+    lines = [""]
+    for word in re.findall("[^ ,]+[ ,]*", text):
+        if len(word.rstrip()) > letters:
+            word = f"{word[: letters // 2]}…{word[-letters // 2 + 1 :]}"
+        if lines[-1] and len(lines[-1] + word.rstrip()) > letters:
+            lines.append("")
+        lines[-1] += word
+    return "\n".join(line.rstrip() for line in lines)

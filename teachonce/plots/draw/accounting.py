@@ -1,0 +1,64 @@
+"""Training costs as bars of their parts, and where the paper has them."""
+
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import EngFormatter, MaxNLocator
+
+from teachonce.plots.accounting import Accounting
+from teachonce.plots.draw.bars import end_texts, name_rows
+from teachonce.plots.figure import INK, blank, is_narrow, legend_below, style, text_size
+from teachonce.plots.macs import PARTS
+from teachonce.plots.texts import broken
+
+_COLOURS = dict(zip(PARTS, ("#ffa90e", "#a96b59", "#832db6", "#3f90da"), strict=True))
+_NAMES = dict(zip(PARTS, ("teacher", "assistants", "RDMs", "student"), strict=True))
+_BAR, _ROW = 0.6, 0.4  # share of a row that is bar; inches of a row
+_LETTERS = {True: 14, False: 26}  # of a line of a name, narrow and wide
+
+
+def draw_accounting(data: Accounting, width: float) -> Figure:
+    """Draw a bar a scheme, its cost and ratio at the end, and a mark where the paper says that it ends.
+
+    Args:
+        data: The schemes.
+        width: Inches.
+    """
+    with style(size=text_size(width)):
+        figure = blank(width, _ROW * len(data.bars) + 1.5)
+        _bars(figure.subplots(), data, width)
+        used = [part for part in PARTS if any(bar.parts[part] for bar in data.bars)]
+        handles: list[Patch | Line2D] = [Patch(color=_COLOURS[part], label=_NAMES[part]) for part in used]
+        if any(bar.paper_macs is not None for bar in data.bars):
+            handles.append(Line2D([], [], label="the paper's figure", **_MARK))
+        legend_below(figure, handles, most=5)
+    return figure
+
+
+_MARK: dict[str, Any] = {"linestyle": "", "marker": "D", "markersize": 6, "color": INK, "markerfacecolor": "white"}
+
+
+def _bars(axes: Axes, data: Accounting, width: float) -> None:
+    names = [broken(bar.label, _LETTERS[is_narrow(width)]) for bar in data.bars]
+    for place, bar in enumerate(data.bars):
+        start = 0
+        for part in PARTS:
+            axes.barh(place, bar.parts[part], _BAR, start, color=_COLOURS[part])
+            start += bar.parts[part]
+        if bar.paper_macs is not None:
+            axes.plot([bar.paper_macs], [place], zorder=3, **_MARK)
+    name_rows(axes, names)
+    ends = [max(float(bar.macs), bar.paper_macs or 0.0) for bar in data.bars]
+    texts = [f"  {short(bar.macs)}, {bar.ratio:.3g}x" for bar in data.bars]
+    end_texts(axes, ends, texts, names=names, width=width)
+    axes.xaxis.set_major_formatter(EngFormatter(places=None))
+    axes.xaxis.set_major_locator(MaxNLocator(3 if is_narrow(width) else 6))
+    axes.set_xlabel(f"forward multiply-accumulates; x: of {data.reference}")
+
+
+def short(macs: float) -> str:
+    """Three digits and a letter: `762 P`."""
+    return EngFormatter(places=None)(float(f"{macs:.3g}"))

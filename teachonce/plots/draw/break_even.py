@@ -1,0 +1,81 @@
+"""Time over epochs, live and from the cache; the crossing is marked."""
+
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from teachonce.plots.break_even import BreakEven
+from teachonce.plots.draw.arms import ARM_COLOURS
+from teachonce.plots.figure import INK, blank, is_narrow, legend_below, style, text_size
+
+_UNITS = ((3600.0, "hours", "h"), (60.0, "minutes", "min"), (1.0, "seconds", "s"))
+_APART = 6  # a crossing within this part of the epochs has a panel of its own
+_FAR = 3  # one beyond so many times the epochs is not drawn, but told
+
+
+def draw_break_even(data: BreakEven, width: float) -> Figure:
+    """Draw what both ways have cost after each epoch: from the cache the line begins with stage one and the RDMs.
+
+    Where the crossing is early, one panel shows it and another the whole training.
+
+    Args:
+        data: The two lines.
+        width: Inches.
+    """
+    ranges = _ranges(data)
+    with style(size=text_size(width)):
+        stacked = is_narrow(width)
+        figure = blank(width, (2.35 * len(ranges) if stacked else 2.6) + 0.45)
+        shape = (len(ranges), 1) if stacked else (1, len(ranges))
+        for axes, (title, last) in zip(figure.subplots(*shape, squeeze=False).flat, ranges, strict=True):
+            _lines(axes, data, last)
+            axes.set_title(title, loc="left")
+        look: dict[str, Any] = {"linewidth": 2.4}
+        handles = [
+            Line2D([], [], color=ARM_COLOURS["cached"], label="cached", **look),
+            Line2D([], [], color=ARM_COLOURS["live"], label="live teacher", **look),
+        ]
+        legend_below(figure, handles, most=2)
+    return figure
+
+
+def _ranges(data: BreakEven) -> list[tuple[str, float]]:
+    """Titles of the panels, and the last epoch of each."""
+    crossing = data.crossing
+    whole = f"One student, {data.epochs:,} epoch{'s' if data.epochs != 1 else ''}"
+    if crossing is None or crossing > _FAR * data.epochs:
+        return [(whole, data.epochs)]
+    if crossing < data.epochs / _APART:
+        return (
+            [("Until the cache has paid", 2.5 * crossing), (whole, data.epochs)] if crossing else [(whole, data.epochs)]
+        )
+    return [("When the cache has paid", max(data.epochs, 1.4 * crossing))]
+
+
+def _lines(axes: Axes, data: BreakEven, last: float) -> None:
+    unit, name, short = next(
+        (entry for entry in _UNITS if max(data.cached_s(last), data.live_s(last)) >= 1.5 * entry[0]), _UNITS[-1]
+    )
+    for arm, at in (("cached", data.cached_s), ("live", data.live_s)):
+        axes.plot([0, last], [at(0) / unit, at(last) / unit], color=ARM_COLOURS[arm], linewidth=2.4, zorder=3)
+    axes.set(xlim=(0, last), xlabel="epochs", ylabel=name)
+    axes.set_ylim(0, 1.08 * max(data.cached_s(last), data.live_s(last)) / unit)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    crossing = data.crossing
+    if crossing is not None and last / _APART <= crossing <= last:
+        _mark(
+            axes,
+            crossing,
+            data.live_s(crossing) / unit,
+            f"{crossing:.2g} epochs, {data.live_s(crossing) / unit:.2g} {short}",
+        )
+
+
+def _mark(axes: Axes, x: float, y: float, text: str) -> None:
+    axes.plot([x, x], [0, y], color=INK, linewidth=1, linestyle=":", zorder=2)
+    axes.plot([x], [y], marker="o", markersize=8, color=INK, zorder=4)
+    axes.annotate(text, (x, y), (8, -14), textcoords="offset points", va="top", fontweight="bold")

@@ -1,0 +1,141 @@
+"""Speed-up and memory ratios of a sweep: a row a setting, a dot a batch size, a tick its ceiling."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+from teachonce.plots.draw.bars import name_rows
+from teachonce.plots.figure import INK, PALE, blank, is_narrow, legend_below, style, text_size
+from teachonce.plots.sweep import MEMORY_CLAIM, TIME_CLAIM, Sweep, SweepPoint
+
+_STEP = 0.13  # inches between two dots of a row
+_FRAME = 0.95  # inches of a panel beside its rows
+_WIDE = 12  # ratios that differ by more than this factor are shown in logarithms
+
+
+@dataclass(frozen=True)
+class _Panel:
+    title: str
+    reached: Callable[[SweepPoint], float | None]
+    ceiling: Callable[[SweepPoint], float | None]
+    claim: float | None = None
+
+
+_PANELS = (
+    _Panel("Time: times less", lambda p: p.speedup, lambda p: p.time_ceiling, TIME_CLAIM),
+    _Panel("Memory: times less", lambda p: p.memory_ratio, lambda p: p.memory_ceiling, MEMORY_CLAIM),
+    _Panel("Peak memory: times less", lambda p: p.peak_memory_ratio, lambda p: p.peak_memory_ceiling),
+)
+_CLAIM: dict[str, Any] = {"color": INK, "linewidth": 1.2, "linestyle": (0, (4, 2))}
+_LOOK: dict[str, Any] = {"linestyle": "", "markersize": 7}
+
+
+def draw_sweep(data: Sweep, width: float) -> Figure:
+    """Draw ratios of live to cached: dots what was reached, ticks what could be, a line where the paper's figure is.
+
+    Args:
+        data: Of one method.
+        width: Inches; panels stand below each other where they do not fit beside.
+    """
+    rows = _rows(data.points)
+    batches = sorted({point.batch_size for point in data.points})
+    panels = [panel if data.claimed else replace(panel, claim=None) for panel in _PANELS if _known(panel, data)]
+    stacked = is_narrow(width)
+    with style(size=text_size(width)):
+        tall = _FRAME + max(2 * _STEP, _STEP * (len(batches) + 1)) * len(rows)
+        figure = blank(width, tall * (len(panels) if stacked else 1) + 0.5)
+        shape = (len(panels), 1) if stacked else (1, len(panels))
+        for axes, panel in zip(figure.subplots(*shape, squeeze=False, sharey=True).flat, panels, strict=True):
+            _fill(axes, panel, rows, batches)
+        legend_below(figure, _legend(batches, panels), most=len(batches) + 2)
+    return figure
+
+
+def _known(panel: _Panel, data: Sweep) -> bool:
+    return any(panel.reached(point) is not None for point in data.points)
+
+
+def _rows(points: Sequence[SweepPoint]) -> dict[str, list[SweepPoint]]:
+    """Points by what tells them apart beside the batch size: `l32-32, bf16, compiled`."""
+    words = [(p.case, p.precision, "compiled" if p.compile else "eager") for p in points]
+    telling = [place for place in range(3) if len({word[place] for word in words}) > 1] or [0]
+    rows: dict[str, list[SweepPoint]] = {}
+    for point, word in zip(points, words, strict=True):
+        rows.setdefault("\n".join(_lines([word[place] for place in telling])), []).append(point)
+    return rows
+
+
+def _lines(words: Sequence[str]) -> list[str]:
+    """The first word, and the others in a line below it."""
+    return [words[0], *([", ".join(words[1:])] if words[1:] else [])]
+
+
+def _fill(axes: Axes, panel: _Panel, rows: Mapping[str, Sequence[SweepPoint]], batches: Sequence[int]) -> None:
+    name_rows(axes, list(rows))
+    values = [1.0]
+    for place, points in enumerate(rows.values()):
+        for point in points:
+            batch = batches.index(point.batch_size)
+            y = _height(place, batch, len(batches))
+            values += _dot(axes, y, panel.reached(point), panel.ceiling(point), _colour(batch, len(batches)))
+    axes.axvline(1, color="#888888", linewidth=1, zorder=1)
+    if panel.claim is not None:
+        values.append(panel.claim)
+        axes.axvline(panel.claim, zorder=1, **_CLAIM)
+    for place in range(1, len(rows)):
+        axes.axhline(place - 0.5, color=PALE, linewidth=0.6, zorder=0)
+    _scale(axes, values)
+    axes.set_title(panel.title, loc="left")
+
+
+def _height(row: int, place: int, count: int) -> float:
+    """Where a dot of a row stands, so that dots of equal ratios do not hide each other."""
+    return row + 0.7 * ((place + 0.5) / count - 0.5)
+
+
+def _dot(axes: Axes, y: float, value: float | None, limit: float | None, colour: Any) -> list[float]:
+    """Draw a point with its ceiling; what it spans."""
+    if value is None:
+        return []
+    if limit is not None:
+        axes.plot([value, limit], [y, y], color=colour, linewidth=1, zorder=2)
+        axes.plot([limit], [y], marker="|", color=colour, markeredgewidth=2, **_LOOK | {"markersize": 9})
+    axes.plot([value], [y], marker="o", color=colour, markeredgecolor="white", zorder=3, **_LOOK)
+    return [value, limit if limit is not None else value]
+
+
+def _scale(axes: Axes, values: Sequence[float]) -> None:
+    low, high = min(values), max(values)
+    if high > _WIDE * low:
+        axes.set_xscale("log")
+        axes.set_xlim(0.8 * low, 1.25 * high)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _position: f"{x:g}"))
+    else:
+        axes.set_xlim(0, 1.08 * high)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+
+
+def _colour(place: int, count: int) -> Any:
+    """From dark, the smallest batch, to bright."""
+    return mpl.colormaps["viridis"](0.15 + 0.65 * place / max(count - 1, 1))
+
+
+def _legend(batches: Sequence[int], panels: Sequence[_Panel]) -> list[Line2D]:
+    handles = [
+        Line2D([], [], marker="o", color=_colour(place, len(batches)), label=f"batch {size:,}", **_LOOK)
+        for place, size in enumerate(batches)
+    ]
+    handles.append(Line2D([], [], marker="|", color=INK, markeredgewidth=2, label="ceiling", **_LOOK))
+    claims = [panel.claim for panel in panels if panel.claim is not None]
+    if claims:
+        told = " and ".join(f"{claim:g}x" for claim in claims)
+        handles.append(Line2D([], [], label=f"the paper's {told}", **_CLAIM))
+    return handles
