@@ -86,15 +86,23 @@ class Beginning:
                 return
             remove_tree(self.folder)  # a beginning that was killed
             remove_tree(self.root / "classes" / self.name)
-            head_files, head_entry = self._head()
-            weights_files, weights_entry = self._weights()
-            files = [(self.root / grid.path / DOCUMENT, json_bytes(array_document(grid))) for grid in self.grids]
+            files, attributes = self.contents()
             with disk_errors(self.folder):
                 for grid in self.grids:
                     (self.root / grid.path / "c").mkdir(parents=True)
-            write_files([*files, *head_files, *weights_files], tops=[self.root])
-            document = group_document({**self._attributes(head_entry), **weights_entry})
-            write_bytes(self.folder / DOCUMENT, json_bytes(document))
+            write_files(files, tops=[self.root])
+            write_bytes(self.folder / DOCUMENT, json_bytes(group_document(attributes)))
+
+    def contents(self) -> tuple[list[tuple[Path, bytes | memoryview]], dict[str, Any]]:
+        """The files that are written before the target's own document, and the attributes of that one.
+
+        Raises:
+            NonFiniteError: The head holds NaN or infinity.
+        """
+        head_files, head_entry = self._head()
+        weights_files, weights_entry = self._weights()
+        files = [(self.root / grid.path / DOCUMENT, json_bytes(array_document(grid))) for grid in self.grids]
+        return [*files, *head_files, *weights_files], {**self._attributes(head_entry), **weights_entry}
 
     def _attributes(self, head: dict[str, Any] | None) -> dict[str, Any]:
         return {

@@ -1,6 +1,7 @@
 """Creating a store: its documents, the root's last."""
 
 from pathlib import Path
+from typing import Any
 
 from teachonce.cache.documents import DOCUMENT, array_document, group_document, journal_document
 from teachonce.cache.layout import FORMAT, KIND, sample_grids
@@ -36,21 +37,27 @@ def _foreign(path: Path) -> str | None:
     return None
 
 
-def _write(path: Path, spec: StoreSpec) -> None:
-    with disk_errors(path):
-        remove_temporaries(path)
-    documents = {
+def documents(spec: StoreSpec) -> dict[str, dict[str, Any]]:
+    """The documents of a new store by node; that of "" is the root's, which is written last."""
+    grids = sample_grids(spec.rows, spec.views, spec.block_rows)
+    return {
         "journal": journal_document(),
         "samples": group_document({"sealed": False, "seal": None}),
         "views": group_document({}),
         "targets": group_document({}),
         "classes": group_document({}),
+        **{grid.path: array_document(grid) for grid in grids},
+        "": group_document({"kind": KIND, "format": FORMAT, **spec.to_json()}),
     }
-    for grid in sample_grids(spec.rows, spec.views, spec.block_rows):
-        documents[grid.path] = array_document(grid)
-        with disk_errors(path):
+
+
+def _write(path: Path, spec: StoreSpec) -> None:
+    with disk_errors(path):
+        remove_temporaries(path)
+        for grid in sample_grids(spec.rows, spec.views, spec.block_rows):
             (path / grid.path / "c").mkdir(parents=True, exist_ok=True)
-    files = [(path / place / DOCUMENT, json_bytes(document)) for place, document in documents.items()]
+    nodes = documents(spec)
+    root = nodes.pop("")
+    files = [(path / place / DOCUMENT, json_bytes(document)) for place, document in nodes.items()]
     write_files(files, tops=[path.parent])
-    root = group_document({"kind": KIND, "format": FORMAT, **spec.to_json()})
     write_bytes(path / DOCUMENT, json_bytes(root))

@@ -122,9 +122,62 @@ def embed(  # noqa: PLR0913 - one parameter an option
         blocks=blocks,
         seed=seed,
     )
+    job = open_job(
+        request,
+        teacher=teacher,
+        data=data,
+        path=Path(store),
+        split=split,
+        image_column=image_column,
+        label_column=label_column,
+        key_column=key_column,
+        limit=limit,
+        device=device,
+        precision=precision,
+        embedding=embedding,
+        trust_remote_code=trust_remote_code,
+        revision=revision,
+        image_size=image_size,
+    )
+    done = conduct(job, workers, events)
+    return EmbedResult(
+        store=str(job.path),
+        target=name,
+        rows=job.rows(job.blocks),
+        failed=done.failed,
+        reused_blocks=len(job.blocks) - done.blocks_run,
+        seconds=done.seconds,
+        samples_per_s=done.rows_run / done.seconds if done.rows_run else 0.0,
+        teacher_top1=score_teacher(job, events) if done.is_sealed else None,
+        sealed=done.is_sealed,
+    )
+
+
+def open_job(  # noqa: PLR0913 - one parameter an option
+    request: Request,
+    *,
+    teacher: str | Path | Teacher,
+    data: str | Path | Samples,
+    path: Path,
+    split: str | None = None,
+    image_column: str | None = None,
+    label_column: str | None = None,
+    key_column: str | None = None,
+    limit: int | None = None,
+    device: str | None = None,
+    precision: str = "auto",
+    embedding: str = "auto",
+    trust_remote_code: bool = False,
+    revision: str | None = None,
+    image_size: int | None = None,
+) -> Job:
+    """What `embed` is asked for, with data and teacher opened, compared with the store at `path`; nothing is written.
+
+    Raises:
+        TeachonceError: As `embed`, but for what only the pass itself can tell.
+    """
     target_device = pick_device(device)
     compute_dtype = "bfloat16" if pick_precision(precision, target_device) == "bf16" else "float32"
-    path = Path(store)
     existing = store_at(path)
     samples = data
     if isinstance(samples, str | Path):
@@ -146,7 +199,7 @@ def embed(  # noqa: PLR0913 - one parameter an option
             revision=revision,
             image_size=image_size,
             classes=samples.classes,
-            seed=seed,
+            seed=request.seed,
         )
     job = Job(
         request=request,
@@ -158,15 +211,4 @@ def embed(  # noqa: PLR0913 - one parameter an option
         store=existing,
     )
     job.check()
-    done = conduct(job, workers, events)
-    return EmbedResult(
-        store=str(path),
-        target=name,
-        rows=job.rows(job.blocks),
-        failed=done.failed,
-        reused_blocks=len(job.blocks) - done.blocks_run,
-        seconds=done.seconds,
-        samples_per_s=done.rows_run / done.seconds if done.rows_run else 0.0,
-        teacher_top1=score_teacher(job, events) if done.is_sealed else None,
-        sealed=done.is_sealed,
-    )
+    return job

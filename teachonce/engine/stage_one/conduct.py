@@ -49,7 +49,7 @@ def conduct(job: Job, workers: int | None, events: Events) -> Done:
         return Done(blocks_run=0, rows_run=0, failed=_failed(job), is_sealed=True, seconds=0.0)
     require_room(job)
     forward = Forward(job.teacher, device=job.device, dtype=job.request.dtype, compute_dtype=job.compute_dtype)
-    settings = _settings(job, forward, events)
+    settings = pass_settings(job, forward, events)
     start = time.perf_counter()
     with Output(job, settings) as output:
         missing = output.missing()
@@ -88,7 +88,7 @@ def _failed(job: Job) -> int:
     return 0 if job.record is None else job.record.failed
 
 
-def _settings(job: Job, forward: Forward, events: Events) -> dict[str, Any]:
+def pass_settings(job: Job, forward: Forward, events: Events) -> dict[str, Any]:
     """Batch size and compute dtype: those of the target that is there, else as asked for or found."""
     if job.record is not None:
         return dict(job.record.settings)

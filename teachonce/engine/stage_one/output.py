@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teachonce.cache import SamplesWriter, Store, TargetWriter, create_or_open
+from teachonce.cache.begin import Head
 from teachonce.cache.layout import Grid, sample_grids
 from teachonce.cache.targets import target_grids
 from teachonce.engine.stage_one.contents import teacher_attributes
 from teachonce.engine.stage_one.job import Job
 from teachonce.engine.stage_one.passes import FilledBlock
 from teachonce.fsio import require_space, require_writable
+from teachonce.models import Teacher
 from teachonce.types import ArraySpec
 
 _RECORD_BYTES = 4096  # of a block's journal records, generously
@@ -64,7 +66,7 @@ class Output:
             settings=self._settings,
             info=teacher_attributes(job.teacher),
             arrays=job.arrays,
-            head=_head(job),
+            head=teacher_head(job.teacher),
             blocks=job.blocks,
         )
 
@@ -118,8 +120,9 @@ class Output:
                 writer.close()
 
 
-def _head(job: Job) -> tuple[NDArray[np.float32], NDArray[np.float32] | None] | None:
-    head = job.teacher.head()
+def teacher_head(teacher: Teacher) -> Head | None:
+    """The teacher's linear head as float32 (C, D) and (C,) on the host; None where it has none."""
+    head = teacher.head()
     if head is None:
         return None
     weight, bias = (None if part is None else part.detach().float().cpu().numpy() for part in head)
@@ -137,11 +140,7 @@ def require_room(job: Job) -> None:
 
 
 def _missing_bytes(job: Job) -> int:
-    spec, name = job.spec, job.request.name
-    full = {
-        key: ArraySpec(shape=(spec.rows, spec.views, *array.shape), dtype=array.dtype)
-        for key, array in job.arrays.items()
-    }
+    spec, name, full = job.spec, job.request.name, full_arrays(job)
     samples = set(job.blocks) - (set() if job.store is None else set(job.store.journal.present()))
     target = set(job.blocks) - (set() if job.record is None else set(job.record.journal.present()))
     classes = 4 * (job.samples.classes or 0) * job.teacher.info.embedding_dim
@@ -149,6 +148,12 @@ def _missing_bytes(job: Job) -> int:
     per_sample_block = block_bytes(sample_grids(spec.rows, spec.views, spec.block_rows))
     per_target_block = block_bytes(target_grids(name, full, spec.block_rows))
     return len(samples) * per_sample_block + len(target) * per_target_block + classes + head
+
+
+def full_arrays(job: Job) -> dict[str, ArraySpec]:
+    """The arrays of the target, in the shape that they have in the store: (rows, views, length)."""
+    rows, views = job.spec.rows, job.spec.views
+    return {name: ArraySpec(shape=(rows, views, *array.shape), dtype=array.dtype) for name, array in job.arrays.items()}
 
 
 def block_bytes(grids: tuple[Grid, ...]) -> int:
