@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from teachonce.models.students import load_student
     from teachonce.pipeline.run import run
     from teachonce.pipeline.tune.tune import tune
+    from teachonce.reports.make import report
     from teachonce.stages.embed import embed
     from teachonce.stages.evaluate import evaluate
     from teachonce.stages.rdm import rdm
     from teachonce.stages.train import train
 
 __version__ = "0.1.0"
-__all__ = ["embed", "evaluate", "load_student", "open_store", "rdm", "run", "train", "tune"]
+__all__ = ["embed", "evaluate", "load_student", "open_store", "rdm", "report", "run", "train", "tune"]
 
 _HOMES = {
     "embed": "teachonce.stages.embed",
@@ -26,6 +27,7 @@ _HOMES = {
     "load_student": "teachonce.models.students",
     "open_store": "teachonce.cache.store",
     "rdm": "teachonce.stages.rdm",
+    "report": "teachonce.reports.make",
     "run": "teachonce.pipeline.run",
     "train": "teachonce.stages.train",
     "tune": "teachonce.pipeline.tune.tune",

@@ -12,6 +12,7 @@ from teachonce.cli.evaluate import evaluate
 from teachonce.cli.frame import Frame
 from teachonce.cli.plot import plot_cost, plot_rate_distortion, plot_tsne
 from teachonce.cli.rdm import rdm
+from teachonce.cli.report import report
 from teachonce.cli.run import run
 from teachonce.cli.stores import export, inspect
 from teachonce.cli.train import train
@@ -54,6 +55,7 @@ _COMMANDS = (
     (export, "teachonce export cifar10.zarr --format hdf5 --out cifar10.h5"),
     (run, "teachonce run quickstart --dry-run"),
     (tune, "teachonce tune quickstart --trials 8 --dry-run"),
+    (report, "teachonce report runs/kd runs/clip-embed-kd cifar10.zarr --out report.html"),
 )
 for _function, _example in _COMMANDS:
     app.command(epilog=f"Example: {_example}")(_function)

@@ -1,0 +1,123 @@
+"""A page as Markdown of GitHub's flavour, with its pictures as PNG files beside it."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from urllib.parse import quote
+
+from teachonce import __version__
+from teachonce.events import SILENT, Events
+from teachonce.reports.page import Block, Commands, Facts, Figure, Page, Table, Text
+from teachonce.reports.svg import png
+
+WIDTH = 7.5
+"""Inches of a picture."""
+_CAREFUL = re.compile(r"([\\`*_\[\]|~$^]|(?<=:)//|@|(?<=\bwww)\.)")
+_FIRST = re.compile(r"^(\d*)([#+\-=.)])")
+
+
+def render_markdown(page: Page, folder: str, *, events: Events = SILENT) -> tuple[bytes, Mapping[str, bytes]]:
+    """Write a page as Markdown. Everything it says is shown as it is, markup too.
+
+    Args:
+        page: What it says.
+        folder: Name of the folder of its pictures, beside the file.
+        events: Who watches the drawing.
+
+    Returns:
+        The file, and its pictures by file name.
+    """
+    figures = [block for section in page.sections for block in section.blocks if isinstance(block, Figure)]
+    pictures = {}
+    with events.task("drawing", total=len(figures), unit="figures") as task:
+        for figure in figures:
+            pictures[f"{figure.name}.png"] = png(figure, WIDTH)
+            task.advance()
+    return ("\n\n".join(_parts(page, folder)) + "\n").encode(), pictures
+
+
+def _parts(page: Page, folder: str) -> Iterator[str]:
+    yield f"# {shown(page.title)}"
+    yield f"**{shown(page.verdict)}**"
+    if page.tiles:
+        yield "\n".join(f"- **{shown(tile.value)}** {shown(tile.label)}{_note(tile.note)}" for tile in page.tiles)
+    if page.warnings:
+        yield "\n".join(["> **Before you believe the numbers**", ">", *(f"> - {shown(w)}" for w in page.warnings)])
+    for section in page.sections:
+        yield f"## {shown(section.title)}"
+        if section.lead:
+            yield shown(section.lead)
+        for block in section.blocks:
+            yield from _block(block, folder)
+    yield f"Made by teachonce {shown(__version__)}."
+
+
+def _note(note: str) -> str:
+    return f" ({shown(note)})" if note else ""
+
+
+def _block(block: Block, folder: str) -> Iterator[str]:
+    match block:
+        case Figure():
+            yield from _figure(block, folder)
+        case Table():
+            yield from _table(block)
+        case Facts():
+            yield from _titled(block.title)
+            yield _grid(("", ""), block.pairs, (False, False))
+        case Commands():
+            yield from _titled(block.title)
+            yield from (_fenced(line) for line in block.lines)
+        case Text():
+            yield f"> {shown(block.text)}" if block.warns else shown(block.text)
+
+
+def _figure(figure: Figure, folder: str) -> Iterator[str]:
+    yield f"### {shown(figure.title)}"
+    yield shown(figure.caption)
+    yield f"![{shown(figure.alt)}]({quote(f'{folder}/{figure.name}.png')})"
+    if figure.table is not None:
+        yield "<details><summary>The numbers behind it</summary>"
+        yield from _table(figure.table)
+        yield "</details>"
+
+
+def _titled(title: str) -> Iterator[str]:
+    if title:
+        yield f"### {shown(title)}"
+
+
+def _table(table: Table) -> Iterator[str]:
+    if table.caption:
+        yield shown(table.caption)
+    rows = [
+        tuple(f"**{shown(cell)}**" if place in table.strong and cell.strip() else shown(cell) for cell in row)
+        for place, row in enumerate(table.rows)
+    ]
+    yield _lines([tuple(map(shown, table.columns)), *rows], table.numeric)
+
+
+def _grid(heads: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool]) -> str:
+    return _lines([tuple(map(shown, row)) for row in (heads, *rows)], numeric)
+
+
+def _lines(rows: Sequence[Sequence[str]], numeric: Sequence[bool]) -> str:
+    heads, *body = (f"| {' | '.join(row)} |" for row in rows)
+    rule = f"|{'|'.join('---:' if right else '---' for right in numeric)}|"
+    return "\n".join([heads, rule, *body])
+
+
+def _fenced(line: str) -> str:
+    """A code block, whose fence is longer than any in it."""
+    fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", line))])
+    return f"{fence}sh\n{' '.join(line.splitlines())}\n{fence}"
+
+
+def shown(text: str) -> str:
+    """A line that a reader of Markdown sees as it is: no markup, no HTML, no link, no cell's end in it."""
+    line = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _FIRST.sub(r"\1\\\2", _CAREFUL.sub(_inert, line))
+
+
+def _inert(match: re.Match[str]) -> str:
+    """A backslash before punctuation; GitHub makes links of addresses, which a character reference hides."""
+    return "&#47;/" if match[1] == "//" else "&#46;" if match[1] == "." else f"\\{match[1]}"

@@ -1,0 +1,65 @@
+"""Writes a page to files: the suffix says how."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from teachonce.errors import InputError
+from teachonce.events import SILENT, Events
+from teachonce.fsio import require_writable, write_files
+from teachonce.reports.page import Page
+
+SUFFIXES = (".html", ".md")
+
+
+def check_outs(out: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
+    """The files of a report, refused before anything is read where they cannot be written.
+
+    Raises:
+        InputError: None, another suffix than those of SUFFIXES, a folder, or the same file twice.
+        DiskError: The place is read-only, or somebody else's.
+    """
+    outs = tuple(Path(place) for place in ([out] if isinstance(out, str | Path) else out))
+    if not outs:
+        raise InputError("expected a file to write, got none", "Give an --out that ends in .html or .md")
+    for place in outs:
+        if place.suffix.lower() not in SUFFIXES:
+            got = repr(place.suffix) if place.suffix else "none"
+            raise InputError(f"{place}: expected the suffix .html or .md, got {got}", "Name the --out file so")
+        if place.is_dir():
+            raise InputError(f"{place} is a folder", "Choose another --out")
+        require_writable(place.parent, "--out")
+    if len({place.absolute() for place in outs}) < len(outs):
+        raise InputError(f"expected different files, got {', '.join(map(str, outs))}", "Give each --out once")
+    return outs
+
+
+def pictures_folder(out: Path) -> Path:
+    """Where the pictures of a Markdown file are: `NAME-files` beside it."""
+    return out.with_name(f"{out.stem}-files")
+
+
+def write_page(page: Page, outs: Sequence[Path], *, events: Events = SILENT) -> None:
+    """Write a page, all of its files or none.
+
+    Args:
+        page: What it says.
+        outs: Files that end in .html or .md; folders are made.
+        events: Who watches.
+
+    Raises:
+        DiskError: One cannot be written; old files are as they were.
+    """
+    files: list[tuple[Path, bytes | memoryview]] = []
+    for out in outs:
+        if out.suffix.lower() == ".html":
+            from teachonce.reports.html import render_html
+
+            files.append((out, render_html(page, events=events)))
+        else:
+            from teachonce.reports.markdown import render_markdown
+
+            folder = pictures_folder(out)
+            text, pictures = render_markdown(page, folder.name, events=events)
+            files += [(folder / name, data) for name, data in pictures.items()]
+            files.append((out, text))
+    write_files(files, tops=[out.parent for out in outs])
