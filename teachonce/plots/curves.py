@@ -51,7 +51,7 @@ def training_curves(groups: Sequence[Group]) -> list[Curve]:
 
 
 def _curve(group: Group) -> Curve | None:
-    runs = [entries for run in group.runs if (entries := _entries(run.folder))]
+    runs = [entries for run in group.runs if (entries := read_metrics(run.folder))]
     epochs = sorted(set.intersection(*(set(entries) for entries in runs))) if runs else []
     if not epochs:
         return None
@@ -71,8 +71,12 @@ def _line(values: Sequence[Sequence[float | None]]) -> Line:
     return Line(mean=table.mean(axis=0), low=table.min(axis=0), high=table.max(axis=0))
 
 
-def _entries(run: Path) -> dict[int, Mapping[str, Any]]:
-    """The last line of each epoch; none without the file."""
+def read_metrics(run: Path) -> dict[int, Mapping[str, Any]]:
+    """What a run wrote down after each epoch, by epoch; nothing without the file.
+
+    Raises:
+        CorruptError: A line cannot be read.
+    """
     path = run / METRICS
     try:
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

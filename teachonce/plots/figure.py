@@ -112,9 +112,9 @@ def legend_below(figure: Figure, handles: Sequence[Artist], most: int) -> None:
 
     The figure grows by the rows beyond the second; the label of an entry that is wider than it is shortened.
     """
-    room = figure.get_figwidth() - 0.3
-    labels = [fitted(str(handle.get_label()), room - _HANDLE) for handle in handles]
-    widths = [inches(label) + _HANDLE for label in labels]
+    room, size = figure.get_figwidth() - 0.3, float(mpl.rcParams["font.size"])
+    labels = [fitted(str(handle.get_label()), room - _HANDLE, size) for handle in handles]
+    widths = [inches(label, size) + _HANDLE for label in labels]
     columns = next(
         count for count in range(min(most, len(labels)), 0, -1) if count == 1 or _wide(widths, count) <= room
     )

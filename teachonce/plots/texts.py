@@ -64,3 +64,8 @@ def broken(text: str, letters: int) -> str:
             lines.append("")
         lines[-1] += word
     return "\n".join(line.rstrip() for line in lines)
+
+
+def digits(value: float, count: int = 3) -> str:
+    """So many digits, thousands set apart, and no power of ten: `1,234`, `12.3`, `0.0123`."""
+    return f"{value:,.0f}" if abs(value) >= 10 ** (count - 1) else f"{value:.{count}g}"

@@ -55,7 +55,7 @@ def _bars(axes: Axes, data: Accounting, width: float) -> None:
     texts = [f"  {short(bar.macs)}, {bar.ratio:.3g}x" for bar in data.bars]
     end_texts(axes, ends, texts, names=names, width=width)
     axes.xaxis.set_major_formatter(EngFormatter(places=None))
-    axes.xaxis.set_major_locator(MaxNLocator(3 if is_narrow(width) else 6))
+    axes.xaxis.set_major_locator(MaxNLocator(3 if is_narrow(width) else 6, steps=(1, 2, 5, 10)))
     axes.set_xlabel(f"forward multiply-accumulates; x: of {data.reference}")
 
 

@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from teachonce.plots.arms import ARMS, STEP_PARTS, ArmBar, Arms
 from teachonce.plots.draw.bars import end_texts, name_rows
 from teachonce.plots.figure import INK, blank, is_narrow, legend_below, style, text_size
+from teachonce.plots.texts import digits
 
 PART_COLOURS = {
     "data": "#94a4a2",
@@ -75,7 +76,7 @@ def _times(axes: Axes, bars: Sequence[ArmBar], width: float) -> None:
         if bar.low is not None and bar.high is not None:
             axes.plot([bar.low, bar.high], [place, place], color=INK, linewidth=1.2)
     _finish(axes, "Time of a step", bars, [max(bar.high or 0.0, step) for bar, step in zip(bars, times, strict=True)],
-            [milliseconds(step) for step in times], width)  # fmt: skip
+            [digits(step) for step in times], width)  # fmt: skip
     axes.set_xlabel("milliseconds")
 
 
@@ -84,7 +85,7 @@ def _memory(axes: Axes, title: str, bars: Sequence[ArmBar], sizes: Sequence[int]
     values = [size / unit for size in sizes]
     for place, (bar, value) in enumerate(zip(bars, values, strict=True)):
         axes.barh(place, value, _BAR, color=ARM_COLOURS[bar.arm])
-    _finish(axes, title, bars, values, [f"{value:.3g}" for value in values], width)
+    _finish(axes, title, bars, values, [digits(value) for value in values], width)
     axes.set_xlabel(letter)
 
 
@@ -94,10 +95,5 @@ def _finish(
     names = [ARMS[bar.arm] for bar in bars]
     name_rows(axes, names)
     end_texts(axes, ends, texts, names=names, width=width)
-    axes.xaxis.set_major_locator(MaxNLocator(4 if width < 5 else 6))
+    axes.xaxis.set_major_locator(MaxNLocator(4 if is_narrow(width) else 6, steps=(1, 2, 5, 10)))
     axes.set_title(title, loc="left")
-
-
-def milliseconds(value: float) -> str:
-    """Three digits, and no power: `1,234`, `12.3`, `0.0123`."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

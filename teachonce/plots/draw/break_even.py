@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from teachonce.plots.break_even import BreakEven
 from teachonce.plots.draw.arms import ARM_COLOURS
 from teachonce.plots.figure import INK, blank, is_narrow, legend_below, style, text_size
+from teachonce.plots.texts import digits
 
 _UNITS = ((3600.0, "hours", "h"), (60.0, "minutes", "min"), (1.0, "seconds", "s"))
 _APART = 6  # a crossing within this part of the epochs has a panel of its own
@@ -63,19 +64,26 @@ def _lines(axes: Axes, data: BreakEven, last: float) -> None:
         axes.plot([0, last], [at(0) / unit, at(last) / unit], color=ARM_COLOURS[arm], linewidth=2.4, zorder=3)
     axes.set(xlim=(0, last), xlabel="epochs", ylabel=name)
     axes.set_ylim(0, 1.08 * max(data.cached_s(last), data.live_s(last)) / unit)
-    axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=(1, 2, 5, 10)))
+    axes.yaxis.set_major_locator(MaxNLocator(5, steps=(1, 2, 5, 10)))
     crossing = data.crossing
     if crossing is not None and last / _APART <= crossing <= last:
+        paid = data.live_s(crossing) / unit
         _mark(
             axes,
             crossing,
-            data.live_s(crossing) / unit,
-            f"{crossing:.2g} epochs, {data.live_s(crossing) / unit:.2g} {short}",
+            paid,
+            f"{digits(crossing, 2)} epochs,\n{digits(paid, 2)} {short}",
+            before=crossing > last / 2,
         )
 
 
-def _mark(axes: Axes, x: float, y: float, text: str) -> None:
+def _mark(axes: Axes, x: float, y: float, text: str, *, before: bool) -> None:
+    """A dot, and its numbers where no line is: below both after the crossing, or above both before it."""
     axes.plot([x, x], [0, y], color=INK, linewidth=1, linestyle=":", zorder=2)
     axes.plot([x], [y], marker="o", markersize=8, color=INK, zorder=4)
-    axes.annotate(text, (x, y), (8, -14), textcoords="offset points", va="top", fontweight="bold")
+    look: dict[str, Any] = {"textcoords": "offset points", "fontweight": "bold"}
+    if before:
+        axes.annotate(text, (x, y), (-8, 8), ha="right", va="bottom", **look)
+    else:
+        axes.annotate(text, (x, y), (8, -12), va="top", **look)

@@ -7,13 +7,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from teachonce.plots.curves import Curve, Line
-from teachonce.plots.figure import COLOURS, blank, legend_below, per_cent, style
+from teachonce.plots.figure import COLOURS, blank, is_narrow, legend_below, per_cent, style, text_size
 
-_NARROW = 5.5  # inches, below which the panels stand under one another
-_PANEL, _ROW = 2.9, 0.24  # inches: of a panel's height, of a row of the legend
+_PANEL, _ROW = 2.6, 0.24  # inches: of a panel's height, of a row of the legend
 _LIVE = ", live"
 _DASHES = ("-", (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
 _DASHED = (0, (4, 2))
@@ -21,9 +20,9 @@ _DASHED = (0, (4, 2))
 
 def draw_curves(curves: Sequence[Curve], width: float = 7.5) -> Figure:
     """Draw curves; bands are the range over seeds, dashes the live teacher in the colour of its cached rival."""
-    narrow = width < _NARROW
-    with style():
-        figure = blank(width, (2 if narrow else 1) * _PANEL + 2 * _ROW + 0.2)
+    narrow = is_narrow(width)
+    with style(size=text_size(width)):
+        figure = blank(width, (2 if narrow else 1) * _PANEL + 2 * _ROW)
         accuracy, loss = figure.subplots(2, 1) if narrow else figure.subplots(1, 2)
         for curve in curves:
             _draw(accuracy, curve, curve.val_top1, curves)
@@ -35,7 +34,7 @@ def draw_curves(curves: Sequence[Curve], width: float = 7.5) -> Figure:
         loss.set_title("Training loss")
         for axes in (accuracy, loss):
             axes.set_xlabel("epoch")
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         legend_below(figure, [_handle(curve, curves) for curve in curves], most=2 if narrow else 4)
     return figure
 
@@ -72,3 +71,5 @@ def _scale(axes: Axes, lines: Sequence[np.ndarray]) -> None:
     values = values[np.isfinite(values)]
     if len(values) and values.min() > 0 and values.max() > 20 * values.min():
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())

@@ -13,8 +13,11 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from teachonce.plots.draw.bars import name_rows
 from teachonce.plots.figure import INK, PALE, blank, is_narrow, legend_below, style, text_size
 from teachonce.plots.sweep import MEMORY_CLAIM, TIME_CLAIM, Sweep, SweepPoint
+from teachonce.plots.texts import broken
 
 _STEP = 0.13  # inches between two dots of a row
+_LETTERS = {True: 12, False: 20}  # of a line of a name, narrow and wide
+_LINE = 0.17  # inches of a line of a name
 _FRAME = 0.95  # inches of a panel beside its rows
 _WIDE = 12  # ratios that differ by more than this factor are shown in logarithms
 
@@ -22,15 +25,19 @@ _WIDE = 12  # ratios that differ by more than this factor are shown in logarithm
 @dataclass(frozen=True)
 class _Panel:
     title: str
+    across: str
     reached: Callable[[SweepPoint], float | None]
     ceiling: Callable[[SweepPoint], float | None]
     claim: float | None = None
 
 
+_RATIO = "live / cached"
 _PANELS = (
-    _Panel("Time: times less", lambda p: p.speedup, lambda p: p.time_ceiling, TIME_CLAIM),
-    _Panel("Memory: times less", lambda p: p.memory_ratio, lambda p: p.memory_ceiling, MEMORY_CLAIM),
-    _Panel("Peak memory: times less", lambda p: p.peak_memory_ratio, lambda p: p.peak_memory_ceiling),
+    _Panel("Time", _RATIO, lambda p: p.speedup, lambda p: p.time_ceiling, TIME_CLAIM),
+    _Panel(
+        "Memory", "live / cached,\nbetween steps", lambda p: p.memory_ratio, lambda p: p.memory_ceiling, MEMORY_CLAIM
+    ),
+    _Panel("Peak memory", _RATIO, lambda p: p.peak_memory_ratio, lambda p: p.peak_memory_ceiling),
 )
 _CLAIM: dict[str, Any] = {"color": INK, "linewidth": 1.2, "linestyle": (0, (4, 2))}
 _LOOK: dict[str, Any] = {"linestyle": "", "markersize": 7}
@@ -43,12 +50,13 @@ def draw_sweep(data: Sweep, width: float) -> Figure:
         data: Of one method.
         width: Inches; panels stand below each other where they do not fit beside.
     """
-    rows = _rows(data.points)
+    rows = _rows(data.points, _LETTERS[is_narrow(width)])
     batches = sorted({point.batch_size for point in data.points})
     panels = [panel if data.claimed else replace(panel, claim=None) for panel in _PANELS if _known(panel, data)]
     stacked = is_narrow(width)
     with style(size=text_size(width)):
-        tall = _FRAME + max(2 * _STEP, _STEP * (len(batches) + 1)) * len(rows)
+        lines = max(name.count("\n") for name in rows) + 1
+        tall = _FRAME + max(_LINE * lines + 0.06, _STEP * (len(batches) + 1)) * len(rows)
         figure = blank(width, tall * (len(panels) if stacked else 1) + 0.5)
         shape = (len(panels), 1) if stacked else (1, len(panels))
         for axes, panel in zip(figure.subplots(*shape, squeeze=False, sharey=True).flat, panels, strict=True):
@@ -61,19 +69,15 @@ def _known(panel: _Panel, data: Sweep) -> bool:
     return any(panel.reached(point) is not None for point in data.points)
 
 
-def _rows(points: Sequence[SweepPoint]) -> dict[str, list[SweepPoint]]:
-    """Points by what tells them apart beside the batch size: `l32-32, bf16, compiled`."""
+def _rows(points: Sequence[SweepPoint], letters: int) -> dict[str, list[SweepPoint]]:
+    """Points by what tells them apart beside the batch size, a line each: case, precision, compiled or not."""
     words = [(p.case, p.precision, "compiled" if p.compile else "eager") for p in points]
     telling = [place for place in range(3) if len({word[place] for word in words}) > 1] or [0]
     rows: dict[str, list[SweepPoint]] = {}
     for point, word in zip(points, words, strict=True):
-        rows.setdefault("\n".join(_lines([word[place] for place in telling])), []).append(point)
+        name = "\n".join(broken(word[place], letters) for place in telling)
+        rows.setdefault(name, []).append(point)
     return rows
-
-
-def _lines(words: Sequence[str]) -> list[str]:
-    """The first word, and the others in a line below it."""
-    return [words[0], *([", ".join(words[1:])] if words[1:] else [])]
 
 
 def _fill(axes: Axes, panel: _Panel, rows: Mapping[str, Sequence[SweepPoint]], batches: Sequence[int]) -> None:
@@ -91,6 +95,7 @@ def _fill(axes: Axes, panel: _Panel, rows: Mapping[str, Sequence[SweepPoint]], b
     for place in range(1, len(rows)):
         axes.axhline(place - 0.5, color=PALE, linewidth=0.6, zorder=0)
     _scale(axes, values)
+    axes.set_xlabel(panel.across)
     axes.set_title(panel.title, loc="left")
 
 
@@ -105,7 +110,7 @@ def _dot(axes: Axes, y: float, value: float | None, limit: float | None, colour:
         return []
     if limit is not None:
         axes.plot([value, limit], [y, y], color=colour, linewidth=1, zorder=2)
-        axes.plot([limit], [y], marker="|", color=colour, markeredgewidth=2, **_LOOK | {"markersize": 9})
+        axes.plot([limit], [y], marker="|", color=colour, markeredgewidth=2, zorder=4, **_LOOK | {"markersize": 10})
     axes.plot([value], [y], marker="o", color=colour, markeredgecolor="white", zorder=3, **_LOOK)
     return [value, limit if limit is not None else value]
 
@@ -120,12 +125,12 @@ def _scale(axes: Axes, values: Sequence[float]) -> None:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _position: f"{x:g}"))
     else:
         axes.set_xlim(0, 1.08 * high)
-        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=(1, 2, 5, 10)))
 
 
 def _colour(place: int, count: int) -> Any:
     """From dark, the smallest batch, to bright."""
-    return mpl.colormaps["viridis"](0.15 + 0.65 * place / max(count - 1, 1))
+    return mpl.colormaps["viridis"](0.3 + 0.5 * place / max(count - 1, 1))
 
 
 def _legend(batches: Sequence[int], panels: Sequence[_Panel]) -> list[Line2D]:
