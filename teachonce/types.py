@@ -1,12 +1,14 @@
 """Plain descriptions that every room shares. NumPy at most; never torch."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Identity = Literal["encoded", "array", "key"]
 StoredDtype = Literal["float16", "bfloat16", "float32"]
 Box = tuple[float, float, float, float]
+Probe = Callable[[str], None]
+"""Hears the name of the part of a step that has just been submitted; see `teachonce.engine.probe`."""
 
 ABSENT, DECODED, FAILED = 0, 1, 2  # samples/status and targets/NAME/status
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from teachonce.data.decode import DecodeError
 from teachonce.data.workers import Decoded
+from teachonce.types import Probe
 
 
 class TooLargeError(Exception):
@@ -71,31 +72,35 @@ class Pixels:
         good = self.sizes[self.sizes[:, 0] > 0]
         self._offsets = np.array(collected.offsets, np.int64)
         self.alike = len(good) > 0 and bool((good == good[0]).all())
-        self._data = collected.buffer
+        self.kept = collected.buffer
         if self.alike:
-            self._data = self._data.reshape(len(good), *good[0].tolist(), 3)
+            self.kept = self.kept.reshape(len(good), *good[0].tolist(), 3)
             self._slots = np.where(self.sizes[:, 0] > 0, self._offsets // (3 * good[0].prod()), 0)
-        self._data = self._data.to(keep)
+        self.kept = self.kept.to(keep)
 
-    def batch(self, places: np.ndarray) -> tuple[Tensor, np.ndarray | None]:
+    def batch(self, places: np.ndarray, probe: Probe | None = None) -> tuple[Tensor, np.ndarray | None]:
         """Images as one batch on the device.
+
+        Args:
+            places: Of the images.
+            probe: Hears when images of the host have been drawn, and lifted.
 
         Returns:
             uint8 (B, H, W, 3), padded at the bottom and the right where sizes differ, and the real sizes, int64 (B, 2):
             None where all are equal.
         """
-        if not self._data.numel():
+        if not self.kept.numel():
             return torch.zeros((len(places), 1, 1, 3), dtype=torch.uint8, device=self.device), None
         if self.alike:
             index = torch.from_numpy(self._slots[places]).to(self.keep, non_blocking=True)
-            batch, sizes = self._data.index_select(0, index), None
+            batch, sizes = self.kept.index_select(0, index), None
         else:
             sizes = np.maximum(self.sizes[places], 1)
             batch = self._gather(places, sizes) if self.keep.type == "cuda" else self._copy(places, sizes)
         failed = np.flatnonzero(self.sizes[places, 0] == 0)
         if len(failed):
             batch[torch.from_numpy(failed).to(self.keep, non_blocking=True)] = 0
-        return self._lift(batch), sizes
+        return self._lift(batch, probe), sizes
 
     def _gather(self, places: np.ndarray, sizes: np.ndarray) -> Tensor:
         """By index, in one kernel; padding repeats the edge, which no weight reaches."""
@@ -104,7 +109,7 @@ class Pixels:
         tall, wide = sizes.max(0).tolist()
         y, x = torch.arange(tall, device=self.keep)[:, None], torch.arange(wide, device=self.keep)
         pixel = start + torch.minimum(y, height - 1) * width + torch.minimum(x, width - 1)
-        pixels = self._data.reshape(-1, 3)
+        pixels = self.kept.reshape(-1, 3)
         return pixels[pixel.clamp_(max=len(pixels) - 1)]
 
     def _copy(self, places: np.ndarray, sizes: np.ndarray) -> Tensor:
@@ -118,9 +123,14 @@ class Pixels:
         for place in places:
             height, width = self.sizes[place].tolist()
             start = int(self._offsets[place])
-            yield self._data[start : start + 3 * height * width].reshape(height, width, 3)
+            yield self.kept[start : start + 3 * height * width].reshape(height, width, 3)
 
-    def _lift(self, batch: Tensor) -> Tensor:
+    def _lift(self, batch: Tensor, probe: Probe | None) -> Tensor:
         if batch.device.type == self.device.type:
             return batch
-        return batch.pin_memory().to(self.device, non_blocking=True)
+        if probe is None:
+            return batch.pin_memory().to(self.device, non_blocking=True)
+        probe("data")
+        lifted = batch.pin_memory().to(self.device, non_blocking=True)
+        probe("transfer")
+        return lifted

@@ -17,7 +17,7 @@ from teachonce.data.render import normalise, render_bytes
 from teachonce.data.samples import EncodedSamples, Samples
 from teachonce.data.workers import chunk_rows, count_workers, decode_rows, in_order, probe_pixels, read_row
 from teachonce.events import SILENT, Events
-from teachonce.types import InputSpec
+from teachonce.types import InputSpec, Probe
 
 __all__ = ["Block", "ImageSource", "decode_blocks", "open_images", "stack_images"]
 
@@ -39,6 +39,7 @@ class ImageSource:
 
     Attributes:
         failed: The code of each row that gave no image, as far as rows were decoded. Such a row is shown black.
+        probe: Hears when images have been drawn (`data`) and lifted to the device (`transfer`); None: nobody does.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class ImageSource:
     ) -> None:
         self.samples, self.device, self.rows = samples, device, rows
         self.failed: dict[int, str] = {}
+        self.probe: Probe | None = None
         self._pixels, self._workers = pixels, workers
         self._places = np.full(samples.rows, -1, np.int64)
         self._places[rows] = np.arange(len(rows))
@@ -61,6 +63,14 @@ class ImageSource:
         if self._pixels is None:
             return "streamed"
         return "device" if self._pixels.keep == self.device else "host"
+
+    @property
+    def kept(self) -> Tensor | None:
+        """The images in memory, uint8, flat or (n, height, width, 3); None where they are streamed.
+
+        It may be the used part of a larger storage: address space that no page of memory stands behind.
+        """
+        return None if self._pixels is None else self._pixels.kept
 
     @cached_property
     def sizes(self) -> np.ndarray:
@@ -87,7 +97,7 @@ class ImageSource:
         """
         if self._pixels is None:
             return self._lift(self._draw(rows, params, specs), specs)
-        images, sizes = self._pixels.batch(self._places[rows])
+        images, sizes = self._pixels.batch(self._places[rows], self.probe)
         drawn: dict[tuple[int, int, str], Tensor] = {}
         for spec in specs:
             if _shape(spec) not in drawn:
@@ -135,7 +145,11 @@ class ImageSource:
         return [out[_shape(spec)] for spec in specs]
 
     def _lift(self, pixels: list[Tensor], specs: tuple[InputSpec, ...]) -> tuple[Tensor, ...]:
-        lifted = (part.to(self.device, non_blocking=True) for part in pixels)
+        if self.probe is not None:
+            self.probe("data")
+        lifted = [part.to(self.device, non_blocking=True) for part in pixels]
+        if self.probe is not None:
+            self.probe("transfer")
         return tuple(normalise(part, spec) for part, spec in zip(lifted, specs, strict=True))
 
     def _measure(self, rows: np.ndarray) -> np.ndarray:

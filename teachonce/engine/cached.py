@@ -95,6 +95,11 @@ class CachedTargets(TargetSource):
             return self.assemble({name: a[view].index_select(0, rows.device) for name, a in self.resident.items()})
         return self.assemble(self._mapped(rows.host, view))
 
+    @property
+    def kept_bytes(self) -> int:
+        """See TargetSource.kept_bytes."""
+        return self.size if self.tier == "resident" else 0
+
     def assemble(self, arrays: Mapping[str, Tensor]) -> Targets:
         """The targets of a batch from its rows of the arrays that are read."""
         embedding, logits = arrays.get("image_embedding"), arrays.get("logits")

@@ -1,6 +1,7 @@
 """What a run says about itself: the settings that tell it from others, its origins, and what had no effect."""
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -13,6 +14,7 @@ from teachonce.data.samples import Samples
 from teachonce.digests import digest_hex
 from teachonce.engine.device import pick_device, pick_precision
 from teachonce.engine.extras import identify_extras
+from teachonce.engine.machine import this_machine
 from teachonce.engine.runfile import first_difference, versions
 from teachonce.engine.session import Session
 from teachonce.engine.settings import TrainConfig
@@ -84,7 +86,8 @@ def _store(store: Store, config: TrainConfig, *, needs_target: bool) -> dict[str
 def describe(session: Session, settings: Mapping[str, Any], store: Store | None) -> dict[str, Any]:
     """The run.json of a session: `settings`, and all that evaluating or reusing the student needs.
 
-    `macs` are the multiply-accumulates of the student's forward pass of one sample.
+    `macs` are the multiply-accumulates of the student's forward pass of one sample. What computed it and which command
+    began it are told, and make no other run of it.
     """
     config, samples = session.config, session.samples
     return {
@@ -102,6 +105,8 @@ def describe(session: Session, settings: Mapping[str, Any], store: Store | None)
         "teacher": None if session.teacher is None else session.teacher.fingerprint(),
         "rows": {"train": len(session.rows.train), "val": len(session.rows.val), "left_out": session.rows.left_out},
         "device": str(session.device),
+        "machine": this_machine(session.device).to_json(),
+        "command": list(sys.argv),
     }
 
 

@@ -31,7 +31,7 @@ class Batch(NamedTuple):
 
 
 class Feed:
-    """Draws batches of rows as the models' inputs.
+    """Draws batches of rows as the models' inputs. Its probe is that of its images.
 
     Args:
         images: The data's pixels.
@@ -55,13 +55,14 @@ class Feed:
         guard: DataGuard | None = None,
     ) -> None:
         self.views, self.device = views, device
-        self._images, self._student, self._teacher, self._guard = images, student, teacher, guard
+        self.images, self.teacher = images, teacher
+        self._student, self._guard = student, guard
         self._labels = torch.from_numpy(labels.astype(np.int64)).to(device)
 
     @property
     def failed(self) -> int:
         """Samples that gave no image, as far as they were read; those that were left out are among them."""
-        return len(self._images.failed)
+        return len(self.images.failed)
 
     def batches(self, batches: Sequence[Rows], epoch: int | None) -> Iterator[Batch]:
         """The batches of these rows, in order.
@@ -75,10 +76,17 @@ class Feed:
         """
         pixels = self._checked(batches, self._pixels(batches, epoch))
         for rows, (images, teacher_images) in zip(on_device(batches, self.device), pixels, strict=True):
-            yield Batch(rows, images, teacher_images, self._labels.index_select(0, rows.device))
+            self._past("data")
+            batch = Batch(rows, images, teacher_images, self._labels.index_select(0, rows.device))
+            self._past("transfer")
+            yield batch
+
+    def _past(self, part: str) -> None:
+        if self.images.probe is not None:
+            self.images.probe(part)
 
     def _pixels(self, batches: Sequence[Rows], epoch: int | None) -> Iterator[tuple[Tensor, Tensor | None]]:
-        teacher = self._teacher if epoch is not None else None
+        teacher = self.teacher if epoch is not None else None
         if teacher is None:
             return ((drawn[0], None) for drawn in self._drawn(batches, epoch, self._student, shown=True))
         if not self.views.augmented:
@@ -92,9 +100,9 @@ class Feed:
         self, batches: Sequence[Rows], epoch: int | None, *specs: InputSpec, shown: bool
     ) -> Iterator[tuple[Tensor, ...]]:
         params = self.views.shown if shown else self.views.base
-        if self._images.resident:
-            return (self._images.batch(rows, params(rows, epoch), *specs) for rows in batches)
-        stream = self._images.stream(batches, lambda rows: params(rows, epoch), *specs)
+        if self.images.resident:
+            return (self.images.batch(rows, params(rows, epoch), *specs) for rows in batches)
+        stream = self.images.stream(batches, lambda rows: params(rows, epoch), *specs)
         return (tensors for _, tensors in stream)
 
     def _checked(

@@ -53,6 +53,7 @@ class LiveTargets(TargetSource):
         self.spec = live_spec(teacher, rows, views)
         runs = needs.image_embedding or needs.logits
         self._teacher = teacher if runs else None  # its memory is free again where means are all that is needed
+        self.networks = (teacher,) if runs else ()
         self.input = info.input if runs else None
         self._class_mean = class_mean
 

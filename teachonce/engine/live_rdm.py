@@ -37,6 +37,7 @@ class LiveRdms(TargetSource):
     ) -> None:
         self._teacher, self._needs, self._rdms = teacher, needs, dict(rdms)
         self._stored, self._dtype = stored, dtype or torch.float32
+        self.networks = (*teacher.networks, *rdms.values())
         self.input, spec = teacher.input, teacher.spec
         assert spec is not None
         self.spec = replace(spec, extras={name: _spec(name, rdm, spec) for name, rdm in rdms.items()})

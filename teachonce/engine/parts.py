@@ -47,6 +47,8 @@ class Parts:
     device: torch.device
     precision: Precision
     events: Events
+    target_budget: int | None = None
+    """Bytes of the device's memory that cached targets may take; None: a share of what is free."""
 
 
 def live_teacher(parts: Parts) -> Teacher | None:
@@ -80,7 +82,7 @@ def live_teacher(parts: Parts) -> Teacher | None:
 
 def target_budget(parts: Parts) -> int:
     """Bytes of the device's memory that cached targets may take."""
-    return device_budget(parts.device)
+    return device_budget(parts.device) if parts.target_budget is None else parts.target_budget
 
 
 def cached_targets(parts: Parts, target: str, needs: Needs, *, budget: int, from_head: bool = False) -> CachedTargets:

@@ -55,6 +55,7 @@ def open_session(
     digests: NDArray[np.uint64],
     events: Events = SILENT,
     source: TargetSource | None = None,
+    target_budget: int | None = None,
 ) -> Session:
     """Check everything that can be wrong, then build what trains. Nothing is written.
 
@@ -65,6 +66,7 @@ def open_session(
         digests: (N,) uint64, the identities of the rows.
         events: Who watches.
         source: Targets in place of those that the settings name, for measurements.
+        target_budget: Bytes of the device's memory that cached targets may take; None: a share of what is free.
 
     Raises:
         TeachonceError: What is wrong, and the mend; see the classes in `teachonce.errors`.
@@ -79,6 +81,7 @@ def open_session(
         device=device,
         precision=pick_precision(config.precision, device),
         events=events,
+        target_budget=target_budget,
     )
     guard = None if store is None else check_data(store, samples, every=False)
     teacher = live_teacher(parts)

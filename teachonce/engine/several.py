@@ -37,6 +37,11 @@ class SeveralTargets(TargetSource):
     def _all(self) -> list[TargetSource]:
         return [self._main, *self._extras.values()]
 
+    @property
+    def kept_bytes(self) -> int:
+        """See TargetSource.kept_bytes."""
+        return sum(source.kept_bytes for source in self._all)
+
     def fetch(self, rows: BatchRows, view: int, images: Tensor | None = None) -> Targets:
         """See TargetSource.fetch."""
         if self._packed is None:

@@ -15,6 +15,7 @@ from teachonce.errors import ModelError
 from teachonce.methods.base import Method, total
 from teachonce.methods.targets import StudentOut
 from teachonce.models.student import Student
+from teachonce.types import Probe
 
 Losses = tuple[dict[str, Tensor], Tensor]
 
@@ -52,6 +53,8 @@ class Stepper:
         """Optimiser steps done."""
         self.rate = 0.0
         """The learning rate of the last step."""
+        self.probe: Probe | None = None
+        """Hears the name of each part of a step as it has been submitted; see `teachonce.engine.probe`."""
         self._graphs = cuda_graphs
         self._is_new = compile or cuda_graphs
         path = student if method.bottleneck is None else Bottled(student, method.bottleneck)
@@ -70,16 +73,25 @@ class Stepper:
 
     def _step(self, batch: Batch, view: int) -> Losses:
         targets = self.source.fetch(batch.rows, view, batch.teacher_images)
+        self._past("targets")
         if self._graphs:
             torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         with self.accelerator.autocast():
             embedding, logits = self._forward(batch.images)
+            self._past("student_forward")
             terms = self.method(StudentOut(embedding=embedding, logits=logits), targets, batch.labels, self.done)
             loss = total(terms, self.method.weights)
+        self._past("loss")
         self.accelerator.backward(loss)
+        self._past("backward")
         self._update()
+        self._past("optimiser")
         self._is_new = False
         return terms, loss
+
+    def _past(self, part: str) -> None:
+        if self.probe is not None:
+            self.probe(part)
 
     def _update(self) -> None:
         if self.optim.clip_norm is not None:

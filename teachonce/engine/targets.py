@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from teachonce.methods.targets import Targets
 from teachonce.types import InputSpec, TargetSpec
@@ -32,11 +32,18 @@ class TargetSource:
         spec: What it offers to a method.
         input: The images that `fetch` must be given, or None when it looks at no image.
         usable: (N,) bool, the rows that have targets; None where all have.
+        networks: The frozen networks that `fetch` runs, the teacher first.
     """
 
     spec: TargetSpec | None = None
     input: InputSpec | None = None
     usable: NDArray[np.bool_] | None = None
+    networks: tuple[nn.Module, ...] = ()
+
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes of targets that are kept on the device."""
+        return 0
 
     def fetch(self, rows: BatchRows, view: int, images: Tensor | None) -> Targets:
         """The targets of a batch, on the device.

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from teachonce.engine.machine import this_machine
 from teachonce.engine.stage_one.contents import versions
 from teachonce.fsio import disk_errors
 
@@ -19,7 +20,7 @@ def runs_path(store: Path) -> Path:
 
 
 def record_run(store: Path, **facts: Any) -> None:
-    """Append a line: when it ended, where, by which command and versions, and `facts`.
+    """Append a line: when it ended, where, on what machine, by which command and versions, and `facts`.
 
     Raises:
         DiskError: It cannot be written.
@@ -27,6 +28,7 @@ def record_run(store: Path, **facts: Any) -> None:
     line = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "host": socket.gethostname(),
+        "machine": this_machine().to_json(),
         "command": sys.argv,
         "versions": versions(),
         **facts,

@@ -1,0 +1,86 @@
+"""The machine that numbers were measured on: its parts, and nothing that tells whose it is."""
+
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+
+_CPUINFO = Path("/proc/cpuinfo")
+_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What computes. No host name and no path."""
+
+    processor: str
+    cores: int
+    """Processors that this process may use."""
+    memory_bytes: int
+    """Of the host, within the container's limit where there is one."""
+    platform: str
+    """Operating system, its release, the architecture."""
+    gpus: tuple[str, ...]
+    """Names, in CUDA's order."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {**asdict(self), "gpus": list(self.gpus)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Machine":
+        """From what `to_json` gave."""
+        return cls(**{**value, "gpus": tuple(value["gpus"])})
+
+
+def this_machine(device: torch.device | None = None) -> Machine:
+    """The machine at hand.
+
+    Args:
+        device: Where it computes: its GPU alone is named, and none for a CPU; None: all GPUs are.
+    """
+    return Machine(
+        processor=_processor(),
+        cores=_cores(),
+        memory_bytes=_memory(),
+        platform=f"{platform.system()} {platform.release()} {platform.machine()}",
+        gpus=_gpus(device),
+    )
+
+
+def _processor() -> str:
+    if _CPUINFO.exists():
+        lines = _CPUINFO.read_text(errors="replace").splitlines()
+        names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+        name = next(names, "")
+        if name:
+            return name
+    return platform.processor() or platform.machine()
+
+
+def _cores() -> int:
+    # macOS has no affinity
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _memory() -> int:
+    total = int(psutil.virtual_memory().total)
+    for path in _LIMITS:
+        try:
+            total = min(total, int(path.read_text()))
+        except (OSError, ValueError):  # no such controller, or "max": no limit
+            continue
+    return total
+
+
+def _gpus(device: torch.device | None) -> tuple[str, ...]:
+    if device is not None and device.type == "cuda":
+        return (torch.cuda.get_device_name(device),)
+    if device is not None or not torch.cuda.is_available():
+        return ()
+    return tuple(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
