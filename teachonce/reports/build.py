@@ -7,10 +7,12 @@ from teachonce.events import SILENT, Events
 from teachonce.reports.accuracy import accuracy_section
 from teachonce.reports.curves import curves_section
 from teachonce.reports.gather import Noted, gather
+from teachonce.reports.live import arms_section, break_even_section
 from teachonce.reports.page import Page
 from teachonce.reports.stores import store_section
+from teachonce.reports.verdict import judge, tiles
 
-_SECTIONS = (curves_section, accuracy_section, store_section)
+_SECTIONS = (arms_section, break_even_section, curves_section, accuracy_section, store_section)
 
 
 def build_page(
@@ -32,11 +34,12 @@ def build_page(
     noted = Noted(events)
     material = gather(places, store=store, events=noted)
     sections = [section for make in _SECTIONS if (section := make(material)) is not None]
+    verdict, pays = judge(material)
     return Page(
         title=title or "Distillation report",
-        verdict="Nothing was compared.",
-        pays="open",
-        tiles=(),
+        verdict=verdict,
+        pays=pays,
+        tiles=tiles(material),
         sections=sections,
         warnings=tuple(noted.warnings),
     )

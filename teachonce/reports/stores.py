@@ -34,6 +34,12 @@ def stage_one_seconds(store: Store, target: str) -> float | None:
     return sum(float(line["seconds"]) for line in lines[start : ends[-1] + 1])
 
 
+def target_seconds(store: Store, targets: Sequence[str]) -> float | None:
+    """What making several targets took; None where one of them is not on record."""
+    each = [stage_one_seconds(store, target) for target in targets]
+    return None if any(seconds is None for seconds in each) else sum(filter(None, each))
+
+
 def run_lines(store: Store) -> list[Mapping[str, Any]]:
     """The run record beside a store; lines that cannot be read are left out."""
     try:

@@ -1,5 +1,7 @@
 """Numbers with their units, as people read them."""
 
+from collections.abc import Iterable
+
 
 def rate_text(rate: float | None) -> str:
     """A rate with three significant digits, from a hundred on whole and with its thousands set apart."""
@@ -38,3 +40,27 @@ def step_text(milliseconds: float | None) -> str:
 def listed(words: list[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def number_text(value: float) -> str:
+    """Two significant digits, whole from ten on: `0.031`, `4.6`, `1,200`."""
+    return f"{value:,.0f}" if value >= 9.95 else f"{value:.2g}"
+
+
+def ratio_text(ratio: float | None) -> str:
+    """`4.6x`."""
+    return "-" if ratio is None else f"{number_text(ratio)}x"
+
+
+def span_text(values: Iterable[float]) -> str:
+    """`4.6`, or `1.2 to 4.6`."""
+    ends = dict.fromkeys(map(number_text, (min(known := list(values)), max(known))))
+    return " to ".join(ends)
+
+
+def epochs_text(epochs: float | None) -> str:
+    """`1.7 epochs`."""
+    if epochs is None:
+        return "never"
+    number = number_text(epochs)
+    return f"{number} epoch" if number == "1" else f"{number} epochs"

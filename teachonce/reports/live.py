@@ -1,0 +1,210 @@
+"""Live against cached: the bars of the arms and the break-even curve, from benchmarks, else from trainings."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from teachonce.plots.arms import ARMS, STEP_PARTS, ArmBar, Arms, arms
+from teachonce.plots.break_even import BreakEven, break_even
+from teachonce.plots.draw.arms import draw_arms
+from teachonce.plots.draw.break_even import draw_break_even
+from teachonce.plots.runs import Run
+from teachonce.reports.gather import Material
+from teachonce.reports.page import Block, Figure, Section, Table, Text
+from teachonce.reports.pairs import Pair, epoch_seconds, pairs, quartiles, step_ms
+from teachonce.reports.texts import duration_text, epochs_text, rate_text, size_text, step_text
+
+MOST = 6
+"""Figures of a kind; a sweep has the others in its own picture."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What a case of `bench live` found for one method."""
+
+    case: Mapping[str, Any]
+    method: str
+
+    @property
+    def found(self) -> Mapping[str, Any]:
+        """The method's part of the case."""
+        found: Mapping[str, Any] = self.case["methods"][self.method]
+        return found
+
+    @property
+    def setting(self) -> str:
+        """`l32-32, batch 8, bf16, compiled`."""
+        case = self.case
+        words = [case.get("case") or f"{case['teacher']} to {case['student']}", f"batch {case['batch_size']}"]
+        words += [str(case["precision"])] + (["compiled"] if case.get("compile") else [])
+        return ", ".join(words)
+
+
+def measurements(material: Material) -> list[Measured]:
+    """Every method of every case of `bench live`, in order."""
+    cases = [case for bench in material.of("bench-live") for case in bench.result.get("cases", [bench.result])]
+    return [Measured(case=case, method=method) for case in cases for method in case["methods"]]
+
+
+def arms_section(material: Material) -> Section | None:
+    """Time and memory of the arms; None where nothing was done both ways."""
+    measured = measurements(material)
+    title = "Live against cached: a step"
+    if measured:
+        blocks = [block for place, one in enumerate(measured[:MOST], 1) for block in _bench_arms(place, one)]
+        return Section(name="arms", title=title, blocks=tuple(blocks), lead=_lead(measured))
+    found = pairs(material)
+    blocks = [_pair_arms(place, pair) for place, pair in enumerate(found[:MOST], 1)]
+    lead = (
+        "From the trainings themselves, which ran at different times; `teachonce bench live` measures the arms "
+        "in turn, and the memory between steps."
+    )
+    return Section(name="arms", title=title, blocks=tuple(blocks), lead=lead) if blocks else None
+
+
+def break_even_section(material: Material) -> Section | None:
+    """Hours over epochs; None where nothing was done both ways, or stage one is not on record."""
+    lines: list[tuple[str, BreakEven]] = [
+        (one.setting, break_even(one.case, one.method)) for one in measurements(material)[:MOST]
+    ] or list(_pair_lines(pairs(material)[:MOST]))
+    if not lines:
+        return None
+    blocks = tuple(_line_figure(place, setting, line) for place, (setting, line) in enumerate(lines, 1))
+    lead = "What both ways have cost after so many epochs; stage one and all RDM training are charged to the cache."
+    return Section(name="break-even", title="When the cache has paid", blocks=blocks, lead=lead)
+
+
+def _lead(measured: Sequence[Measured]) -> str:
+    first = measured[0].case
+    told = f"Measured on {first['device']}: medians and quartiles of {first['rounds']} rounds of {first['steps']} steps"
+    told += ", every arm in a process of its own, in turn."
+    return told if len(measured) <= MOST else f"{told} The first {MOST} of {len(measured)}; all are in the sweep below."
+
+
+def _bench_arms(place: int, one: Measured) -> Iterator[Block]:
+    data = arms(one.case, one.method)
+    yield _figure(place, f"{one.method}, {one.setting}", data, _caption(one.found, data), _bench_table(one.found))
+    check = one.found.get("live_check")
+    if check and not check["within"]:
+        told = f"The live arm took {check['ratio']:.2f} times the teacher's forward and a student's step together"
+        yield Text(text=f"{told}, more than {check['limit']:.2f}: its speed-up is too good.", warns=True)
+
+
+def _caption(found: Mapping[str, Any], data: Arms) -> str:
+    words = "The step is made of its parts; lines are quartiles."
+    if data.live_method != data.method:
+        words += f" The live teacher runs {data.live_method}, as in the paper: {data.method} needs class means only."
+    if found.get("share_of_limit") is not None:
+        words += f" The time ceiling is {found['time_ceiling']:.3g}, of which {found['share_of_limit']:.0%} is reached."
+    return words
+
+
+def _figure(place: int, title: str, data: Arms, caption: str, table: Table) -> Figure:
+    told = "; ".join(f"{ARMS[bar.arm]} {step_text(bar.step_ms)} ms" for bar in data.bars)
+    return Figure(
+        name=f"arms-{place}",
+        title=title,
+        caption=caption,
+        alt=f"Bars of the milliseconds of a step: {told}.",
+        draw=lambda width: draw_arms(data, width),
+        table=table,
+    )
+
+
+def _bench_table(found: Mapping[str, Any]) -> Table:
+    each = {arm: found["arms"][arm] for arm in ARMS if arm in found["arms"]}
+    parts = [part for part in STEP_PARTS if any((arm.get("parts_ms") or {}).get(part) for arm in each.values())]
+    names = ("arm", "ms a step", "quartiles", "samples/s", "epoch", "between steps", "peak", "host", "J a step")
+    columns = names + tuple(f"{STEP_PARTS[part]}, ms" for part in parts)
+    rows = tuple(_bench_row(ARMS[name], arm, parts) for name, arm in each.items())
+    return Table(columns=columns, rows=rows, numeric=(False, *[True] * (len(columns) - 1)))
+
+
+def _bench_row(name: str, arm: Mapping[str, Any], parts: Sequence[str]) -> tuple[str, ...]:
+    spread, joules = arm.get("spread") or {}, arm.get("energy_j")
+    return (
+        name,
+        step_text(arm["step_ms"]),
+        f"{step_text(spread['low'])} - {step_text(spread['high'])}" if spread else "-",
+        rate_text(arm.get("samples_per_s")),
+        duration_text(arm.get("epoch_s")),
+        *(size_text(arm.get(key)) for key in ("allocated_bytes", "peak_memory_bytes", "host_memory_bytes")),
+        "-" if joules is None else f"{joules:.3g}",
+        *(step_text((arm.get("parts_ms") or {}).get(part)) for part in parts),
+    )
+
+
+def _pair_arms(place: int, pair: Pair) -> Figure:
+    each = {"student-only": pair.without, "cached": pair.cached, "live": pair.live}
+    bars = tuple(_bar(arm, runs) for arm, runs in each.items() if runs)
+    data = Arms(method=pair.method, live_method=pair.method, device=pair.cached[0].description["device"], bars=bars)
+    rows = tuple(_run_row(ARMS[arm], runs) for arm, runs in each.items() if runs)
+    columns = ("arm", "runs", "ms a step", "quartiles of the epochs", "epoch", "peak of the device", "host")
+    table = Table(columns=columns, rows=rows, numeric=(False, *[True] * 6))
+    seeds = f"The median of {pair.seeds} seeds" if pair.seeds > 1 else "One seed"
+    return _figure(place, f"{pair.label}: {pair.student}", data, f"{seeds}; lines are quartiles over epochs.", table)
+
+
+def _bar(arm: str, runs: Sequence[Run]) -> ArmBar:
+    low, high = quartiles(runs)
+    return ArmBar(
+        arm=arm, step_ms=step_ms(runs), low=low, high=high, peak_memory_bytes=_peak(runs, "peak_memory_bytes")
+    )
+
+
+def _run_row(name: str, runs: Sequence[Run]) -> tuple[str, ...]:
+    low, high = quartiles(runs)
+    return (
+        name,
+        str(len(runs)),
+        step_text(step_ms(runs)),
+        f"{step_text(low)} - {step_text(high)}",
+        duration_text(epoch_seconds(runs)),
+        size_text(_peak(runs, "peak_memory_bytes")),
+        size_text(_peak(runs, "host_memory_bytes")),
+    )
+
+
+def _peak(runs: Sequence[Run], key: str) -> int | None:
+    """The largest of some runs; None where one does not tell."""
+    peaks = [run.result.get(key) for run in runs]
+    return None if None in peaks else max(map(int, filter(None, peaks)))
+
+
+def _pair_lines(found: Sequence[Pair]) -> Iterator[tuple[str, BreakEven]]:
+    for pair in found:
+        if pair.stage_one_s is not None and pair.rdm_s is not None:
+            yield (
+                pair.student,
+                BreakEven(
+                    method=pair.label,
+                    live_method=pair.method,
+                    stage_one_s=pair.stage_one_s,
+                    rdm_s=pair.rdm_s,
+                    cached_epoch_s=epoch_seconds(pair.cached),
+                    live_epoch_s=epoch_seconds(pair.live),
+                    epochs=pair.epochs,
+                ),
+            )
+
+
+def _line_figure(place: int, setting: str, line: BreakEven) -> Figure:
+    when = "never" if line.crossing is None else f"after {epochs_text(line.crossing)}"
+    told = f"The cache has paid {when}; a student is trained for {line.epochs:,}."
+    rows = (
+        ("stage one", duration_text(line.stage_one_s)),
+        ("RDM training", duration_text(line.rdm_s)),
+        ("an epoch from the cache", duration_text(line.cached_epoch_s)),
+        ("an epoch with the live teacher", duration_text(line.live_epoch_s)),
+        (f"{line.epochs:,} epochs from the cache", duration_text(line.cached_s(line.epochs))),
+        (f"{line.epochs:,} epochs with the live teacher", duration_text(line.live_s(line.epochs))),
+        ("the cache has paid", when),
+    )
+    return Figure(
+        name=f"break-even-{place}",
+        title=f"{line.method}, {setting}",
+        caption=told,
+        alt=f"Two lines, time over epochs, from the cache and live. {told}",
+        draw=lambda width: draw_break_even(line, width),
+        table=Table(columns=("what", "time"), rows=rows, numeric=(False, True)),
+    )

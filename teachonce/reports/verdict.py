@@ -1,0 +1,190 @@
+"""The sentence that a report begins with, and the numbers beside it."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from teachonce.reports.accuracy import scored, students
+from teachonce.reports.gather import Material
+from teachonce.reports.live import Measured, measurements
+from teachonce.reports.page import Tile, Verdict
+from teachonce.reports.pairs import Pair, pairs
+from teachonce.reports.stores import stage_one_seconds, target_bytes
+from teachonce.reports.texts import (
+    duration_text,
+    epochs_text,
+    listed,
+    number_text,
+    ratio_text,
+    share_text,
+    size_text,
+    span_text,
+)
+
+OPEN = (
+    "Nothing was compared: there is no training with the live teacher beside the same one from the cache. "
+    "`teachonce bench live` measures both."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One comparison of a live teacher with its cache."""
+
+    name: str
+    """What tells it from the others."""
+    speedup: float
+    low: float
+    """As far as the spread goes, and `high`."""
+    high: float
+    memory_ratio: float | None
+    memory_name: str
+    """Which memory that is."""
+    break_even: float | None
+    """Epochs; None: never, or not known (`is_paid_known`)."""
+    is_paid_known: bool
+    epochs: int
+    is_better: bool
+    """The cache, for one student."""
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the spread leaves no doubt about who is faster."""
+        return not self.low <= 1 <= self.high
+
+
+def findings(material: Material) -> list[Finding]:
+    """Of the benchmarks where there are any, else of the trainings."""
+    measured = measurements(material)
+    return [_of_bench(one) for one in measured] if measured else [_of_pair(pair) for pair in pairs(material)]
+
+
+def judge(material: Material) -> tuple[str, Verdict]:
+    """The sentence, and who is better: the live teacher only where it is so everywhere."""
+    found, measured = findings(material), measurements(material)
+    if not found:
+        return OPEN, "open"
+    doubtful = [one for one in found if not one.is_clear]
+    if len(doubtful) == len(found):
+        spread = span_text([value for one in found for value in (one.low, one.high)])
+        return (
+            f"No difference that the spread leaves standing: live over cached, a step takes {spread} times as long.",
+            "open",
+        )
+    if len(found) == 1 and measured:
+        return str(measured[0].found["verdict"]), "cached" if found[0].is_better else "live"
+    losers = [one for one in found if not one.is_better]
+    if len(losers) == len(found):
+        return _loss(found), "live"
+    winners = _win([one for one in found if one.is_better])
+    if not losers:
+        return winners, "cached"
+    names = listed([one.name for one in losers]) if len(losers) < 4 else f"{len(losers)} of {len(found)} settings"
+    return f"The live teacher is better for {names}. Otherwise: {winners[0].lower()}{winners[1:]}", "cached"
+
+
+def _of_bench(one: Measured) -> Finding:
+    found: Mapping[str, Any] = one.found
+    low, high = (found.get("spread") or {}).get("speedup") or (found["speedup"], found["speedup"])
+    return Finding(
+        name=f"{one.method} ({one.setting})",
+        speedup=found["speedup"],
+        low=low,
+        high=high,
+        memory_ratio=found.get("memory_ratio"),
+        memory_name="memory between steps",
+        break_even=found["break_even_epochs"],
+        is_paid_known=True,
+        epochs=one.case["epochs"],
+        is_better=found["pays"] == "cached",
+    )
+
+
+def _of_pair(pair: Pair) -> Finding:
+    known, (low, high) = pair.payoff, pair.spread
+    return Finding(
+        name=pair.label,
+        speedup=pair.speedup,
+        low=low,
+        high=high,
+        memory_ratio=pair.memory_ratio,
+        memory_name="memory at the peak",
+        break_even=None if known is None else known.break_even_epochs,
+        is_paid_known=known is not None,
+        epochs=pair.epochs,
+        is_better=pair.speedup > 1 if known is None else known.pays == "cached",
+    )
+
+
+def _win(found: Sequence[Finding]) -> str:
+    told = f"From the cache a step takes {span_text(one.speedup for one in found)} times less time"
+    memory = [one.memory_ratio for one in found if one.memory_ratio is not None]
+    if memory and max(memory) > 1.05:
+        told += f" and {span_text(memory)} times less {found[0].memory_name}"
+    if not all(one.is_paid_known for one in found):
+        return f"{told}; what stage one took is not on record."
+    paid = [one.break_even for one in found if one.break_even is not None]
+    return f"{told}; the cache has paid after {_paid(paid, found)}."
+
+
+def _loss(found: Sequence[Finding]) -> str:
+    told = "The live teacher is better here: a step from the cache takes "
+    slower = [one for one in found if one.speedup <= 1]
+    if slower:
+        return f"{told}{span_text(1 / one.speedup for one in slower)} times as long, and it never pays."
+    paid = _paid([one.break_even for one in found if one.break_even is not None], found)
+    return f"{told}{span_text(one.speedup for one in found)} times less time, but the cache pays only after {paid}."
+
+
+def _paid(epochs: Sequence[float], found: Sequence[Finding]) -> str:
+    """`1.7 epochs; a student is trained for 30`."""
+    when = epochs_text(epochs[0]) if len(set(map(number_text, epochs))) == 1 else f"{span_text(epochs)} epochs"
+    trained = {one.epochs for one in found}
+    return f"{when}; a student is trained for {trained.pop():,}" if len(trained) == 1 else when
+
+
+def tiles(material: Material) -> tuple[Tile, ...]:
+    """The numbers that the page is about."""
+    made = (*_compared(findings(material)), _best(material), _cache(material))
+    return tuple(tile for tile in made if tile is not None)
+
+
+def _compared(found: Sequence[Finding]) -> list[Tile]:
+    """Of the first comparison; its note says of how many."""
+    if not found:
+        return []
+    first = found[0]
+    others = f"{first.name}; {len(found)} compared" if len(found) > 1 else first.name
+    spread = f"{number_text(first.low)} to {number_text(first.high)}"
+    made = [Tile(value=ratio_text(first.speedup), label="faster step from the cache", note=f"{spread}, {others}")]
+    if first.memory_ratio is not None:
+        made.append(Tile(value=ratio_text(first.memory_ratio), label=f"less {first.memory_name}", note=first.name))
+    if first.is_paid_known:
+        note = f"of {first.epochs:,} of one student"
+        made.append(Tile(value=epochs_text(first.break_even), label="until the cache has paid", note=note))
+    return made
+
+
+def _best(material: Material) -> Tile | None:
+    """The best setting of the student that was trained most."""
+    for student, groups in students(material.runs).items():
+        ranked = scored(groups)
+        if ranked:
+            best = ranked[0]
+            spread = "one seed" if best.sd is None else f"sd {100 * best.sd:.2f} over {len(best.values)} seeds"
+            note = f"{best.group.label}, {spread}, {student}"
+            return Tile(value=share_text(statistics.fmean(best.values)), label=f"best {best.which} top-1", note=note)
+    return None
+
+
+def _cache(material: Material) -> Tile | None:
+    """The size of the first store, and how long its first target took."""
+    if not material.stores:
+        return None
+    store = material.stores[0]
+    records = store.targets()
+    name = "teacher" if "teacher" in records else next(iter(records), "")
+    seconds = stage_one_seconds(store, name)
+    note = f"{store.spec.rows:,} rows" + (f", stage one {duration_text(seconds)}" if seconds else "")
+    return Tile(value=size_text(sum(map(target_bytes, records.values()))), label="of cached targets", note=note)
