@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from teachonce.benchmarks.estimate.estimate import estimate
     from teachonce.cache.store import open_store
     from teachonce.models.students import load_student
     from teachonce.pipeline.run import run
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
     from teachonce.stages.train import train
 
 __version__ = "0.1.0"
-__all__ = ["embed", "evaluate", "load_student", "open_store", "rdm", "report", "run", "train", "tune"]
+__all__ = ["embed", "estimate", "evaluate", "load_student", "open_store", "rdm", "report", "run", "train", "tune"]
 
 _HOMES = {
     "embed": "teachonce.stages.embed",
+    "estimate": "teachonce.benchmarks.estimate.estimate",
     "evaluate": "teachonce.stages.evaluate",
     "load_student": "teachonce.models.students",
     "open_store": "teachonce.cache.store",

@@ -1,0 +1,104 @@
+"""`teachonce estimate`: what stage one will take, before the teacher runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from teachonce.cli import options as shared
+from teachonce.cli.embed import PerClass, Teacher, parse_per_class
+from teachonce.cli.frame import finish, work
+from teachonce.cli.train import Settings, parse_settings
+from teachonce.console.estimate import estimate_parts
+
+STUDENT = "Student"
+
+
+def estimate(  # noqa: PLR0913  (one parameter an option)
+    teacher: Teacher,
+    data: shared.Data,
+    store: Annotated[
+        Path | None,
+        Option(help="Where the store will be: its disk is probed; the working folder's if absent.", metavar="STORE"),
+    ] = None,
+    name: Annotated[str, Option(help="Name of the target in the store.")] = "teacher",
+    split: shared.Split = None,
+    image_column: shared.ImageColumn = None,
+    label_column: shared.LabelColumn = None,
+    key_column: shared.KeyColumn = None,
+    limit: shared.Limit = None,
+    views: Annotated[int | None, Option(min=1, help="Views of each image; one if absent.")] = None,
+    augment: Annotated[str | None, Option(help="How views are drawn, such as crop=0.35,flip.")] = None,
+    dtype: Annotated[shared.Dtype, Option(help="Stored dtype.")] = shared.Dtype.float16,
+    teacher_batch: Annotated[int | None, Option(min=1, help="Rows the teacher sees at once; found if absent.")] = None,
+    block_rows: Annotated[int | None, Option(min=1, help="Rows of a block, a power of two; found if absent.")] = None,
+    per_class: PerClass = "100",
+    embedding: Annotated[str, Option(help="auto, cls, pooler, mean, projected (CLIP) or penultimate.")] = "auto",
+    revision: Annotated[str | None, Option(help="Revision of a hub teacher.")] = None,
+    trust_remote_code: Annotated[
+        bool, Option("--trust-remote-code", help="Run code that comes with a teacher.")
+    ] = False,
+    image_size: Annotated[int | None, Option(min=1, help="Pixels a side, of built-in teachers.")] = None,
+    seconds: Annotated[float, Option(min=0.1, help="How long the pass is probed; longer is surer.")] = 10.0,
+    student: Annotated[
+        str | None,
+        Option(help="Also tell break-even with this student; see train.", rich_help_panel=STUDENT, metavar="STUDENT"),
+    ] = None,
+    method: Annotated[str, Option(help="How it learns.", rich_help_panel=STUDENT)] = "kd",
+    settings: Settings = None,
+    epochs: Annotated[int, Option(min=1, help="Epochs of one student.", rich_help_panel=STUDENT)] = 10,
+    batch_size: Annotated[int, Option(min=1, help="Rows of a step.", rich_help_panel=STUDENT)] = 128,
+    student_image_size: Annotated[
+        int | None, Option(min=1, help="Pixels a side that the student sees.", rich_help_panel=STUDENT)
+    ] = None,
+    precision: shared.PrecisionOption = shared.Precision.auto,
+    device: shared.Device = None,
+    workers: shared.Workers = None,
+    threads: shared.Threads = None,
+    seed: shared.Seed = 0,
+    as_json: shared.Json = False,
+    debug: shared.Debug = False,
+) -> None:
+    """Tell what embed will take before the teacher runs: time, bytes, memory, and what sets the pace.
+
+    A few batches run through the real path and a few blocks are written where the store will be, and removed.
+    """
+    per_class_count = parse_per_class(per_class)
+    method_settings = parse_settings(settings or [], method)
+    with work(debug=debug, threads=threads) as events:
+        from teachonce.benchmarks.estimate.estimate import estimate as measure
+
+        result = measure(
+            teacher=teacher,
+            data=data,
+            store=store,
+            name=name,
+            split=split,
+            image_column=image_column,
+            label_column=label_column,
+            key_column=key_column,
+            limit=limit,
+            views=views,
+            augment=augment,
+            dtype=dtype.value,
+            teacher_batch=teacher_batch,
+            block_rows=block_rows,
+            per_class=per_class_count,
+            embedding=embedding,
+            trust_remote_code=trust_remote_code,
+            revision=revision,
+            image_size=image_size,
+            student=student,
+            method=method,
+            settings=method_settings,
+            epochs=epochs,
+            batch_size=batch_size,
+            student_image_size=student_image_size,
+            seconds=seconds,
+            precision=precision.value,
+            device=device,
+            workers=workers,
+            seed=seed,
+            events=events,
+        )
+    finish(result, estimate_parts, as_json=as_json)
