@@ -20,18 +20,25 @@ VIT: dict[str, int | float | str] = {
     "dropout": 0.0,
     "attention_dropout": 0.0,
     "attention": "sdpa",
+    "size": 0,
 }
 """The options of `vit:` and their defaults: the student of CLIP-Embed-KD (arXiv 2404.06170), but without dropout; its
 public code has `attention_dropout=0.1`.
 
 `attention` is how it is computed: `sdpa`, torch's fused kernel, or `eager`, plain matrix products, which are faster on
-CPUs in bf16.
+CPUs in bf16. `size` is the side of its images in pixels, for where no image size can be given beside the spec; 0: the
+image size that is given, or 32.
 """
 
 
-def vit(spec: str, classes: int, image_size: int, seed: int) -> SplitClassifier:
-    """Transformers' ViT by options: the embedding is [CLS] after the final layer norm, the head is linear."""
+def vit(spec: str, classes: int, image_size: int | None, seed: int) -> SplitClassifier:
+    """Transformers' ViT by options: the embedding is [CLS] after the final layer norm, the head is linear.
+
+    Raises:
+        ModelError: Options that cannot be, or two different image sizes.
+    """
     options = parse_options(spec, VIT)
+    image_size = _vit_size(spec, options["size"], image_size)
     _check_vit(spec, options, image_size)
     with loading(spec):
         from transformers import ViTConfig
@@ -50,6 +57,14 @@ def vit(spec: str, classes: int, image_size: int, seed: int) -> SplitClassifier:
         )
         config.num_labels = classes
     return from_config(config, spec=spec, input=InputSpec(height=image_size, width=image_size), seed=seed)
+
+
+def _vit_size(spec: str, own: int, given: int | None) -> int:
+    if own < 0:
+        raise ModelError(f"{spec!r}: size must not be negative", "Correct the spec")
+    if own and given not in (None, own):
+        raise ModelError(f"{spec!r} has size={own}, got image size {given}", "Leave one of them out")
+    return own or given or 32
 
 
 def _check_vit(spec: str, options: Mapping[str, Any], image_size: int) -> None:

@@ -44,7 +44,7 @@ def build_student(spec: str, *, classes: int, image_size: int | None = None, see
     require_classes(classes, spec)
     name, _, rest = spec.partition(":")
     if name == "vit":
-        return vit(spec, classes, image_size or 32, seed)
+        return vit(spec, classes, image_size, seed)
     if name == "transformers":
         return from_source(spec, rest, classes, image_size, seed)
     if name.startswith("cnn-") and name[4:].isdigit() and not rest:

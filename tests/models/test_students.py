@@ -110,6 +110,13 @@ class TestVit:
         student = build_student(SMALL_VIT, classes=3, image_size=64)
         assert student(tiny.pixels(size=64))[1].shape == (3, 3)
 
+    def test_image_size_in_the_spec(self):
+        spec = f"{SMALL_VIT},size=64"
+        assert build_student(spec, classes=3).input.height == build_student(spec, classes=3, image_size=64).input.height
+        assert load_teacher(spec, classes=3).info.input.width == 64
+        with pytest.raises(ModelError, match="size=64, got image size 32"):
+            build_student(spec, classes=3, image_size=32)
+
     @pytest.mark.parametrize(
         ("spec", "message"),
         [
@@ -119,6 +126,7 @@ class TestVit:
             ("vit:width=10,heads=3", "width is not a multiple of heads=3"),
             ("vit:layers=0", "patch, width, layers and heads must be positive"),
             ("vit:dropout=1", r"a dropout must be in \[0, 1\)"),
+            ("vit:size=-8", "size must not be negative"),
             ("vit:attention=flash", "attention must be sdpa or eager, got 'flash'"),
         ],
     )

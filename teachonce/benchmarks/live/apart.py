@@ -1,0 +1,153 @@
+"""A piece of work in a process of its own, its progress shown here: what it takes of memory is its own."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from typing import Any, TypeVar
+
+from teachonce.errors import TeachonceError
+from teachonce.events import Events, Task
+
+Result = TypeVar("Result")
+Wire = Connection
+_LOOK = 1.0  # seconds between two looks whether the process is still there
+_FULL = "If the memory was full, use fewer rows (--rows) or a smaller teacher; the system's log says why it was killed"
+
+
+def run_apart(work: Callable[[Events], Result], events: Events, name: str) -> Result:
+    """Run something in a new process and return its result.
+
+    As for an `Arm`, it is a program of its own, neither forked nor spawned, in a process group of its own.
+
+    Args:
+        work: It, and its result, can be pickled.
+        events: Who watches.
+        name: What it is called in an error.
+
+    Raises:
+        TeachonceError: What the work raised, or that the process died.
+    """
+    ours, theirs = Pipe()
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "teachonce.benchmarks.live.apart", str(theirs.fileno())],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(theirs.fileno(),),
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            process_group=0,
+        )
+    try:
+        with ours:
+            ours.send_bytes(pickle.dumps(work))
+            result: Result = _hear(ours, process, events)
+            return result
+    except (EOFError, ConnectionError) as error:
+        code = process.wait()
+        how = f"by signal {-code}" if code < 0 else f"with code {code}"
+        raise TeachonceError(f"{name}: its process ended {how}", _FULL) from error
+    finally:
+        _end(process)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End it and its helpers; its group has its number until we have waited."""
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _hear(pipe: "Wire[Any, Any]", process: "subprocess.Popen[bytes]", events: Events) -> Any:
+    """Show what the process tells until it has ended its work."""
+    tasks: dict[int, Task] = {}
+    with ExitStack() as stack:
+        while True:
+            kind, *rest = _next(pipe, process)
+            if kind == "result":
+                return rest[0]
+            if kind == "error":
+                made, message, mend = rest
+                raise made(message, mend)
+            if kind == "task":
+                number, title, options = rest
+                tasks[number] = stack.enter_context(events.task(title, **options))
+            elif kind == "end":
+                del tasks[rest[0]]
+                if not tasks:  # those that were in one another end together
+                    stack.close()
+            elif kind in ("advance", "note"):
+                getattr(tasks[rest[0]], kind)(rest[1])
+            else:
+                getattr(events, kind)(*rest)
+
+
+def _next(pipe: "Wire[Any, Any]", process: "subprocess.Popen[bytes]") -> Any:
+    while not pipe.poll(_LOOK):
+        if process.poll() is not None and not pipe.poll(0):
+            raise EOFError
+    return pipe.recv()
+
+
+class _Told:
+    """Events, and a task of them, that are told to the parent."""
+
+    def __init__(self, pipe: "Wire[Any, Any]") -> None:
+        self._pipe, self._count = pipe, 0
+
+    @contextmanager
+    def task(self, title: str, *, total: int, done: int = 0, unit: str = "rows") -> Iterator[Task]:
+        """See Events.task."""
+        self._count += 1
+        number = self._count
+        self._pipe.send(("task", number, title, {"total": total, "done": done, "unit": unit}))
+        yield _ToldTask(self._pipe, number)
+        self._pipe.send(("end", number))
+
+    def epoch(self, entry: Any) -> None:
+        """See Events.epoch; nobody keeps a run here."""
+
+    def info(self, text: str) -> None:
+        """See Events.info."""
+        self._pipe.send(("info", text))
+
+    def warn(self, text: str) -> None:
+        """See Events.warn."""
+        self._pipe.send(("warn", text))
+
+
+class _ToldTask:
+    def __init__(self, pipe: "Wire[Any, Any]", number: int) -> None:
+        self._pipe, self._number = pipe, number
+
+    def advance(self, amount: int = 1) -> None:
+        """See Task.advance."""
+        self._pipe.send(("advance", self._number, amount))
+
+    def note(self, text: str) -> None:
+        """See Task.note."""
+        self._pipe.send(("note", self._number, text))
+
+
+def _main(descriptor: int) -> None:
+    """The process."""
+    with Connection(descriptor) as pipe:
+        work = pickle.loads(pipe.recv_bytes())  # noqa: S301 - our own parent's
+        try:
+            told: tuple[Any, ...] = ("result", work(_Told(pipe)))
+        except TeachonceError as error:
+            told = ("error", type(error), error.message, error.mend)
+        except Exception as error:  # noqa: BLE001 - the parent tells of it
+            told = ("error", TeachonceError, f"unexpected {type(error).__name__}: {error}", _FULL)
+        pipe.send(told)
+
+
+if __name__ == "__main__":
+    _main(int(sys.argv[1]))

@@ -1,0 +1,141 @@
+"""What one call of `bench live` measures: its cases, each at every batch size, precision and compile setting."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from teachonce.benchmarks.live.data import DataSpec
+from teachonce.benchmarks.live.presets import Case, Preset, find_cases
+from teachonce.engine.device import Precision
+from teachonce.errors import InputError
+from teachonce.methods.base import METHODS, make_method
+from teachonce.methods.settings import Value
+from teachonce.models.rdm import Preset as RdmPreset
+
+LIVE = {"clip-embed-kd": "clip-teacher-kd"}
+"""Methods whose live rival is another one: class means need no teacher in a step, so the paper compares with the
+method that asks the teacher about each sample."""
+GPU_BATCH, CPU_BATCH = 64, 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A call, its defaults filled in."""
+
+    preset: str | None
+    cases: tuple[Case, ...]
+    data: DataSpec
+    data_text: str
+    """What the data are, for people."""
+    methods: tuple[str, ...]
+    settings: dict[str, Value]
+    """Of the methods, as METHOD.NAME."""
+    distortion_weight: tuple[float, ...]
+    rdm_epochs: int
+    batch_sizes: tuple[int, ...]
+    precisions: tuple[Precision, ...]
+    compiles: tuple[bool, ...]
+    rounds: int
+    steps: int | None
+    """None: found for each arm."""
+    epoch_rows: int
+    epochs: int
+    device: str
+    threads: int | None
+    workers: int | None
+    seed: int
+
+    @property
+    def with_rdms(self) -> bool:
+        """Whether a method learns from RDMs."""
+        return any(METHODS[method].takes == "rdm" for method in self.methods) and bool(self.distortion_weight)
+
+    def combinations(self) -> list["Combination"]:
+        """All that is measured, those that share a store beside each other."""
+        made = [
+            Combination(case=case, batch_size=batch, precision=precision, compile=compiled)
+            for case, precision, batch, compiled in product(
+                self.cases, self.precisions, self.batch_sizes, self.compiles
+            )
+        ]
+        stores = list(dict.fromkeys(found.store_of for found in made))
+        return sorted(made, key=lambda found: stores.index(found.store_of))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Combination:
+    """One case at one setting."""
+
+    case: Case
+    batch_size: int
+    precision: Precision
+    compile: bool
+
+    @property
+    def store_of(self) -> tuple[str, RdmPreset, Precision]:
+        """What its store depends on."""
+        return self.case.teacher, self.case.rdm_preset, self.precision
+
+    @property
+    def label(self) -> str:
+        """`l32-32, batch 64, bf16, compiled`."""
+        name = self.case.name or f"{self.case.teacher} to {self.case.student}"
+        return f"{name}, batch {self.batch_size}, {self.precision}, {'compiled' if self.compile else 'eager'}"
+
+    def is_of(self, case: dict[str, Any]) -> bool:
+        """Whether a case of a file is of this combination."""
+        own = (self.case.name, self.batch_size, self.precision, self.compile)
+        return own == tuple(case[key] for key in ("case", "batch_size", "precision", "compile"))
+
+
+def check_methods(methods: Sequence[str], settings: dict[str, Value], rdm: Sequence[str]) -> None:
+    """Refuse methods that cannot be compared with a live teacher, before anything runs.
+
+    Raises:
+        InputError: The first such method.
+    """
+    if not methods:
+        raise InputError("no method was given", "Use --method kd, say")
+    for index, name in enumerate(methods):
+        if name in methods[:index]:
+            raise InputError(f"method {name} is given twice", "Name it once")
+        kind = METHODS.get(name)
+        if kind is not None and kind.needs_extras:
+            message = f"method {name} needs targets of other models, and the temporary store has the teacher's alone"
+            raise InputError(message, "Use kd, or cifd with --distortion-weight")
+        extras = rdm if kind is not None and kind.takes == "rdm" else ()
+        if not make_method(name, settings, extras).needs.teacher:
+            raise InputError(f"method {name} has no teacher to compare with", "Use kd, say")
+
+
+def chosen_cases(
+    preset: Preset | None, names: Sequence[str], teacher: str | None, student: str | None, image_size: int | None
+) -> tuple[Case, ...]:
+    """The cases of a preset, or the one of a teacher and a student.
+
+    Raises:
+        InputError: Neither, or both, or an unknown case.
+    """
+    if preset is not None:
+        if teacher is not None or student is not None or image_size is not None:
+            mend = "Leave --teacher, --student and --image-size out, or the preset"
+            raise InputError(f"preset {preset.name} has its own teachers and students", mend)
+        return find_cases(preset, tuple(names))
+    if names:
+        raise InputError("cases are a preset's, and none was given", "Add --preset clip-embed-kd, say")
+    if teacher is None or student is None:
+        mend = "Use --preset clip-embed-kd, or --teacher T --student S --data D"
+        raise InputError("expected a preset, or a teacher, a student and data", mend)
+    return (Case(name=None, teacher=teacher, student=student, image_size=image_size),)
+
+
+def default_rows(preset: Preset | None, batch_sizes: Sequence[int], *, on_gpu: bool) -> int:
+    """Rows of the benchmark's own data: some batches, and a sample of each class of the clip methods' means.
+
+    A CPU's teacher takes seconds a batch, so there it is two batches of the largest size, not fewer than 128 rows.
+    """
+    least = 2 * max(batch_sizes)
+    if on_gpu:
+        return max(least, 4096 if preset is None else preset.rows)
+    return max(least, 128 if preset is None or preset.pixels < 128 else 32)

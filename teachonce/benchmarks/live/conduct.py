@@ -1,0 +1,117 @@
+"""The arms of one case, all alive at once, and their work in turns."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal, NamedTuple
+
+from teachonce.benchmarks.live.arm import Arm, ArmSpec, Kind, Memory, Ready
+from teachonce.events import Events, Task
+
+_TURN_MS = 250.0  # what an arm's turn should take, where the number of steps is not given
+_MOST_STEPS = 20
+_ENERGY_S = 1.0
+
+
+class Key(NamedTuple):
+    """Which arm: arms of the same kind and method are one process."""
+
+    kind: Kind
+    method: str
+
+
+_Work = tuple[Literal["step", "teacher"], Key]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """All that was measured of one case."""
+
+    times: Mapping[Key, Sequence[float]]
+    """Milliseconds a step, one value a round."""
+    teacher: Mapping[Key, Sequence[float]]
+    """Live arm -> milliseconds of the bare forward of its teacher, and of RDMs that run on it; one value a round."""
+    steps: Mapping[Key, int]
+    """Of a turn."""
+    parts: Mapping[Key, Mapping[str, float]]
+    memory: Mapping[Key, Memory]
+    ready: Mapping[Key, Ready]
+    energy: Mapping[Key, float | None]
+    """Joules a step."""
+
+
+def conduct(specs: Mapping[Key, ArmSpec], *, rounds: int, steps: int | None, events: Events) -> Measured:
+    """Start all arms, let them take turns, then look at each one's parts and memory.
+
+    In every round each arm makes its steps, and the teacher its bare forward, in turning order, so that whatever else
+    the machine does falls on all. Only one works at a time; the others wait on their pipes.
+
+    Args:
+        specs: The arms; at least one is live.
+        rounds: That count; one before them does not.
+        steps: Of an arm's turn; None: so many that it takes a quarter of a second, 1 to 20.
+        events: Who watches.
+
+    Raises:
+        TeachonceError: What an arm raised, or that its process ended.
+    """
+    # in this order: on an error the arms end first, and with them the threads that wait for them
+    with ThreadPoolExecutor(len(specs), "teachonce-arm") as pool, ExitStack() as stack:
+        arms = {key: stack.enter_context(Arm(spec, events=events)) for key, spec in specs.items()}
+        ready = _started(arms, pool, events)
+        live = {key: arm for key, arm in arms.items() if key.kind == "live"}
+        with events.task("rounds", total=rounds + 1, unit="rounds") as task:
+            counts = {key: steps or steps_of_turn(arm.run(1)) for key, arm in arms.items()}
+            forwards = {key: steps or steps_of_turn(arm.teacher(1)) for key, arm in live.items()}
+            task.advance()
+            works: dict[_Work, Callable[[], float]] = {
+                ("step", key): partial(arm.run, counts[key]) for key, arm in arms.items()
+            }
+            works |= {("teacher", key): partial(arm.teacher, forwards[key]) for key, arm in live.items()}
+            times = _in_turns(works, rounds, task)
+        parts, memory, energy = {}, {}, {}
+        with events.task("parts and memory", total=len(arms), unit="arms") as task:
+            for key, arm in arms.items():
+                parts[key] = arm.parts(counts[key])
+                energy[key] = arm.energy(_ENERGY_S) if ready[key].reports_energy else None
+                memory[key] = arm.memory()
+                task.advance()
+    return Measured(
+        times={key: times["step", key] for key in arms},
+        teacher={key: times["teacher", key] for key in live},
+        steps=counts,
+        parts=parts,
+        memory=memory,
+        ready=ready,
+        energy=energy,
+    )
+
+
+def steps_of_turn(step_ms: float) -> int:
+    """How many steps of so many milliseconds a turn has."""
+    return max(1, min(_MOST_STEPS, round(_TURN_MS / max(step_ms, 1e-3))))
+
+
+def _started(arms: Mapping[Key, Arm], pool: ThreadPoolExecutor, events: Events) -> dict[Key, Ready]:
+    """Each arm built and warm; they start side by side, since most of that is importing and compiling."""
+    with events.task("start the arms", total=len(arms), unit="arms") as task:
+        waiting = {key: pool.submit(arm.ready) for key, arm in arms.items()}
+        ready = {}
+        for key, future in waiting.items():
+            ready[key] = future.result()
+            task.advance()
+    return ready
+
+
+def _in_turns(works: Mapping[_Work, Callable[[], float]], rounds: int, task: Task) -> dict[_Work, list[float]]:
+    """Milliseconds of each work in each round; as `rounds.in_turns`, but the works tell their own time."""
+    times: dict[_Work, list[float]] = {key: [] for key in works}
+    keys = list(works)
+    for index in range(rounds):
+        first = index % len(keys)
+        for key in keys[first:] + keys[:first]:
+            times[key].append(works[key]())
+        task.advance()
+    return times

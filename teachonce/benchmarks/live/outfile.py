@@ -1,0 +1,115 @@
+"""The file of a sweep: each finished case is there at once, and the same command goes on from it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from teachonce.benchmarks.live.cases import Combination, Request
+from teachonce.engine.runfile import first_difference
+from teachonce.errors import CorruptError, MismatchError
+from teachonce.fsio import require_writable, write_json
+
+KIND, FORMAT = "teachonce.bench-live", 1
+_ANEW = "Choose another --out, or remove the file to measure anew"
+_CLAIMS = {"memory_9x": ("memory_ratio", 9.0), "time_8x": ("speedup", 8.0)}
+"""What the CLIP-Embed-KD paper says in one figure: so many times less memory and time."""
+
+
+@dataclass(kw_only=True)
+class OutFile:
+    """The cases that are measured, on disk where a path is given."""
+
+    path: Path | None
+    request: Request
+    frame: Mapping[str, Any]
+    """What is the same for all cases: device, machine, versions, command."""
+    cases: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By the combination's label."""
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Combinations of a sweep that could not be measured, and why; the next call tries them again."""
+
+    def load(self, combinations: Sequence[Combination]) -> None:
+        """Take what is there of the same settings.
+
+        Raises:
+            CorruptError: The file is something else.
+            MismatchError: It is of other settings, or of another device; names the first difference.
+            DiskError: It could not be written.
+        """
+        if self.path is None:
+            return
+        require_writable(self.path, "--out")
+        known = _read(self.path)
+        if known is None:
+            return
+        found = first_difference(known["settings"], self._settings())
+        if found is not None:
+            name, old, new = found
+            raise MismatchError(f"{self.path} was measured with {name} {old}, got {new}", _ANEW)
+        measured = known.get("cases", [known])
+        for combination in combinations:
+            for case in filter(combination.is_of, measured):
+                self.cases[combination.label] = {key: value for key, value in case.items() if key not in self._common()}
+
+    def add(self, label: str, case: Mapping[str, Any]) -> None:
+        """Keep a case.
+
+        Raises:
+            DiskError: It cannot be written.
+        """
+        self.cases[label] = dict(case)
+        if self.path is not None:
+            write_json(self.path, self.to_json() | {"settings": self._settings()})
+
+    def to_json(self) -> dict[str, Any]:
+        """One case as it is, several in a list, where a sweep says at which settings the paper's figures hold."""
+        common = self._common()
+        cases = [common | case for case in self.cases.values()]
+        if len(self.request.combinations()) == 1 and cases:
+            return cases[0]
+        claims = {} if self.request.preset != "clip-embed-kd" else {"claims": claims_of(self.cases)}
+        return {**common, "cases": cases, "left_out": self.left_out, **claims}
+
+    def _common(self) -> dict[str, Any]:
+        return {"kind": KIND, "format": FORMAT, "preset": self.request.preset, **self.frame}
+
+    def _settings(self) -> dict[str, Any]:
+        """What must be the same when it goes on."""
+        settings: dict[str, Any] = json.loads(json.dumps(asdict(self.request)))
+        return settings | {"device": self.frame["device"]}
+
+
+def claims_of(cases: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+    """At which settings the paper's 9 times less memory (between steps) and 8 times less time hold.
+
+    Args:
+        cases: By label.
+
+    Returns:
+        Claim -> `LABEL, METHOD` of each case and method where it holds.
+    """
+    return {
+        claim: [
+            f"{label}, {name}"
+            for label, case in cases.items()
+            for name, method in case["methods"].items()
+            if method[ratio] >= least
+        ]
+        for claim, (ratio, least) in _CLAIMS.items()
+    }
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise CorruptError(f"{path} cannot be read: {error}", _ANEW) from error
+    if not isinstance(value, dict) or (value.get("kind"), value.get("format")) != (KIND, FORMAT):
+        raise CorruptError(f"{path} is not of a `bench live` of this version of teachonce", _ANEW)
+    if "settings" not in value:
+        raise CorruptError(f"{path} does not say how it was measured", _ANEW)
+    return value

@@ -1,0 +1,82 @@
+"""When the cache has paid: its fixed cost against what every further epoch saves."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Costs:
+    """Seconds of one method, multiplied out to a whole epoch of the data."""
+
+    stage_one_s: float
+    """The teacher once over all samples, written to disk."""
+    rdm_s: float
+    """Training RDMs on the stored embeddings; 0 without. A live training with RDMs would need them too, yet all of it
+    is charged to the cache, so that break-even is an upper bound."""
+    cached_epoch_s: float
+    """Reading the store is within it."""
+    live_epoch_s: float
+    epochs: int
+    """Of one student."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Payoff:
+    """When, and who is better for one student."""
+
+    break_even_epochs: float | None
+    """None: never."""
+    break_even_students: float | None
+    """Students of `epochs` epochs each; None: never."""
+    pays: Literal["cached", "live"]
+
+
+def payoff(costs: Costs) -> Payoff:
+    """The epochs E at which stage one + RDMs + E * cached = E * live; the cache is ahead after that."""
+    saved = costs.live_epoch_s - costs.cached_epoch_s
+    if saved <= 0:
+        return Payoff(break_even_epochs=None, break_even_students=None, pays="live")
+    epochs = (costs.stage_one_s + costs.rdm_s) / saved
+    return Payoff(
+        break_even_epochs=epochs,
+        break_even_students=epochs / costs.epochs,
+        pays="cached" if epochs <= costs.epochs else "live",
+    )
+
+
+def verdict(found: Payoff, *, speedup: float, memory_ratio: float, epochs: int) -> str:
+    """One sentence for who reads nothing else.
+
+    Args:
+        found: Of one method.
+        speedup: live/cached, of a step's time.
+        memory_ratio: live/cached, of what is allocated between steps.
+        epochs: Of one student.
+    """
+    memory = f"{_times(memory_ratio, 'memory')} between steps"
+    if found.break_even_epochs is None:
+        return f"The live teacher is better here: a step from the cache takes {_times(speedup, 'time')}; it never pays."
+    when = _epochs(found.break_even_epochs)
+    if found.pays == "live":
+        return (
+            f"The live teacher is better here: a step from the cache takes {_times(speedup, 'time')} and {memory}, "
+            f"but the cache pays only after {when}, and a student has {epochs:,}."
+        )
+    return f"From the cache a step takes {_times(speedup, 'time')} and {memory}; the cache has paid after {when}."
+
+
+def _times(ratio: float, what: str) -> str:
+    """`4.6 times less time`; `as much time` where two digits show no difference."""
+    if 0.95 < ratio < 1.05:
+        return f"as much {what}"
+    return f"{_number(ratio)} times less {what}" if ratio > 1 else f"{_number(1 / ratio)} times more {what}"
+
+
+def _epochs(epochs: float) -> str:
+    number = _number(epochs)
+    return f"{number} epoch" if number == "1" else f"{number} epochs"
+
+
+def _number(value: float) -> str:
+    """Two significant digits, whole from ten on."""
+    return f"{value:,.0f}" if value >= 9.95 else f"{value:.2g}"

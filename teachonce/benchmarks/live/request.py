@@ -1,0 +1,132 @@
+"""What `bench live` can be told, checked, its defaults filled in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+from teachonce.benchmarks.live.cases import (
+    CPU_BATCH,
+    GPU_BATCH,
+    Request,
+    check_methods,
+    chosen_cases,
+    default_rows,
+)
+from teachonce.benchmarks.live.data import DataSpec
+from teachonce.benchmarks.live.presets import Preset, find_preset
+from teachonce.engine.device import Precision, pick_device, pick_precision
+from teachonce.engine.rdm.names import named
+from teachonce.engine.settings import check_seed
+from teachonce.errors import InputError
+from teachonce.methods.base import METHODS
+
+RDM_EPOCHS = 30  # of the paper
+_EPOCHS = 10  # of `train`, where no preset says otherwise
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """As given; see `sweep.bench_live`."""
+
+    preset: str | None
+    cases: Sequence[str]
+    teacher: str | None
+    data: str | None
+    student: str | None
+    methods: Sequence[str]
+    batch_size: Sequence[int]
+    precision: Sequence[str]
+    compile: Sequence[bool]
+    image_size: int | None
+    distortion_weight: Sequence[float]
+    rdm_epochs: int
+    rounds: int
+    steps: int | None
+    rows: int | None
+    epoch_rows: int | None
+    epochs: int | None
+    split: str | None
+    device: str | None
+    threads: int | None
+    workers: int | None
+    seed: int
+
+    def request(self) -> Request:
+        """All of it, with defaults by the device.
+
+        Raises:
+            InputError: The first setting that cannot be used.
+            DataError: The data cannot be opened.
+        """
+        self._check_numbers()
+        preset = None if self.preset is None else find_preset(self.preset)
+        cases = chosen_cases(preset, self.cases, self.teacher, self.student, self.image_size)
+        device = pick_device(self.device)
+        on_gpu = device.type == "cuda"
+        batches = _each("batch size", self.batch_size) or (GPU_BATCH if on_gpu else CPU_BATCH,)
+        precisions = tuple(dict.fromkeys(pick_precision(name, device) for name in self.precision or ("auto",)))
+        assert set(precisions) <= set(get_args(Precision))
+        weights = tuple(self.distortion_weight) or (() if preset is None else preset.distortion_weight)
+        methods = tuple(self.methods) or (("kd",) if preset is None else preset.methods)
+        settings = {} if preset is None else dict(preset.settings)
+        check_methods(methods, settings, tuple(named(weights)) if weights else ())
+        if self.distortion_weight and not any(METHODS[name].takes == "rdm" for name in methods):
+            raise InputError("no method learns from RDMs", "Leave --distortion-weight out, or add --method cifd")
+        rows = self.rows or default_rows(preset, batches, on_gpu=on_gpu)
+        if preset is None:
+            data, text, found = self._own_data(rows)
+        else:
+            data, text, found = self._random_data(preset, rows)
+        return Request(
+            preset=self.preset,
+            cases=cases,
+            data=data,
+            data_text=text,
+            methods=methods,
+            settings=dict(settings),
+            distortion_weight=weights,
+            rdm_epochs=self.rdm_epochs,
+            batch_sizes=batches,
+            precisions=precisions,
+            compiles=tuple(dict.fromkeys(self.compile)) or (False,),
+            rounds=self.rounds,
+            steps=self.steps,
+            epoch_rows=self.epoch_rows or found,
+            epochs=self.epochs or (_EPOCHS if preset is None else preset.epochs),
+            device=str(device),
+            threads=self.threads,
+            workers=self.workers,
+            seed=self.seed,
+        )
+
+    def _check_numbers(self) -> None:
+        numbers = {"rounds": self.rounds, "steps": self.steps, "rows": self.rows, "epoch_rows": self.epoch_rows}
+        numbers |= {"epochs": self.epochs, "rdm_epochs": self.rdm_epochs, "threads": self.threads}
+        for name, value in numbers.items():
+            if value is not None and value < 1:
+                raise InputError(f"{name} must be at least 1, got {value}", f"Give another {name}")
+        check_seed(self.seed)
+
+    def _own_data(self, rows: int) -> tuple[DataSpec, str, int]:
+        """The first rows of the user's data, and how many there are."""
+        if self.data is None:
+            raise InputError("expected data beside a teacher and a student", "Add --data D, or use a preset")
+        whole = DataSpec(data=self.data, split=self.split).open()
+        if whole.rows < rows and self.rows is not None:
+            raise InputError(f"rows is {rows}, but the data have {whole.rows}", f"Use --rows {whole.rows} or less")
+        data = DataSpec(data=self.data, split=self.split, limit=min(rows, whole.rows))
+        return data, self.data if self.split is None else f"{self.data}, split {self.split}", whole.rows
+
+    def _random_data(self, preset: Preset, rows: int) -> tuple[DataSpec, str, int]:
+        if self.data is not None or self.split is not None:
+            raise InputError(f"preset {preset.name} has random images of its own", "Leave --data and --split out")
+        spec = f"random:rows={rows},size={preset.pixels},classes={preset.classes},seed={self.seed}"
+        text = f"random images: {rows:,} of {preset.pixels} px, {preset.classes:,} classes"
+        return DataSpec(data=spec), text, preset.epoch_rows
+
+
+def _each(name: str, values: Sequence[int]) -> tuple[int, ...]:
+    for value in values:
+        if value < 1:
+            raise InputError(f"{name} must be at least 1, got {value}", f"Give another {name}")
+    return tuple(dict.fromkeys(values))

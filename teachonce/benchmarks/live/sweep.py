@@ -1,0 +1,245 @@
+"""`bench live`: does the cache pay? Live against cached, each arm in a process of its own, case after case."""
+
+import shlex
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from teachonce.benchmarks.live.arm import ArmSpec
+from teachonce.benchmarks.live.cases import Combination, Request
+from teachonce.benchmarks.live.conduct import Key, conduct
+from teachonce.benchmarks.live.outfile import OutFile
+from teachonce.benchmarks.live.request import RDM_EPOCHS, Options
+from teachonce.benchmarks.live.result import ARMS, CaseResult, key_of
+from teachonce.benchmarks.live.stage_one import StageOne, StageSpec, measure_stage_one
+from teachonce.engine.machine import this_machine
+from teachonce.engine.runfile import versions
+from teachonce.engine.settings import TrainConfig
+from teachonce.errors import TeachonceError
+from teachonce.events import SILENT, Events
+from teachonce.methods.base import METHODS
+
+STORE = "bench.zarr"
+
+
+def bench_live(  # noqa: PLR0913 - one parameter an option
+    *,
+    preset: str | None = None,
+    cases: Sequence[str] = (),
+    teacher: str | None = None,
+    data: str | None = None,
+    student: str | None = None,
+    methods: Sequence[str] = (),
+    batch_size: Sequence[int] = (),
+    precision: Sequence[str] = (),
+    compile: Sequence[bool] = (),
+    image_size: int | None = None,
+    distortion_weight: Sequence[float] = (),
+    rdm_epochs: int = RDM_EPOCHS,
+    rounds: int = 7,
+    steps: int | None = None,
+    rows: int | None = None,
+    epoch_rows: int | None = None,
+    epochs: int | None = None,
+    split: str | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+    workers: int | None = None,
+    seed: int = 0,
+    out: str | Path | None = None,
+    events: Events = SILENT,
+) -> dict[str, Any]:
+    """Measure what a training from the cache saves against the live teacher, and when the cache has paid.
+
+    For each method four arms make steps of the same training, in turns: `student-only` (method ce), `constant` (the
+    method's targets are one batch's, on the device already), `cached` and `live`. A store is made first, by the stages
+    themselves, and what that took is counted. Lists make a sweep: each case at each batch size, precision and compile
+    setting.
+
+    Args:
+        preset: `clip-embed-kd` or `cifd-imagenet`: random weights, random images, nothing is downloaded.
+        cases: Of the preset, or `all`; none: its first.
+        teacher: See `load_teacher`; in place of a preset, with `student` and `data`.
+        data: See `open_samples`.
+        student: See `build_student`.
+        methods: That need a teacher; none: the preset's, or kd. The live rival of clip-embed-kd is clip-teacher-kd.
+        batch_size: Rows of a step; none: 64 on a GPU, 8 on a CPU.
+        precision: float32, bf16 or auto; none: auto.
+        compile: Whether students are compiled; none: not.
+        image_size: Pixels a side that the student sees.
+        distortion_weight: For cifd: an RDM for each; none: the preset's, or no RDMs.
+        rdm_epochs: Epochs of RDMs to multiply out to.
+        rounds: Rounds that count.
+        steps: Steps of an arm's turn; None: so many that it takes a quarter of a second, 1 to 20.
+        rows: Rows of the benchmark's own store; None: some thousands on a GPU, some batches on a CPU.
+        epoch_rows: Samples of an epoch to multiply out to; None: the preset's, or those of the data.
+        epochs: Of one student; None: the preset's, or 10.
+        split: Which split of the data.
+        device: See `embed`.
+        threads: CPU threads of each process.
+        workers: Workers that decode.
+        seed: Of students, order and random images.
+        out: A file that each finished case is written to at once; the same call goes on after what is there.
+        events: Who watches.
+
+    Returns:
+        JSON. Of one case: kind, format, preset, case, device, machine, versions, command, teacher, student, ...,
+        stage_one, methods {METHOD: {arms {ARM: {step_ms, spread, ...}}, speedup, memory_ratio, ..., verdict}} and
+        warnings. Of several: what they share, and cases; with preset clip-embed-kd also claims: at which settings the
+        paper's 9 times less memory and 8 times less time hold.
+
+    Raises:
+        InputError: A setting that cannot be used.
+        MismatchError: `out` holds other settings.
+        TeachonceError: As `embed`, `rdm` and `train`; or a process ended, mostly because the memory was full.
+    """
+    options = Options(
+        preset=preset,
+        cases=cases,
+        teacher=teacher,
+        data=data,
+        student=student,
+        methods=methods,
+        batch_size=batch_size,
+        precision=precision,
+        compile=compile,
+        image_size=image_size,
+        distortion_weight=distortion_weight,
+        rdm_epochs=rdm_epochs,
+        rounds=rounds,
+        steps=steps,
+        rows=rows,
+        epoch_rows=epoch_rows,
+        epochs=epochs,
+        split=split,
+        device=device,
+        threads=threads,
+        workers=workers,
+        seed=seed,
+    )
+    return _Sweep(options.request(), None if out is None else Path(out), events).run()
+
+
+class _Sweep:
+    """All combinations of a request; a store is kept as long as the next combination reads it too."""
+
+    def __init__(self, request: Request, out: Path | None, events: Events) -> None:
+        machine = this_machine(torch.device(request.device))
+        self.request, self.events = request, events
+        self.combinations = request.combinations()
+        self.several = len(self.combinations) > 1
+        frame = {
+            "device": machine.gpus[0] if machine.gpus else "cpu",
+            "machine": machine.to_json(),
+            "versions": versions(),
+            "command": _command(),
+        }
+        self.file = OutFile(path=out, request=request, frame=frame)
+        self._folder = ExitStack()
+        self._stage: tuple[Combination, Path, StageOne] | None = None
+
+    def run(self) -> dict[str, Any]:
+        """What is missing, then all of it."""
+        self.file.load(self.combinations)
+        missing = [found for found in self.combinations if found.label not in self.file.cases]
+        done = len(self.combinations) - len(missing)
+        if done:
+            left = "it goes on" if missing else "they are reused"
+            self.events.info(f"{self.file.path} has {done} of {len(self.combinations)} cases: {left}")
+        watch = self.events if self.several and missing else SILENT
+        with self._folder, watch.task("bench live", total=len(self.combinations), done=done, unit="cases") as task:
+            for combination in missing:
+                self._measure(combination)
+                task.advance()
+        return self.file.to_json()
+
+    def _measure(self, combination: Combination) -> None:
+        if self.several:
+            self.events.info(f"now {combination.label}")
+        try:
+            folder, stage = self._stage_one(combination)
+            specs = arm_specs(self.request, combination, stage, folder)
+            found = conduct(specs, rounds=self.request.rounds, steps=self.request.steps, events=self.events)
+        except TeachonceError as error:
+            if not self._goes_on(combination, error):
+                raise
+            return
+        case = CaseResult(request=self.request, combination=combination, stage=stage, found=found).to_json()
+        self.file.add(combination.label, case)
+        for note in case["warnings"]:
+            self.events.warn(note)
+
+    def _goes_on(self, combination: Combination, error: TeachonceError) -> bool:
+        """Whether a sweep leaves this one out: a process had too little memory, and others may need less."""
+        is_last = combination is self.combinations[-1]
+        if not self.several or type(error) is not TeachonceError or (is_last and not self.file.cases):
+            return False
+        self.file.left_out[combination.label] = error.message
+        self.events.warn(f"{combination.label} is left out: {error.message}")
+        return True
+
+    def _stage_one(self, combination: Combination) -> tuple[Path, StageOne]:
+        """A folder with the store in it, and what making that took."""
+        if self._stage is not None and self._stage[0].store_of == combination.store_of:
+            return self._stage[1:]
+        self._folder.close()
+        self._stage = None
+        folder = Path(self._folder.enter_context(tempfile.TemporaryDirectory(prefix="teachonce-bench-")))
+        request, case = self.request, combination.case
+        spec = StageSpec(
+            teacher=case.teacher,
+            data=request.data,
+            store=folder / STORE,
+            device=request.device,
+            precision=combination.precision,
+            distortion_weight=request.distortion_weight if request.with_rdms else (),
+            rdm_preset=case.rdm_preset,
+            threads=request.threads,
+            workers=request.workers,
+        )
+        self._stage = combination, folder, measure_stage_one(spec, self.events)
+        return self._stage[1:]
+
+
+def arm_specs(request: Request, combination: Combination, stage: StageOne, folder: Path) -> dict[Key, ArmSpec]:
+    """The arms of a combination: one student alone, and live arms that methods share are one."""
+    keys = dict.fromkeys(key_of(kind, method) for method in request.methods for kind in ARMS)
+    return {key: _arm_spec(key, request, combination, stage, folder) for key in keys}
+
+
+def _arm_spec(key: Key, request: Request, combination: Combination, stage: StageOne, folder: Path) -> ArmSpec:
+    config = TrainConfig(
+        student=combination.case.student,
+        out=folder / "run",
+        method=key.method,
+        settings=request.settings,
+        store=folder / STORE,
+        rdm=stage.rdm if METHODS[key.method].takes == "rdm" else (),
+        teacher=combination.case.teacher,
+        epochs=request.epochs,
+        batch_size=combination.batch_size,
+        precision=combination.precision,
+        compile=combination.compile,
+        image_size=combination.case.image_size,
+        val_fraction=0.0,
+        seed=request.seed,
+        device=request.device,
+        workers=request.workers,
+    )
+    if key.kind == "live":
+        config = replace(config, source="live")
+    return ArmSpec(kind=key.kind, config=config, data=request.data, threads=request.threads)
+
+
+def _command() -> str:
+    """The command line that is running; from Python the program's."""
+    program, *words = sys.argv
+    if Path(program).name in ("teachonce", "__main__.py"):
+        return shlex.join(["teachonce", *words])
+    return shlex.join([Path(program).name, *words])
