@@ -1,6 +1,6 @@
 """t-SNE maps of targets (CIFD, Saidutta et al., NeurIPS 2024, Fig. 9), as data: the same rows of each target."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +14,8 @@ from teachonce.errors import DataError, InputError, MismatchError
 from teachonce.events import SILENT, Events
 from teachonce.types import DECODED
 
+Embedder = Callable[[NDArray[np.int64]], NDArray[np.float32]]
+"""Rows of the store (n,) -> their embeddings (n, D)."""
 LEAST = 10
 """Fewer rows are no map."""
 
@@ -56,6 +58,7 @@ def tsne(
     classes: int = 10,
     perplexity: float = 30.0,
     seed: int = 0,
+    others: Mapping[str, Embedder] | None = None,
     events: Events = SILENT,
 ) -> Maps:
     """Map view 0 of a seeded choice of rows of each target to the plane (van der Maaten & Hinton 2008).
@@ -67,7 +70,8 @@ def tsne(
         classes: Of labelled data, the first so many classes that have rows.
         perplexity: Of t-SNE; at most a third of the rows is taken.
         seed: Of the choice and of t-SNE.
-        events: Who watches; a unit is a target.
+        others: Name -> what is mapped beside the targets, such as students' embeddings of the same rows.
+        events: Who watches; a unit is a panel.
 
     Raises:
         InputError: No target, one twice, or numbers that cannot be used.
@@ -81,10 +85,12 @@ def tsne(
     labels = store.labels()
     chosen = _choose(store, targets, labels, rows, classes, seed)
     panels: list[Panel] = []
-    with events.task(f"map {len(chosen)} rows", total=len(targets), unit="targets") as task:
-        for name in targets:
+    sources = [_stored(store, name) for name in targets]
+    sources += [(name, "image_embedding", embed) for name, embed in (others or {}).items()]
+    with events.task(f"map {len(chosen)} rows", total=len(sources), unit="targets") as task:
+        for name, array, embed in sources:
             task.note(name)
-            panel = _panel(store, name, chosen, perplexity, seed)
+            panel = _panel(name, array, embed(chosen), perplexity, seed)
             panels.append(_aligned(panel, panels[0]) if panels else panel)
             task.advance()
     return Maps(
@@ -126,11 +132,15 @@ def _choose(
     return np.sort(order[:rows])
 
 
-def _panel(store: Store, name: str, rows: NDArray[np.int64], perplexity: float, seed: int) -> Panel:
+def _stored(store: Store, name: str) -> tuple[str, str, Embedder]:
+    """A target, its array, and how its rows are read."""
     record = store.sealed(name)
     array = "image_embedding" if "image_embedding" in record.arrays else "logits"
-    stored = store.target(name, budget_bytes=0).read(array, rows)
-    values = from_stored(stored, record.arrays[array].dtype)
+    reader, dtype = store.target(name, budget_bytes=0), record.arrays[array].dtype
+    return name, array, lambda rows: from_stored(reader.read(array, rows), dtype)
+
+
+def _panel(name: str, array: str, values: NDArray[np.float32], perplexity: float, seed: int) -> Panel:
     distinct, point = np.unique(values, axis=0, return_inverse=True)
     if len(distinct) == len(values):
         distinct, point = values, np.arange(len(values))

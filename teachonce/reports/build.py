@@ -5,14 +5,14 @@ from pathlib import Path
 
 from teachonce.events import SILENT, Events
 from teachonce.reports.accuracy import accuracy_section
+from teachonce.reports.benches import costs_section, estimate_section, parts_section, sweep_section
 from teachonce.reports.curves import curves_section
 from teachonce.reports.gather import Noted, gather
 from teachonce.reports.live import arms_section, break_even_section
 from teachonce.reports.page import Page
+from teachonce.reports.provenance import provenance_section
 from teachonce.reports.stores import store_section
 from teachonce.reports.verdict import judge, tiles
-
-_SECTIONS = (arms_section, break_even_section, curves_section, accuracy_section, store_section)
 
 
 def build_page(
@@ -33,13 +33,24 @@ def build_page(
     """
     noted = Noted(events)
     material = gather(places, store=store, events=noted)
-    sections = [section for make in _SECTIONS if (section := make(material)) is not None]
+    made = (
+        arms_section(material),
+        break_even_section(material),
+        curves_section(material),
+        accuracy_section(material),
+        sweep_section(material),
+        costs_section(material),
+        estimate_section(material),
+        store_section(material),
+        parts_section(material),
+        provenance_section(material),
+    )
     verdict, pays = judge(material)
     return Page(
         title=title or "Distillation report",
         verdict=verdict,
         pays=pays,
         tiles=tiles(material),
-        sections=sections,
+        sections=[section for section in made if section is not None],
         warnings=tuple(noted.warnings),
     )

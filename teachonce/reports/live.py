@@ -42,8 +42,14 @@ class Measured:
 
 def measurements(material: Material) -> list[Measured]:
     """Every method of every case of `bench live`, in order."""
-    cases = [case for bench in material.of("bench-live") for case in bench.result.get("cases", [bench.result])]
+    cases = [case for bench in material.of("bench-live") for case in _cases(bench.result)]
     return [Measured(case=case, method=method) for case in cases for method in case["methods"]]
+
+
+def _cases(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Each with what a sweep says once for all."""
+    common = {key: value for key, value in result.items() if key != "cases"}
+    return [{**common, **case} for case in result["cases"]] if "cases" in result else [result]
 
 
 def arms_section(material: Material) -> Section | None:

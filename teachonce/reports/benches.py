@@ -1,0 +1,181 @@
+"""Benchmarks beside live against cached: sweeps and the papers' figures, training costs, estimates, single parts."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from teachonce.plots.accounting import Accounting, accounting
+from teachonce.plots.draw.accounting import draw_accounting
+from teachonce.plots.draw.sweep import draw_sweep
+from teachonce.plots.sweep import MEMORY_CLAIM, TIME_CLAIM, Sweep, SweepPoint, sweep
+from teachonce.reports.gather import Bench, Material
+from teachonce.reports.live import Measured, measurements
+from teachonce.reports.page import Block, Facts, Figure, Section, Table, Text
+from teachonce.reports.texts import duration_text, epochs_text, rate_text, ratio_text, size_text, step_text
+
+_NAMES = {"bench-step": "A training step", "bench-embed": "Stage one", "bench-rdm": "RDM training"}
+_SWEEP = ("setting", "speed-up", "quartiles", "ceiling", "between steps", "ceiling", "at the peak", "cache has paid")
+
+
+def sweep_section(material: Material) -> Section | None:
+    """Ratios over all settings, a figure a method; None where no method was measured in two settings."""
+    methods: dict[str, list[Measured]] = {}
+    for one in measurements(material):
+        methods.setdefault(one.method, []).append(one)
+    many = {method: found for method, found in methods.items() if len(found) > 1}
+    blocks = [block for place, found in enumerate(many.values(), 1) for block in _sweep_blocks(place, found)]
+    title = "Batch size, precision, teacher"
+    return Section(name="sweep", title=title, blocks=tuple(blocks)) if blocks else None
+
+
+def _sweep_blocks(place: int, found: Sequence[Measured]) -> Iterator[Block]:
+    data = sweep([one.case for one in found], found[0].method)
+    fastest = max(data.points, key=lambda point: point.speedup)
+    told = f"At most {ratio_text(fastest.speedup)} faster, of {len(data.points)} settings"
+    yield Figure(
+        name=f"sweep-{place}",
+        title=f"{data.method}: live over cached",
+        caption="Larger is better for the cache; the strokes are the ceilings that a cache without cost would reach.",
+        alt=f"Points of the speed-up and the memory ratios by setting. {told}.",
+        draw=lambda width: draw_sweep(data, width),
+        table=Table(
+            columns=_SWEEP,
+            rows=tuple(_sweep_row(one, point) for one, point in zip(found, data.points, strict=True)),
+            numeric=(False, *[True] * (len(_SWEEP) - 1)),
+        ),
+    )
+    if data.claimed:
+        yield Text(text=_claims(data, found))
+
+
+def _sweep_row(one: Measured, point: SweepPoint) -> tuple[str, ...]:
+    spread = "-" if point.low is None or point.high is None else f"{point.low:.3g} - {point.high:.3g}"
+    return (
+        one.setting,
+        ratio_text(point.speedup),
+        spread,
+        ratio_text(point.time_ceiling),
+        ratio_text(point.memory_ratio),
+        ratio_text(point.memory_ceiling),
+        ratio_text(point.peak_memory_ratio),
+        epochs_text(one.found["break_even_epochs"]),
+    )
+
+
+def _claims(data: Sweep, found: Sequence[Measured]) -> str:
+    """Where the papers' figures hold."""
+    both = list(zip(found, data.points, strict=True))
+    memory = [one.setting for one, point in both if (point.memory_ratio or 0) >= MEMORY_CLAIM]
+    time = [one.setting for one, point in both if point.speedup >= TIME_CLAIM]
+    return (
+        f"CLIP-Embed-KD reports {MEMORY_CLAIM:.0f} times less memory and {TIME_CLAIM:.0f} times less time. "
+        f"Here {MEMORY_CLAIM:.0f} times less memory between steps holds {_at(memory, len(both))}, "
+        f"and {TIME_CLAIM:.0f} times less time {_at(time, len(both))}."
+    )
+
+
+def _at(settings: Sequence[str], count: int) -> str:
+    if not settings:
+        return f"at none of {count} settings"
+    return f"at {len(settings)} of {count} settings ({'; '.join(settings)})"
+
+
+def costs_section(material: Material) -> Section | None:
+    """Training costs counted in multiply-accumulates, beside the paper's; None without `bench macs`."""
+    blocks = [
+        block for place, bench in enumerate(material.of("bench-macs"), 1) for block in _costs(place, bench.result)
+    ]
+    lead = "Forward multiply-accumulates on the real networks, counted as in appendix D.2 of the CIFD paper."
+    return Section(name="training-cost", title="Training cost", blocks=tuple(blocks), lead=lead) if blocks else None
+
+
+def _costs(place: int, result: Mapping[str, Any]) -> Iterator[Block]:
+    data = accounting(result)
+    told = "; ".join(f"{bar.label} {bar.ratio:.3g}" for bar in data.bars)
+    yield Figure(
+        name=f"training-cost-{place}",
+        title=f"{data.preset}: cost of a student",
+        caption=f"{result['counting'].capitalize()}. Beside the bars what the paper says.",
+        alt=f"Bars of the training cost, relative to {data.reference}: {told}.",
+        draw=lambda width: draw_accounting(data, width),
+        table=_cost_table(data, result),
+    )
+
+
+def _cost_table(data: Accounting, result: Mapping[str, Any]) -> Table:
+    papers = [scheme.get("paper") or {} for scheme in result["schemes"]]
+    return Table(
+        columns=("scheme", "multiply-accumulates", f"over {data.reference}", "the paper says", "why they differ"),
+        rows=tuple(
+            (bar.label, f"{bar.macs:.4g}", f"{bar.ratio:.3f}", paper.get("text") or "-", paper.get("why") or "-")
+            for bar, paper in zip(data.bars, papers, strict=True)
+        ),
+        numeric=(False, True, True, False, False),
+    )
+
+
+def estimate_section(material: Material) -> Section | None:
+    """What was estimated before the teacher ran; None without an estimate."""
+    blocks = [block for bench in material.of("estimate") for block in _estimate(bench.result)]
+    return Section(name="estimate", title="Estimate", blocks=tuple(blocks)) if blocks else None
+
+
+def _estimate(result: Mapping[str, Any]) -> Iterator[Block]:
+    yield Text(text=result["verdict"])
+    yield Facts(
+        title=str(result["teacher"]),
+        pairs=(
+            ("rows", f"{result['rows']:,}"),
+            ("views", str(result["views"])),
+            ("dtype", result["dtype"]),
+            ("stage one", f"{duration_text(result['seconds'])}, {rate_text(result['samples_per_s'])} rows/s"),
+            ("store", size_text(result["store_bytes"])),
+            ("what limits", result["limit"]),
+            ("peak memory", size_text(result["peak_memory_bytes"] or result["host_memory_bytes"])),
+            ("device", result["device"]),
+        ),
+    )
+    yield Table(
+        columns=("views", "dtype", "store", "stage one", "what limits"),
+        rows=tuple(
+            (
+                str(one["views"]),
+                one["dtype"],
+                size_text(one["store_bytes"]),
+                duration_text(one["seconds"]),
+                one["limit"],
+            )
+            for one in result["table"]
+        ),
+        numeric=(True, False, True, True, False),
+        caption="Other views and dtypes",
+    )
+
+
+def parts_section(material: Material) -> Section | None:
+    """Benchmarks of single parts, as they say themselves; None without such."""
+    blocks = [block for kind in _NAMES for bench in material.of(kind) for block in _part(bench)]
+    return Section(name="parts", title="Benchmarks of single parts", blocks=tuple(blocks)) if blocks else None
+
+
+def _part(bench: Bench) -> Iterator[Block]:
+    title = f"{_NAMES[bench.kind]} ({bench.path.name})"
+    told = ((name.replace("_", " "), _told(value)) for name, value in bench.result.items() if name != "arms")
+    yield Facts(title=title, pairs=tuple((name, value) for name, value in told if value))
+    arms: Mapping[str, Mapping[str, float]] = bench.result.get("arms") or {}
+    if arms:
+        yield Table(
+            columns=("arm", "ms a step", "between the quartiles, ms"),
+            rows=tuple((arm, step_text(one["step_ms"]), step_text(one.get("spread_ms"))) for arm, one in arms.items()),
+            numeric=(False, True, True),
+            caption=title,
+        )
+
+
+def _told(value: Any) -> str:
+    """A number, a word, or a median with its quartiles; nothing of anything else."""
+    if isinstance(value, Mapping):
+        known = {"median", "low", "high"} <= value.keys()
+        return f"{value['median']:.3g} ({value['low']:.3g} - {value['high']:.3g})" if known else ""
+    if isinstance(value, float):
+        return f"{value:,.4g}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value or "")

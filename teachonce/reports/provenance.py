@@ -1,0 +1,175 @@
+"""How to make the numbers again: machine, versions, command lines, seeds."""
+
+import inspect
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from teachonce.errors import TeachonceError
+from teachonce.methods.base import make_method
+from teachonce.plots.groups import Group
+from teachonce.plots.runs import Run
+from teachonce.reports.accuracy import students
+from teachonce.reports.gather import Material
+from teachonce.reports.page import Block, Commands, Facts, Section, Table
+from teachonce.reports.stores import run_lines
+from teachonce.reports.texts import size_text
+from teachonce.stages.train import train
+
+_PROGRAMS = ("teachonce", "__main__.py")
+_OPTIONS = (
+    "image_size", "student_augment", "epochs", "batch_size", "lr", "optimizer", "momentum", "schedule",
+    "warmup_epochs", "gamma", "clip_norm", "val_fraction", "compile", "cuda_graphs",
+)  # fmt: skip
+"""Settings of a run that are options of `train` of the same name."""
+
+
+def provenance_section(material: Material) -> Section | None:
+    """Where and with what everything was made; None of nothing."""
+    blocks: list[Block] = [*_machines(material), *_versions(material)]
+    recorded = list(dict.fromkeys(_recorded(material)))
+    if recorded:
+        blocks.append(Commands(lines=tuple(recorded), title="Commands, as they were recorded"))
+    rebuilt = [rebuilt_command(group) for groups in students(material.runs).values() for group in groups]
+    if rebuilt:
+        blocks.append(Commands(lines=tuple(rebuilt), title="The trainings one by one, from what they were told"))
+        blocks.append(_seeds(material))
+    title = "How to make these numbers again"
+    return Section(name="reproduction", title=title, blocks=tuple(blocks)) if blocks else None
+
+
+def _sources(material: Material) -> Iterator[Mapping[str, Any]]:
+    """Everything that may tell of its machine, versions and command."""
+    yield from (run.description for run in material.runs)
+    yield from (line for store in material.stores for line in run_lines(store) if line.get("outcome") == "sealed")
+    yield from (bench.result for bench in material.benches)
+
+
+def _machines(material: Material) -> Iterator[Facts]:
+    known = [source["machine"] for source in _sources(material) if isinstance(source.get("machine"), Mapping)]
+    distinct = [machine for place, machine in enumerate(known) if machine not in known[:place]]
+    devices = list(dict.fromkeys(str(source["device"]) for source in _sources(material) if source.get("device")))
+    for machine in distinct:
+        yield Facts(title="Machine" if len(distinct) == 1 else "One of the machines", pairs=_machine(machine))
+    if not distinct and devices:
+        yield Facts(title="Machine", pairs=(("device", ", ".join(devices)), ("processor", "not on record")))
+
+
+def _machine(machine: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    gpus = ", ".join(machine.get("gpus") or ()) or "none used"
+    return (
+        ("processor", str(machine.get("processor", "-"))),
+        ("cores", str(machine.get("cores", "-"))),
+        ("memory", size_text(machine.get("memory_bytes"))),
+        ("GPU", gpus),
+        ("platform", str(machine.get("platform", "-"))),
+    )
+
+
+def _versions(material: Material) -> Iterator[Facts]:
+    known: dict[str, dict[str, None]] = {}
+    for source in _sources(material):
+        for name, value in (source.get("versions") or {}).items():
+            known.setdefault(name, {})[str(value)] = None
+    if known:
+        yield Facts(title="Versions", pairs=tuple((name, ", ".join(values)) for name, values in sorted(known.items())))
+
+
+def _recorded(material: Material) -> Iterator[str]:
+    for source in _sources(material):
+        words = source.get("command")
+        if isinstance(words, str):
+            yield words
+        elif isinstance(words, list) and words and Path(str(words[0])).name in _PROGRAMS:
+            yield _shell(["teachonce", *map(str, words[1:])])
+
+
+def rebuilt_command(group: Group) -> str:
+    """The `teachonce train` that a group was trained by, with its seeds; options at their defaults are left out."""
+    run, settings = group.runs[0], group.settings
+    description = run.description
+    words = [
+        "teachonce",
+        "train",
+        *_data(description),
+        "--student",
+        settings["student"],
+        "--method",
+        settings["method"],
+    ]
+    words += _targets(run)
+    defaults = inspect.signature(train).parameters
+    for name in _OPTIONS:
+        if name in settings and settings[name] != defaults[name].default:
+            words += _option(name, settings[name])
+    words += _option("weight_decay", settings.get("weight_decay")) + _option("precision", settings.get("precision"))
+    words += _option("milestones", ",".join(map(str, settings.get("milestones") or ())) or None)
+    words += [word for name in _changed(run) for word in ("--set", f"{name}={_value(settings['settings'][name])}")]
+    seeds = sorted({int(run.settings["seed"]) for run in group.runs})
+    seed = f"--seed {seeds[0]}" if len(seeds) == 1 else f"--seed S  # S = {', '.join(map(str, seeds))}"
+    return f"{_shell(words)} --out {'runs/S' if len(seeds) > 1 else shlex.quote(run.folder.name)} {seed}"
+
+
+def _data(description: Mapping[str, Any]) -> list[str]:
+    data = description.get("data") or {}
+    words = ["--data", str(data.get("source", "DATA")), *_option("limit", data.get("rows"))]
+    words += [
+        word for key in ("split", "image_column", "label_column") if data.get(key) for word in _option(key, data[key])
+    ]
+    return words
+
+
+def _targets(run: Run) -> list[str]:
+    settings, store = run.settings, run.description["store"]
+    words = [] if store is None else ["--store", str(store["path"])]
+    if run.target not in (None, "teacher"):
+        words += ["--target", str(run.target)]
+    for kind, names in run.extras.items():
+        words += _option(kind, ",".join(names) or None)
+    if ((settings.get("store") or {}).get("rdm") or {}).get("logits", "stored") != "stored":
+        words += ["--rdm-logits", "head"]
+    if settings["source"] == "live" and run.needs_teacher:
+        words += ["--source", "live", "--teacher", str(settings["teacher"])]
+    return words
+
+
+def _option(name: str, value: Any) -> list[str]:
+    if value is None or value is False:
+        return []
+    flag = f"--{name.replace('_', '-')}"
+    return [flag] if value is True else [flag, _value(value)]
+
+
+def _value(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _changed(run: Run) -> list[str]:
+    """The method's settings that are not its defaults; all where those are not known."""
+    own: Mapping[str, Any] = run.settings["settings"]
+    extras = [name for names in run.extras.values() for name in names]
+    try:
+        defaults = asdict(make_method(run.settings["method"], {}, extras).settings)
+    except (TeachonceError, TypeError):
+        return list(own)
+    return [name for name, value in own.items() if defaults.get(name) != value]
+
+
+def _shell(words: Iterable[str]) -> str:
+    return " ".join(map(shlex.quote, words))
+
+
+def _seeds(material: Material) -> Table:
+    rows = tuple(
+        (group.label, student, _listed(group.runs), ", ".join(run.folder.name for run in group.runs))
+        for student, groups in students(material.runs).items()
+        for group in groups
+    )
+    columns = ("method", "student", "seeds", "runs")
+    return Table(columns=columns, rows=rows, numeric=(False,) * 4, caption="Seeds and the runs they made")
+
+
+def _listed(runs: Sequence[Run]) -> str:
+    return ", ".join(str(run.settings["seed"]) for run in runs)
