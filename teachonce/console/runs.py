@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
+from teachonce.console.reports import report_parts
 from teachonce.console.tables import Parts, Result, columns
 from teachonce.console.texts import duration_text, memory_text, share_text, source_text
 
@@ -12,13 +13,14 @@ _STYLES = {"run": "green", "reuse": "cyan", "refuse": "red"}
 
 
 def run_parts(result: Result) -> Parts:
-    """The steps; and, where trainings were done, one table that compares them."""
+    """The steps; where trainings were done, one table that compares them; and the report."""
     parts: Parts = [steps_table(result["steps"])]
     if result["comparison"]:
         parts += ["", _comparison(result["comparison"])]
     if result["over_seeds"]:
         parts += ["", _over_seeds(result["over_seeds"])]
-    return [*parts, *([""] if result["ratios"] else []), *(Text(_ratio(ratio)) for ratio in result["ratios"])]
+    parts += [*([""] if result["ratios"] else []), *(Text(_ratio(ratio)) for ratio in result["ratios"])]
+    return [*parts, "", *report_parts(result["report"])] if result["report"] else parts
 
 
 def _ratio(ratio: Result) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -11,6 +12,7 @@ from teachonce.pipeline.schema import (
     AssistantTable,
     DataTable,
     RdmTable,
+    ReportTable,
     RunTable,
     StoreTable,
     Table,
@@ -19,9 +21,9 @@ from teachonce.pipeline.schema import (
     TuneTable,
 )
 from teachonce.pipeline.tune.dims import read_space
+from teachonce.reports.write import wrong_suffix
 
-_TABLES = ("data", "teacher", "store", "rdm", "assistant", "train", "tune", "run")
-_LATER = ("report",)
+_TABLES = ("data", "teacher", "store", "rdm", "assistant", "train", "tune", "run", "report")
 _FROM_STORE = ("target", "rdm", "assistants")
 TableT = TypeVar("TableT", bound=Table)
 
@@ -38,6 +40,7 @@ class Checker:
         data = self._table(DataTable, raw.get("data"), "[data]") if "data" in raw else None
         teacher, store = self._optional(TeacherTable, raw, "teacher"), self._optional(StoreTable, raw, "store")
         run = self._optional(RunTable, raw, "run") or RunTable()
+        report = self._report(raw)
         rdms = tuple(self._entries(RdmTable, raw, "rdm"))
         assistants = tuple(self._entries(AssistantTable, raw, "assistant"))
         trainings = tuple(self._trainings(raw.get("train", [])))
@@ -65,6 +68,7 @@ class Checker:
             "assistants": assistants,
             "trainings": trainings,
             "tune": tune,
+            "report": report,
         }
 
     def _add(self, problem: str) -> None:
@@ -73,9 +77,7 @@ class Checker:
 
     def _top_level(self, raw: Mapping[str, Any]) -> None:
         for key in raw:
-            if key in _LATER:
-                self._add(f"[{key}] is not something this version can do")
-            elif key not in _TABLES:
+            if key not in _TABLES:
                 self._add(f"[{key}] is unknown{_near(key, _TABLES)}")
 
     def _trained(self, table: TrainTable) -> None:
@@ -118,6 +120,15 @@ class Checker:
             table = self._table(model, entry, where)
             if table is not None:
                 yield table
+
+    def _report(self, raw: Mapping[str, Any]) -> ReportTable | None:
+        report = self._optional(ReportTable, raw, "report")
+        for out in report.outs() if report is not None else ():
+            if problem := wrong_suffix(Path(out)):
+                self._add(f"[report] out: {problem}")
+        if report is not None and not report.outs():
+            self._add("[report] out is an empty list")
+        return report
 
     def _tune(self, raw: Mapping[str, Any], trainings: Sequence[Training]) -> TuneTable:
         tune = self._optional(TuneTable, raw, "tune") or TuneTable()

@@ -9,9 +9,11 @@ from teachonce.pipeline.child import run_child
 from teachonce.pipeline.evaluations import record
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.plan import Planned
+from teachonce.pipeline.reporting import do_report
 from teachonce.pipeline.steps import Step
 from teachonce.stages.evaluate import evaluate
 
+HERE = ("evaluate", "report")
 Results = dict[str, Mapping[str, Any] | None]
 
 
@@ -31,7 +33,16 @@ def execute(planned: Sequence[Planned], facts: Facts, events: Events) -> Results
 
 def _do(step: Step, facts: Facts, events: Events) -> Mapping[str, Any]:
     """Trainings and teacher passes have a process of their own."""
-    return run_child(step.words(), step.name) if step.verb != "evaluate" else do_evaluation(step, facts, events)
+    return do_here(step, facts, events) if step.verb in HERE else run_child(step.words(), step.name)
+
+
+def do_here(step: Step, facts: Facts, events: Events) -> Mapping[str, Any]:
+    """Do a step in this process: one of the verbs HERE.
+
+    Raises:
+        TeachonceError: See `evaluate` and `report`.
+    """
+    return do_report(step, events) if step.verb == "report" else do_evaluation(step, facts, events)
 
 
 def do_evaluation(step: Step, facts: Facts, events: Events) -> Mapping[str, Any]:

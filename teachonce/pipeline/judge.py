@@ -20,6 +20,7 @@ from teachonce.errors import InputError, StoreError
 from teachonce.models.teacher import load_teacher
 from teachonce.pipeline.evaluations import recorded
 from teachonce.pipeline.facts import Facts
+from teachonce.pipeline.reporting import reported
 from teachonce.pipeline.steps import Step
 from teachonce.stages.embed import embed
 
@@ -127,3 +128,11 @@ def judge_evaluation(step: Step, facts: Facts) -> Verdict:
     if result is None:
         return Verdict(action="run", reason="not measured yet")
     return Verdict(action="reuse", reason="measured before on the same data", result=result)
+
+
+def judge_report(step: Step) -> Verdict:
+    """A report that tells what the runs hold is reused."""
+    result = reported(step)
+    if result is None:
+        return Verdict(action="run", reason="not written yet, or of other results")
+    return Verdict(action="reuse", reason="written of the same results", result=result)

@@ -10,10 +10,11 @@ from teachonce.engine.stage_one.job import store_at
 from teachonce.errors import InputError, ModelError, StoreMissingError
 from teachonce.models.students import build_student
 from teachonce.pipeline.facts import Facts
-from teachonce.pipeline.judge import Verdict, judge_embed, judge_evaluation, judge_training, train_config
+from teachonce.pipeline.judge import Verdict, judge_embed, judge_evaluation, judge_report, judge_training, train_config
 from teachonce.pipeline.judge_rdm import judge_rdm, rdm_config
 from teachonce.pipeline.recipe import Recipe
 from teachonce.pipeline.steps import Step, make_steps, makers
+from teachonce.reports.write import check_outs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,7 @@ def make_plan(recipe: Recipe, facts: Facts) -> list[Planned]:
     steps = make_steps(recipe)
     check_settings(steps)
     check_targets(steps, makers(recipe, steps))
+    _check_report(steps)
     _check_test_data(steps, facts)
     planned: list[Planned] = []
     running: set[str] = set()
@@ -62,6 +64,13 @@ def _check_students(planned: list[Planned], facts: Facts) -> None:
             problems.append(error)
     if problems:
         raise ModelError("; ".join(error.message for error in problems), problems[0].mend)
+
+
+def _check_report(steps: list[Step]) -> None:
+    """Whether it can be written: better now than when everything else is done."""
+    for step in steps:
+        if step.verb == "report":
+            check_outs(step.options["out"])
 
 
 def _check_test_data(steps: list[Step], facts: Facts) -> None:
@@ -126,7 +135,7 @@ def _targets_there(store: Path) -> Sequence[str]:
 
 def _judge(step: Step, facts: Facts) -> Verdict:
     judges = {"train": judge_training, "embed": judge_embed, "rdm": judge_rdm, "evaluate": judge_evaluation}
-    return judges[step.verb](step, facts)
+    return judge_report(step) if step.verb == "report" else judges[step.verb](step, facts)
 
 
 def _waits(step: Step, running: set[str]) -> Verdict | None:
@@ -135,7 +144,5 @@ def _waits(step: Step, running: set[str]) -> Verdict | None:
     if needed is None:
         return None
     reasons = {"train teacher": "the teacher does not exist yet", "embed": "after the store is sealed"}
-    return Verdict(
-        action="run",
-        reason="after its training" if step.verb == "evaluate" else reasons.get(needed, f"after {needed}"),
-    )
+    own = {"evaluate": "after its training", "report": "after what it tells of"}
+    return Verdict(action="run", reason=own.get(step.verb) or reasons.get(needed, f"after {needed}"))

@@ -9,7 +9,16 @@ from typing import Any
 from teachonce.errors import InputError
 from teachonce.pipeline.check import Checker
 from teachonce.pipeline.expand import Training
-from teachonce.pipeline.schema import AssistantTable, DataTable, RdmTable, RunTable, StoreTable, TeacherTable, TuneTable
+from teachonce.pipeline.schema import (
+    AssistantTable,
+    DataTable,
+    RdmTable,
+    ReportTable,
+    RunTable,
+    StoreTable,
+    TeacherTable,
+    TuneTable,
+)
 
 BUILT_IN = {"quickstart": Path(__file__).with_name("quickstart.toml")}
 _FILE_PREFIXES = ("parquet", "arrow", "folder", "disk", "transformers")
@@ -35,6 +44,7 @@ class Recipe:
     rdms: tuple[RdmTable, ...] = field(default=())
     assistants: tuple[AssistantTable, ...] = field(default=())
     tune: TuneTable = field(default_factory=TuneTable)
+    report: ReportTable | None = None
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def spec(self, text: str) -> str:
@@ -51,6 +61,10 @@ class Recipe:
     def store_path(self) -> Path | None:
         """The store, seen from the working folder."""
         return None if self.store is None else self.folder / self.store.path
+
+    def report_paths(self) -> list[Path]:
+        """The files of the report, seen from the working folder."""
+        return [] if self.report is None else [self.folder / out for out in self.report.outs()]
 
 
 def load_recipe(recipe: str | Path, out: str | Path | None = None) -> Recipe:

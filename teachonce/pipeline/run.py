@@ -1,4 +1,4 @@
-"""Runs a recipe: what its plan says, and one table at the end."""
+"""Runs a recipe: what its plan says, and at the end one table and a report."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,6 +41,8 @@ class RunResult:
     over_seeds: Sequence[Mapping[str, Any]]
     """Where trainings differ in nothing but the seed: what tells them from others (`label`), and the mean and spread
     of their test accuracy."""
+    report: Mapping[str, Any] | None = None
+    """What `report` gave, where the recipe asks for one: `out`, `verdict`, ..."""
 
 
 def run(
@@ -119,4 +121,5 @@ def _result(recipe: Recipe, planned: "Sequence[Planned]", results: Mapping[str, 
         )
         for plan in planned
     ]
-    return RunResult(steps=steps, comparison=rows, ratios=ratios, over_seeds=over_seeds(recipe.trainings, rows))
+    seeds = over_seeds(recipe.trainings, rows)
+    return RunResult(steps=steps, comparison=rows, ratios=ratios, over_seeds=seeds, report=results.get("report"))

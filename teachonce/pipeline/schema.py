@@ -162,6 +162,18 @@ class TuneTable(Table):
     """Setting -> a list of choices, or {low, high, log}; in place of the default ranges."""
 
 
+class ReportTable(Table):
+    """[report]: what the run ends with; the options of `teachonce report`."""
+
+    out: str | list[str]
+    """Files that end in .html or .md."""
+    title: str | None = None
+
+    def outs(self) -> list[str]:
+        """The files, also where it is one."""
+        return [self.out] if isinstance(self.out, str) else self.out
+
+
 class RunTable(Table):
     """[run]: where the runs go, and the machine for every step that names no other."""
 

@@ -14,7 +14,7 @@ from teachonce.pipeline.schema import AssistantTable, RdmTable, TrainTable
 
 __all__ = ["Step", "in_order", "make_steps", "makers", "teacher_spec"]
 
-Verb = Literal["train", "embed", "rdm", "evaluate"]
+Verb = Literal["train", "embed", "rdm", "evaluate", "report"]
 _ON = ("squared_temperature",)  # options that are on where they are not named
 
 
@@ -49,6 +49,10 @@ def _words(key: str, value: Any) -> list[str]:
     option = f"--{key.replace('_', '-')}"
     if key == "settings":
         return [word for name, setting in value.items() for word in ("--set", f"{name}={setting_text(setting)}")]
+    if key == "places":
+        return list(value)
+    if key == "out" and isinstance(value, list):
+        return [word for place in value for word in (option, place)]
     if isinstance(value, bool):
         off = [f"--no-{option[2:]}"] if key in _ON else []
         return [option] if value else off
@@ -58,7 +62,7 @@ def _words(key: str, value: Any) -> list[str]:
 
 
 def make_steps(recipe: Recipe) -> list[Step]:
-    """Teacher, store, RDMs, assistants, trainings, and where there is test data an evaluation after each training.
+    """Teacher, store, RDMs, assistants, trainings, where there is test data an evaluation after each, the report.
 
     Raises:
         InputError: Steps that need each other.
@@ -71,7 +75,8 @@ def make_steps(recipe: Recipe) -> list[Step]:
         *(_train_step(recipe, training.name, training.options, training) for training in recipe.trainings),
     ]
     makes = makers(recipe, steps)
-    return in_order([_linked(step, makes, {step.name for step in steps}) for step in _evaluated(recipe, steps)])
+    steps = in_order([_linked(step, makes, {step.name for step in steps}) for step in _evaluated(recipe, steps)])
+    return [*steps, *_report_steps(recipe, steps)]
 
 
 def makers(recipe: Recipe, steps: Sequence[Step]) -> dict[str, str]:
@@ -157,3 +162,14 @@ def _evaluated(recipe: Recipe, steps: Sequence[Step]) -> Iterator[Step]:
                 training=step.training,
                 needs=(step.name,),
             )
+
+
+def _report_steps(recipe: Recipe, steps: Sequence[Step]) -> Iterator[Step]:
+    """The report of all runs, when everything else is done."""
+    if recipe.report is not None:
+        runs = [str(step.run) for step in steps if step.verb == "train"]
+        store = {"store": str(recipe.store_path())} if any("store" in step.options for step in steps) else {}
+        title = {} if recipe.report.title is None else {"title": recipe.report.title}
+        out = [str(path) for path in recipe.report_paths()]
+        options = {"places": runs, "out": out, **store, **title}
+        yield Step(name="report", verb="report", options=options, needs=tuple(step.name for step in steps))

@@ -8,7 +8,7 @@ from typing import Any
 from teachonce.errors import TeachonceError
 from teachonce.events import Events, Silent, Task
 from teachonce.pipeline.crew import Crew, Outcome
-from teachonce.pipeline.execute import Results, do_evaluation
+from teachonce.pipeline.execute import HERE, Results, do_here
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.plan import Planned
 from teachonce.pipeline.steps import Step
@@ -23,8 +23,8 @@ def execute_together(
     """Do up to `jobs` steps at once, each when the steps that it needs are done.
 
     Each has a process of its own, whose progress goes to a file of `logs`; here a line says when it begins and ends.
-    Evaluations are done here, between them, with the same share of the cores. Where a step fails, those at work are
-    finished, so that nothing of them is lost, and no other is begun.
+    Evaluations and the report are done here, between them, with the same share of the cores. Where a step fails,
+    those at work are finished, so that nothing of them is lost, and no other is begun.
 
     Args:
         planned: In an order in which no step comes before one that it needs.
@@ -61,9 +61,9 @@ class _Course:
     def run(self, jobs: int) -> Results:
         for plan in [plan for plan in self._left.values() if plan.verdict.result is not None]:
             self._finish(plan.step, f"reuse, {plan.verdict.reason}", plan.verdict.result)
-        while self._begin(jobs) or self._ready("evaluate"):
-            if evaluations := self._ready("evaluate"):
-                self._evaluate(evaluations[0].step)
+        while self._begin(jobs) or self._ready(*HERE):
+            if ours := self._ready(*HERE):
+                self._do(ours[0].step)
             else:
                 self._take(*self._crew.wait())
         if self._failed:
@@ -86,9 +86,9 @@ class _Course:
     def _lacks(self, step: Step) -> bool:
         return any(name in self._left for name in step.needs)
 
-    def _evaluate(self, step: Step) -> None:
+    def _do(self, step: Step) -> None:
         try:
-            result = do_evaluation(step, self._facts, _Warnings(self._events, step.name))
+            result = do_here(step, self._facts, _Warnings(self._events, step.name))
         except TeachonceError as error:
             self._fail(step.name, type(error)(f"{step.name}: {error.message}", error.mend), "")
         else:
@@ -117,7 +117,7 @@ class _Course:
 
 
 class _Warnings(Silent):
-    """Tells of an evaluation no more than its warnings."""
+    """Tells of what is done here no more than its warnings."""
 
     def __init__(self, events: Events, step: str) -> None:
         self._events, self._step = events, step

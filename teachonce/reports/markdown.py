@@ -11,8 +11,8 @@ from teachonce.reports.svg import png
 
 WIDTH = 7.5
 """Inches of a picture."""
-_CAREFUL = re.compile(r"([\\`*_\[\]|~$^]|(?<=:)//|@|(?<=\bwww)\.)")
-_FIRST = re.compile(r"^(\d*)([#+\-=.)])")
+_SPECIAL = re.compile(r"([\\`*_\[\]|~$^]|(?<=:)//|@|(?<=\bwww)\.)")
+_LIST = re.compile(r"^(\d*)([-+=#.)])(?=[-+=#\s]|$)")
 
 
 def render_markdown(page: Page, folder: str, *, events: Events = SILENT) -> tuple[bytes, Mapping[str, bytes]]:
@@ -115,7 +115,7 @@ def _fenced(line: str) -> str:
 def shown(text: str) -> str:
     """A line that a reader of Markdown sees as it is: no markup, no HTML, no link, no cell's end in it."""
     line = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _FIRST.sub(r"\1\\\2", _CAREFUL.sub(_inert, line))
+    return _LIST.sub(r"\1\\\2", _SPECIAL.sub(_inert, line))
 
 
 def _inert(match: re.Match[str]) -> str:

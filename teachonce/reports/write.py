@@ -2,13 +2,23 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from teachonce.errors import InputError
 from teachonce.events import SILENT, Events
 from teachonce.fsio import require_writable, write_files
-from teachonce.reports.page import Page
+
+if TYPE_CHECKING:
+    from teachonce.reports.page import Page
 
 SUFFIXES = (".html", ".md")
+
+
+def wrong_suffix(place: Path) -> str | None:
+    """What is wrong with the name of a report; None where nothing is."""
+    if place.suffix.lower() in SUFFIXES:
+        return None
+    return f"{place}: expected the suffix .html or .md, got {repr(place.suffix) if place.suffix else 'none'}"
 
 
 def check_outs(out: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
@@ -22,9 +32,8 @@ def check_outs(out: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
     if not outs:
         raise InputError("expected a file to write, got none", "Give an --out that ends in .html or .md")
     for place in outs:
-        if place.suffix.lower() not in SUFFIXES:
-            got = repr(place.suffix) if place.suffix else "none"
-            raise InputError(f"{place}: expected the suffix .html or .md, got {got}", "Name the --out file so")
+        if problem := wrong_suffix(place):
+            raise InputError(problem, "Name the --out file so")
         if place.is_dir():
             raise InputError(f"{place} is a folder", "Choose another --out")
         require_writable(place.parent, "--out")
@@ -38,7 +47,7 @@ def pictures_folder(out: Path) -> Path:
     return out.with_name(f"{out.stem}-files")
 
 
-def write_page(page: Page, outs: Sequence[Path], *, events: Events = SILENT) -> None:
+def write_page(page: "Page", outs: Sequence[Path], *, events: Events = SILENT) -> None:
     """Write a page, all of its files or none.
 
     Args:

@@ -86,6 +86,7 @@ def test_out_replaces_the_folder_of_the_runs(tmp_path: Path):
 def test_the_built_in_recipe_lives_where_it_is_called(tmp_path: Path):
     recipe = load_recipe("quickstart", tmp_path / "q")
     assert recipe.store_path().parent == recipe.out.parent == tmp_path / "q"
+    assert recipe.report_paths() == [tmp_path / "q" / "report.html"]
     assert {training.options.method for training in recipe.trainings} == {
         *("ce", "kd", "clip-embed-kd", "clip-teacher-kd"),
     }
@@ -94,7 +95,7 @@ def test_the_built_in_recipe_lives_where_it_is_called(tmp_path: Path):
 BAD = """
 rows = 3
 [report]
-out = "r.html"
+out = ["r.html", "r.pdf"]
 [stor]
 path = "x"
 [data]
@@ -125,7 +126,6 @@ def test_all_wrong_keys_are_told_at_once(tmp_path: Path):
     problems = caught.value.message.partition(": ")[2].split("; ")
     assert problems == [
         "[rows] is unknown",
-        "[report] is not something this version can do",
         "[stor] is unknown, did you mean store?",
         "[data] train: expected a valid string, got 3",
         "[teacher.train] epoch is unknown, did you mean epochs?",
@@ -134,6 +134,7 @@ def test_all_wrong_keys_are_told_at_once(tmp_path: Path):
         "[store] views: expected a valid integer, got 'two'",
         "[store] dtype: expected 'float16', 'bfloat16' or 'float32', got 'int8'",
         "[store] dtpe is unknown, did you mean dtype?",
+        "[report] out: r.pdf: expected the suffix .html or .md, got '.pdf'",
         "[[train]] 1 set foo.x is for foo, expected METHOD.NAME of ['ce']",
         "[[train]] 1 seed is an empty list",
         "[[train]] 1 epochs: expected a valid integer, got 'ten'",

@@ -48,7 +48,7 @@ class Conduct:
         self._recipe, self._variants, self._facts, self._events = recipe, variants, facts, events
         self._folder = recipe.out / "tune"
         plan = make_plan(recipe, facts)
-        self._first = [planned for planned in plan if planned.step.training is None]
+        self._first = [planned for planned in plan if planned.step.training is None and planned.step.verb != "report"]
         steps = {p.step.training.name: p.step for p in plan if p.step.training is not None and p.step.verb == "train"}
         self._steps = [steps[variant.trainings[0].name] for variant in variants]
         given, _ = read_space(recipe.tune.space, [variant.options.method for variant in variants])

@@ -1,0 +1,153 @@
+"""A recipe that ends with a report: written when everything else is done, reused while it tells what is there."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from teachonce.cli import app
+from teachonce.console.runs import run_parts
+from teachonce.errors import InputError, MismatchError, TeachonceError
+from teachonce.pipeline.recipe import load_recipe
+from teachonce.pipeline.run import RunResult, run
+from teachonce.pipeline.steps import make_steps
+from teachonce.pipeline.tune.variants import find_variants
+from teachonce.pipeline.tune.write import write_tuned
+from tests.cli import made
+
+RECIPE = """
+[data]
+train = "parquet:train.parquet"
+test = "parquet:test.parquet"
+[teacher.train]
+student = "tests.cli.made:tiny"
+epochs = 1
+batch_size = 32
+[store]
+path = "s.zarr"
+block_rows = 64
+batch_size = 32
+[run]
+workers = 0
+device = "cpu"
+[report]
+out = ["report.html", "told/report.md"]
+title = "What came of it"
+[[train]]
+student = "tests.cli.made:tiny"
+method = ["ce", "kd"]
+epochs = 1
+batch_size = 32
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A recipe whose steps run in this process."""
+    made.parquet(tmp_path / "train.parquet", made.pictures(), made.labels())
+    made.parquet(tmp_path / "test.parquet", made.pictures(30, seed=1), made.labels(30))
+
+    def here(words: Sequence[str], step: str) -> Any:
+        done = CliRunner().invoke(app, [*words, "--json"])
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
+
+    monkeypatch.setattr("teachonce.pipeline.execute.run_child", here)
+    path = tmp_path / "r.toml"
+    path.write_text(RECIPE)
+    return path
+
+
+def of_report(result: RunResult) -> tuple[str, str]:
+    (found,) = [(step.action, step.reason) for step in result.steps if step.name == "report"]
+    return found
+
+
+def test_a_run_ends_with_its_report_and_reuses_it_while_it_is_right(recipe: Path):
+    folder = recipe.parent
+    planned = run(recipe, dry_run=True)
+    assert of_report(planned) == ("run", "after what it tells of")
+    assert planned.steps[-1].name == "report"
+    assert not (folder / "report.html").exists()
+
+    first = run(recipe)
+    assert first.report is not None
+    assert first.report["out"] == [str(folder / "report.html"), str(folder / "told" / "report.md")]
+    assert first.report["title"] == "What came of it"
+    html = (folder / "report.html").read_text()
+    assert "<title>What came of it</title>" in html
+    assert (folder / "told" / "report.md").read_text().startswith("# What came of it")
+    assert str(run_parts(json.loads(json.dumps(vars_of(first))))[-1]).startswith("report: ")
+
+    before = (folder / "report.html").stat().st_mtime_ns
+    again = run(recipe)
+    assert of_report(again) == ("reuse", "written of the same results")
+    assert again.report == first.report
+    assert (folder / "report.html").stat().st_mtime_ns == before
+
+    (folder / "report.html").unlink()
+    assert of_report(run(recipe, dry_run=True))[0] == "run"
+    assert of_report(run(recipe)) == ("run", "not written yet, or of other results")
+    assert (folder / "report.html").read_text() == html
+
+    recipe.write_text(recipe.read_text().replace("What came of it", "Another title"))
+    assert of_report(run(recipe, dry_run=True))[0] == "run"
+    evaluation = folder / "r-runs" / "kd-tiny-s0" / "evaluation.json"
+    recipe.write_text(recipe.read_text().replace("Another title", "What came of it"))
+    assert of_report(run(recipe, dry_run=True))[0] == "reuse"
+    evaluation.unlink()
+    assert of_report(run(recipe)) == ("run", "after what it tells of")
+
+
+def vars_of(result: RunResult) -> dict[str, Any]:
+    from teachonce.cli.frame import plain
+
+    value: dict[str, Any] = plain(result)
+    return value
+
+
+def test_a_report_that_cannot_be_written_is_told_before_anything_runs(recipe: Path):
+    (recipe.parent / "report.html").mkdir()
+    with pytest.raises(InputError, match=r"report\.html is a folder"):
+        run(recipe)
+    assert not (recipe.parent / "r-runs").exists()
+
+
+def test_a_failed_report_keeps_the_runs(recipe: Path, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*places: object, **options: object) -> None:
+        raise MismatchError("no report today")
+
+    monkeypatch.setattr("teachonce.reports.make.report", refuse)
+    with pytest.raises(TeachonceError, match="no report today"):
+        run(recipe)
+    monkeypatch.undo()
+    planned = run(recipe, dry_run=True)
+    assert {step.action for step in planned.steps[:-1]} == {"reuse"}
+    assert of_report(planned)[0] == "run"
+
+
+def test_several_at_once_end_with_the_report_too(recipe: Path):
+    """Each step in a real process."""
+    result = run(recipe, jobs=2)
+    assert result.report is not None
+    assert (recipe.parent / "report.html").is_file()
+
+
+def test_the_step_is_a_command_line(recipe: Path):
+    step = make_steps(load_recipe(recipe))[-1]
+    folder = recipe.parent
+    runs = [str(folder / "r-runs" / name) for name in ("teacher", "ce-tiny-s0", "kd-tiny-s0")]
+    outs = ["--out", str(folder / "report.html"), "--out", str(folder / "told" / "report.md")]
+    assert step.words() == ["report", *runs, *outs, "--store", str(folder / "s.zarr"), "--title", "What came of it"]
+
+
+def test_a_tuned_recipe_has_a_report_of_its_own(recipe: Path):
+    loaded = load_recipe(recipe)
+    write_tuned(recipe.with_name("t.toml"), loaded, [])
+    text = recipe.with_name("t.toml").read_text()
+    assert "report-tuned.html" in text
+    assert "told/report-tuned.md" in text
+    assert find_variants(loaded.trainings)
