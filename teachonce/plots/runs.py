@@ -92,9 +92,8 @@ def read_runs(places: Sequence[Path], events: Events) -> list[Run]:
     """
     if not places:
         raise InputError("no folder of runs was given", "Add --runs DIR")
-    folders = sorted({folder for place in places for folder in _folders(place)})
     runs = []
-    for folder in folders:
+    for folder in run_folders(places):
         description, result = read_run(folder), read_result(folder)
         if description is None or result is None:
             events.warn(f"{folder} is not finished, and left out")
@@ -109,6 +108,15 @@ def nothing_finished(places: Sequence[Path]) -> StoreMissingError:
     """What to raise where some folders hold no finished run."""
     where = ", ".join(map(str, places))
     return StoreMissingError(f"there is no finished run in {where}", "Train some with `teachonce train`")
+
+
+def run_folders(places: Sequence[Path]) -> list[Path]:
+    """Every folder of a run in some places, each once, by name.
+
+    Raises:
+        StoreMissingError: A place is not there.
+    """
+    return sorted({folder for place in places for folder in _folders(place)})
 
 
 def _folders(place: Path) -> Iterable[Path]:

@@ -70,12 +70,12 @@ def accuracy_section(material: Material) -> Section | None:
     for student, groups in students(material.runs).items():
         ranked = scored(groups)
         if ranked:
-            blocks += [_table(student, ranked), Text(text=_finding(ranked))]
+            blocks += [_table(student, ranked), *([Text(text=_finding(ranked))] if len(ranked) > 1 else [])]
     if not blocks:
         return None
-    if material.trials:
-        told = f"Settings were searched for with {material.trials} trials, which are not in these tables."
-        blocks.append(Text(text=told))
+    searched = f"Settings were searched for with {material.trials} trials, which are not in these tables."
+    given = "No search for settings is among these runs: methods are compared at the settings they were given."
+    blocks.append(Text(text=searched if material.trials else given))
     lead = "Mean over seeds, with the standard deviation (n - 1) and the range; the best first."
     return Section(name="accuracy", title="Accuracy", blocks=tuple(blocks), lead=lead)
 
@@ -115,10 +115,9 @@ def _finding(ranked: Sequence[Scored]) -> str:
     told = f"Ranked by {best.which} accuracy" + (
         "." if best.which == "test" else ", since not every run was evaluated on test data."
     )
-    if not rest:
-        return told
     if any(one.sd is None for one in ranked):
-        return f"{told} Trained with one seed in part: differences may be chance. Two seeds or more tell the spread."
+        alone = "Some have" if any(one.sd is not None for one in ranked) else "Each has"
+        return f"{told} {alone} one seed only, so the differences may be chance; more seeds tell the spread."
     if stands_out(best, rest):
         return f"{told} {best.group.label} is the best, by more than the spread over seeds."
     near = [one.group.label for one in rest if not stands_out(best, [one])]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from teachonce.plots.accounting import Accounting, accounting
-from teachonce.plots.draw.accounting import draw_accounting
+from teachonce.plots.draw.accounting import draw_accounting, short
 from teachonce.plots.draw.sweep import draw_sweep
 from teachonce.plots.sweep import MEMORY_CLAIM, TIME_CLAIM, Sweep, SweepPoint, sweep
 from teachonce.reports.gather import Bench, Material
@@ -106,7 +106,7 @@ def _cost_table(data: Accounting, result: Mapping[str, Any]) -> Table:
     return Table(
         columns=("scheme", "multiply-accumulates", f"over {data.reference}", "the paper says", "why they differ"),
         rows=tuple(
-            (bar.label, f"{bar.macs:.4g}", f"{bar.ratio:.3f}", paper.get("text") or "-", paper.get("why") or "-")
+            (bar.label, short(bar.macs), f"{bar.ratio:.3f}", paper.get("text") or "-", paper.get("why") or "-")
             for bar, paper in zip(data.bars, papers, strict=True)
         ),
         numeric=(False, True, True, False, False),

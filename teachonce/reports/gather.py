@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from teachonce.cache.store import Store, open_store
-from teachonce.errors import CorruptError, InputError, StoreMissingError, TeachonceError
+from teachonce.errors import CorruptError, InputError, TeachonceError
 from teachonce.events import SILENT, Events, Task
-from teachonce.plots.runs import Run, read_runs
+from teachonce.plots.runs import Run, nothing_finished, read_runs, run_folders
 
 BENCHES = ("bench-live", "bench-macs", "estimate", "bench-step", "bench-embed", "bench-rdm")
 """The kinds of JSON that a report shows."""
@@ -104,13 +104,14 @@ def gather(places: Sequence[Path], *, store: Path | None, events: Events) -> Mat
     stores = [place for place in places if (place / "zarr.json").is_file()]
     folders = [place for place in places if place not in files and place not in stores]
     benches = tuple(map(read_bench, files))
-    found = read_runs(folders, events) if folders else []
-    runs = tuple(run for run in found if not _TRIAL.fullmatch(run.folder.name))
-    if found and not runs:
-        raise StoreMissingError("there are only trials of searches in the given folders", "Name the runs themselves")
+    all_runs = run_folders(folders)
+    own_runs = [folder for folder in all_runs if not _TRIAL.fullmatch(folder.name)]
+    if folders and not own_runs:
+        raise nothing_finished(folders)
+    runs = tuple(read_runs(own_runs, events)) if own_runs else ()
     named = [open_store(place) for place in [*stores, *([] if store is None else [store])]]
     own = [] if store is not None else list(_stores_of(runs, named, events))
-    return Material(runs=runs, trials=len(found) - len(runs), stores=(*named, *own), benches=benches)
+    return Material(runs=runs, trials=len(all_runs) - len(own_runs), stores=(*named, *own), benches=benches)
 
 
 def read_bench(path: Path) -> Bench:

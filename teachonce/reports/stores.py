@@ -107,11 +107,11 @@ def _row(store: Store, record: TargetRecord) -> tuple[str, ...]:
 
 
 def _maker(record: TargetRecord) -> str:
-    """The teacher, with its own accuracy where that is known."""
-    name = str(record.attributes.get("teacher", record.kind))
-    if record.kind == "rdm":
-        return f"RDM of {record.fingerprint_fields['parent']['name']}, {share_text(record.attributes.get('top1'))}"
-    return name
+    """The teacher's name; of an RDM its parent, and its own accuracy on validation rows."""
+    if record.kind != "rdm":
+        return str(record.attributes.get("teacher", record.kind))
+    parent = record.fingerprint_fields["parent"]["name"]
+    return f"RDM of {parent}, top-1 {share_text(record.attributes.get('top1'))}"
 
 
 def _joined(words: Sequence[str]) -> str:
