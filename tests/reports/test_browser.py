@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from teachonce.reports.page import Section
 POLICY = '<meta http-equiv="Content-Security-Policy"'
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("width", [*WIDTHS, 320, 704, 1000])
+@pytest.mark.parametrize(
+    ("width", "scheme"), [*product(WIDTHS, SCHEMES), *((width, "light") for width in (320, 703, 705))]
+)
 def test_the_page_is_as_it_should_be(browser: Any, written: Path, width: int, scheme: str):
     with opened(browser, written, width, scheme) as seen:
         assert seen.faults() == []
