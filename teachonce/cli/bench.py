@@ -1,4 +1,4 @@
-"""`teachonce bench embed`, `bench step` and `bench rdm`: measures, each a ratio within one run."""
+"""`teachonce bench embed`, `step` and `rdm`: measures, each a ratio within one run; `bench macs`, which counts."""
 
 from typing import Annotated
 
@@ -9,6 +9,7 @@ from teachonce.cli.embed import Teacher
 from teachonce.cli.frame import finish, work
 from teachonce.cli.rdm import Preset, parse_weights
 from teachonce.cli.train import Settings, Student, parse_settings
+from teachonce.console.macs import macs_parts
 from teachonce.console.tables import bench_parts
 
 BatchSize = Annotated[int | None, Option(min=1, help="Images the teacher sees at once; found if absent.")]
@@ -152,3 +153,42 @@ def bench_rdm(  # noqa: PLR0913  (one parameter an option)
             events=events,
         )
     finish(result, bench_parts, as_json=as_json)
+
+
+def bench_macs(  # noqa: PLR0913  (one parameter an option)
+    preset: Annotated[str, Option(help="cifd-imagenet or cifd-cnn.")] = "cifd-imagenet",
+    rows: Annotated[int | None, Option(min=1, help="Samples of an epoch.")] = None,
+    epochs: Annotated[int | None, Option(min=1, help="Epochs of CIFD's student.")] = None,
+    kd_epochs: Annotated[int | None, Option(min=1, help="Epochs of KD's student.")] = None,
+    rdm_epochs: Annotated[int | None, Option(min=1, help="Epochs of the RDMs.")] = None,
+    rdms: Annotated[int | None, Option(min=1, help="How many RDMs.")] = None,
+    assistants: Annotated[
+        str | None, Option(help="Networks of TAKD and DGKD, the largest first.", metavar="NAMES")
+    ] = None,
+    assistant_epochs: Annotated[
+        int | None, Option(min=1, help="Epochs of each training of TAKD and DGKD, the student's too.")
+    ] = None,
+    views: Annotated[int | None, Option(min=1, help="Stored views.")] = None,
+    as_json: shared.Json = False,
+    debug: shared.Debug = False,
+) -> None:
+    """Count what KD, TAKD, DGKD and CIFD cost, live and from the cache, beside CIFD's paper.
+
+    Forward multiply-accumulates of the real networks; nothing is trained or timed. What is absent is the preset's.
+    """
+    with work(debug=debug) as events:
+        from teachonce.benchmarks.macs.bench import bench_macs as count
+
+        result = count(
+            preset=preset,
+            rows=rows,
+            epochs=epochs,
+            kd_epochs=kd_epochs,
+            rdm_epochs=rdm_epochs,
+            rdms=rdms,
+            assistants=None if assistants is None else [name.strip() for name in assistants.split(",")],
+            assistant_epochs=assistant_epochs,
+            views=views,
+            events=events,
+        )
+    finish(result, macs_parts, as_json=as_json)

@@ -14,11 +14,13 @@ from teachonce.types import InputSpec
 
 _RESNETS: dict[str, tuple[str, tuple[int, ...], int]] = {
     "resnet-18": ("basic", (2, 2, 2, 2), 64),
+    "resnet-30": ("basic", (3, 4, 4, 3), 64),
     "resnet-34": ("basic", (3, 4, 6, 3), 64),
     "resnet-50": ("bottleneck", (3, 4, 6, 3), 256),
 }
 """Block, blocks a stage, channels of the first stage; each further stage has twice as many (He et al. 2016a). The
-bottleneck's stride is in its 3x3 convolution ("v1.5"), as in the 4.089 G multiply-accumulates that papers quote."""
+bottleneck's stride is in its 3x3 convolution ("v1.5"), as in the 4.089 G multiply-accumulates that papers quote.
+ResNet-30 is an assistant between 34 and 18 layers."""
 
 NAMES = (*_RESNETS, "mobilenet-v1")
 SIZE = 224

@@ -65,7 +65,8 @@ def test_counting_changes_nothing():
 
 
 @pytest.mark.parametrize(
-    ("name", "millions"), [("resnet-18", 1814), ("resnet-34", 3664), ("resnet-50", 4089), ("mobilenet-v1", 569)]
+    ("name", "millions"),
+    [("resnet-18", 1814), ("resnet-30", 3201), ("resnet-34", 3664), ("resnet-50", 4089), ("mobilenet-v1", 569)],
 )
 def test_imagenet_networks(name: str, millions: int):
     student = build_student(name, classes=1000)

@@ -1,0 +1,176 @@
+"""`bench macs`: the arithmetic of CIFD's appendix D.2, on its own constants and on the networks as counted."""
+
+from typing import Any
+
+import pytest
+
+from teachonce.benchmarks.macs.bench import bench_macs
+from teachonce.benchmarks.macs.costs import PARTS, Networks, Schedule, scheme_costs
+from teachonce.errors import InputError, ModelError
+from tests.cli.conftest import Call, call
+
+__all__ = ["call"]
+
+ROWS = 1_280_000
+
+
+@pytest.fixture(scope="module")
+def imagenet() -> dict[str, Any]:
+    return bench_macs()
+
+
+@pytest.fixture(scope="module")
+def cnn() -> dict[str, Any]:
+    return bench_macs(preset="cifd-cnn", rows=1, epochs=1, kd_epochs=1, rdm_epochs=1, assistant_epochs=1)
+
+
+def of(result: dict[str, Any], name: str) -> dict[str, Any]:
+    (found,) = (scheme for scheme in result["schemes"] if scheme["name"] == name)
+    return found
+
+
+def test_by_hand():
+    """Powers of ten, so that each digit is a number of passes."""
+    networks = Networks(teacher=10**6, student=1, rdm=100, assistants=(10**4, 10**3))
+    schedule = Schedule(rows=1, epochs=3, kd_epochs=5, rdm_epochs=2, assistant_epochs=1, rdms=2, views=1)
+    costs = {name: sum(parts.values()) for name, parts in scheme_costs(networks, schedule).items()}
+    assert costs == {
+        "kd": 5_000_005,
+        "takd": 1_022_001,
+        "dgkd": 3_032_001,
+        "cifd": 5_001_003,
+        "cifd-rdm-cached": 4_001_003,
+        "cifd-cached": 1_000_603,
+        "kd-cached": 1_000_005,
+    }
+    twice = scheme_costs(networks, Schedule(**{**schedule.__dict__, "views": 2}))
+    assert twice["cifd-cached"] == {"teacher": 2_000_000, "assistants": 0, "rdm": 800, "student": 3}
+    assert twice["kd"] == scheme_costs(networks, schedule)["kd"]
+
+
+@pytest.mark.parametrize(
+    ("name", "peta", "ratio"),
+    [
+        ("kd", 704.0, 1.0),
+        ("takd", None, 3.46),
+        ("dgkd", None, 4.54),
+        ("cifd", 762.2, 1.083),
+        ("cifd-rdm-cached", 624.8, 0.888),
+        ("kd-cached", 235.1, 0.334),
+    ],
+)
+def test_the_papers_own_constants_give_its_figures(
+    imagenet: dict[str, Any], name: str, peta: float | None, ratio: float
+):
+    found = of(imagenet, name)["by_paper_constants"]
+    assert found["ratio"] == pytest.approx(ratio, abs=0.005 if peta is None else 0.0006)
+    assert peta is None or found["macs"] / 1e15 == pytest.approx(peta, abs=0.06)
+
+
+def test_from_the_cache_the_rdms_run_once_too(imagenet: dict[str, Any]):
+    """208.1 P, .296 of KD, with RDMs that run in every epoch of the student; 207.6 P where their outputs are kept."""
+    found = of(imagenet, "cifd-cached")["by_paper_constants"]
+    again = 3 * 1_310_000 * ROWS * (88 - 1)
+    assert (found["macs"] + again) / 1e15 == pytest.approx(208.1, abs=0.06)
+    assert (found["macs"] + again) / of(imagenet, "kd")["by_paper_constants"]["macs"] == pytest.approx(0.296, abs=5e-4)
+    assert found["parts"]["teacher"] == 3_700_000_000 * ROWS
+
+
+def test_networks_are_counted(imagenet: dict[str, Any]):
+    counted = {entry["name"]: entry["macs"] for entry in imagenet["networks"]}
+    assert {name: round(macs / 1e6) for name, macs in counted.items()} == {
+        "resnet-34": 3664,
+        "resnet-18": 1814,
+        "resnet-30": 3201,
+        "RDM of preset r34": 2,
+    }
+    assert counted["RDM of preset r34"] == 4 * 512**2 + 512 * 1000
+    assert of(imagenet, "cifd")["macs"] / 1e15 == pytest.approx(758.3, abs=0.15)
+    assert of(imagenet, "cifd")["ratio"] == pytest.approx(1.0815, abs=5e-4)
+    assert (of(imagenet, "takd")["ratio"], of(imagenet, "dgkd")["ratio"]) == pytest.approx((3.47, 4.54), abs=0.005)
+    assert imagenet["cifd_over_kd_at_equal_epochs"] == pytest.approx(1.230, abs=0.002)
+
+
+def test_the_numbers_on_the_papers_way(imagenet: dict[str, Any]):
+    """All but the two that rest on the size of an RDM are the paper's to its own digits."""
+    lines = {line["name"]: line for line in imagenet["quantities"]}
+    for name in ("teacher in it", "the same, cached", "teacher and student after it"):
+        assert lines[name]["macs"] == pytest.approx(lines[name]["paper"], rel=0.011), name
+    assert lines["RDM training"]["macs"] == 3 * 1_560_576 * ROWS * 30
+    assert lines["RDMs beside them"]["macs"] / lines["RDMs beside them"]["paper"] == pytest.approx(1.388, abs=0.001)
+
+
+def test_the_plain_cnns(cnn: dict[str, Any]):
+    """Per image and epoch, in millions."""
+    millions = {name: of(cnn, name)["macs"] / 1e6 for name in ("kd", "takd", "dgkd", "cifd")}
+    assert millions == pytest.approx({"kd": 76.03, "takd": 314.4, "dgkd": 677.6, "cifd": 77.4 + 73.6}, abs=0.06)
+    assert {entry["name"]: round(entry["macs"] / 1e6, 3) for entry in cnn["networks"]} == {
+        "cnn-10": 72.239,
+        "cnn-8": 52.861,
+        "cnn-6": 40.756,
+        "cnn-4": 25.552,
+        "cnn-2": 3.794,
+        "RDM of preset cnn": 0.459,
+    }
+    assert (of(cnn, "takd")["ratio"], of(cnn, "dgkd")["ratio"]) == pytest.approx((2.08, 4.49), abs=0.005)
+    assert of(cnn, "cifd")["by_paper_constants"] is None
+    assert cnn["quantities"] == []
+
+
+def test_the_claim_of_table_1_holds_for_equal_epochs_only():
+    short = bench_macs(preset="cifd-cnn", epochs=160, kd_epochs=160, assistant_epochs=160, rdm_epochs=30)
+    assert (of(short, "takd")["ratio"], of(short, "dgkd")["ratio"]) == pytest.approx((3.45, 7.43), abs=0.005)
+    assert set(short["changed"]) == {"epochs", "kd_epochs", "assistant_epochs", "rdm_epochs"}
+    assert short["command"] == (
+        "teachonce bench macs --preset cifd-cnn --epochs 160 --kd-epochs 160 --rdm-epochs 30 --assistant-epochs 160"
+    )
+
+
+@pytest.mark.parametrize("preset", ["cifd-imagenet", "cifd-cnn"])
+def test_what_the_paper_says_stands_beside_it(preset: str, imagenet: dict[str, Any]):
+    result = imagenet if preset == "cifd-imagenet" else bench_macs(preset=preset)
+    assert (result["kind"], result["format"], result["changed"]) == ("teachonce.bench-macs", 1, [])
+    for scheme in result["schemes"]:
+        assert scheme["why"]
+        assert set(scheme["parts"]) == set(PARTS)
+        assert scheme["macs"] == sum(scheme["parts"].values())
+        assert scheme["ratio"] == scheme["macs"] / of(result, result["reference"])["macs"]
+    takd = of(result, "takd")
+    assert takd["paper"]["ratio"] == {"cifd-imagenet": 3.5, "cifd-cnn": 2.0}[preset]
+    base = of(result, result["reference"])
+    assert takd["paper"]["macs"] == takd["paper"]["ratio"] * (base["by_paper_constants"] or base)["macs"]
+    assert of(result, "kd-cached")["paper"] is None
+
+
+def test_other_assistants():
+    result = bench_macs(preset="cifd-cnn", assistants=["cnn-4"], assistant_epochs=1, rows=1)
+    assert of(result, "takd")["parts"]["assistants"] == 2 * 25_551_872
+    assert result["changed"] == ["rows", "assistant_epochs", "assistants"]
+    assert result["command"].endswith("--rows 1 --assistant-epochs 1 --assistants cnn-4")
+    alone = bench_macs(preset="cifd-cnn", assistants=[])
+    assert of(alone, "takd")["parts"] == of(alone, "dgkd")["parts"] == of(alone, "kd")["parts"]
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "told"),
+    [
+        ({"preset": "cifd"}, InputError, "no preset 'cifd'"),
+        ({"rows": 0}, InputError, "rows must be at least 1, got 0"),
+        ({"views": -1}, InputError, "views must be at least 1, got -1"),
+        ({"preset": "cifd-cnn", "assistants": ["cnn-5"]}, ModelError, "no CNN of 5 layers"),
+    ],
+)
+def test_bad_input(options: dict[str, Any], error: type[Exception], told: str):
+    with pytest.raises(error, match=told):
+        bench_macs(**options)
+
+
+def test_on_the_command_line(call: Call):
+    words = ("bench", "macs", "--preset", "cifd-cnn", "--assistants", "cnn-6, cnn-4", "--rdm-epochs", 30)
+    told = call(*words, "--json").json
+    assert told == bench_macs(preset="cifd-cnn", assistants=["cnn-6", "cnn-4"], rdm_epochs=30)
+    shown = call(*words).out
+    assert "2 times CIFD" in shown
+    assert "not the preset's: rdm_epochs, assistants" in shown
+    assert call("bench", "macs", "--preset", "none", "--json").error["kind"] == "input"
+    assert call("bench", "macs", "--rows", 0).code == 2
