@@ -6,8 +6,9 @@ import typer
 from typer import Option, Typer
 
 from teachonce import __version__
-from teachonce.cli.bench import bench_embed, bench_rdm, bench_step
+from teachonce.cli.bench import bench_embed, bench_macs, bench_rdm, bench_step
 from teachonce.cli.embed import embed
+from teachonce.cli.estimate import estimate
 from teachonce.cli.evaluate import evaluate
 from teachonce.cli.frame import Frame
 from teachonce.cli.plot import plot_cost, plot_rate_distortion, plot_tsne
@@ -45,6 +46,7 @@ def root(
 
 _COMMANDS = (
     (embed, "teachonce embed --teacher google/vit-base-patch16-224 --data cifar10 --store cifar10.zarr"),
+    (estimate, "teachonce estimate --teacher cnn-10 --data digits --student cnn-2 --epochs 30"),
     (
         train,
         "teachonce train --data cifar10 --student cnn-2 --method kd --store cifar10.zarr --out runs/kd",
@@ -63,6 +65,7 @@ bench = Typer(no_args_is_help=True, rich_markup_mode="rich", help="Measure, as r
 bench.command("embed", epilog="Example: teachonce bench embed --teacher cnn-10 --data digits --rounds 3")(bench_embed)
 bench.command("step", epilog="Example: teachonce bench step --teacher cnn-10 --data digits --student cnn-2")(bench_step)
 bench.command("rdm", epilog="Example: teachonce bench rdm --teacher cnn-10 --count 3")(bench_rdm)
+bench.command("macs", epilog="Example: teachonce bench macs --preset cifd-imagenet --rdm-epochs 10")(bench_macs)
 app.add_typer(bench, name="bench")
 plot = Typer(no_args_is_help=True, rich_markup_mode="rich", help="Draw what stores and runs hold.")
 for _name, _plot, _options in (
