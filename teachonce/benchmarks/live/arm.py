@@ -19,7 +19,7 @@ from teachonce.errors import TeachonceError
 from teachonce.events import SILENT, Events
 
 Kind = Literal["student-only", "constant", "cached", "live"]
-_PATIENCE = 20.0  # seconds an arm has to end by itself
+_PATIENCE = 20.0  # seconds until a process that hung up has ended
 _LOOK = 1.0  # seconds between two looks whether the process is still there
 _FULL = "If the memory was full, use a smaller --batch-size; the system's log says why it was killed"
 
@@ -130,7 +130,7 @@ class Arm:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close(at_once=kind is not None)
+        self.close()
 
     def ready(self, warm_up: int = 2) -> Ready:
         """Build the training and make the first steps, which compile where that was asked for.
@@ -168,18 +168,14 @@ class Arm:
         """Joules a step of the whole device, over steps of so many seconds; None where it does not report them."""
         return self._ask("energy", seconds=seconds)  # type: ignore[no-any-return]
 
-    def close(self, *, at_once: bool = False) -> None:
-        """End the process and wait until it has."""
+    def close(self) -> None:
+        """End the process, which has nothing to keep, and its helpers."""
         process, pipe, said = self._process, self._pipe, self._said
         self._process = self._pipe = self._said = None
         if pipe is not None:
-            pipe.close()  # on which it ends
+            pipe.close()
         if process is not None:
-            try:
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(0 if at_once else _PATIENCE)
-            finally:
-                _kill(process)
+            _kill(process)
         if said is not None:
             said.close()
 
@@ -231,7 +227,7 @@ class Arm:
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:
-    """End it and its helpers, where it has not ended by itself; its group has its number until we have waited."""
+    """End it and its helpers, where it has not ended by itself: its group has its number until we have waited."""
     if process.poll() is None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

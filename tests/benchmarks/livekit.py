@@ -1,0 +1,95 @@
+"""Small arms for the tests of the live benchmark, and what its meters are proven with: a known time, known bytes."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from teachonce.benchmarks.live.arm import ArmSpec
+from teachonce.benchmarks.live.child import Work
+from teachonce.benchmarks.live.data import DataSpec
+from teachonce.engine.settings import TrainConfig
+from teachonce.engine.targets import BatchRows, TargetSource
+from teachonce.methods.targets import Targets
+from teachonce.stages.embed import embed
+
+STUDENT = "vit:patch=8,width=16,layers=1,heads=2"
+TEACHER = "vit:patch=8,width=64,layers=2,heads=2"
+ROWS, BATCH, CLASSES = 96, 16, 10
+DATA = DataSpec(data=f"random:rows={ROWS},size=32,classes={CLASSES}")
+PAUSE_MS = 40.0
+HELD = 3 << 20
+BRIEF = 32 << 20
+
+
+def make_store(path: Path) -> Path:
+    embed(teacher=TEACHER, data=DATA.open(), store=path, device="cpu", workers=0, batch_size=32)
+    return path
+
+
+def spec(kind: Any, store: Path | None, *, wrap: str | None = None, data: DataSpec = DATA, **changed: Any) -> ArmSpec:
+    """An arm of method kd; `wrap` names a function of this file."""
+    settings: dict[str, Any] = {
+        "student": STUDENT,
+        "out": Path("run"),
+        "method": "kd",
+        "store": store,
+        "teacher": TEACHER,
+        "batch_size": BATCH,
+        "device": "cpu",
+        "workers": 0,
+        "precision": "float32",
+        "val_fraction": 0.0,
+    }
+    config = TrainConfig(**(settings | changed))
+    named = None if wrap is None else f"{__name__}:{wrap}"
+    return ArmSpec(kind=kind, config=config, data=data, threads=1, wrap=named)
+
+
+def pause() -> None:
+    time.sleep(PAUSE_MS / 1e3)
+
+
+class Doing(TargetSource):
+    """A source that does something else with every batch, first."""
+
+    def __init__(self, source: TargetSource, something: Callable[[], object]) -> None:
+        self.spec, self.input, self.usable = source.spec, source.input, source.usable
+        self._source, self._something = source, something
+
+    def fetch(self, rows: BatchRows, view: int, images: Tensor | None) -> Targets:
+        self._something()
+        return self._source.fetch(rows, view, images)
+
+
+def slow(work: Work) -> None:
+    """Every fetch takes 40 ms longer: a live teacher that is worse than it need be."""
+    stepper = work.session.stepper
+    stepper.source = Doing(stepper.source, pause)
+
+
+def holding(work: Work) -> None:
+    """3 MiB are kept."""
+    work.held = torch.zeros(HELD, dtype=torch.uint8)
+
+
+def slow_and_holding(work: Work) -> None:
+    slow(work)
+    holding(work)
+
+
+def brief(work: Work) -> None:
+    """32 MiB are taken and given back in every step."""
+    stepper = work.session.stepper
+    stepper.source = Doing(stepper.source, lambda: torch.zeros(BRIEF, dtype=torch.uint8))
+
+
+def broken(work: Work) -> None:
+    raise LookupError("nothing there")
+
+
+def greedy(work: Work) -> None:
+    torch.empty(1 << 55, dtype=torch.uint8)

@@ -1,0 +1,174 @@
+"""Arms in processes of their own: their figures are their own, their errors ours, and none of them stays behind."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import psutil
+import pytest
+
+from teachonce.benchmarks.live.arm import Arm, Memory, Ready
+from teachonce.benchmarks.live.data import DataSpec
+from teachonce.errors import InputError, MismatchError, TeachonceError
+from tests.benchmarks.livekit import BATCH, CLASSES, HELD, PAUSE_MS, ROWS, make_store, spec
+from tests.stages.trainkit import Heard
+
+LIMIT = 1.1  # of the check of the live arm
+PATIENCE = 60.0
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_store(tmp_path_factory.mktemp("arms") / "s.zarr")
+
+
+@pytest.fixture(scope="module")
+def arms(store: Path) -> Iterator[dict[str, Arm]]:
+    """Alive together, as in a measurement; `wrong` is live, slower by a known time, and holds known bytes."""
+    specs = {kind: spec(kind, store) for kind in ("constant", "cached", "live")}
+    specs["wrong"] = spec("live", store, wrap="slow_and_holding")
+    with ExitStack() as stack:
+        yield {name: stack.enter_context(Arm(one)) for name, one in specs.items()}
+
+
+@pytest.fixture(scope="module")
+def ready(arms: dict[str, Arm]) -> dict[str, Ready]:
+    return {name: arm.ready() for name, arm in arms.items()}
+
+
+@pytest.fixture(scope="module")
+def found(arms: dict[str, Arm], ready: dict[str, Ready]) -> dict[str, Memory]:
+    return {name: arm.memory() for name, arm in arms.items()}
+
+
+def test_what_an_arm_is(ready: dict[str, Ready]):
+    assert {one.threads for one in ready.values()} == {1}
+    assert {name for name, one in ready.items() if one.teacher_bytes} == {"live", "wrong"}
+    assert {name for name, one in ready.items() if one.target_bytes} == {"cached"}
+    assert ready["live"].teacher_image_size == 32
+    assert ready["cached"].device == "cpu"
+
+
+def test_constant_has_the_targets_of_one_batch_and_none_of_the_store(found: dict[str, Memory]):
+    cached, constant = found["cached"].allocated_bytes, found["constant"].allocated_bytes
+    assert cached - constant == (ROWS - BATCH) * CLASSES * 2
+
+
+def test_the_live_arm_has_its_teacher_more(found: dict[str, Memory], ready: dict[str, Ready]):
+    more = found["live"].allocated_bytes - found["constant"].allocated_bytes
+    images = 4 * BATCH * 3 * 32 * 32  # rendered for the teacher
+    assert abs(more - ready["live"].teacher_bytes - images) < 1024
+    assert found["live"].teacher_peak_bytes is not None
+    assert found["live"].teacher_peak_bytes > 0
+    assert found["cached"].teacher_peak_bytes is None
+
+
+def test_a_known_allocation_comes_back_right(found: dict[str, Memory]):
+    assert found["wrong"].allocated_bytes - found["live"].allocated_bytes == HELD
+
+
+def test_host_memory_is_the_process_own(arms: dict[str, Arm], found: dict[str, Memory]):
+    now = psutil.Process(pid(arms["cached"])).memory_info().rss
+    assert 0.7 < found["cached"].host_memory_bytes / now < 1.4
+
+
+def test_a_slowed_down_teacher_is_caught(arms: dict[str, Arm], ready: dict[str, Ready]):
+    """live / (teacher's forward + constant step), as the check of the benchmark has it."""
+    best = {name: min(arms[name].run(3) for _ in range(3)) for name in ("constant", "live", "wrong")}
+    bare = {name: min(arms[name].teacher(3) for _ in range(3)) for name in ("live", "wrong")}
+    ratio = {name: best[name] / (bare[name] + best["constant"]) for name in bare}
+    assert ratio["wrong"] > 2 * LIMIT
+    assert ratio["live"] < ratio["wrong"] / 2
+    assert arms["wrong"].parts(2)["teacher"] >= PAUSE_MS
+
+
+def test_a_teacher_is_asked_of_live_arms_only(arms: dict[str, Arm], ready: dict[str, Ready]):
+    with pytest.raises(InputError, match="no teacher runs here"):
+        arms["cached"].teacher(1)
+    assert arms["cached"].run(1) > 0  # it works on
+
+
+def test_the_error_of_a_child_is_ours(store: Path):
+    other = DataSpec(data=f"random:rows={ROWS},classes={CLASSES},seed=1")
+    with (
+        Arm(spec("cached", store, data=other)) as arm,
+        pytest.raises(MismatchError, match=r"arm cached: .* row 0") as told,
+    ):
+        arm.ready()
+    assert told.value.mend.startswith("Use the data")
+
+
+@pytest.mark.parametrize(("wrap", "told"), [("broken", "LookupError: nothing there"), ("greedy", "not enough memory")])
+def test_what_nobody_foresaw_is_told(store: Path, wrap: str, told: str):
+    with Arm(spec("cached", store, wrap=wrap)) as arm, pytest.raises(TeachonceError, match=told) as error:
+        arm.ready()
+    assert wrap != "greedy" or "smaller --batch-size" in error.value.mend
+    assert wrap != "broken" or "in broken" in str(error.value.__cause__)
+
+
+def test_a_child_warns_through_us(store: Path):
+    heard = Heard()
+    with Arm(spec("live", store, teacher="cnn-2"), events=heard) as arm:
+        arm.ready()
+    assert any("other weights" in text for text in heard.warnings)
+
+
+def pid(arm: Arm) -> int:
+    assert arm._process is not None
+    return arm._process.pid
+
+
+def gone(number: int) -> bool:
+    """Whether a process ended; of one that is not our child we see that nobody has waited for it."""
+    try:
+        process = psutil.Process(number)
+        process.wait(PATIENCE)
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.TimeoutExpired:
+        return process.status() == psutil.STATUS_ZOMBIE
+    return True
+
+
+def test_a_killed_child_is_told_of(store: Path):
+    with Arm(spec("student-only", store)) as arm:
+        os.kill(pid(arm), signal.SIGKILL)
+        with pytest.raises(TeachonceError, match="by signal 9") as told:
+            arm.ready()
+    assert "smaller --batch-size" in told.value.mend
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_leaves_no_process_behind(store: Path):
+    before = signal.signal(signal.SIGALRM, interrupted)
+    try:
+        with pytest.raises(KeyboardInterrupt), Arm(spec("student-only", store)) as arm:  # noqa: PT012
+            number = pid(arm)
+            arm.ready()
+            signal.setitimer(signal.ITIMER_REAL, 0.3)
+            arm.run(1_000_000)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert not psutil.pid_exists(number)
+
+
+def test_an_arm_ends_with_its_parent():
+    script = (
+        "import os, signal\n"
+        "from teachonce.benchmarks.live.arm import Arm\n"
+        "from tests.benchmarks.livekit import spec\n"
+        "with Arm(spec('student-only', None)) as arm:\n"
+        "    arm.ready()\n"
+        "    os.write(1, str(arm._process.pid).encode())\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert gone(int(done.stdout))
