@@ -11,6 +11,7 @@ from teachonce.cli.embed import embed
 from teachonce.cli.estimate import estimate
 from teachonce.cli.evaluate import evaluate
 from teachonce.cli.frame import Frame
+from teachonce.cli.live import bench_live
 from teachonce.cli.plot import plot_cost, plot_rate_distortion, plot_tsne
 from teachonce.cli.rdm import rdm
 from teachonce.cli.report import report
@@ -62,6 +63,7 @@ _COMMANDS = (
 for _function, _example in _COMMANDS:
     app.command(epilog=f"Example: {_example}")(_function)
 bench = Typer(no_args_is_help=True, rich_markup_mode="rich", help="Measure, as ratios within one run.")
+bench.command("live", epilog="Example: teachonce bench live --preset clip-embed-kd --cases b32-32")(bench_live)
 bench.command("embed", epilog="Example: teachonce bench embed --teacher cnn-10 --data digits --rounds 3")(bench_embed)
 bench.command("step", epilog="Example: teachonce bench step --teacher cnn-10 --data digits --student cnn-2")(bench_step)
 bench.command("rdm", epilog="Example: teachonce bench rdm --teacher cnn-10 --count 3")(bench_rdm)

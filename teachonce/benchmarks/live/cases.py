@@ -17,6 +17,7 @@ LIVE = {"clip-embed-kd": "clip-teacher-kd"}
 """Methods whose live rival is another one: class means need no teacher in a step, so the paper compares with the
 method that asks the teacher about each sample."""
 GPU_BATCH, CPU_BATCH = 64, 8
+_MOST_ROWS = 16_384
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,7 @@ class Request:
     preset: str | None
     cases: tuple[Case, ...]
     data: DataSpec
+    """Without a limit; see `rows`."""
     data_text: str
     """What the data are, for people."""
     methods: tuple[str, ...]
@@ -36,6 +38,8 @@ class Request:
     batch_sizes: tuple[int, ...]
     precisions: tuple[Precision, ...]
     compiles: tuple[bool, ...]
+    rows: tuple[int, int]
+    """The fewest and the most of the benchmark's own store."""
     rounds: int
     steps: int | None
     """None: found for each arm."""
@@ -130,12 +134,15 @@ def chosen_cases(
     return (Case(name=None, teacher=teacher, student=student, image_size=image_size),)
 
 
-def default_rows(preset: Preset | None, batch_sizes: Sequence[int], *, on_gpu: bool) -> int:
-    """Rows of the benchmark's own data: some batches, and a sample of each class of the clip methods' means.
+def default_rows(preset: Preset | None, batch_sizes: Sequence[int], *, on_gpu: bool) -> tuple[int, int]:
+    """The fewest and the most rows of the benchmark's own store.
 
-    A CPU's teacher takes seconds a batch, so there it is two batches of the largest size, not fewer than 128 rows.
+    A preset has a fixed number, so that its cases hold the same images in memory: on a CPU, where its teachers take
+    seconds a batch, two batches of the largest size, and of small images 128, so that each class has some. Of other
+    data so many rows are taken as the teacher needs some seconds for; see `stage_one`.
     """
     least = 2 * max(batch_sizes)
-    if on_gpu:
-        return max(least, 4096 if preset is None else preset.rows)
-    return max(least, 128 if preset is None or preset.pixels < 128 else 32)
+    if preset is None:
+        return max(least, 128), max(least, _MOST_ROWS)
+    rows = max(least, preset.rows if on_gpu else 128 if preset.pixels < 128 else 32)
+    return rows, rows

@@ -1,7 +1,7 @@
 """The arms of one case, all alive at once, and their work in turns."""
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -97,10 +97,10 @@ def steps_of_turn(step_ms: float) -> int:
 def _started(arms: Mapping[Key, Arm], pool: ThreadPoolExecutor, events: Events) -> dict[Key, Ready]:
     """Each arm built and warm; they start side by side, since most of that is importing and compiling."""
     with events.task("start the arms", total=len(arms), unit="arms") as task:
-        waiting = {key: pool.submit(arm.ready) for key, arm in arms.items()}
+        waiting = {pool.submit(arm.ready): key for key, arm in arms.items()}
         ready = {}
-        for key, future in waiting.items():
-            ready[key] = future.result()
+        for future in as_completed(waiting):
+            ready[waiting[future]] = future.result()
             task.advance()
     return ready
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import get_args
+from typing import TypeVar, get_args
 
 from teachonce.benchmarks.live.cases import (
     CPU_BATCH,
@@ -21,6 +21,7 @@ from teachonce.errors import InputError
 from teachonce.methods.base import METHODS
 
 RDM_EPOCHS = 30  # of the paper
+Item = TypeVar("Item")
 _EPOCHS = 10  # of `train`, where no preset says otherwise
 
 
@@ -72,11 +73,14 @@ class Options:
         check_methods(methods, settings, tuple(named(weights)) if weights else ())
         if self.distortion_weight and not any(METHODS[name].takes == "rdm" for name in methods):
             raise InputError("no method learns from RDMs", "Leave --distortion-weight out, or add --method cifd")
-        rows = self.rows or default_rows(preset, batches, on_gpu=on_gpu)
+        rows = default_rows(preset, batches, on_gpu=on_gpu) if self.rows is None else (self.rows, self.rows)
         if preset is None:
-            data, text, found = self._own_data(rows)
+            data, text, found = self._own_data()
+            rows = self._within(rows, found)
         else:
-            data, text, found = self._random_data(preset, rows)
+            data, text, found = self._random_data(preset, rows[1])
+        if max(batches) > rows[0]:
+            raise InputError(f"the batch size is {max(batches)}, but there are {rows[0]} rows", "Use a smaller one")
         return Request(
             preset=self.preset,
             cases=cases,
@@ -89,6 +93,7 @@ class Options:
             batch_sizes=batches,
             precisions=precisions,
             compiles=tuple(dict.fromkeys(self.compile)) or (False,),
+            rows=rows,
             rounds=self.rounds,
             steps=self.steps,
             epoch_rows=self.epoch_rows or found,
@@ -107,15 +112,18 @@ class Options:
                 raise InputError(f"{name} must be at least 1, got {value}", f"Give another {name}")
         check_seed(self.seed)
 
-    def _own_data(self, rows: int) -> tuple[DataSpec, str, int]:
-        """The first rows of the user's data, and how many there are."""
+    def _own_data(self) -> tuple[DataSpec, str, int]:
+        """The user's data, what they are called, and how many rows there are."""
         if self.data is None:
             raise InputError("expected data beside a teacher and a student", "Add --data D, or use a preset")
-        whole = DataSpec(data=self.data, split=self.split).open()
-        if whole.rows < rows and self.rows is not None:
-            raise InputError(f"rows is {rows}, but the data have {whole.rows}", f"Use --rows {whole.rows} or less")
-        data = DataSpec(data=self.data, split=self.split, limit=min(rows, whole.rows))
-        return data, self.data if self.split is None else f"{self.data}, split {self.split}", whole.rows
+        data = DataSpec(data=self.data, split=self.split)
+        text = self.data if self.split is None else f"{self.data}, split {self.split}"
+        return data, text, data.open().rows
+
+    def _within(self, rows: tuple[int, int], there: int) -> tuple[int, int]:
+        if self.rows is not None and there < self.rows:
+            raise InputError(f"rows is {self.rows}, but the data have {there}", f"Use --rows {there} or less")
+        return min(rows[0], there), min(rows[1], there)
 
     def _random_data(self, preset: Preset, rows: int) -> tuple[DataSpec, str, int]:
         if self.data is not None or self.split is not None:
@@ -130,3 +138,8 @@ def _each(name: str, values: Sequence[int]) -> tuple[int, ...]:
         if value < 1:
             raise InputError(f"{name} must be at least 1, got {value}", f"Give another {name}")
     return tuple(dict.fromkeys(values))
+
+
+def listed(given: Item | Sequence[Item]) -> tuple[Item, ...]:
+    """One value as a list of one; a text is no sequence of its letters."""
+    return (given,) if isinstance(given, str | int | float) else tuple(given)  # type: ignore[arg-type]

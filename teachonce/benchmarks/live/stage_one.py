@@ -1,8 +1,10 @@
 """What the cache costs before the first student: the teacher's pass, and the training of RDMs, into a real store."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,12 +15,15 @@ from teachonce.benchmarks.live.data import DataSpec
 from teachonce.cache.describe import describe
 from teachonce.engine.device import peak_memory_bytes, pick_device, reset_peak
 from teachonce.engine.rdm.names import rdm_name
-from teachonce.events import SILENT, Events
+from teachonce.events import SILENT, Events, Silent, Task
 from teachonce.models.rdm import Preset
-from teachonce.models.teacher import load_teacher
-from teachonce.stages.embed import embed
+from teachonce.models.students import is_built_in
+from teachonce.models.teacher import Teacher, load_teacher
+from teachonce.stages.embed import EmbedResult, embed
 from teachonce.stages.rdm import rdm
 
+_WARM_UP = 16  # rows
+_SECONDS = 4.0  # that the teacher's pass should take
 _RDM_BATCH = 256
 _RDM_STEPS = 32  # at least so many are timed
 
@@ -29,6 +34,8 @@ class StageSpec:
 
     teacher: str
     data: DataSpec
+    rows: tuple[int, int]
+    """The fewest and the most of them."""
     store: Path
     device: str
     precision: str
@@ -73,25 +80,20 @@ def measure_stage_one(spec: StageSpec, events: Events) -> StageOne:
 def _stage_one(spec: StageSpec, events: Events) -> StageOne:
     if spec.threads is not None:
         torch.set_num_threads(spec.threads)
-    samples, device = spec.data.open(), pick_device(spec.device)
+    device = pick_device(spec.device)
+    heard = _WithoutAccuracy(events) if is_built_in(spec.teacher) else events
+    classes = replace(spec.data, limit=spec.rows[0]).open().classes
     # without a seed: a teacher of random weights then is the one that the live arm loads
-    teacher = load_teacher(spec.teacher, classes=samples.classes)
+    teacher = load_teacher(spec.teacher, classes=classes)
+    rows = _enough_rows(spec, teacher)
     reset_peak(device)
-    done = embed(
-        teacher=teacher,
-        data=samples,
-        store=spec.store,
-        device=spec.device,
-        precision=spec.precision,
-        workers=spec.workers,
-        events=events,
-    )
+    done = _embed(spec, teacher, spec.store, rows, heard)
     peak = peak_memory_bytes(device)
     size = describe(spec.store)["bytes_per_sample"]
-    names, rate = _rdms(spec, samples.rows, events) if spec.distortion_weight else ((), None)
+    names, rate = _rdms(spec, rows, events) if spec.distortion_weight else ((), None)
     targets = describe(spec.store)["targets"]
     return StageOne(
-        rows=done.rows,
+        rows=rows,
         seconds=done.seconds,
         samples_per_s=done.samples_per_s,
         bytes_per_sample=size,
@@ -100,6 +102,34 @@ def _stage_one(spec: StageSpec, events: Events) -> StageOne:
         rdm=names,
         rdm_samples_per_s=rate,
         rdm_bytes_per_sample=sum(targets[name]["bytes_per_sample"] for name in names),
+    )
+
+
+def _enough_rows(spec: StageSpec, teacher: Teacher) -> int:
+    """Warm up on some rows, then more of them, until so many are known that take some seconds.
+
+    With few, what a pass costs whatever its rows (files and their fsync) would be multiplied out to a whole epoch.
+    """
+    least, most = spec.rows
+    rows = min(least, _WARM_UP)
+    with tempfile.TemporaryDirectory(dir=spec.store.parent) as folder:
+        while True:
+            done = _embed(spec, teacher, Path(folder) / f"{rows}.zarr", rows, SILENT)
+            wanted = max(least, min(most, int(_SECONDS * done.samples_per_s)))
+            if wanted <= 4 * rows or least == most:
+                return wanted
+            rows = wanted
+
+
+def _embed(spec: StageSpec, teacher: Teacher, store: Path, rows: int, events: Events) -> EmbedResult:
+    return embed(
+        teacher=teacher,
+        data=replace(spec.data, limit=rows).open(),
+        store=store,
+        device=spec.device,
+        precision=spec.precision,
+        workers=spec.workers,
+        events=events,
     )
 
 
@@ -123,3 +153,24 @@ def _train_rdms(spec: StageSpec, weights: Sequence[float], batch: int, *, epochs
         events=events,
     )
     return done.samples_per_s
+
+
+class _WithoutAccuracy(Silent):
+    """Leaves warnings out: of a teacher with random weights they say that it knows nothing.
+
+    Args:
+        events: Hear all else.
+    """
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+
+    @contextmanager
+    def task(self, title: str, *, total: int, done: int = 0, unit: str = "rows") -> Iterator[Task]:
+        """See Events.task."""
+        with self._events.task(title, total=total, done=done, unit=unit) as task:
+            yield task
+
+    def info(self, text: str) -> None:
+        """See Events.info."""
+        self._events.info(text)

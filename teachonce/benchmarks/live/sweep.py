@@ -15,7 +15,7 @@ from teachonce.benchmarks.live.arm import ArmSpec
 from teachonce.benchmarks.live.cases import Combination, Request
 from teachonce.benchmarks.live.conduct import Key, conduct
 from teachonce.benchmarks.live.outfile import OutFile
-from teachonce.benchmarks.live.request import RDM_EPOCHS, Options
+from teachonce.benchmarks.live.request import RDM_EPOCHS, Options, listed
 from teachonce.benchmarks.live.result import ARMS, CaseResult, key_of
 from teachonce.benchmarks.live.stage_one import StageOne, StageSpec, measure_stage_one
 from teachonce.engine.machine import this_machine
@@ -31,16 +31,16 @@ STORE = "bench.zarr"
 def bench_live(  # noqa: PLR0913 - one parameter an option
     *,
     preset: str | None = None,
-    cases: Sequence[str] = (),
+    cases: str | Sequence[str] = (),
     teacher: str | None = None,
     data: str | None = None,
     student: str | None = None,
-    methods: Sequence[str] = (),
-    batch_size: Sequence[int] = (),
-    precision: Sequence[str] = (),
-    compile: Sequence[bool] = (),
+    methods: str | Sequence[str] = (),
+    batch_size: int | Sequence[int] = (),
+    precision: str | Sequence[str] = (),
+    compile: bool | Sequence[bool] = (),
     image_size: int | None = None,
-    distortion_weight: Sequence[float] = (),
+    distortion_weight: float | Sequence[float] = (),
     rdm_epochs: int = RDM_EPOCHS,
     rounds: int = 7,
     steps: int | None = None,
@@ -77,7 +77,7 @@ def bench_live(  # noqa: PLR0913 - one parameter an option
         rdm_epochs: Epochs of RDMs to multiply out to.
         rounds: Rounds that count.
         steps: Steps of an arm's turn; None: so many that it takes a quarter of a second, 1 to 20.
-        rows: Rows of the benchmark's own store; None: some thousands on a GPU, some batches on a CPU.
+        rows: Rows of the benchmark's own store; None: see `default_rows`.
         epoch_rows: Samples of an epoch to multiply out to; None: the preset's, or those of the data.
         epochs: Of one student; None: the preset's, or 10.
         split: Which split of the data.
@@ -101,16 +101,16 @@ def bench_live(  # noqa: PLR0913 - one parameter an option
     """
     options = Options(
         preset=preset,
-        cases=cases,
+        cases=listed(cases),
         teacher=teacher,
         data=data,
         student=student,
-        methods=methods,
-        batch_size=batch_size,
-        precision=precision,
-        compile=compile,
+        methods=listed(methods),
+        batch_size=listed(batch_size),
+        precision=listed(precision),
+        compile=listed(compile),
         image_size=image_size,
-        distortion_weight=distortion_weight,
+        distortion_weight=listed(distortion_weight),
         rdm_epochs=rdm_epochs,
         rounds=rounds,
         steps=steps,
@@ -195,6 +195,7 @@ class _Sweep:
         spec = StageSpec(
             teacher=case.teacher,
             data=request.data,
+            rows=request.rows,
             store=folder / STORE,
             device=request.device,
             precision=combination.precision,
@@ -234,7 +235,8 @@ def _arm_spec(key: Key, request: Request, combination: Combination, stage: Stage
     )
     if key.kind == "live":
         config = replace(config, source="live")
-    return ArmSpec(kind=key.kind, config=config, data=request.data, threads=request.threads)
+    data = replace(request.data, limit=stage.rows)
+    return ArmSpec(kind=key.kind, config=config, data=data, threads=request.threads)
 
 
 def _command() -> str:

@@ -1,0 +1,140 @@
+"""`teachonce bench live`: does the cache pay?"""
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from typer import Option
+
+from teachonce.cli import options as shared
+from teachonce.cli.frame import finish, work
+from teachonce.cli.rdm import parse_weights
+from teachonce.console.live import live_parts
+
+Item = TypeVar("Item")
+OWN, SWEEP, MEASURE = "In place of a preset", "Lists make a sweep", "Measuring"
+
+
+class Compile(StrEnum):
+    """Whether students are compiled."""
+
+    no = "no"
+    yes = "yes"
+    both = "both"
+
+
+_COMPILES = {Compile.no: (False,), Compile.yes: (True,), Compile.both: (False, True)}
+
+
+def parse_list(text: str | None, option: str, kind: Callable[[str], Item], example: str) -> tuple[Item, ...]:
+    """`8,64` as (8, 64)."""
+    words = [word.strip() for word in text.split(",")] if text is not None else []
+    if not all(word.isdecimal() if kind is int else word for word in words):
+        raise typer.BadParameter(f"expected a list such as {example}, got {text!r}", param_hint=option)
+    return tuple(kind(word) for word in words)
+
+
+def bench_live(  # noqa: PLR0913  (one parameter an option)
+    preset: Annotated[
+        str | None, Option(help="clip-embed-kd or cifd-imagenet: random weights and images, nothing to download.")
+    ] = None,
+    cases: Annotated[
+        str | None,
+        Option(
+            help="Of the preset: l32-32,b16-64,... (teacher-pixels) or r34-r18,r50-mbv1, or all; its first if absent.",
+            metavar="NAMES",
+            rich_help_panel=SWEEP,
+        ),
+    ] = None,
+    teacher: Annotated[str | None, Option(help="See embed.", metavar="TEACHER", rich_help_panel=OWN)] = None,
+    student: Annotated[str | None, Option(help="See train.", metavar="STUDENT", rich_help_panel=OWN)] = None,
+    data: Annotated[str | None, Option(help="See embed.", metavar="DATA", rich_help_panel=OWN)] = None,
+    split: Annotated[str | None, Option(help="Split of the dataset.", rich_help_panel=OWN)] = None,
+    image_size: Annotated[
+        int | None, Option(min=1, help="Pixels a side that the student sees.", rich_help_panel=OWN)
+    ] = None,
+    method: Annotated[
+        str | None,
+        Option(help="Such as kd,clip-embed-kd; the preset's, or kd, if absent.", metavar="NAMES"),
+    ] = None,
+    distortion_weight: Annotated[
+        str | None, Option(help="For cifd: RDMs that are trained first; the preset's if absent.", metavar="NUMBERS")
+    ] = None,
+    batch_size: Annotated[
+        str | None,
+        Option(help="Such as 8,64,256; 64 on a GPU, 8 on a CPU if absent.", metavar="NUMBERS", rich_help_panel=SWEEP),
+    ] = None,
+    precision: Annotated[
+        str | None,
+        Option(help="Such as float32,bf16; bf16 on a GPU if absent.", metavar="NAMES", rich_help_panel=SWEEP),
+    ] = None,
+    compile_: Annotated[
+        Compile, Option("--compile", help="Students by torch.compile.", rich_help_panel=SWEEP)
+    ] = Compile.no,
+    rounds: Annotated[int, Option(min=1, help="Rounds that count.", rich_help_panel=MEASURE)] = 7,
+    steps: Annotated[
+        int | None,
+        Option(min=1, help="Steps of each arm in a round; 1 to 20 by their time if absent.", rich_help_panel=MEASURE),
+    ] = None,
+    rows: Annotated[
+        int | None, Option(min=1, help="Rows of the benchmark's own store.", rich_help_panel=MEASURE)
+    ] = None,
+    epoch_rows: Annotated[
+        int | None, Option(min=1, help="Samples of an epoch to multiply out to.", rich_help_panel=MEASURE)
+    ] = None,
+    epochs: Annotated[
+        int | None, Option(min=1, help="Epochs of one student; the preset's, or 10.", rich_help_panel=MEASURE)
+    ] = None,
+    rdm_epochs: Annotated[int, Option(min=1, help="Epochs of RDMs to multiply out to.", rich_help_panel=MEASURE)] = 30,
+    out: Annotated[
+        Path | None,
+        Option(help="Write each finished case here at once; the same command goes on.", metavar="FILE.json"),
+    ] = None,
+    device: shared.Device = None,
+    workers: shared.Workers = None,
+    threads: shared.Threads = None,
+    seed: shared.Seed = 0,
+    as_json: shared.Json = False,
+    debug: shared.Debug = False,
+) -> None:
+    """Does the cache pay? Steps from the cache against the live teacher, and when the cache has paid.
+
+    Every arm has a process of its own, and they take turns. With --out a killed sweep goes on where it stopped.
+    """
+    chosen = parse_list(cases, "--cases", str, "l32-32,b16-64")
+    methods = parse_list(method, "--method", str, "kd,clip-embed-kd")
+    sizes = parse_list(batch_size, "--batch-size", int, "8,64,256")
+    precisions = parse_list(precision, "--precision", str, "float32,bf16")
+    weights = parse_weights(distortion_weight) if distortion_weight is not None else ()
+    with work(debug=debug) as events:
+        from teachonce.benchmarks.live.sweep import bench_live as measure
+
+        result = measure(
+            preset=preset,
+            cases=chosen,
+            teacher=teacher,
+            data=data,
+            student=student,
+            methods=methods,
+            batch_size=sizes,
+            precision=precisions,
+            compile=_COMPILES[compile_],
+            image_size=image_size,
+            distortion_weight=weights,
+            rdm_epochs=rdm_epochs,
+            rounds=rounds,
+            steps=steps,
+            rows=rows,
+            epoch_rows=epoch_rows,
+            epochs=epochs,
+            split=split,
+            device=device,
+            threads=threads,
+            workers=workers,
+            seed=seed,
+            out=out,
+            events=events,
+        )
+    finish(result, live_parts, as_json=as_json)

@@ -1,0 +1,165 @@
+"""What `teachonce bench live` found, as people read it: one case whole, a sweep a line each."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from teachonce.console.tables import Parts, Result, columns, pairs
+from teachonce.console.texts import duration_text, rate_text, size_text
+
+_PARTS = ("data", "transfer", "teacher", "student_forward", "loss", "backward", "optimiser")
+_CLAIMS = {"memory_9x": "9 times less memory between steps", "time_8x": "8 times less time"}
+_METERS = {
+    "tensors": "bytes of tensors; `process` is all that the process ever had resident",
+    "cuda allocator": "of the GPU, by torch's allocator; `process` is the host's",
+}
+
+
+def live_parts(result: Result) -> Parts:
+    """One case: the verdict first, then all that it rests on; several: a table."""
+    if "cases" in result:
+        return _sweep_parts(result)
+    parts: Parts = []
+    for name, method in result["methods"].items():
+        parts += [Text(f"{name}: {method['verdict']}", style="bold")]
+    parts += ["", pairs(_facts(result))]
+    for name, method in result["methods"].items():
+        rival = "" if method["live_method"] == name else f", its live rival is {method['live_method']}"
+        parts += ["", Text(f"method {name}{rival}", style="bold"), _arms(method), "", _steps(method), ""]
+        parts += [pairs(_ratios(method, result))]
+    return parts + [Text(f"warning: {note}", style="yellow") for note in result["warnings"]]
+
+
+def _facts(result: Result) -> list[tuple[str, str]]:
+    stage = result["stage_one"]
+    how = f"{result['precision']}, {'compiled' if result['compile'] else 'eager'}, {result['device']}"
+    return [
+        ("case", f"{result['case'] or '-'}, batch {result['batch_size']}, {how}, {result['threads']} threads"),
+        ("teacher", f"{result['teacher']} at {result['teacher_image_size']} px"),
+        ("student", f"{result['student']} at {result['image_size']} px"),
+        ("data", f"{result['data']}; {result['rows']:,} rows are used"),
+        ("measured", f"{result['rounds']} rounds of {result['steps']} steps or more in turns; medians (quartiles)"),
+        ("stage one", f"{stage['rows']:,} rows in {duration_text(stage['seconds'])}, {_rate(stage)} rows/s"),
+        ("an epoch", f"{result['epoch_rows']:,} samples; a student has {result['epochs']:,} epochs"),
+        ("memory", _METERS[result["memory_meter"]]),
+    ]
+
+
+def _rate(stage: Mapping[str, Any]) -> str:
+    return rate_text(stage["samples_per_s"])
+
+
+def _arms(method: Result) -> Table:
+    energy = any(arm["energy_j"] is not None for arm in method["arms"].values())
+    right = ("ms a step", "quartiles", "samples/s", "an epoch", "memory between steps", "at peak", "process")
+    table = columns("arm", right=(*right, *(("J a step",) if energy else ())))
+    for name, arm in method["arms"].items():
+        spread = arm["spread"]
+        table.add_row(
+            name,
+            _ms(arm["step_ms"]),
+            f"{_ms(spread['low'])} - {_ms(spread['high'])}",
+            rate_text(arm["samples_per_s"]),
+            duration_text(arm["epoch_s"]),
+            size_text(arm["allocated_bytes"]),
+            size_text(arm["peak_memory_bytes"]),
+            size_text(arm["host_memory_bytes"]),
+            *((_joules(arm["energy_j"]),) if energy else ()),
+        )
+    return table
+
+
+def _steps(method: Result) -> Table:
+    """The parts of a step."""
+    table = columns("of a step, ms", right=(part.replace("_", " ") for part in _PARTS))
+    for name, arm in method["arms"].items():
+        table.add_row(name, *(_ms(arm["parts_ms"][part]) if arm["parts_ms"][part] else "-" for part in _PARTS))
+    return table
+
+
+def _ratios(method: Result, result: Result) -> list[tuple[str, str]]:
+    def spread(name: str) -> str:
+        low, high = method["spread"][name]
+        return f"{method[name]:.3g} ({low:.3g} - {high:.3g})"
+
+    check = method["live_check"]
+    good = "" if check["within"] else ": not as it should be"
+    return [
+        ("speed-up", f"{spread('speedup')}, {_share(method, 'share_of_limit', 'time_ceiling')}"),
+        ("memory between steps", _memory(method, "memory_ratio", "share_of_memory_limit", "memory_ceiling")),
+        ("memory at peak", _memory(method, "peak_memory_ratio", "share_of_peak_memory_limit", "peak_memory_ceiling")),
+        ("cached / constant", f"{spread('overhead_cache')} of time, {method['memory_overhead_cache']:.3f} of memory"),
+        ("constant / student-only", f"{spread('overhead_loss')} of time"),
+        ("live / (teacher + student)", f"{check['ratio']:.3f}, at most {check['limit']:g}{good}"),
+        ("before the first epoch", _before(method)),
+        ("the cache has paid", _paid(method, result["epochs"])),
+    ]
+
+
+def _share(method: Result, share: str, ceiling: str) -> str:
+    return f"{100 * method[share]:.0f} % of the {method[ceiling]:.3g} that a free cache would give"
+
+
+def _memory(method: Result, ratio: str, share: str, ceiling: str) -> str:
+    return f"{method[ratio]:.3g} times less, {_share(method, share, ceiling)}"
+
+
+def _before(method: Result) -> str:
+    rdms = f", RDMs {duration_text(method['rdm_s'])}" if method["rdm"] else ""
+    return f"stage one {duration_text(method['stage_one_s'])}{rdms}, {size_text(method['store_bytes'])} on disk"
+
+
+def _paid(method: Result, epochs: int) -> str:
+    even, students = method["break_even_epochs"], method["break_even_students"]
+    if even is None:
+        return "never: a live step takes no longer"
+    return f"after {even:,.3g} epochs, or {students:,.2g} students of {epochs:,} epochs"
+
+
+def _sweep_parts(result: Result) -> Parts:
+    right = ("batch", "ms cached", "ms live", "speed-up", "of its limit", "memory", "at peak")
+    table = columns("case", "setting", "method", right=(*right, "cached / constant", "pays after"))
+    for case in result["cases"]:
+        for name, method in case["methods"].items():
+            table.add_row(*_line(case, name, method))
+    facts = [
+        ("preset", result["preset"] or "-"),
+        ("device", result["device"]),
+        ("memory", "live / cached, between steps and at peak"),
+        *((_CLAIMS[claim], "; ".join(where) or "nowhere here") for claim, where in result.get("claims", {}).items()),
+        *((f"left out: {label}", why) for label, why in result["left_out"].items()),
+    ]
+    notes = [f"{_name(case)}: {note}" for case in result["cases"] for note in case["warnings"]]
+    return [table, "", pairs(facts), *(Text(f"warning: {note}", style="yellow") for note in notes)]
+
+
+def _line(case: Result, name: str, method: Result) -> tuple[str | Text, ...]:
+    arms, even = method["arms"], method["break_even_epochs"]
+    return (
+        Text(_name(case)),
+        f"{case['precision']}, {'compiled' if case['compile'] else 'eager'}",
+        name,
+        f"{case['batch_size']}",
+        _ms(arms["cached"]["step_ms"]),
+        _ms(arms["live"]["step_ms"]),
+        f"{method['speedup']:.3g}",
+        f"{100 * method['share_of_limit']:.0f} %",
+        f"{method['memory_ratio']:.3g}",
+        f"{method['peak_memory_ratio']:.3g}",
+        f"{method['overhead_cache']:.3f}",
+        "never" if even is None else f"{even:,.2g} epochs",
+    )
+
+
+def _name(case: Result) -> str:
+    return str(case["case"] or case["student"])
+
+
+def _ms(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def _joules(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"
