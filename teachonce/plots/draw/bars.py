@@ -31,8 +31,8 @@ def end_texts(axes: Axes, ends: Sequence[float], texts: Sequence[str], *, names:
     """
     size = float(mpl.rcParams["font.size"])
     room = max(width - _FRAME - max(inches(line, size) for name in names for line in name.split("\n")), 0.8)
-    free = [room - inches(text, size) - 0.12 for text in texts]
+    free = [room - inches(text, size) - 0.14 for text in texts]
     most = max(end * room / max(left, 0.2 * room) for end, left in zip(ends, free, strict=True))
     axes.set_xlim(0, most or 1)
     for place, (end, text) in enumerate(zip(ends, texts, strict=True)):
-        axes.annotate(text, (end, place), (4, 0), textcoords="offset points", va="center")
+        axes.annotate(text, (end, place), (7, 0), textcoords="offset points", va="center")

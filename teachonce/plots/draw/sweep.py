@@ -15,7 +15,7 @@ from teachonce.plots.figure import INK, PALE, blank, is_narrow, legend_below, st
 from teachonce.plots.sweep import MEMORY_CLAIM, TIME_CLAIM, Sweep, SweepPoint
 from teachonce.plots.texts import broken
 
-_STEP = 0.13  # inches between two dots of a row
+_STEP = 0.14  # inches between two dots of a row
 _LETTERS = {True: 12, False: 20}  # of a line of a name, narrow and wide
 _LINE = 0.17  # inches of a line of a name
 _FRAME = 0.95  # inches of a panel beside its rows
@@ -110,7 +110,7 @@ def _dot(axes: Axes, y: float, value: float | None, limit: float | None, colour:
         return []
     if limit is not None:
         axes.plot([value, limit], [y, y], color=colour, linewidth=1, zorder=2)
-        axes.plot([limit], [y], marker="|", color=colour, markeredgewidth=2, zorder=4, **_LOOK | {"markersize": 10})
+        axes.plot([limit], [y], marker="|", color=colour, markeredgewidth=2, zorder=4, **_LOOK | {"markersize": 8.5})
     axes.plot([value], [y], marker="o", color=colour, markeredgecolor="white", zorder=3, **_LOOK)
     return [value, limit if limit is not None else value]
 
