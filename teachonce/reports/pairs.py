@@ -15,7 +15,7 @@ from teachonce.plots.groups import Group
 from teachonce.plots.runs import Run
 from teachonce.reports.accuracy import students
 from teachonce.reports.gather import Material
-from teachonce.reports.stores import target_seconds
+from teachonce.reports.stores import rdm_seconds, stage_one_seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,8 +120,8 @@ def _pair(own: Group, other: Group, groups: Sequence[Group], material: Material)
         cached=tuple(both),
         live=tuple(live[run.settings["seed"]] for run in both),
         without=() if bare is None else bare.runs,
-        stage_one_s=None if store is None or first.target is None else target_seconds(store, [first.target]),
-        rdm_s=0.0 if not first.extras["rdm"] else None if store is None else target_seconds(store, first.extras["rdm"]),
+        stage_one_s=None if store is None or first.target is None else stage_one_seconds(store, first.target),
+        rdm_s=0.0 if not first.extras["rdm"] else None if store is None else rdm_seconds(store, first.extras["rdm"]),
     )
 
 

@@ -7,12 +7,13 @@ from typing import Any
 
 from teachonce.cache.store import Store
 from teachonce.cache.targets import TargetRecord
+from teachonce.engine.rdm.stored import KIND
 from teachonce.engine.stage_one.runs import runs_path
 from teachonce.reports.gather import Material
 from teachonce.reports.page import Block, Facts, Section, Table
 from teachonce.reports.texts import duration_text, rate_text, share_text, size_text
 
-_COLUMNS = ("target", "made by", "arrays", "dtype", "size", "state", "stage one", "rows/s")
+_COLUMNS = ("target", "made by", "arrays", "dtype", "size", "state", "made in", "rows/s")
 _NUMERIC = (False, False, False, False, True, False, True, True)
 
 
@@ -34,10 +35,19 @@ def stage_one_seconds(store: Store, target: str) -> float | None:
     return sum(float(line["seconds"]) for line in lines[start : ends[-1] + 1])
 
 
-def target_seconds(store: Store, targets: Sequence[str]) -> float | None:
-    """What making several targets took; None where one of them is not on record."""
-    each = [stage_one_seconds(store, target) for target in targets]
-    return None if any(seconds is None for seconds in each) else sum(filter(None, each))
+def rdm_seconds(store: Store, rdms: Sequence[str]) -> float | None:
+    """What training some RDMs took; those that trained together count once. None where one is not on record."""
+    lines = run_lines(store)
+    made = {name: _last(lines, name) for name in rdms}
+    if any(place is None for place in made.values()):
+        return None
+    return sum(float(lines[place]["seconds"]) for place in set(made.values()) if place is not None)
+
+
+def _last(lines: Sequence[Mapping[str, Any]], rdm: str) -> int | None:
+    """Where the record of the latest training of an RDM stands."""
+    places = [place for place, line in enumerate(lines) if rdm in (line.get("targets") or ()) and "seconds" in line]
+    return places[-1] if places else None
 
 
 def run_lines(store: Store) -> list[Mapping[str, Any]]:
@@ -88,11 +98,12 @@ def _table(store: Store) -> Table:
 
 
 def _order(record: TargetRecord) -> tuple[bool, bool, str]:
-    return record.kind == "rdm", record.name != "teacher", record.name
+    return record.kind == KIND, record.name != "teacher", record.name
 
 
 def _row(store: Store, record: TargetRecord) -> tuple[str, ...]:
-    seconds = stage_one_seconds(store, record.name)
+    is_rdm = record.kind == KIND
+    seconds = rdm_seconds(store, [record.name]) if is_rdm else stage_one_seconds(store, record.name)
     rows = store.spec.rows * store.spec.views
     return (
         record.name,
@@ -102,13 +113,13 @@ def _row(store: Store, record: TargetRecord) -> tuple[str, ...]:
         size_text(target_bytes(record)),
         "sealed" if record.sealed else f"{record.blocks_done} of {record.blocks} blocks",
         duration_text(seconds),
-        rate_text(rows / seconds if seconds else None),
+        rate_text(rows / seconds if seconds and not is_rdm else None),
     )
 
 
 def _maker(record: TargetRecord) -> str:
     """The teacher's name; of an RDM its parent, and its own accuracy on validation rows."""
-    if record.kind != "rdm":
+    if record.kind != KIND:
         return str(record.attributes.get("teacher", record.kind))
     parent = record.fingerprint_fields["parent"]["name"]
     return f"RDM of {parent}, top-1 {share_text(record.attributes.get('top1'))}"

@@ -18,6 +18,7 @@ from teachonce.engine.cached import CachedTargets
 from teachonce.engine.rdm.fit import Fit
 from teachonce.engine.rdm.stored import load_rdm
 from teachonce.engine.split import split_rows
+from teachonce.engine.stage_one.runs import runs_path
 from teachonce.models.rdm import RdmOut
 from tests.stages.rdmkit import CLASSES, ROWS, WIDTH, components, make, memory_folder, quick, snapshot
 from tests.stages.trainkit import Heard
@@ -151,7 +152,15 @@ def test_zarr_walks_past_the_weights_and_safetensors_opens_them(trained: tuple[S
 
 
 def test_nothing_is_left_beside_the_store(trained: tuple[Store, Any]):
-    assert [path.name for path in trained[0].path.parent.iterdir()] == ["s.zarr"]
+    assert sorted(path.name for path in trained[0].path.parent.iterdir()) == ["s.zarr", "s.zarr.runs.jsonl"]
+
+
+def test_the_run_record_tells_what_was_trained_together(trained: tuple[Store, Any]):
+    store, result = trained
+    (line,) = map(json.loads, runs_path(store.path).read_text().splitlines())
+    assert sorted(line["targets"]) == ["rdm-1", "rdm-10"]
+    assert line["seconds"] == pytest.approx(result.seconds, abs=1e-3)
+    assert (line["outcome"], line["device"]) == ("sealed", "cpu")
 
 
 def test_a_second_call_does_nothing_and_says_so(

@@ -14,6 +14,7 @@ from teachonce.engine.rdm.job import Job, work_root
 from teachonce.engine.rdm.measure import teacher_top1
 from teachonce.engine.rdm.output import begin, finish, require_room
 from teachonce.engine.runfile import owned, read_run, write_run
+from teachonce.engine.stage_one.runs import record_run
 from teachonce.errors import BusyError, DiskError
 from teachonce.events import Events
 
@@ -44,6 +45,7 @@ def conduct(job: Job, events: Events) -> Done:
         with owned(job.work, _WAIT):
             reused = _reused(job, events)  # only now: another process may have made some meanwhile
             seconds = _make(job, reused, events)
+            _record(job, reused, seconds, events)
             remove_tree(job.work)
     else:
         reused = _reused(job, events)
@@ -72,6 +74,17 @@ def _make(job: Job, reused: frozenset[str], events: Events) -> float:
         if name not in reused:
             finish(job, job.store.record(name), events)
     return seconds
+
+
+def _record(job: Job, reused: frozenset[str], seconds: float, events: Events) -> None:
+    """Tell the run record beside the store what was made, together, and how long it trained."""
+    made = [name for name in job.config.names if name not in reused]
+    if not made:
+        return
+    try:
+        record_run(job.store.path, targets=made, device=str(job.device), outcome="sealed", seconds=round(seconds, 3))
+    except DiskError as error:
+        events.warn(error.message)
 
 
 def _train(job: Job, events: Events) -> float:

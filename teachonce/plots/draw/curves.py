@@ -13,6 +13,7 @@ from teachonce.plots.curves import Curve, Line
 from teachonce.plots.figure import COLOURS, blank, is_narrow, legend_below, per_cent, style, text_size
 
 _PANEL, _ROW = 2.6, 0.24  # inches: of a panel's height, of a row of the legend
+_FEW = 5
 _LIVE = ", live"
 _DASHES = ("-", (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
 _DASHED = (0, (4, 2))
@@ -45,7 +46,12 @@ def _draw(axes: Axes, curve: Curve, line: Line, curves: Sequence[Curve]) -> None
     colour, dashes = _look(curve, curves)
     axes.plot(curve.epochs, line.mean, color=colour, linestyle=dashes, marker="o" if len(curve.epochs) == 1 else "")
     if curve.seeds > 1:
-        axes.fill_between(curve.epochs, line.low, line.high, color=colour, alpha=0.15, linewidth=0)
+        axes.fill_between(curve.epochs, line.low, line.high, color=colour, alpha=_band(len(curves)), linewidth=0)
+
+
+def _band(curves: int) -> float:
+    """How dense a band is: many lie on one another."""
+    return 0.15 if curves <= _FEW else 0.07
 
 
 def _handle(curve: Curve, curves: Sequence[Curve]) -> Line2D:
