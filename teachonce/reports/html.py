@@ -11,6 +11,7 @@ from teachonce.events import SILENT, Events
 from teachonce.reports.colours import rules
 from teachonce.reports.page import Block, Figure, Page
 from teachonce.reports.svg import Atelier
+from teachonce.reports.words import is_short, kept
 
 WIDE, NARROW = 7.5, 3.4
 """Inches that each picture is laid out for: a column on a desk, and a phone."""
@@ -31,7 +32,8 @@ def render_html(page: Page, *, events: Events = SILENT) -> bytes:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.tests["kind"] = _is_kind
+    templates.tests |= {"kind": _is_kind, "short": is_short}
+    templates.filters["kept"] = kept
     atelier = Atelier()
     drawings = _drawings(page, atelier, events)
     text = templates.get_template("report.html.j2").render(

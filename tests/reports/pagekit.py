@@ -125,6 +125,7 @@ def make_page(pays: str = "cached") -> Page:
                 title=f"The store {CJK}",
                 blocks=(
                     Facts(title="cifar100.zarr", pairs=(("teacher", LONG), ("rows", "50,000"), ("bytes", "76.8 MB"))),
+                    Facts(title="Versions", pairs=tuple((f"library-{n}", f"{n}.0.1+cpu") for n in range(7))),
                     Facts(pairs=((LONG, SCRIPT), ("class names", f"{CJK}, {IMAGE}"))),
                 ),
             ),
@@ -136,6 +137,7 @@ def make_page(pays: str = "cached") -> Page:
                         title="Commands",
                         lines=(
                             f"teachonce embed --teacher {LONG} --data parquet:train.parquet --store cifar100.zarr",
+                            *(f"teachonce train --method kd --warmup-epochs 2 --seed {n}" for n in range(3)),
                             f"teachonce report runs --title '```{SCRIPT}' --out report.html",
                         ),
                     ),

@@ -31,6 +31,7 @@ class Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: Any) -> None:
         self.tags[tag] += 1
         self._hidden = tag == "style"
+        self._words += [] if tag in ("wbr", "span") else [" "]
         for key, value in attrs:
             self.values.append(value or "")
             self.ids += [value] if key == "id" else []
@@ -47,7 +48,7 @@ class Reader(HTMLParser):
 
     @property
     def text(self) -> str:
-        return " ".join(" ".join(self._words).split())
+        return " ".join("".join(self._words).split())
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,28 @@
+"""Where the lines of a page may break: between words, and in long names behind their signs."""
+
+import re
+
+from markupsafe import Markup, escape
+
+from teachonce.reports.page import Facts
+
+_LONG = 24  # letters: names beyond may break behind a sign
+_SIGNS = re.compile(r"(?<=[,/_:;&|+])(?=[^,/_:;&|+\s])")
+_SHORT_PAIRS, _SHORT = 5, 22
+
+
+def kept(text: str) -> Markup:
+    """A text, escaped, whose words stay whole: a hyphen is no place for a break, a comma of a long name is."""
+    return Markup("").join(_word(part) for part in re.split(r"(\s+)", text))
+
+
+def _word(part: str) -> Markup:
+    if len(part) > _LONG:
+        part_of_name = Markup("<wbr>").join(map(escape, _SIGNS.split(part)))
+        return Markup('<span class="w">{}</span>').format(part_of_name)
+    return Markup('<span class="w">{}</span>').format(part) if "-" in part.strip("-") else escape(part)
+
+
+def is_short(facts: Facts) -> bool:
+    """Whether there are many facts, all of few letters, so that two stand side by side."""
+    return len(facts.pairs) > _SHORT_PAIRS and all(len(text) <= _SHORT for pair in facts.pairs for text in pair)
