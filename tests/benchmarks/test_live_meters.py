@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -15,6 +16,7 @@ from teachonce.benchmarks.live.meters import PARTS, part_times, timed_ms
 from teachonce.data import resident
 from teachonce.engine import step
 from teachonce.engine.probe import probed
+from teachonce.types import InputSpec
 from tests.benchmarks import livekit
 from tests.benchmarks.livekit import BATCH, BRIEF, CLASSES, HELD, PAUSE_MS, ROWS, make_store, pause, spec
 
@@ -98,6 +100,15 @@ def test_the_parts_are_the_step(work: Work):
     assert list(found) == list(PARTS)
     assert found["teacher"] == 0
     assert 0.9 * whole < sum(found.values()) <= whole
+
+
+def test_streamed_images_are_drawn_then_lifted():
+    heard: list[str] = []
+    images = resident.open_images(livekit.DATA.open(), device="cpu", budget_bytes=0, workers=0)
+    images.probe = heard.append
+    rows, view = np.arange(4), np.tile(np.array([0, 0, 1, 1, 0, 0], np.float32), (4, 1))
+    list(images.stream([rows, rows], lambda _: view, InputSpec(height=8, width=8)))
+    assert heard == ["data", "transfer"] * 2
 
 
 def test_nobody_listens_after_a_probe_even_where_the_steps_fail(work: Work):
@@ -207,4 +218,6 @@ def test_energy_is_a_difference_of_the_counter(monkeypatch: pytest.MonkeyPatch, 
     assert not meter.works
     assert work.energy(0.01) is None
     monkeypatch.setattr("teachonce.benchmarks.live.energy._find", lambda device: ("a handle", Counter()))
-    assert EnergyMeter(CPU).joules(lambda: None) == 2.0
+    work.meter = EnergyMeter(CPU)
+    assert work.meter.joules(lambda: None) == 2.0
+    assert work.energy(0.0) == 2.0  # of one step

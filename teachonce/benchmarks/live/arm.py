@@ -95,6 +95,7 @@ class Arm:
     when it next wants to answer.
 
     Every verb waits for its answer and raises what the child raised: the class, message and mend of a TeachonceError.
+    One thread asks an arm at a time.
 
     Args:
         spec: What it is made from.
@@ -172,19 +173,21 @@ class Arm:
         """End the process, which has nothing to keep, and its helpers."""
         process, pipe, said = self._process, self._pipe, self._said
         self._process = self._pipe = self._said = None
-        if pipe is not None:
-            pipe.close()
         if process is not None:
             _kill(process)
+        if pipe is not None:
+            pipe.close()  # last: a thread that waits for an answer hears that there will be none
         if said is not None:
             said.close()
 
     def _ask(self, verb: str, **options: Any) -> Any:
-        assert self._pipe is not None, "an arm works inside its `with`"
+        process, pipe = self._process, self._pipe
+        assert process is not None, "an arm works inside its `with`"
+        assert pipe is not None
         try:
-            self._pipe.send((verb, options))
+            pipe.send((verb, options))
             while True:
-                kind, value = self._answer(self._pipe)
+                kind, value = self._answer(process, pipe)
                 if kind == "answer":
                     return value
                 if kind == "error":
@@ -192,13 +195,12 @@ class Arm:
                 told: Callable[[str], None] = getattr(self._events, kind)
                 told(value)
         except (EOFError, ConnectionError) as error:
-            raise self._ended() from error
+            raise self._ended(process) from error
 
-    def _answer(self, pipe: "Connection[Any, Any]") -> tuple[str, Any]:
+    def _answer(self, process: "subprocess.Popen[bytes]", pipe: "Connection[Any, Any]") -> tuple[str, Any]:
         """The next message. A helper that outlives the child keeps the pipe open, so the child itself is looked at."""
-        assert self._process is not None
         while not pipe.poll(_LOOK):
-            if self._process.poll() is not None and not pipe.poll(0):
+            if process.poll() is not None and not pipe.poll(0):
                 raise EOFError
         kind, value = pipe.recv()
         if kind == "error":
@@ -208,19 +210,19 @@ class Arm:
             return kind, error
         return kind, value
 
-    def _ended(self) -> TeachonceError:
+    def _ended(self, process: "subprocess.Popen[bytes]") -> TeachonceError:
         """What became of the process."""
-        assert self._process is not None
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_PATIENCE)
-        code = self._process.poll()
+            process.wait(_PATIENCE)
+        code = process.poll()
         how = f"by signal {-code}" if code is not None and code < 0 else f"with code {code}"
         said = self._last_line()
         return TeachonceError(f"arm {self.name}: its process ended {how}{said and f': {said}'}", _FULL)
 
     def _last_line(self) -> str:
         """What it said last on stderr."""
-        assert self._said is not None
+        if self._said is None:  # closed meanwhile
+            return ""
         self._said.seek(0)
         lines = self._said.read().decode(errors="replace").splitlines()
         return next((line.strip() for line in reversed(lines) if line.strip()), "")

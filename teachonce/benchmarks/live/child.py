@@ -17,7 +17,7 @@ from teachonce.benchmarks.live import memory
 from teachonce.benchmarks.live.arm import ArmSpec, Memory, Ready
 from teachonce.benchmarks.live.energy import EnergyMeter
 from teachonce.benchmarks.live.meters import part_times, timed_ms
-from teachonce.cache.store import Store, open_store
+from teachonce.cache.store import open_store
 from teachonce.engine.device import host_memory_bytes
 from teachonce.engine.feed import Batch
 from teachonce.engine.rows import all_digests
@@ -130,7 +130,7 @@ class Work:
         if not self._networks:
             raise InputError("no teacher runs here", "Ask the live arm, of a method that needs one")
         teacher, *rdms = self._networks
-        images, autocast = self._batch().teacher_images, self.session.stepper.accelerator.autocast
+        images, autocast = _a_batch(self.session).teacher_images, self.session.stepper.accelerator.autocast
 
         def forward() -> None:
             with torch.inference_mode():
@@ -141,10 +141,6 @@ class Work:
                     rdm.outputs(signal.embedding.float())
 
         return forward
-
-    def _batch(self) -> Batch:
-        """A batch of the training, beside those it steps on."""
-        return next(iter(self.session.feed.batches(self.session.loop.batches(0)[:1], 0)))
 
 
 def arm_config(spec: ArmSpec) -> TrainConfig:
@@ -161,15 +157,20 @@ def arm_config(spec: ArmSpec) -> TrainConfig:
 def _open(spec: ArmSpec, events: Events) -> Session:
     """The session of an arm; `constant` reads its batch from the map: no array of the store is ever in memory."""
     config, samples = arm_config(spec), spec.data.open()
-    store: Store | None = None if config.store is None else open_store(config.store)
+    store = None if config.store is None else open_store(config.store)
     digests = all_digests(samples, events) if store is None else store.digests()
     budget = 0 if spec.kind == "constant" else None
     session = open_session(config, samples, store, digests=digests, events=events, target_budget=budget)
     if spec.kind == "constant":
-        whole, stepper = session.stepper.source, session.stepper
-        stepper.source = ConstantTargets(whole, next(iter(session.feed.batches(session.loop.batches(0)[:1], 0))).rows)
+        whole = session.stepper.source
+        session.stepper.source = ConstantTargets(whole, _a_batch(session).rows)
         whole.close()
     return session
+
+
+def _a_batch(session: Session) -> Batch:
+    """A batch of the training, beside those that it steps on."""
+    return next(iter(session.feed.batches(session.loop.batches(0)[:1], 0)))
 
 
 def _times(count: int, work: Callable[[], None]) -> None:
