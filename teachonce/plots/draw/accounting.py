@@ -62,10 +62,16 @@ def _bars(axes: Axes, data: Accounting, width: float) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(3 if is_narrow(width) else 6, steps=(1, 2, 5, 10)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _position: digits(value)))
     what = f" ({letter} = 10{_POWERS[letter]})" if letter else ""
-    axes.set_xlabel(f"forward multiply-accumulates{what},\nx: times {data.reference}")
+    axes.set_xlabel(f"forward MACs{what},\nx: times {data.reference}")
 
 
 def _told(bar: SchemeBar, reference: str, unit: float, letter: str) -> str:
     """`762 P, 1.08x`."""
     cost = f"{digits(bar.macs / unit)} {letter}".rstrip()
     return cost if bar.label == reference else f"{cost}, {digits(bar.ratio)}x"
+
+
+def short(macs: float) -> str:
+    """Three digits and a letter: `762 P`."""
+    power, letter = next((entry for entry in _UNITS if macs >= 10 ** entry[0]), (0, ""))
+    return f"{digits(macs / 10**power)} {letter}".rstrip()
