@@ -68,10 +68,8 @@ def judge(material: Material) -> tuple[str, Verdict]:
     doubtful = [one for one in found if not one.is_clear]
     if len(doubtful) == len(found):
         spread = span_text([value for one in found for value in (one.low, one.high)])
-        return (
-            f"No difference that the spread leaves standing: live over cached, a step takes {spread} times as long.",
-            "open",
-        )
+        told = f"No clear difference: within the spread a step with the live teacher takes {spread} times as long"
+        return f"{told} as one from the cache.", "open"
     if len(found) == 1 and measured:
         return str(measured[0].found["verdict"]), "cached" if found[0].is_better else "live"
     losers = [one for one in found if not one.is_better]

@@ -1,0 +1,93 @@
+"""The accuracy tables: spread over seeds, what it allows to say, and which data it is of."""
+
+from pathlib import Path
+
+import pytest
+
+from teachonce.reports.build import build_page
+from tests.reports.reportkit import make_run, section, tables, texts
+
+
+def seeds(folder: Path, method: str, values: list[float], *, test: bool = True, **more: object) -> None:
+    for seed, value in enumerate(values):
+        options = {"test_top1": value, "val_top1": 0.1} if test else {"val_top1": value}
+        make_run(folder / f"{method}-{seed}", method=method, seed=seed, **options, **more)
+
+
+def test_mean_spread_and_range(tmp_path: Path):
+    seeds(tmp_path, "kd", [0.60, 0.62, 0.64])
+    seeds(tmp_path, "ce", [0.50, 0.51, 0.52])
+    (table,) = tables(section(build_page([tmp_path]), "accuracy").blocks)
+    first = dict(zip(table.columns, table.rows[0], strict=True))
+    assert first["method"] == "kd"
+    assert first["test top-1"] == "62.00 %"
+    assert first["sd"] == "2.00 %"  # n - 1: the squares .02**2 twice, over 2
+    assert first["range"] == "60.00 - 64.00 %"
+    assert first["validation top-1"] == "10.00 %"
+    assert (first["seeds"], first["epochs"], first["ms a step"]) == ("3", "10", "10")
+    assert table.rows[1][:2] == ("ce", "-")
+
+
+def test_the_best_is_marked_only_beyond_the_spread(tmp_path: Path):
+    seeds(tmp_path / "apart", "kd", [0.60, 0.62, 0.64])
+    seeds(tmp_path / "apart", "ce", [0.50, 0.51, 0.52])
+    apart = section(build_page([tmp_path / "apart"]), "accuracy")
+    assert tables(apart.blocks)[0].strong == (0,)
+    assert "kd is the best, by more than the spread" in texts(apart.blocks)
+    seeds(tmp_path / "near", "kd", [0.60, 0.62, 0.64])
+    seeds(tmp_path / "near", "ce", [0.605, 0.61, 0.615])
+    near = section(build_page([tmp_path / "near"]), "accuracy")
+    assert tables(near.blocks)[0].strong == ()
+    assert "No best one: kd leads, but ce is within the spread" in texts(near.blocks)
+
+
+def test_one_noisy_rival_is_enough_to_have_no_best(tmp_path: Path):
+    seeds(tmp_path, "kd", [0.60, 0.601])
+    seeds(tmp_path, "ce", [0.50, 0.501])
+    seeds(tmp_path, "clip-teacher-kd", [0.35, 0.75])
+    blocks = section(build_page([tmp_path]), "accuracy").blocks
+    assert tables(blocks)[0].strong == ()
+    assert "clip-teacher-kd is within" in texts(blocks)
+
+
+def test_one_seed_is_said_to_be_chance(tmp_path: Path):
+    seeds(tmp_path, "kd", [0.9])
+    seeds(tmp_path, "ce", [0.1])
+    blocks = section(build_page([tmp_path]), "accuracy").blocks
+    assert tables(blocks)[0].strong == ()
+    assert "Each has one seed only" in texts(blocks)
+    seeds(tmp_path / "more", "clip-teacher-kd", [0.2, 0.3])
+    assert "Some have one seed only" in texts(section(build_page([tmp_path]), "accuracy").blocks)
+
+
+def test_ranked_in_validation_where_one_was_not_evaluated(tmp_path: Path):
+    seeds(tmp_path, "kd", [0.6, 0.62])
+    seeds(tmp_path, "ce", [0.7, 0.71], test=False)
+    page = build_page([tmp_path])
+    (table,) = tables(section(page, "accuracy").blocks)
+    assert [row[0] for row in table.rows] == ["ce", "kd"]  # by validation: kd has 0.1 there
+    assert table.rows[0][3] == "-"
+    assert "not every run was evaluated" in texts(section(page, "accuracy").blocks)
+    (tile,) = page.tiles
+    assert (tile.value, tile.label) == ("70.50 %", "best validation top-1")
+
+
+def test_a_table_for_each_student(tmp_path: Path):
+    seeds(tmp_path, "kd", [0.6, 0.62])
+    seeds(tmp_path / "large", "ce", [0.9], student="cnn-8")
+    found = tables(section(build_page([tmp_path]), "accuracy").blocks)
+    assert [table.caption for table in found] == ["Student cnn-2", "Student cnn-8"]
+
+
+@pytest.mark.parametrize("searched", [False, True])
+def test_trials_of_a_search_are_in_no_table(tmp_path: Path, searched: bool):
+    seeds(tmp_path, "kd", [0.6, 0.62])
+    if searched:
+        make_run(tmp_path / "tune" / "kd-0123abcd" / "trial-0003", val_top1=0.99, settings={"lr": 7e-3})
+        (make_run(tmp_path / "tune" / "kd-0123abcd" / "trial-0004") / "result.json").unlink()
+    page = build_page([tmp_path])
+    blocks = section(page, "accuracy").blocks
+    assert [row[2] for row in tables(blocks)[0].rows] == ["2"]
+    assert ("searched for with 2 trials" in texts(blocks)) == searched
+    assert ("No search for settings" in texts(blocks)) != searched
+    assert page.warnings == ()  # an unfinished trial is no news

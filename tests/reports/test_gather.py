@@ -1,0 +1,107 @@
+"""What a report takes, what it refuses, and what it tells of what is left out."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from teachonce.errors import CorruptError, InputError, StoreMissingError
+from teachonce.events import SILENT
+from teachonce.reports.build import build_page
+from teachonce.reports.gather import gather
+from tests.plots.plotkit import make_store
+from tests.reports.reportkit import case, live_json, make_run, method_result, names
+from tests.stages.trainkit import Heard
+
+
+def test_places_of_every_kind(tmp_path: Path):
+    store = make_store(tmp_path / "s.zarr")
+    make_run(tmp_path / "runs" / "kd", store=store)
+    bench = live_json(tmp_path / "live.json", case({"kd": method_result()}))
+    found = gather([tmp_path / "runs", store.path, bench], store=None, events=SILENT)
+    assert [run.folder.name for run in found.runs] == ["kd"]
+    assert [one.path for one in found.stores] == [store.path]
+    assert [one.kind for one in found.benches] == ["bench-live"]
+
+
+def test_the_store_of_a_run_is_found_beside_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    store = make_store(tmp_path / "home" / "s.zarr")
+    make_run(tmp_path / "home" / "runs" / "kd", store=store)
+    path = tmp_path / "home" / "runs" / "kd" / "run.json"
+    told = json.loads(path.read_text())
+    told["store"]["path"] = "s.zarr"  # relative to where the command was given
+    path.write_text(json.dumps(told))
+    monkeypatch.chdir(tmp_path)
+    (found,) = gather([Path("home/runs")], store=None, events=SILENT).stores
+    assert found.path.resolve() == store.path
+
+
+def test_a_store_that_is_gone_is_told_once(tmp_path: Path):
+    store = make_store(tmp_path / "s.zarr")
+    for seed in (0, 1):
+        make_run(tmp_path / "runs" / f"kd-{seed}", store=store, seed=seed)
+    shutil.move(store.path, tmp_path / "moved.zarr")
+    heard = Heard()
+    page = build_page([tmp_path / "runs"], events=heard)
+    assert page.warnings == tuple(heard.warnings)
+    (warning,) = heard.warnings
+    assert "s.zarr: name it with --store" in warning
+    assert "store" not in names(page)
+    given = build_page([tmp_path / "runs"], store=tmp_path / "moved.zarr")
+    assert given.warnings == ()
+    assert "store" in names(given)
+
+
+def test_another_store_of_that_name_is_not_the_runs(tmp_path: Path):
+    store = make_store(tmp_path / "s.zarr")
+    make_run(tmp_path / "kd", store=store)
+    shutil.rmtree(store.path)
+    make_store(tmp_path / "s.zarr", with_labels=False)
+    assert gather([tmp_path / "kd"], store=None, events=SILENT).stores == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "told"),
+    [
+        ("{", CorruptError, "cannot be read as JSON"),
+        ("[]", InputError, "of no kind that a report shows"),
+        ('{"kind": "teachonce.run"}', InputError, "of no kind that a report shows"),
+        ('{"arms": {}}', InputError, "of no kind that a report shows"),
+    ],
+)
+def test_files_of_other_kinds(tmp_path: Path, content: str, error: type[Exception], told: str):
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(error, match=told) as caught:
+        build_page([tmp_path / "a.json"])
+    assert "bench live" in caught.value.mend
+
+
+def test_nothing_and_places_that_are_not_there(tmp_path: Path):
+    with pytest.raises(InputError, match="nothing was given"):
+        build_page([])
+    with pytest.raises(StoreMissingError, match="there is no folder"):
+        build_page([tmp_path / "nowhere"])
+    with pytest.raises(StoreMissingError, match="no finished run"):
+        build_page([tmp_path])
+    make_run(tmp_path / "tune" / "trial-0000")
+    with pytest.raises(StoreMissingError, match="no finished run"):
+        build_page([tmp_path])
+
+
+def test_a_store_alone_has_its_facts(tmp_path: Path):
+    page = build_page([make_store(tmp_path / "s.zarr").path])
+    assert page.pays == "open"
+    assert "bench live" in page.verdict
+    assert names(page)[0] == "store"
+
+
+def test_the_benchmarks_of_single_parts(tmp_path: Path):
+    step = {"method": "kd", "student": "cnn-2", "rounds": 3, "arms": {"ce": {"step_ms": 12.5, "spread_ms": 1.5}}}
+    step["speedup"] = {"median": 4.0, "low": 3.5, "high": 4.5}
+    (tmp_path / "a.json").write_text(json.dumps(step))
+    page = build_page([tmp_path / "a.json"])
+    assert names(page) == ["parts"]
+    told, table = page.sections[0].blocks
+    assert dict(told.pairs)["speedup"] == "4 (3.5 - 4.5)"
+    assert table.rows == (("ce", "12.5", "1.5"),)

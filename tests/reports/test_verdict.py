@@ -1,0 +1,191 @@
+"""Who is better, and after how long: from benchmarks, and from trainings that were done both ways."""
+
+from pathlib import Path
+
+import pytest
+
+from teachonce.cache.store import Store
+from teachonce.plots.figure import style
+from teachonce.reports.build import build_page
+from teachonce.reports.page import Figure
+from tests.plots.plotkit import make_store
+from tests.reports.reportkit import (
+    arm,
+    case,
+    live_json,
+    make_run,
+    method_result,
+    names,
+    note_stage_one,
+    section,
+    tables,
+    texts,
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return make_store(tmp_path / "s.zarr")
+
+
+def both(folder: Path, store: Store | None, *, cached: float, live: float, seed: int = 0, **more: object) -> None:
+    """A training done both ways; an epoch takes a tenth of so many seconds."""
+    make_run(folder / f"cached-{seed}", store=store, seed=seed, step_ms=cached, seconds=cached, **more)
+    make_run(folder / f"live-{seed}", store=store, seed=seed, source="live", step_ms=live, seconds=live, **more)
+
+
+def test_the_cache_pays(tmp_path: Path, store: Store):
+    note_stage_one(store, 6.0)
+    both(tmp_path / "runs", store, cached=10.0, live=30.0)
+    page = build_page([tmp_path / "runs"])
+    assert page.pays == "cached"
+    # an epoch takes 1 s and 3 s: 6 s of stage one are saved in 3 epochs of the 10
+    assert page.verdict == (
+        "From the cache a step takes 3 times less time; the cache has paid after 3 epochs; a student is trained for 10."
+    )
+    assert [tile.value for tile in page.tiles[:2]] == ["3x", "3 epochs"]
+    assert names(page)[:2] == ["arms", "break-even"]
+
+
+def test_the_live_teacher_is_better_and_it_says_so_first(tmp_path: Path, store: Store):
+    note_stage_one(store, 100.0)
+    both(tmp_path / "runs", store, cached=10.0, live=15.0)
+    page = build_page([tmp_path / "runs"])
+    assert page.pays == "live"
+    assert page.verdict.startswith("The live teacher is better here")
+    assert "only after 200 epochs" in page.verdict
+    note_stage_one(store, 1.0)
+    both(tmp_path / "slow", store, cached=20.0, live=10.0)
+    slow = build_page([tmp_path / "slow"])
+    assert slow.pays == "live"
+    assert "2 times as long, and it never pays" in slow.verdict
+    (line,) = section(slow, "break-even").blocks
+    assert "never" in line.caption
+
+
+def test_interrupted_runs_of_stage_one_count(tmp_path: Path, store: Store):
+    note_stage_one(store, 50.0)  # of a target that was removed since
+    note_stage_one(store, 4.0, outcome="interrupted")
+    note_stage_one(store, 2.0)
+    both(tmp_path / "runs", store, cached=10.0, live=30.0)
+    assert "paid after 3 epochs" in build_page([tmp_path / "runs"]).verdict
+
+
+def test_without_a_record_of_stage_one_it_says_so(tmp_path: Path, store: Store):
+    both(tmp_path / "runs", store, cached=10.0, live=30.0)
+    page = build_page([tmp_path / "runs"])
+    assert page.pays == "cached"
+    assert "what stage one took is not on record" in page.verdict
+    assert "break-even" not in names(page)
+
+
+def test_seeds_give_a_median_and_epochs_a_spread(tmp_path: Path, store: Store):
+    note_stage_one(store, 6.0)
+    for seed, live in enumerate((20.0, 30.0, 70.0)):
+        lines = {"losses": [1.0], "accuracies": [0.5]}
+        both(tmp_path / "runs", store, cached=10.0, live=live, seed=seed, **lines)
+    page = build_page([tmp_path / "runs"])
+    assert page.tiles[0].value == "3x"
+    assert page.tiles[0].note.startswith("2.5 to 5")  # quartiles of 20, 30, 70 over 10
+    (table,) = tables(section(page, "arms").blocks)
+    assert table.rows[1][:4] == ("live teacher", "3", "30", "25 - 50")
+
+
+def test_no_difference_beyond_the_spread(tmp_path: Path, store: Store):
+    note_stage_one(store, 6.0)
+    for seed, (cached, live) in enumerate(((10.0, 12.0), (14.0, 13.0), (9.0, 9.5))):
+        both(tmp_path / "runs", store, cached=cached, live=live, seed=seed, losses=[1.0], accuracies=[0.5])
+    page = build_page([tmp_path / "runs"])
+    assert page.pays == "open"
+    assert page.verdict.startswith("No clear difference")
+
+
+@pytest.mark.parametrize(
+    "differs",
+    [
+        {"weights": "another"},
+        {"device": "cuda"},
+        {"seed": 5},
+        {"settings": {"lr": 2e-3}},
+        {"epochs": 20},
+        {"student": "cnn-4"},
+        {"views": 2},
+        {"method": "clip-teacher-kd"},
+    ],
+)
+def test_what_differs_in_more_than_the_source_is_not_compared(tmp_path: Path, store: Store, differs: dict[str, object]):
+    make_run(tmp_path / "runs" / "cached", store=store)
+    make_run(tmp_path / "runs" / "live", store=store, source="live", **differs)
+    page = build_page([tmp_path / "runs"])
+    assert page.pays == "open"
+    assert "Nothing was compared" in page.verdict
+
+
+def test_a_benchmark_has_the_word_before_trainings(tmp_path: Path, store: Store):
+    note_stage_one(store, 6.0)
+    both(tmp_path / "runs", store, cached=10.0, live=30.0)
+    bench = live_json(tmp_path / "live.json", case({"kd": method_result()}))
+    page = build_page([tmp_path / "runs", bench])
+    assert page.verdict == "The verdict of the benchmark."
+    assert [tile.value for tile in page.tiles[:3]] == ["4x", "2x", "2 epochs"]
+    (table,) = tables(section(page, "arms").blocks)
+    assert [row[0] for row in table.rows] == ["no teacher", "constant targets", "cached", "live teacher"]
+    cells = dict(zip(table.columns, table.rows[3], strict=True))
+    assert (cells["ms a step"], cells["between steps"], cells["peak"]) == ("40", "200 MB", "400 MB")
+    assert cells["backward, ms"] == "20"
+    assert "teacher, ms" not in cells  # no arm has any
+
+
+def test_live_is_better_for_one_of_two_methods(tmp_path: Path):
+    methods = {"kd": method_result(), "cifd": method_result(speedup=1.2, pays="live")}
+    page = build_page([live_json(tmp_path / "live.json", case(methods))])
+    assert page.verdict.startswith(
+        "The live teacher is better for cifd (l32-32, batch 64, float32). Otherwise: from the"
+    )
+    assert page.pays == "cached"
+    losers = {name: method_result(speedup=1.2, pays="live") for name in ("kd", "cifd")}
+    page = build_page([live_json(tmp_path / "live.json", case(losers))])
+    assert page.pays == "live"
+    assert "300 epochs" in page.verdict
+
+
+def test_a_sweep_says_where_the_papers_figures_hold(tmp_path: Path):
+    cases = [
+        case({"clip-embed-kd": method_result(speedup=speed, memory=memory)}, batch_size=size)
+        for size, speed, memory in ((8, 9.0, 12.0), (64, 8.5, 5.0), (256, 2.0, 1.5))
+    ]
+    page = build_page([live_json(tmp_path / "live.json", *cases)])
+    assert "2 to 9 times less time and 1.5 to 12 times less memory between steps" in page.verdict
+    found = section(page, "sweep")
+    told = texts(found.blocks)
+    assert "9 times less memory between steps holds at 1 of 3 settings (l32-32, batch 8, float32)" in told
+    assert "8 times less time at 2 of 3 settings" in told
+    assert [row[1] for row in tables(found.blocks)[0].rows] == ["9x", "8.5x", "2x"]
+
+
+def test_claims_are_about_the_papers_methods_only(tmp_path: Path):
+    cases = [case({"kd": method_result()}, batch_size=size) for size in (8, 64)]
+    found = section(build_page([live_json(tmp_path / "live.json", *cases)]), "sweep")
+    assert not texts(found.blocks)
+
+
+def test_a_live_arm_that_is_too_slow_is_told(tmp_path: Path):
+    slow = method_result(live_check={"ratio": 1.3, "limit": 1.1, "within": False})
+    blocks = section(build_page([live_json(tmp_path / "a.json", case({"kd": slow}))]), "arms").blocks
+    assert any(getattr(block, "warns", False) for block in blocks)
+    assert "1.30 times" in texts(blocks)
+
+
+def test_every_figure_can_be_drawn_at_both_widths(tmp_path: Path, store: Store):
+    note_stage_one(store, 6.0)
+    both(tmp_path / "runs", store, cached=10.0, live=30.0, losses=[2.0, 0.05], accuracies=[0.1, 0.6])
+    gpu = method_result(arms={"cached": arm(1.0, 10**6, energy_j=0.25), "live": arm(2.0, 10**6)})
+    cases = [case({"clip-embed-kd": gpu}, batch_size=size) for size in (8, 64)]
+    for places in ([tmp_path / "runs"], [live_json(tmp_path / "live.json", *cases)]):
+        page = build_page(places)
+        figures = [block for one in page.sections for block in one.blocks if isinstance(block, Figure)]
+        assert len({figure.name for figure in figures}) == len(figures) > 2
+        for figure in figures:
+            for width in (3.4, 7.5):
+                with style():
+                    assert figure.draw(width).get_figwidth() == pytest.approx(width)
