@@ -1,42 +1,57 @@
 """Accuracy over training cost, from the cache and live, and what the costs are made of."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import EngFormatter, Formatter, FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import EngFormatter, Formatter, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from teachonce.plots.cost import CostPoint, Costs
-from teachonce.plots.figure import COLOURS, INK, blank, legend_below, per_cent, style
+from teachonce.plots.figure import COLOURS, INK, blank, is_narrow, legend_below, per_cent, style, text_size
 from teachonce.plots.macs import PARTS
+from teachonce.plots.texts import broken, inches
 
 _MARKERS = "os^Dv"
-_SIZE, _LETTERS, _LINE = 8, 28, 0.17  # points of a marker; letters of a line of a name, and its inches
+_SIZE, _LINE = 8, 0.17  # points of a marker; inches of a line of a name
+_LETTERS, _NARROW_LETTERS = 28, 14  # of a line of a name
+_BESIDE, _SCATTER = 9.0, 3.1  # inches that two panels side by side need; of height of the points
+_FRAME = 0.8  # inches: padding around a panel, its markers and between a name and its row
+_COST = "training cost\n(forward multiply-accumulates)"
 _PART_COLOURS = dict(zip(PARTS, ("#4a4a4a", "#8d8d8d", "#c8c8c8", "#cc79a7"), strict=True))
 _PART_NAMES = {"teacher": "teacher", "assistants": "assistants", "rdm": "RDMs", "student": "student"}
 
 
-def draw_costs(costs: Costs) -> Figure:
+def draw_costs(costs: Costs, width: float = 12) -> Figure:
     """Draw points: filled what was cached, hollow the same with everything live; bars of one standard deviation.
 
-    The names at the right are the legend of the points.
+    The names of the bars are the legend of the points.
+
+    Args:
+        costs: The points.
+        width: Inches; points and bars stand below each other where there is no room beside.
     """
     points = costs.points
-    with style():
-        lines = max(wrapped(point.label).count("\n") for point in points) + 1
-        figure = blank(12, max(4.6, 1.9 + max(0.56, _LINE * lines + 0.06) * len(points)))
-        left, right = figure.subplots(1, 2)
-        _scatter(left, costs)
-        _bars(right, points)
+    with style(size=text_size(width)):
+        names = [wrapped(point.label, _NARROW_LETTERS if is_narrow(width) else _LETTERS) for point in points]
+        lines = max(name.count("\n") for name in names) + 1
+        tall = 1.9 + max(0.56, _LINE * lines + 0.06) * len(points)
+        if width < _BESIDE:
+            figure = blank(width, _SCATTER + tall)
+            first, second = figure.subplots(2, 1, height_ratios=(_SCATTER, max(tall - 1, 1)))
+        else:
+            figure = blank(width, max(4.6, tall))
+            first, second = figure.subplots(1, 2)
+        _scatter(first, costs, width)
+        _bars(second, points, names, width if width < _BESIDE else width / 2)
         legend_below(figure, _legend(points), most=7)
     return figure
 
 
-def _scatter(axes: Axes, costs: Costs) -> None:
+def _scatter(axes: Axes, costs: Costs, width: float) -> None:
     for place, point in enumerate(costs.points):
         colour, marker, y = _colour(place), _marker(place), point.accuracy_mean
         look: dict[str, Any] = {"marker": marker, "markersize": _SIZE, "color": colour, "linestyle": ""}
@@ -48,30 +63,38 @@ def _scatter(axes: Axes, costs: Costs) -> None:
     axes.margins(x=0.08, y=0.12)
     axes.xaxis.set_major_formatter(_macs())
     axes.xaxis.set_minor_formatter(_between(costs.points))
-    axes.set(xlabel="training cost (forward multiply-accumulates)", title="Accuracy over training cost")
+    if is_narrow(width) and _spread(costs.points) < 10:
+        axes.xaxis.set_major_locator(MaxNLocator(3))
+        axes.xaxis.set_minor_locator(NullLocator())
+    axes.set(xlabel=_COST, title="Accuracy over training cost")
     per_cent(axes, "y", f"{costs.accuracy} top-1")
 
 
-def _bars(axes: Axes, points: Sequence[CostPoint]) -> None:
+def _bars(axes: Axes, points: Sequence[CostPoint], names: Sequence[str], width: float) -> None:
+    size = float(mpl.rcParams["font.size"])
+    room = max(width - _FRAME - max(inches(line, size) for name in names for line in name.split("\n")), 1.0)
+    most = float(max(point.live_macs for point in points))
     for place, point in enumerate(points):
         if _differs(point):
             _stack(axes, place - 0.2, point.cached_parts)
             _stack(axes, place + 0.2, point.live_parts, hatch="////")
-            ratio = f", x {point.cached_macs / point.live_macs:.2g}"
-            _tell(axes, point.cached_macs, place - 0.2, ratio)
+            text = f"{_short(point.cached_macs)}, x {point.cached_macs / point.live_macs:.2g}"
         else:
             _stack(axes, place, point.cached_parts)
-            _tell(axes, point.cached_macs, place, "")
+            text = _short(point.cached_macs)
+        most = max(most, point.cached_macs * room / max(room - inches(f"  {text}", 9), 0.2 * room))
+        y = place - 0.2 * _differs(point)
+        axes.text(point.cached_macs, y, f"  {text}", va="center", fontsize=9)
         look: dict[str, Any] = {"markersize": _SIZE, "color": _colour(place), "clip_on": False}
         axes.plot([-0.03], [place], marker=_marker(place), transform=axes.get_yaxis_transform(), **look)
-    axes.set_yticks(range(len(points)), [wrapped(point.label) for point in points])
+    axes.set_yticks(range(len(points)), names)
     axes.tick_params(axis="y", length=0, pad=19)
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
-    axes.set_xlim(0, 1.2 * max(point.live_macs for point in points))
+    axes.set_xlim(0, 1.03 * most)
     axes.xaxis.set_major_formatter(_macs())
-    axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.set(xlabel="training cost (forward multiply-accumulates)", title="What it is made of")
+    axes.xaxis.set_major_locator(MaxNLocator(3 if is_narrow(width) else 5))
+    axes.set(xlabel=_COST, title="What it is made of")
 
 
 def _stack(axes: Axes, y: float, parts: Mapping[str, int], hatch: str | None = None) -> None:
@@ -82,21 +105,14 @@ def _stack(axes: Axes, y: float, parts: Mapping[str, int], hatch: str | None = N
         start += parts[part]
 
 
-def wrapped(label: str) -> str:
+def wrapped(label: str, letters: int = _LETTERS) -> str:
     """A name in short lines that end after a comma or a space; of longer words the beginning and the end."""
-    lines = [""]
-    for word in re.findall("[^ ,]+[ ,]*", label):
-        if len(word.rstrip()) > _LETTERS:
-            word = f"{word[: _LETTERS // 2]}…{word[-_LETTERS // 2 + 1 :]}"
-        if lines[-1] and len(lines[-1] + word.rstrip()) > _LETTERS:
-            lines.append("")
-        lines[-1] += word
-    return "\n".join(line.rstrip() for line in lines)
+    return broken(label, letters)
 
 
-def _tell(axes: Axes, x: float, y: float, more: str) -> None:
-    """The cost in numbers at the end of a bar."""
-    axes.text(x, y, f"  {EngFormatter(places=1).format_eng(x)}{more}", va="center", fontsize=9)
+def _short(macs: float) -> str:
+    """`142.0 P`."""
+    return EngFormatter(places=1).format_eng(macs)
 
 
 def _legend(points: Sequence[CostPoint]) -> list[Any]:
@@ -117,15 +133,16 @@ def _differs(point: CostPoint) -> bool:
 
 def _between(points: Sequence[CostPoint]) -> Formatter:
     """Numbers of the steps between powers of ten: those with room, where the axis has hardly such a power."""
-    values = [value for point in points for value in (point.cached_macs, point.live_macs)]
-    if max(values) >= 10 * min(values):
+    if _spread(points) >= 10:
         return NullFormatter()
     every = _macs()
-    return (
-        every
-        if max(values) < 2 * min(values)
-        else FuncFormatter(lambda x, _: every(x) if f"{x:e}"[0] in "2357" else "")
-    )
+    return every if _spread(points) < 2 else FuncFormatter(lambda x, _: every(x) if f"{x:e}"[0] in "2357" else "")
+
+
+def _spread(points: Sequence[CostPoint]) -> float:
+    """The dearest over the cheapest."""
+    values = [value for point in points for value in (point.cached_macs, point.live_macs)]
+    return max(values) / min(values)
 
 
 def _macs() -> EngFormatter:

@@ -11,34 +11,44 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, Formatter, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
-from teachonce.plots.figure import INK, blank, legend_below, per_cent, style
+from teachonce.plots.figure import INK, blank, legend_below, per_cent, style, text_size
 from teachonce.plots.rate_distortion import RdmCurve, RdmPoint
 from teachonce.plots.texts import inches
 
 _LINES = ("-", "--", ":", "-.")
-_ACROSS = 2.5  # inches between the lowest R and the highest
+_PANEL, _LEAST = 3.7, 3.2  # inches that a panel has, and has at least
+_BESIDE = 1.2  # inches of a panel that are not between the lowest R and the highest
 _WIDE = 20  # a range of more than this factor is shown in logarithms
 
 
-def draw_rate_distortion(curves: Sequence[RdmCurve]) -> Figure:
-    """Draw curves; an RDM has the same colour in every panel, and curves of other settings other dashes."""
+def draw_rate_distortion(curves: Sequence[RdmCurve], width: float | None = None) -> Figure:
+    """Draw curves; an RDM has the same colour in every panel, and curves of other settings other dashes.
+
+    Args:
+        curves: One or more.
+        width: Inches; None: panels over R in one row, those over the rate in another.
+    """
     points = [point for curve in curves for point in curve.points]
     names = {"top1": "accuracy", "bits": "rate", "distortion": "distortion"}
     there = [name for name in names if any(getattr(point, name) is not None for point in points)]
     below = [name for name in there if name != "bits"]
-    with style():
-        figure = blank(3.7 * len(there) + 0.4, 6.6)
-        above = figure.subplots(2, len(there), squeeze=False)
-        for axes, name in zip(above[0], there, strict=True):
-            _over(axes, curves, "distortion_weight", name, f"{names[name].capitalize()} over R")
-        for axes, name in zip(above[1], below, strict=False):
-            _over(axes, curves, "bits", name, f"{names[name].capitalize()} over rate")
-        _training(above[1][len(below)], curves)
+    across = len(there) if width is None else max(1, min(len(there), int(width / _LEAST)))
+    wide = _PANEL * across + 0.4 if width is None else width
+    with style(size=text_size(wide)):
+        rows = -(-2 * len(there) // across)
+        figure = blank(wide, 3.1 * rows + 0.4)
+        grid = list(figure.subplots(rows, across, squeeze=False).flat)
+        over = [("distortion_weight", name, "R") for name in there] + [("bits", name, "rate") for name in below]
+        for axes, (x, y, title) in zip(grid, over, strict=False):
+            _over(axes, curves, x, y, f"{names[y].capitalize()} over {title}", (wide - 0.4) / across)
+        _training(grid[len(over)], curves)
+        for axes in grid[len(over) + 1 :]:
+            axes.remove()
         legend_below(figure, _legend(curves), most=2 * len(there))
     return figure
 
 
-def _over(axes: Axes, curves: Sequence[RdmCurve], across: str, up: str, title: str) -> None:
+def _over(axes: Axes, curves: Sequence[RdmCurve], across: str, up: str, title: str, panel: float) -> None:
     colours = _colours(curves)
     for index, curve in enumerate(curves):
         points = [point for point in curve.points if getattr(point, up) is not None]
@@ -50,7 +60,7 @@ def _over(axes: Axes, curves: Sequence[RdmCurve], across: str, up: str, title: s
     shown = [point for curve in curves for point in curve.points if getattr(point, up) is not None]
     values = [getattr(point, across) for point in shown]
     if across == "distortion_weight":
-        _weights(axes, values)
+        _weights(axes, values, panel - _BESIDE)
     else:
         _scale(axes, "x", values)
     _label(axes, "x", across, curves)
@@ -123,11 +133,11 @@ def _label(axes: Axes, which: str, name: str, curves: Sequence[RdmCurve]) -> Non
     (axes.set_xlabel if which == "x" else axes.set_ylabel)(words[name])
 
 
-def _weights(axes: Axes, weights: Sequence[float]) -> None:
+def _weights(axes: Axes, weights: Sequence[float], across: float) -> None:
     """Logarithms of R, and a tick at each R that has room for its number."""
     axes.set_xscale("log")
     logs = sorted({math.log10(weight) for weight in weights})
-    inch = (logs[-1] - logs[0]) / _ACROSS
+    inch = (logs[-1] - logs[0]) / across
     shown: list[tuple[float, float]] = []
     for value in logs:
         half = (inches(number(10**value)) / 2 + 0.05) * inch

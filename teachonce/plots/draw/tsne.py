@@ -7,34 +7,42 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from teachonce.plots.figure import COLOURS, blank, legend_below, style
+from teachonce.plots.figure import COLOURS, blank, is_narrow, legend_below, style, text_size
 from teachonce.plots.texts import families, fitted
 from teachonce.plots.tsne import Maps, Panel
 
 _MARKERS = "o^sD"
 _PANEL, _ACROSS = 3.1, 4  # inches; panels in a row at most
+_LEAST, _TALLEST = 2.4, 3.6  # inches that a panel is wide at least, and high at most
 
 
-def draw_tsne(maps: Maps) -> Figure:
-    """Draw maps: a colour a class, and where there are more than ten, a marker too."""
+def draw_tsne(maps: Maps, width: float | None = None) -> Figure:
+    """Draw maps: a colour a class, and where there are more than ten, a marker too.
+
+    Args:
+        maps: One panel a target.
+        width: Inches; None: as many as the panels of a row take.
+    """
     count = len(maps.panels)
-    across = min(count, _ACROSS)
+    across = min(count, _ACROSS if width is None else max(1, int(width / _LEAST)))
     down = math.ceil(count / across)
-    with style(families(maps.class_names.values())[0]):
-        figure = blank(max(_PANEL * across, 4.6), _PANEL * down + 0.9)
+    wide = max(_PANEL * across, 4.6) if width is None else width
+    room = _PANEL if width is None else width / across
+    with style(families(maps.class_names.values())[0], size=text_size(wide)):
+        figure = blank(wide, min(room, _TALLEST) * down + 0.9)
         grid = list(figure.subplots(down, across, squeeze=False).flat)
         for axes, panel in zip(grid, maps.panels, strict=False):
-            _draw(axes, panel, maps)
+            _draw(axes, panel, maps, room)
         for axes in grid[count:]:
             axes.remove()
         if maps.class_names:
             legend_below(figure, _legend(maps), most=max(4, 3 * across))
         same = ", the same in each panel" if count > 1 else ""
-        figure.suptitle(f"t-SNE of {len(maps.rows):,} rows{same}", fontsize=10)
+        figure.suptitle(f"t-SNE of {len(maps.rows):,} rows{same}", fontsize=9 if is_narrow(wide) else 10)
     return figure
 
 
-def _draw(axes: Axes, panel: Panel, maps: Maps) -> None:
+def _draw(axes: Axes, panel: Panel, maps: Maps, room: float) -> None:
     size = float(np.clip(9000 / len(maps.rows), 4, 26))
     for place, label in enumerate(maps.class_names or {-1: ""}):
         x, y = panel.xy[maps.labels == label].T
@@ -43,7 +51,7 @@ def _draw(axes: Axes, panel: Panel, maps: Maps) -> None:
     told = f"{what}, {panel.width:,} wide"
     if panel.distinct < len(maps.rows):
         told += f", {panel.distinct:,} distinct"
-    axes.set_title(f"{fitted(panel.target, _PANEL - 0.15, 11, bold=True)}\n", pad=2)
+    axes.set_title(f"{fitted(panel.target, room - 0.3, 12, bold=True)}\n", pad=2)
     axes.text(0.5, 1.02, told, transform=axes.transAxes, ha="center", fontsize=9)
     axes.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
     axes.grid(visible=False)
