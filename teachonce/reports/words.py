@@ -20,7 +20,7 @@ def _word(part: str) -> Markup:
     if len(part) > _LONG:
         part_of_name = Markup("<wbr>").join(map(escape, _SIGNS.split(part)))
         return Markup('<span class="w">{}</span>').format(part_of_name)
-    return Markup('<span class="w">{}</span>').format(part) if "-" in part.strip("-") else escape(part)
+    return Markup('<span class="w k">{}</span>').format(part) if "-" in part and len(part) > 1 else escape(part)
 
 
 def is_short(facts: Facts) -> bool:

@@ -77,7 +77,7 @@ def with_element(element: str) -> Callable[[str], str]:
 @pytest.mark.parametrize(
     ("spoil", "fault", "width"),
     [
-        (with_style(".tiles span { margin-top: -1.5rem; }"), "texts overlap", 1440),
+        (with_style(".tiles li > span { margin-top: -1.5rem; }"), "texts overlap", 1440),
         (with_style("nav { position: absolute; top: 9rem; left: 1rem; }"), "texts overlap", 390),
         (with_style("h1 { white-space: nowrap; overflow: hidden; }"), "text is cut off", 390),
         (with_style(".tiles strong { font-size: 9rem; white-space: nowrap; }"), "text leaves its box", 1440),

@@ -15,10 +15,11 @@ NAME = "vit:patch=4,width=256,layers=6,heads=8"
     [
         ("a plain text", "a plain text"),
         ("a  double space", "a  double space"),
-        ("test top-1", 'test <span class="w">top-1</span>'),
+        ("test top-1", 'test <span class="w k">top-1</span>'),
         ("90 - 91", "90 - 91"),
         (NAME, '<span class="w">vit:<wbr>patch=4,<wbr>width=256,<wbr>layers=6,<wbr>heads=8</span>'),
-        ("<b-c>", '<span class="w">&lt;b-c&gt;</span>'),
+        ("--set a", '<span class="w k">--set</span> a'),
+        ("<b-c>", '<span class="w k">&lt;b-c&gt;</span>'),
         ("<b>", "&lt;b&gt;"),
         ("", ""),
     ],
