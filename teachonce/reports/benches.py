@@ -8,7 +8,7 @@ from teachonce.plots.draw.accounting import draw_accounting, short
 from teachonce.plots.draw.sweep import draw_sweep
 from teachonce.plots.sweep import MEMORY_CLAIM, TIME_CLAIM, Sweep, SweepPoint, sweep
 from teachonce.reports.gather import Bench, Material
-from teachonce.reports.live import Measured, measurements
+from teachonce.reports.measured import Measured, measurements
 from teachonce.reports.page import Block, Facts, Figure, Section, Table, Text
 from teachonce.reports.texts import duration_text, epochs_text, rate_text, ratio_text, size_text, step_text
 
@@ -50,7 +50,7 @@ def _sweep_blocks(place: int, found: Sequence[Measured]) -> Iterator[Block]:
 def _sweep_row(one: Measured, point: SweepPoint) -> tuple[str, ...]:
     spread = "-" if point.low is None or point.high is None else f"{point.low:.3g} - {point.high:.3g}"
     return (
-        one.setting,
+        one.setting or "-",
         ratio_text(point.speedup),
         spread,
         ratio_text(point.time_ceiling),
@@ -99,17 +99,45 @@ def _costs(place: int, result: Mapping[str, Any]) -> Iterator[Block]:
         draw=lambda width: draw_accounting(data, width),
         table=_cost_table(data, result),
     )
+    yield _networks(result)
+    told = ", ".join(f"{name.replace('_', ' ')} {_setting(value)}" for name, value in result["settings"].items())
+    yield Text(text=f"Settings: {told}.")
+
+
+def _setting(value: Any) -> str:
+    return ", ".join(map(str, value)) or "none" if isinstance(value, list) else f"{value:,}"
 
 
 def _cost_table(data: Accounting, result: Mapping[str, Any]) -> Table:
-    papers = [scheme.get("paper") or {} for scheme in result["schemes"]]
     return Table(
-        columns=("scheme", "multiply-accumulates", f"over {data.reference}", "the paper says", "why they differ"),
+        columns=("scheme", "counted", f"over {data.reference}", "with the paper's numbers", "the paper says", "why"),
         rows=tuple(
-            (bar.label, short(bar.macs), f"{bar.ratio:.3f}", paper.get("text") or "-", paper.get("why") or "-")
-            for bar, paper in zip(data.bars, papers, strict=True)
+            (bar.label, short(bar.macs), f"{bar.ratio:.3f}", _printed(scheme), _said(scheme), scheme.get("why") or "-")
+            for bar, scheme in zip(data.bars, result["schemes"], strict=True)
         ),
-        numeric=(False, True, True, False, False),
+        numeric=(False, True, True, True, False, False),
+    )
+
+
+def _printed(scheme: Mapping[str, Any]) -> str:
+    """The same arithmetic on the paper's own numbers for its networks."""
+    printed = scheme.get("by_paper_constants")
+    return short(printed["macs"]) if printed else "-"
+
+
+def _said(scheme: Mapping[str, Any]) -> str:
+    return (scheme.get("paper") or {}).get("text") or "-"
+
+
+def _networks(result: Mapping[str, Any]) -> Table:
+    return Table(
+        columns=("network", "role", "counted", "in the paper"),
+        rows=tuple(
+            (one["name"], one["role"], short(one["macs"]), short(one["paper"]) if one.get("paper") else "-")
+            for one in result["networks"]
+        ),
+        numeric=(False, False, True, True),
+        caption="Multiply-accumulates of one sample",
     )
 
 

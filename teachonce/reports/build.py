@@ -7,6 +7,7 @@ from teachonce.events import SILENT, Events
 from teachonce.reports.accuracy import accuracy_section
 from teachonce.reports.benches import costs_section, estimate_section, parts_section, sweep_section
 from teachonce.reports.curves import curves_section
+from teachonce.reports.embeddings import cost_section, embedding_section, rdm_section
 from teachonce.reports.gather import Noted, gather
 from teachonce.reports.live import arms_section, break_even_section
 from teachonce.reports.page import Page
@@ -42,6 +43,9 @@ def build_page(
         costs_section(material),
         estimate_section(material),
         store_section(material),
+        rdm_section(material),
+        embedding_section(material, noted),
+        cost_section(material, noted),
         parts_section(material),
         provenance_section(material),
     )

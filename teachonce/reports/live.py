@@ -1,7 +1,6 @@
 """Live against cached: the bars of the arms and the break-even curve, from benchmarks, else from trainings."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from teachonce.plots.arms import ARMS, STEP_PARTS, ArmBar, Arms, arms
@@ -10,46 +9,25 @@ from teachonce.plots.draw.arms import draw_arms
 from teachonce.plots.draw.break_even import draw_break_even
 from teachonce.plots.runs import Run
 from teachonce.reports.gather import Material
-from teachonce.reports.page import Block, Figure, Section, Table, Text
+from teachonce.reports.measured import Measured, measurements
+from teachonce.reports.page import Block, Facts, Figure, Section, Table, Text
 from teachonce.reports.pairs import Pair, epoch_seconds, pairs, quartiles, step_ms
 from teachonce.reports.texts import duration_text, epochs_text, rate_text, size_text, step_text
 
 MOST = 6
 """Figures of a kind; a sweep has the others in its own picture."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """What a case of `bench live` found for one method."""
-
-    case: Mapping[str, Any]
-    method: str
-
-    @property
-    def found(self) -> Mapping[str, Any]:
-        """The method's part of the case."""
-        found: Mapping[str, Any] = self.case["methods"][self.method]
-        return found
-
-    @property
-    def setting(self) -> str:
-        """`l32-32, batch 8, bf16, compiled`."""
-        case = self.case
-        words = [case.get("case") or f"{case['teacher']} to {case['student']}", f"batch {case['batch_size']}"]
-        words += [str(case["precision"])] + (["compiled"] if case.get("compile") else [])
-        return ", ".join(words)
-
-
-def measurements(material: Material) -> list[Measured]:
-    """Every method of every case of `bench live`, in order."""
-    cases = [case for bench in material.of("bench-live") for case in _cases(bench.result)]
-    return [Measured(case=case, method=method) for case in cases for method in case["methods"]]
-
-
-def _cases(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Each with what a sweep says once for all."""
-    common = {key: value for key, value in result.items() if key != "cases"}
-    return [{**common, **case} for case in result["cases"]] if "cases" in result else [result]
+_RATIOS = (
+    ("live/cached, time", "speedup"),
+    ("ceiling", "time_ceiling"),
+    ("share of it", "share_of_limit"),
+    ("live/cached, memory between steps", "memory_ratio"),
+    ("ceiling", "memory_ceiling"),
+    ("share of it", "share_of_memory_limit"),
+    ("live/cached, memory at the peak", "peak_memory_ratio"),
+    ("cached/constant, time", "overhead_cache"),
+    ("cached/constant, memory", "memory_overhead_cache"),
+    ("constant/student only, time", "overhead_loss"),
+)
 
 
 def arms_section(material: Material) -> Section | None:
@@ -58,6 +36,7 @@ def arms_section(material: Material) -> Section | None:
     title = "Live against cached: a step"
     if measured:
         blocks = [block for place, one in enumerate(measured[:MOST], 1) for block in _bench_arms(place, one)]
+        blocks += [_ratios(measured), *_facts(measured)]
         return Section(name="arms", title=title, blocks=tuple(blocks), lead=_lead(measured))
     found = pairs(material)
     blocks = [_pair_arms(place, pair) for place, pair in enumerate(found[:MOST], 1)]
@@ -89,11 +68,45 @@ def _lead(measured: Sequence[Measured]) -> str:
 
 def _bench_arms(place: int, one: Measured) -> Iterator[Block]:
     data = arms(one.case, one.method)
-    yield _figure(place, f"{one.method}, {one.setting}", data, _caption(one.found, data), _bench_table(one.found))
+    yield _figure(place, _title(one.method, one.setting), data, _caption(one.found, data), _bench_table(one.found))
     check = one.found.get("live_check")
     if check and not check["within"]:
         told = f"The live arm took {check['ratio']:.2f} times the teacher's forward and a student's step together"
         yield Text(text=f"{told}, more than {check['limit']:.2f}: its speed-up is too good.", warns=True)
+
+
+def _title(method: str, setting: str) -> str:
+    return f"{method}, {setting}" if setting else method
+
+
+def _ratios(measured: Sequence[Measured]) -> Table:
+    """All that follows from the arms."""
+    return Table(
+        columns=("method", "setting", *(title for title, _ in _RATIOS), "stage one", "cache", "has paid after"),
+        rows=tuple(
+            (
+                one.method,
+                one.setting or "-",
+                *("-" if one.found.get(key) is None else f"{one.found[key]:.3f}" for _, key in _RATIOS),
+                duration_text(one.found["stage_one_s"]),
+                size_text(one.found["store_bytes"]),
+                epochs_text(one.found["break_even_epochs"]),
+            )
+            for one in measured
+        ),
+        numeric=(False, False, *[True] * (len(_RATIOS) + 3)),
+        caption="Ratios of the arms; a share of a ceiling is how much of it was reached",
+    )
+
+
+def _facts(measured: Sequence[Measured]) -> Iterator[Facts]:
+    """What all cases have in common is told once."""
+    cases = [one.case for one in measured]
+    names = ("teacher", "teacher_image_size", "student", "image_size", "data", "batch_size", "precision", "threads")
+    shown = {name: list(dict.fromkeys(str(case[name]) for case in cases if case.get(name))) for name in names}
+    pairs = tuple((name.replace("_", " "), ", ".join(values)) for name, values in shown.items() if values)
+    meters = dict.fromkeys(str(case["memory_meter"]) for case in cases if case.get("memory_meter"))
+    yield Facts(title="What was measured", pairs=(*pairs, ("memory meter", ", ".join(meters) or "-")))
 
 
 def _caption(found: Mapping[str, Any], data: Arms) -> str:
@@ -101,7 +114,8 @@ def _caption(found: Mapping[str, Any], data: Arms) -> str:
     if data.live_method != data.method:
         words += f" The live teacher runs {data.live_method}, as in the paper: {data.method} needs class means only."
     if found.get("share_of_limit") is not None:
-        words += f" The time ceiling is {found['time_ceiling']:.3g}, of which {found['share_of_limit']:.0%} is reached."
+        share = 100 * found["share_of_limit"]
+        words += f" The time ceiling is {found['time_ceiling']:.3g}, of which {share:.0f} % is reached."
     return words
 
 
@@ -208,7 +222,7 @@ def _line_figure(place: int, setting: str, line: BreakEven) -> Figure:
     )
     return Figure(
         name=f"break-even-{place}",
-        title=f"{line.method}, {setting}",
+        title=_title(line.method, setting),
         caption=told,
         alt=f"Two lines, time over epochs, from the cache and live. {told}",
         draw=lambda width: draw_break_even(line, width),

@@ -7,7 +7,7 @@ from typing import Any
 
 from teachonce.reports.accuracy import scored, students
 from teachonce.reports.gather import Material
-from teachonce.reports.live import Measured, measurements
+from teachonce.reports.measured import Measured, measurements
 from teachonce.reports.page import Tile, Verdict
 from teachonce.reports.pairs import Pair, pairs
 from teachonce.reports.stores import stage_one_seconds, target_bytes
@@ -86,7 +86,7 @@ def _of_bench(one: Measured) -> Finding:
     found: Mapping[str, Any] = one.found
     low, high = (found.get("spread") or {}).get("speedup") or (found["speedup"], found["speedup"])
     return Finding(
-        name=f"{one.method} ({one.setting})",
+        name=f"{one.method} ({one.setting})" if one.setting else one.method,
         speedup=found["speedup"],
         low=low,
         high=high,

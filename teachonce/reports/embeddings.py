@@ -1,0 +1,178 @@
+"""RDMs and embeddings: rate-distortion curves, t-SNE of teacher, RDMs and students, and accuracy over cost."""
+
+from collections.abc import Iterator, Sequence
+
+from teachonce.cache.store import Store
+from teachonce.engine.rdm.stored import KIND
+from teachonce.errors import TeachonceError
+from teachonce.events import Events
+from teachonce.plots.cost import Costs, training_costs
+from teachonce.plots.draw.accounting import short
+from teachonce.plots.draw.cost import draw_costs
+from teachonce.plots.draw.rate_distortion import draw_rate_distortion
+from teachonce.plots.draw.tsne import draw_tsne
+from teachonce.plots.rate_distortion import RdmCurve, RdmPoint, rate_distortion
+from teachonce.plots.runs import Run
+from teachonce.plots.tsne import Embedder, Maps, tsne
+from teachonce.reports.accuracy import Scored, scored, students
+from teachonce.reports.gather import Material
+from teachonce.reports.page import Block, Figure, Section, Table, Text
+from teachonce.reports.students import embedder, store_samples
+from teachonce.reports.texts import share_text
+
+ROWS, RDMS = 500, 3
+"""Rows of a map; RDMs beside the teacher: the least, the middle and the largest R."""
+
+
+def rdm_section(material: Material) -> Section | None:
+    """Rate and distortion of the RDMs of each store; None without RDMs."""
+    blocks: list[Block] = []
+    for place, store in enumerate(material.stores, 1):
+        if any(record.kind == KIND and record.sealed for record in store.targets().values()):
+            blocks.append(_curves(place, rate_distortion(store)))
+    lead = "What an RDM keeps of its teacher (rate) and what that is worth; R weighs it."
+    return Section(name="rdm", title="Rate-distortion modules", blocks=tuple(blocks), lead=lead) if blocks else None
+
+
+def _curves(place: int, curves: Sequence[RdmCurve]) -> Figure:
+    points = [point for curve in curves for point in curve.points]
+    told = "; ".join(f"R {point.distortion_weight:g} {point.bits:.3g} bits" for point in points)
+    return Figure(
+        name=f"rate-distortion-{place}",
+        title="Rate, accuracy and distortion",
+        caption="A larger R keeps more bits. The dashed line is the teacher's own accuracy where it is known.",
+        alt=f"Curves of the rate-distortion modules: {told}.",
+        draw=lambda width: draw_rate_distortion(curves, width),
+        table=Table(
+            columns=("RDM", "R", "bits a sample", "validation top-1", "distortion", "epoch kept"),
+            rows=tuple(map(_rdm_row, points)),
+            numeric=(False, *[True] * 5),
+        ),
+    )
+
+
+def _rdm_row(point: RdmPoint) -> tuple[str, ...]:
+    distortion = "-" if point.distortion is None else f"{point.distortion:.4g}"
+    weight, bits = f"{point.distortion_weight:g}", f"{point.bits:.1f}"
+    return (point.target, weight, bits, share_text(point.top1), distortion, str(point.best_epoch))
+
+
+def embedding_section(material: Material, events: Events) -> Section | None:
+    """Maps of the same rows of teacher, RDMs and students; None where nothing can be mapped."""
+    blocks = [
+        block for place, store in enumerate(material.stores, 1) for block in _maps(place, store, material, events)
+    ]
+    return Section(name="embeddings", title="Embeddings", blocks=tuple(blocks)) if blocks else None
+
+
+def _maps(place: int, store: Store, material: Material, events: Events) -> Iterator[Block]:
+    targets = _targets(store)
+    if not targets:
+        return
+    others, note = _students(store, material)
+    try:
+        maps = tsne(store, targets, rows=ROWS, others=others, events=events)
+    except TeachonceError as error:
+        events.warn(f"no map of embeddings of {store.path}: {error.message}")
+        return
+    yield _map_figure(place, maps)
+    if note:
+        yield Text(text=note)
+
+
+def _map_figure(place: int, maps: Maps) -> Figure:
+    names = ", ".join(panel.target for panel in maps.panels)
+    rows = tuple(
+        (panel.target, panel.array, f"{panel.width:,}", f"{panel.distinct:,}", f"{panel.kl:.3g}")
+        for panel in maps.panels
+    )
+    return Figure(
+        name=f"embeddings-{place}",
+        title="t-SNE of teacher, RDMs and students",
+        caption=f"The same {len(maps.rows):,} rows in each panel, coloured by class. Distances say little.",
+        alt=f"Maps of embeddings, coloured by class: {names}.",
+        draw=lambda width: draw_tsne(maps, width),
+        table=Table(
+            columns=("embeddings", "array", "width", "distinct rows", "KL of the map"),
+            rows=rows,
+            numeric=(False, False, True, True, True),
+        ),
+    )
+
+
+def _targets(store: Store) -> list[str]:
+    """The teacher's embeddings and those of some RDMs of it."""
+    records = {name: record for name, record in store.targets().items() if record.sealed}
+    known = {name: one for name, one in records.items() if {"image_embedding", "logits"} & one.arrays.keys()}
+    teachers = [name for name, one in known.items() if one.kind != KIND]
+    if not teachers:
+        return []
+    first = "teacher" if "teacher" in teachers else teachers[0]
+    rdms = [one for one in known.values() if one.kind == KIND and one.fingerprint_fields["parent"]["name"] == first]
+    rdms.sort(key=lambda one: one.fingerprint_fields["rdm"]["distortion_weight"])
+    some = rdms if len(rdms) <= RDMS else [rdms[0], rdms[len(rdms) // 2], rdms[-1]]
+    return [first, *(one.name for one in some)]
+
+
+def _students(store: Store, material: Material) -> tuple[dict[str, Embedder], str]:
+    """The best distilled student and the one without a teacher, of the student that was trained most; and a note."""
+    mine = [run for run in material.runs if material.store_of(run) is store]
+    ranked = next((scored(groups) for groups in students(mine).values()), [])
+    chosen = _first(ranked, distilled=True) + _first(ranked, distilled=False)
+    if not chosen:
+        return {}, ""
+    try:
+        samples = store_samples(store, tuple(mine))
+    except TeachonceError as error:
+        return {}, f"Students are not in the maps: {error.message}."
+    return {f"student: {one.group.label}": embedder(_best_run(one), samples) for one in chosen}, ""
+
+
+def _first(ranked: Sequence[Scored], *, distilled: bool) -> list[Scored]:
+    return [one for one in ranked if one.group.runs[0].needs_teacher == distilled][:1]
+
+
+def _best_run(one: Scored) -> Run:
+    """Of the seeds, by validation: the test data chooses nothing."""
+    return max(one.group.runs, key=lambda run: run.result["val_top1"] or 0.0)
+
+
+def cost_section(material: Material, events: Events) -> Section | None:
+    """Accuracy over training cost of the student that was trained most; None where fewer than two settings count."""
+    for student, groups in students(material.runs).items():
+        if len(groups) < 2 or len(material.stores) != 1:
+            return None
+        folders = [run.folder for run in material.runs]
+        try:
+            costs = training_costs(folders, store=material.stores[0].path, student=student, events=events)
+        except TeachonceError as error:
+            events.warn(f"training costs are left out: {error.message}")
+            return None
+        return Section(name="cost", title="Accuracy over training cost", blocks=(_cost_figure(costs),))
+    return None
+
+
+def _cost_figure(costs: Costs) -> Figure:
+    told = "; ".join(f"{point.label} {share_text(point.accuracy_mean)}" for point in costs.points)
+    rows = tuple(
+        (
+            point.label,
+            share_text(point.accuracy_mean),
+            short(point.cached_macs),
+            short(point.live_macs),
+            f"{point.cached_macs / point.live_macs:.3f}",
+        )
+        for point in costs.points
+    )
+    return Figure(
+        name="cost",
+        title="What the accuracy costs",
+        caption=f"Filled: from the cache; hollow: with everything live. Cost is {costs.counting}.",
+        alt=f"Points of {costs.accuracy} accuracy over training cost: {told}.",
+        draw=lambda width: draw_costs(costs, width),
+        table=Table(
+            columns=("training", f"{costs.accuracy} top-1", "cached, MACs", "live, MACs", "cached over live"),
+            rows=rows,
+            numeric=(False, True, True, True, True),
+        ),
+    )

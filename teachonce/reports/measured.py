@@ -1,0 +1,48 @@
+"""The cases of `bench live` one by one, and in what they differ."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from teachonce.reports.gather import Material
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What a case of `bench live` found for one method."""
+
+    case: Mapping[str, Any]
+    method: str
+    setting: str
+    """In what the case differs from the others: `l32-32, batch 8, bf16, compiled`."""
+
+    @property
+    def found(self) -> Mapping[str, Any]:
+        """The method's part of the case."""
+        found: Mapping[str, Any] = self.case["methods"][self.method]
+        return found
+
+
+def measurements(material: Material) -> list[Measured]:
+    """Every method of every case of `bench live`, in order."""
+    cases = [case for bench in material.of("bench-live") for case in _cases(bench.result)]
+    words = [_words(case) for case in cases]
+    varying = [len(set(column)) > 1 for column in zip(*words, strict=True)]
+    settings = [", ".join(w for w, varies in zip(line, varying, strict=True) if w and varies) for line in words]
+    return [
+        Measured(case=case, method=method, setting=setting)
+        for case, setting in zip(cases, settings, strict=True)
+        for method in case["methods"]
+    ]
+
+
+def _words(case: Mapping[str, Any]) -> tuple[str, ...]:
+    name = case.get("case") or f"{case['teacher']} to {case['student']}"
+    compiled = "compiled" if case.get("compile") else ""
+    return str(name), f"batch {case['batch_size']}", str(case["precision"]), compiled, f"on {case.get('device')}"
+
+
+def _cases(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Each with what a sweep says once for all."""
+    common = {key: value for key, value in result.items() if key != "cases"}
+    return [{**common, **case} for case in result["cases"]] if "cases" in result else [result]

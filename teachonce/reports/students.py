@@ -1,0 +1,82 @@
+"""Embeddings of trained students on the rows of a store, where its data can be opened again."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from teachonce.cache.store import Store
+from teachonce.data.open import open_samples
+from teachonce.data.resident import open_images
+from teachonce.data.samples import Samples
+from teachonce.data.sources import parse_spec
+from teachonce.engine.feed import Feed, cut
+from teachonce.engine.guard import check_data
+from teachonce.engine.views import EpochViews
+from teachonce.errors import DataError, TeachonceError
+from teachonce.models.students import load_student
+from teachonce.plots.runs import Run
+from teachonce.plots.tsne import Embedder
+from teachonce.reports.stores import run_lines
+from teachonce.types import EvalView
+
+_BATCH = 256
+
+
+def store_samples(store: Store, runs: tuple[Run, ...]) -> Samples:
+    """The data of a store, from where it is said to be; nothing is fetched from a network.
+
+    Args:
+        store: Its samples are compared with what is opened.
+        runs: Their recorded commands may tell where files lie.
+
+    Raises:
+        DataError: It cannot be opened here, or is another by now.
+    """
+    told: Mapping[str, Any] = store.spec.data.get("description", {})
+    options = {key: told[key] for key in ("split", "image_column", "label_column", "key_column") if told.get(key)}
+    for place in dict.fromkeys(_places(str(told.get("source", "")), store, runs)):
+        try:
+            samples = open_samples(place, limit=store.spec.rows, **options)
+            check_data(store, samples, every=False)
+        except TeachonceError:
+            continue
+        return samples
+    raise DataError(f"the data of {store.path} ({told.get('source')}) could not be opened again", "Nothing to mend")
+
+
+def _places(source: str, store: Store, runs: tuple[Run, ...]) -> Iterator[str]:
+    """Where the data may lie, local places only."""
+    if source == "digits":
+        yield source
+    commands = [line.get("command") for line in run_lines(store)]
+    for words in (*commands, *(run.description.get("command") for run in runs)):
+        if isinstance(words, list) and "--data" in words[:-1]:
+            spec = str(words[words.index("--data") + 1])
+            kind, place = parse_spec(spec)
+            if kind == "digits" or Path(place).exists():
+                yield spec
+
+
+def embedder(run: Run, samples: Samples) -> Embedder:
+    """What the best student of a run makes of rows of its data, on the evaluation view.
+
+    Returns:
+        Rows int64 (n,) -> float32 (n, D).
+    """
+    student = load_student(run.folder).eval()
+    device = torch.device("cpu")
+
+    def embed(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        images = open_images(samples, device=device, rows=rows, workers=1)
+        views = EpochViews(images.sizes, EvalView.from_json(run.description["view"]), stored=None, augment=None, seed=0)
+        labels = np.zeros(samples.rows, np.int32)
+        feed = Feed(images, labels, views, student=student.input, teacher=None, device=device)
+        with torch.inference_mode():
+            parts = [student(batch.images)[0] for batch in feed.batches(cut(rows, _BATCH, drop_last=False), None)]
+        return torch.cat(parts).float().numpy()
+
+    return embed
