@@ -10,6 +10,7 @@ from teachonce.console.tables import Parts, Result, columns, pairs
 from teachonce.console.texts import duration_text, rate_text, size_text
 
 _PARTS = ("data", "transfer", "teacher", "student_forward", "loss", "backward", "optimiser")
+_ARMS = ("student-only", "constant", "cached", "live")
 _CLAIMS = {"memory_9x": "9 times less memory between steps", "time_8x": "8 times less time"}
 _METERS = {
     "tensors": "bytes of tensors; `process` is all that the process ever had resident",
@@ -35,16 +36,23 @@ def live_parts(result: Result) -> Parts:
 def _facts(result: Result) -> list[tuple[str, str]]:
     stage = result["stage_one"]
     how = f"{result['precision']}, {'compiled' if result['compile'] else 'eager'}, {result['device']}"
+    threads = f"{result['threads']} thread{'' if result['threads'] == 1 else 's'}"
     return [
-        ("case", f"{result['case'] or '-'}, batch {result['batch_size']}, {how}, {result['threads']} threads"),
+        ("case", f"{result['case'] or '-'}, batch {result['batch_size']}, {how}, {threads}"),
         ("teacher", f"{result['teacher']} at {result['teacher_image_size']} px"),
         ("student", f"{result['student']} at {result['image_size']} px"),
         ("data", f"{result['data']}; {result['rows']:,} rows are used"),
-        ("measured", f"{result['rounds']} rounds of {result['steps']} steps or more in turns; medians (quartiles)"),
+        ("measured", f"{result['rounds']} rounds in turns, steps of each: {_steps_text(result)}; medians (quartiles)"),
         ("stage one", f"{stage['rows']:,} rows in {duration_text(stage['seconds'])}, {_rate(stage)} rows/s"),
         ("an epoch", f"{result['epoch_rows']:,} samples; a student has {result['epochs']:,} epochs"),
         ("memory", _METERS[result["memory_meter"]]),
     ]
+
+
+def _steps_text(result: Result) -> str:
+    """`5`, or `2 to 12` where arms differ."""
+    counts = [arm["steps"] for method in result["methods"].values() for arm in method["arms"].values()]
+    return f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
 
 
 def _rate(stage: Mapping[str, Any]) -> str:
@@ -55,7 +63,8 @@ def _arms(method: Result) -> Table:
     energy = any(arm["energy_j"] is not None for arm in method["arms"].values())
     right = ("ms a step", "quartiles", "samples/s", "an epoch", "memory between steps", "at peak", "process")
     table = columns("arm", right=(*right, *(("J a step",) if energy else ())))
-    for name, arm in method["arms"].items():
+    for name in _ARMS:
+        arm = method["arms"][name]
         spread = arm["spread"]
         table.add_row(
             name,
@@ -74,7 +83,8 @@ def _arms(method: Result) -> Table:
 def _steps(method: Result) -> Table:
     """The parts of a step."""
     table = columns("of a step, ms", right=(part.replace("_", " ") for part in _PARTS))
-    for name, arm in method["arms"].items():
+    for name in _ARMS:
+        arm = method["arms"][name]
         table.add_row(name, *(_ms(arm["parts_ms"][part]) if arm["parts_ms"][part] else "-" for part in _PARTS))
     return table
 

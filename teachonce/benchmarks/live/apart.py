@@ -145,7 +145,9 @@ def _main(descriptor: int) -> None:
         except TeachonceError as error:
             told = ("error", type(error), error.message, error.mend)
         except Exception as error:  # noqa: BLE001 - the parent tells of it
-            told = ("error", TeachonceError, f"unexpected {type(error).__name__}: {error}", _FULL)
+            full = type(error).__name__ in ("MemoryError", "OutOfMemoryError")  # torch's is not imported here
+            what = f"not enough memory: {error}" if full else f"unexpected {type(error).__name__}: {error}"
+            told = ("error", TeachonceError, what, _FULL if full else "")
         pipe.send(told)
 
 

@@ -40,7 +40,7 @@ class OutFile:
         """
         if self.path is None:
             return
-        require_writable(self.path, "--out")
+        require_writable(self.path.absolute().parent, "--out")
         known = _read(self.path)
         if known is None:
             return
@@ -48,10 +48,10 @@ class OutFile:
         if found is not None:
             name, old, new = found
             raise MismatchError(f"{self.path} was measured with {name} {old}, got {new}", _ANEW)
-        measured = known.get("cases", [known])
+        measured, shared = known.get("cases", [known]), {*self._common(), "settings"}
         for combination in combinations:
             for case in filter(combination.is_of, measured):
-                self.cases[combination.label] = {key: value for key, value in case.items() if key not in self._common()}
+                self.cases[combination.label] = {key: case[key] for key in case if key not in shared}
 
     def add(self, label: str, case: Mapping[str, Any]) -> None:
         """Keep a case.

@@ -129,7 +129,7 @@ class Options:
         if self.data is not None or self.split is not None:
             raise InputError(f"preset {preset.name} has random images of its own", "Leave --data and --split out")
         spec = f"random:rows={rows},size={preset.pixels},classes={preset.classes},seed={self.seed}"
-        text = f"random images: {rows:,} of {preset.pixels} px, {preset.classes:,} classes"
+        text = f"random images: {preset.pixels} px, {preset.classes:,} classes"
         return DataSpec(data=spec), text, preset.epoch_rows
 
 

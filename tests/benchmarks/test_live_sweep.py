@@ -1,0 +1,297 @@
+"""What `bench live` measures, refuses, keeps and goes on from, on measurements made by hand."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from teachonce.benchmarks.live import sweep
+from teachonce.benchmarks.live.arm import ArmSpec
+from teachonce.benchmarks.live.conduct import Key, Measured
+from teachonce.benchmarks.live.outfile import claims_of
+from teachonce.benchmarks.live.presets import PRESETS
+from teachonce.benchmarks.live.stage_one import StageOne, StageSpec
+from teachonce.benchmarks.live.sweep import bench_live
+from teachonce.errors import CorruptError, DiskError, InputError, MismatchError, ModelError, TeachonceError
+from teachonce.events import Events
+from tests.benchmarks import livemade
+from tests.stages.trainkit import Heard
+
+OWN = {"teacher": "cnn-2", "student": "cnn-2", "data": "digits", "device": "cpu"}
+
+
+@dataclass
+class Bench:
+    """`bench_live` whose processes are made by hand; keeps what it was asked for."""
+
+    conducted: list[Mapping[Key, ArmSpec]] = field(default_factory=list)
+    staged: list[StageSpec] = field(default_factory=list)
+    stop_after: int = 1000
+    stop: BaseException = field(default_factory=KeyboardInterrupt)
+    teacher_ms: float = 33.0
+
+    def stage(self, spec: StageSpec, events: Events) -> StageOne:
+        assert spec.store.parent.is_dir()
+        self.staged.append(spec)
+        names = tuple(f"rdm-{weight:g}" for weight in spec.distortion_weight)
+        rate = 1000.0 if names else None
+        return livemade.stage_one(rows=spec.rows[0], rdm=names, rdm_samples_per_s=rate, rdm_bytes_per_sample=50)
+
+    def conduct(self, specs: Mapping[Key, ArmSpec], **options: Any) -> Measured:
+        if len(self.conducted) == self.stop_after:
+            raise self.stop
+        self.conducted.append(specs)
+        return livemade.measured(specs, teacher_ms=self.teacher_ms, rounds=options["rounds"])
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
+    made = Bench()
+    monkeypatch.setattr(sweep, "measure_stage_one", made.stage)
+    monkeypatch.setattr(sweep, "conduct", made.conduct)
+    return made
+
+
+clip = partial(bench_live, preset="clip-embed-kd", device="cpu")
+
+
+def test_one_case(bench: Bench):
+    case = clip(batch_size=8)
+    head = ["kind", "format", "preset", "device", "machine", "versions", "command", "case", "teacher"]
+    assert list(case)[: len(head)] == head
+    assert (case["kind"], case["format"], case["preset"], case["case"]) == (
+        "teachonce.bench-live",
+        1,
+        "clip-embed-kd",
+        "l32-32",
+    )
+    assert (case["device"], case["precision"], case["compile"], case["batch_size"]) == ("cpu", "float32", False, 8)
+    assert (case["image_size"], case["teacher_image_size"], case["steps"], case["rounds"]) == (32, 224, 5, 7)
+    assert case["stage_one"].keys() == {"rows", "seconds", "samples_per_s", "bytes_per_sample", "peak_memory_bytes"}
+    assert case["teacher_forward_ms"] == 33.0
+    assert case["warnings"] == []
+    json.dumps(case, allow_nan=False)
+
+
+def test_the_numbers_of_a_method(bench: Bench):
+    found = clip(batch_size=8)["methods"]["clip-teacher-kd"]
+    live = found["arms"]["live"]
+    assert live["samples_per_s"] == pytest.approx(8 / 0.044)
+    assert live["epoch_s"] == pytest.approx(0.044 * 50_000 / 8)
+    assert found["speedup"] == pytest.approx(4.0)
+    assert found["time_ceiling"] == pytest.approx(4.0)
+    assert found["share_of_limit"] == pytest.approx(1.0)
+    assert found["live_check"] == {"ratio": pytest.approx(1.0), "limit": 1.1, "within": True}
+    assert (found["memory_ratio"], found["memory_ceiling"], found["share_of_memory_limit"]) == (9.0, 9.0, 1.0)
+    assert (found["peak_memory_ratio"], found["peak_memory_ceiling"]) == (3.0, 3.0)
+    assert found["memory_overhead_cache"] == 1.0
+    assert found["store_bytes"] == 500 * 50_000
+    assert found["stage_one_s"] == pytest.approx(50_000 / 64)
+    saved = (0.044 - 0.011) * 50_000 / 8
+    assert found["break_even_epochs"] == pytest.approx(50_000 / 64 / saved)
+    assert found["break_even_students"] == pytest.approx(50_000 / 64 / saved / 200)
+    assert (found["pays"], found["rdm"], found["rdm_s"]) == ("cached", [], 0.0)
+    assert found["verdict"].startswith("From the cache a step takes 4 times less time and 9 times less memory")
+
+
+def test_class_means_are_compared_with_the_method_that_asks_the_teacher(bench: Bench):
+    methods = clip()["methods"]
+    assert {name: found["live_method"] for name, found in methods.items()} == {
+        "clip-embed-kd": "clip-teacher-kd",
+        "clip-teacher-kd": "clip-teacher-kd",
+    }
+    assert set(bench.conducted[0]) == {
+        ("student-only", "ce"),
+        ("constant", "clip-embed-kd"),
+        ("cached", "clip-embed-kd"),
+        ("constant", "clip-teacher-kd"),
+        ("cached", "clip-teacher-kd"),
+        ("live", "clip-teacher-kd"),
+    }
+
+
+def test_all_arms_have_the_same_training(bench: Bench):
+    bench_live(**OWN, methods=("kd", "clip-embed-kd"), batch_size=32, precision="bf16", compile=True, seed=3, threads=1)
+    specs = bench.conducted[0]
+    for key, spec in specs.items():
+        assert spec.kind == key.kind
+        config = spec.config
+        assert (config.batch_size, config.precision, config.compile, config.seed) == (32, "bf16", True, 3)
+        assert (config.student, config.image_size, config.val_fraction, spec.threads) == ("cnn-2", None, 0.0, 1)
+        assert spec.data.limit == 128
+        assert config.source == ("live" if key.kind == "live" else "cached")
+        config.check()
+    assert len({spec.config.store for spec in specs.values()}) == 1
+
+
+def test_rdms_are_charged_to_the_cache(bench: Bench):
+    methods = bench_live(preset="cifd-imagenet", device="cpu")["methods"]
+    assert bench.staged[0].distortion_weight == (1e4, 5e3, 1e3)
+    assert bench.staged[0].rdm_preset == "r34"
+    assert methods["kd"]["rdm"] == []
+    assert methods["cifd"]["rdm"] == ["rdm-10000", "rdm-5000", "rdm-1000"]
+    assert (methods["kd"]["rdm_s"], methods["cifd"]["rdm_s"]) == (0.0, pytest.approx(1_281_167 * 30 / 1000))
+    assert methods["cifd"]["store_bytes"] - methods["kd"]["store_bytes"] == 50 * 1_281_167
+    assert methods["cifd"]["break_even_epochs"] > methods["kd"]["break_even_epochs"]
+    assert bench.conducted[0][Key("cached", "kd")].config.rdm == ()
+    assert len(bench.conducted[0][Key("live", "cifd")].config.rdm) == 3
+
+
+def test_a_live_arm_that_is_too_slow_is_told_of(bench: Bench):
+    bench.teacher_ms = 20.0
+    heard = Heard()
+    case = clip(methods="clip-teacher-kd", events=heard)
+    check = case["methods"]["clip-teacher-kd"]["live_check"]
+    assert not check["within"]
+    assert check["ratio"] == pytest.approx(44 / 31)
+    assert "slower than it must be" in case["warnings"][0]
+    assert heard.warnings == case["warnings"]
+
+
+def test_a_sweep(bench: Bench):
+    found = clip(cases="all", methods="clip-teacher-kd", batch_size=(8, 64), precision=("float32", "bf16"))
+    assert len(found["cases"]) == 8 * 2 * 2
+    assert "machine" in found
+    assert found["cases"][0].keys() >= {"kind", "case", "batch_size", "precision", "methods", "machine"}
+    assert len({(c["case"], c["batch_size"], c["precision"]) for c in found["cases"]}) == 32
+    assert len(bench.staged) == 4 * 2  # a store for each teacher and precision
+    assert not any(spec.store.parent.exists() for spec in bench.staged)
+    assert len(found["claims"]["memory_9x"]) == 32
+    assert found["claims"]["time_8x"] == []
+    assert found["left_out"] == {}
+
+
+def test_claims_name_the_settings_where_they_hold():
+    def case(memory: float, speed: float) -> dict[str, Any]:
+        return {"methods": {"kd": {"memory_ratio": memory, "speedup": speed}}}
+
+    found = claims_of({"a": case(9.0, 7.9), "b": case(8.9, 8.0)})
+    assert found == {"memory_9x": ["a, kd"], "time_8x": ["b, kd"]}
+
+
+def test_a_killed_sweep_goes_on(bench: Bench, tmp_path: Path):
+    out, heard = tmp_path / "live.json", Heard()
+    options: dict[str, Any] = {"cases": ("b32-32", "b16-64"), "batch_size": (8, 64), "out": out, "events": heard}
+    bench.stop_after = 3
+    with pytest.raises(KeyboardInterrupt):
+        clip(**options)
+    assert not any(spec.store.parent.exists() for spec in bench.staged)
+    kept = json.loads(out.read_text())
+    assert [(case["case"], case["batch_size"]) for case in kept["cases"]] == [
+        ("b32-32", 8),
+        ("b32-32", 64),
+        ("b16-64", 8),
+    ]
+    bench.stop_after = 1000
+    found = clip(**options)
+    assert len(bench.conducted) == 4
+    assert heard.infos[-2:] == [f"{out} has 3 of 4 cases: it goes on", "now b16-64, batch 64, float32, eager"]
+    assert json.loads(out.read_text())["cases"] == found["cases"]
+    assert len(found["cases"]) == 4
+    again = clip(**options)
+    assert again == found
+    assert len(bench.conducted) == 4
+
+
+def test_one_case_in_a_file(bench: Bench, tmp_path: Path):
+    out = tmp_path / "live.json"
+    found = clip(out=out)
+    assert {key: value for key, value in json.loads(out.read_text()).items() if key != "settings"} == found
+    assert clip(out=out) == found
+    assert len(bench.conducted) == 1
+
+
+def test_a_sweep_goes_on_without_what_the_memory_does_not_hold(bench: Bench, tmp_path: Path):
+    bench.stop_after, bench.stop = 1, TeachonceError("arm live: not enough memory", "Use a smaller --batch-size")
+    heard, options = Heard(), {"batch_size": (8, 256), "out": tmp_path / "live.json"}
+    found = clip(**options, events=heard)
+    assert found["left_out"] == {"l32-32, batch 256, float32, eager": "arm live: not enough memory"}
+    assert [case["batch_size"] for case in found["cases"]] == [8]
+    assert "is left out: arm live" in heard.warnings[0]
+    bench.stop_after = 1000
+    assert [case["batch_size"] for case in clip(**options)["cases"]] == [8, 256]
+
+
+@pytest.mark.parametrize("error", [TeachonceError("not enough memory"), ModelError("no such student")])
+def test_what_no_case_survives_is_an_error(bench: Bench, error: TeachonceError):
+    bench.stop_after, bench.stop = 0, error
+    with pytest.raises(type(error), match=error.message):
+        clip(batch_size=(8, 256))
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"rounds": 9}, "measured with rounds 7, got 9"),
+        ({"batch_size": 32}, "measured with batch_sizes"),
+        ({"cases": "b16-32"}, "measured with cases"),
+        ({"precision": "bf16"}, "measured with precisions"),
+    ],
+)
+def test_other_settings_are_refused(bench: Bench, tmp_path: Path, changed: dict[str, Any], told: str):
+    out = tmp_path / "live.json"
+    clip(out=out)
+    before = out.read_bytes()
+    with pytest.raises(MismatchError, match=told):
+        clip(out=out, **changed)
+    assert out.read_bytes() == before
+    assert len(bench.conducted) == 1
+
+
+@pytest.mark.parametrize("text", ["{", '{"kind": "teachonce.run", "format": 1}', "[]", "null"])
+def test_another_file_is_left_alone(bench: Bench, tmp_path: Path, text: str):
+    out = tmp_path / "live.json"
+    out.write_text(text)
+    with pytest.raises(CorruptError, match="live.json"):
+        clip(out=out)
+    assert out.read_text() == text
+
+
+def test_a_place_that_cannot_be_written_is_told_before_anything_runs(bench: Bench, tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(DiskError, match="--out"):
+        clip(out=tmp_path / "file" / "live.json")
+    assert not bench.staged
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({}, "expected a preset, or a teacher"),
+        ({"teacher": "cnn-2", "student": "cnn-2"}, "expected data beside a teacher"),
+        ({"preset": "clip"}, "no preset 'clip'"),
+        ({"preset": "clip-embed-kd", "teacher": "cnn-2"}, "has its own teachers"),
+        ({"preset": "clip-embed-kd", "data": "digits"}, "random images of its own"),
+        ({"preset": "clip-embed-kd", "cases": ("b32-32", "x")}, "no case 'x'"),
+        ({**OWN, "cases": "all"}, "cases are a preset's"),
+        ({**OWN, "methods": "ce"}, "no teacher to compare with"),
+        ({**OWN, "methods": "dgkd"}, "targets of other models"),
+        ({**OWN, "methods": ("kd", "kd")}, "given twice"),
+        ({**OWN, "methods": "kdd"}, "no method 'kdd'"),
+        ({**OWN, "distortion_weight": 1.0}, "no method learns from RDMs"),
+        ({**OWN, "batch_size": (8, 0)}, "batch size must be at least 1"),
+        ({**OWN, "batch_size": 64, "rows": 32}, "the batch size is 64, but there are 32 rows"),
+        ({**OWN, "rows": 5000}, "the data have 1437"),
+        ({**OWN, "precision": "fp8"}, "unknown precision"),
+        ({**OWN, "rounds": 0}, "rounds must be at least 1"),
+        ({**OWN, "steps": 0}, "steps must be at least 1"),
+        ({**OWN, "device": "cuda:77"}, "cuda:77"),
+    ],
+)
+def test_what_cannot_be_measured_is_said_at_once(bench: Bench, options: dict[str, Any], told: str):
+    with pytest.raises(InputError, match=told):
+        bench_live(**options)
+    assert not bench.staged
+
+
+def test_presets_are_the_papers():
+    clips, imagenet = PRESETS["clip-embed-kd"], PRESETS["cifd-imagenet"]
+    assert list(clips.cases) == ["l32-32", "l32-64", "l16-32", "l16-64", "b32-32", "b32-64", "b16-32", "b16-64"]
+    assert {case.student for case in clips.cases.values()} == {"vit:patch=4,width=256,layers=6,heads=8"}
+    assert (clips.epochs, clips.epoch_rows, clips.classes) == (200, 50_000, 100)
+    assert list(imagenet.cases) == ["r34-r18", "r50-mbv1"]
+    assert (imagenet.epochs, imagenet.epoch_rows, imagenet.classes) == (88, 1_281_167, 1000)
