@@ -18,6 +18,7 @@ from teachonce.stages.embed import embed
 
 STUDENT = "vit:patch=8,width=16,layers=1,heads=2"
 TEACHER = "vit:patch=8,width=64,layers=2,heads=2"
+QUICK = "cnn-2"  # a student that is built without transformers, so that its process starts sooner
 ROWS, BATCH, CLASSES = 96, 16, 10
 DATA = DataSpec(data=f"random:rows={ROWS},size=32,classes={CLASSES}")
 PAUSE_MS = 40.0

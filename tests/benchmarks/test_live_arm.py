@@ -15,7 +15,7 @@ import pytest
 from teachonce.benchmarks.live.arm import Arm, Memory, Ready
 from teachonce.benchmarks.live.data import DataSpec
 from teachonce.errors import InputError, MismatchError, TeachonceError
-from tests.benchmarks.livekit import BATCH, CLASSES, HELD, PAUSE_MS, ROWS, make_store, spec
+from tests.benchmarks.livekit import BATCH, CLASSES, HELD, PAUSE_MS, QUICK, ROWS, make_store, spec
 from tests.stages.trainkit import Heard
 
 LIMIT = 1.1  # of the check of the live arm
@@ -97,7 +97,7 @@ def test_a_teacher_is_asked_of_live_arms_only(arms: dict[str, Arm], ready: dict[
 def test_the_error_of_a_child_is_ours(store: Path):
     other = DataSpec(data=f"random:rows={ROWS},classes={CLASSES},seed=1")
     with (
-        Arm(spec("cached", store, data=other)) as arm,
+        Arm(spec("cached", store, student=QUICK, data=other)) as arm,
         pytest.raises(MismatchError, match=r"arm cached: .* row 0") as told,
     ):
         arm.ready()
@@ -106,7 +106,10 @@ def test_the_error_of_a_child_is_ours(store: Path):
 
 @pytest.mark.parametrize(("wrap", "told"), [("broken", "LookupError: nothing there"), ("greedy", "not enough memory")])
 def test_what_nobody_foresaw_is_told(store: Path, wrap: str, told: str):
-    with Arm(spec("cached", store, wrap=wrap)) as arm, pytest.raises(TeachonceError, match=told) as error:
+    with (
+        Arm(spec("cached", store, student=QUICK, wrap=wrap)) as arm,
+        pytest.raises(TeachonceError, match=told) as error,
+    ):
         arm.ready()
     assert wrap != "greedy" or "smaller --batch-size" in error.value.mend
     assert wrap != "broken" or "in broken" in str(error.value.__cause__)
@@ -114,7 +117,7 @@ def test_what_nobody_foresaw_is_told(store: Path, wrap: str, told: str):
 
 def test_a_child_warns_through_us(store: Path):
     heard = Heard()
-    with Arm(spec("live", store, teacher="cnn-2"), events=heard) as arm:
+    with Arm(spec("live", store, student=QUICK, teacher="cnn-2"), events=heard) as arm:
         arm.ready()
     assert any("other weights" in text for text in heard.warnings)
 
@@ -137,7 +140,7 @@ def gone(number: int) -> bool:
 
 
 def test_a_killed_child_is_told_of(store: Path):
-    with Arm(spec("student-only", store)) as arm:
+    with Arm(spec("student-only", store, student=QUICK)) as arm:
         os.kill(pid(arm), signal.SIGKILL)
         with pytest.raises(TeachonceError, match="by signal 9") as told:
             arm.ready()
@@ -151,7 +154,7 @@ def interrupted(*_: object) -> None:
 def test_ctrl_c_leaves_no_process_behind(store: Path):
     before = signal.signal(signal.SIGALRM, interrupted)
     try:
-        with pytest.raises(KeyboardInterrupt), Arm(spec("student-only", store)) as arm:  # noqa: PT012
+        with pytest.raises(KeyboardInterrupt), Arm(spec("student-only", store, student=QUICK)) as arm:  # noqa: PT012
             number = pid(arm)
             arm.ready()
             signal.setitimer(signal.ITIMER_REAL, 0.3)
@@ -166,7 +169,7 @@ def test_an_arm_ends_with_its_parent():
         "import os, signal\n"
         "from teachonce.benchmarks.live.arm import Arm\n"
         "from tests.benchmarks.livekit import spec\n"
-        "with Arm(spec('student-only', None)) as arm:\n"
+        "with Arm(spec('student-only', None, student='cnn-2')) as arm:\n"
         "    arm.ready()\n"
         "    os.write(1, str(arm._process.pid).encode())\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

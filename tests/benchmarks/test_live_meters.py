@@ -15,6 +15,7 @@ from teachonce.benchmarks.live.energy import EnergyMeter
 from teachonce.benchmarks.live.meters import PARTS, part_times, timed_ms
 from teachonce.data import resident
 from teachonce.engine import step
+from teachonce.engine.cached import CachedTargets
 from teachonce.engine.probe import probed
 from teachonce.types import InputSpec
 from tests.benchmarks import livekit
@@ -189,6 +190,17 @@ def test_the_student_alone_sees_the_same_views(store: Path, work: Work):
     ours, theirs = (one.session.feed.views for one in (alone, work))
     assert ours.rule == theirs.rule
     assert ours.count == theirs.count
+
+
+def test_constant_targets_never_load_the_store(store: Path, monkeypatch: pytest.MonkeyPatch):
+    def load(*_: object) -> None:
+        raise AssertionError("an array was loaded")
+
+    monkeypatch.setattr(CachedTargets, "_load", load)
+    constant = Work(spec("constant", store))
+    assert constant.ready(warm_up=1).target_bytes == 0
+    with pytest.raises(AssertionError, match="was loaded"):
+        Work(spec("cached", store))
 
 
 def test_a_known_number_of_bytes(work: Work):
