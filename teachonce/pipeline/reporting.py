@@ -3,10 +3,10 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from teachonce import __version__
 from teachonce.digests import digest_hex
 from teachonce.engine.stage_one.runs import runs_path
 from teachonce.events import Events
@@ -48,7 +48,7 @@ def _record(step: Step) -> Path:
 
 def _identity(step: Step) -> Mapping[str, Any]:
     digests = {str(path): digest_hex(path.read_bytes()) for path in _sources(step) if path.is_file()}
-    return {"version": __version__, "options": dict(step.options), "files": digests}
+    return {"version": version("teachonce"), "options": dict(step.options), "files": digests}
 
 
 def _sources(step: Step) -> Iterator[Path]:

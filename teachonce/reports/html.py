@@ -1,12 +1,12 @@
 """A page as one HTML file: no script, nothing from the network, light and dark, on a phone and on a desk."""
 
 from collections.abc import Mapping
+from importlib.metadata import version
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from teachonce import __version__
 from teachonce.events import SILENT, Events
 from teachonce.reports.colours import rules
 from teachonce.reports.page import Block, Figure, Page
@@ -43,7 +43,7 @@ def render_html(page: Page, *, events: Events = SILENT) -> bytes:
         letters=Markup(atelier.letters()),
         day=Markup(rules(atelier.colours, dark=False)),
         night=Markup(rules(atelier.colours, dark=True)),
-        version=__version__,
+        version=version("teachonce"),
     )
     return text.encode()
 

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
 from urllib.parse import quote
 
-from teachonce import __version__
 from teachonce.events import SILENT, Events
 from teachonce.reports.page import Block, Commands, Facts, Figure, Page, Table, Text
 from teachonce.reports.svg import png
@@ -48,7 +48,7 @@ def _parts(page: Page, folder: str) -> Iterator[str]:
             yield shown(section.lead)
         for block in section.blocks:
             yield from _block(block, folder)
-    yield f"Made by teachonce {shown(__version__)}."
+    yield f"Made by teachonce {shown(version('teachonce'))}."
 
 
 def _note(note: str) -> str:

@@ -248,7 +248,7 @@ def test_evaluations_are_done_here_while_the_next_children_work(stage: Stage, mo
         stage.release("b")
         return {"top1": 0.25}
 
-    monkeypatch.setattr("teachonce.pipeline.together.do_evaluation", evaluate)
+    monkeypatch.setattr("teachonce.pipeline.execute.do_evaluation", evaluate)
     results = stage.run(step("a"), evaluation("a"), step("b"), jobs=1)
     assert seen == ["evaluate a"]
     assert results["evaluate a"] == {"top1": 0.25}
@@ -261,7 +261,7 @@ def test_an_evaluation_that_fails_is_named(stage: Stage, monkeypatch: pytest.Mon
     def evaluate(step: Step, facts: Facts, events: Events) -> Mapping[str, Any]:
         raise MismatchError("other classes", "use the same")
 
-    monkeypatch.setattr("teachonce.pipeline.together.do_evaluation", evaluate)
+    monkeypatch.setattr("teachonce.pipeline.execute.do_evaluation", evaluate)
     with pytest.raises(MismatchError, match="evaluate a: other classes"):
         stage.run(step("a"), evaluation("a"), step("b", "evaluate a"))
     assert not stage.began("b")
