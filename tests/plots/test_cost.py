@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from textkit import assert_readable
 
 from teachonce.digests import digest_hex
 from teachonce.errors import DataError, InputError, MismatchError, StoreMissingError
@@ -311,6 +312,19 @@ def test_numbers_of_the_cost_do_not_overlap(costs: Costs, low: float, high: floa
     boxes = [tick.get_window_extent() for tick in shown]
     assert len(boxes) > 1
     assert all(left.x1 < right.x0 for left, right in pairwise(boxes)), [tick.get_text() for tick in shown]
+
+
+@pytest.mark.parametrize("width", [3.4, 7.5])
+@pytest.mark.parametrize("most", [1.9, 9.0, 50.0])
+def test_it_is_drawn_for_a_phone_and_for_a_desk(costs: Costs, width: float, most: float):
+    names = ["ce", "kd, live", "cifd, 3 RDMs (vit:patch=8,width=16,layers=1,heads=2)"]
+    parts = [{"teacher": 0, "assistants": 0, "rdm": 0, "student": int(macs * 1e12)} for macs in (1, most)]
+    cached, live = ({"cached_macs": sum(p.values()), "cached_parts": p} for p in parts)
+    whole = {"live_macs": live["cached_macs"], "live_parts": parts[1]}
+    points = [replace(costs.points[0], label=name, **cached, **whole) for name in names]
+    figure = draw_costs(replace(costs, points=(*points, replace(points[0], **live))), width)
+    assert_readable(figure, width)
+    assert figure.axes[0].get_window_extent().y0 > figure.axes[1].get_window_extent().y1
 
 
 def test_names_of_many_lines_do_not_overlap(costs: Costs):

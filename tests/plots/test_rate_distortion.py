@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from matplotlib.image import imread
 from plotkit import RDM_EPOCHS, TEACHER_TOP1, WEIGHTS, add_rdm, make_store, remake
+from textkit import assert_readable
 
 from teachonce.cache import Store
 from teachonce.errors import InputError, StoreMissingError
@@ -165,6 +166,17 @@ def test_nothing_overlaps_whatever_r_is():
         assert figure.bbox.y0 <= label.y0 < label.y1 <= figure.bbox.y1, axes.get_title()
         ticks = [tick.get_window_extent() for tick in axes.get_xticklabels() if axes.get_title().endswith("over R")]
         assert all(left.x1 < right.x0 for left, right in pairwise(ticks)), axes.get_title()
+
+
+@pytest.mark.parametrize("width", [3.4, 7.5])
+def test_it_is_drawn_for_a_phone_and_for_a_desk(width: float):
+    kinds = ("mse, sum", "smooth-l1, mean")
+    curves = [curve([1, 10, 30, 100, 1e4], 10.0 + place, kind) for place, kind in enumerate(kinds)]
+    figure = draw_rate_distortion(curves, width)
+    assert_readable(figure, width)
+    assert [axes.get_title() for axes in figure.axes] == titles(curves)
+    columns = {axes.get_subplotspec().colspan.start for axes in figure.axes}
+    assert len(columns) == {3.4: 1, 7.5: 2}[width]
 
 
 def test_on_the_command_line(store: Store, tmp_path: Path, call: Call):

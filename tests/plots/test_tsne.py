@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.font_manager import fontManager
 from plotkit import CLASSES, FAILED_ROW, NAMES, ROWS, add_rdm, add_target, embeddings, labels, make_store, remake
+from textkit import assert_readable
 
 from teachonce.cache import Store
 from teachonce.errors import DataError, InputError, MismatchError, StoreMissingError, UnsealedError
@@ -145,6 +146,14 @@ def test_names_stay_in_the_picture(names: list[str], targets: list[str]):
     titles = [axes.title.get_window_extent() for axes in figure.axes]
     assert all(left.x1 < right.x0 for left, right in pairwise(titles))
     assert len({text.get_text() for text in legend.get_texts()}) == len(names)
+
+
+@pytest.mark.parametrize("width", [3.4, 7.5])
+@pytest.mark.parametrize("targets", [["teacher"], ["teacher", "t" * 64, "assistant-" * 6]])
+def test_it_is_drawn_for_a_phone_and_for_a_desk(width: float, targets: list[str]):
+    figure = draw_tsne(maps_of([f"a class of a long and tedious name, no. {i}" for i in range(10)], targets), width)
+    assert_readable(figure, width)
+    assert all(axes.get_window_extent().height > 1.8 * figure.dpi for axes in figure.axes)
 
 
 def test_characters_that_the_usual_font_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

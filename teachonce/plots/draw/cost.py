@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, Formatter, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.transforms import ScaledTranslation
 
 from teachonce.plots.cost import CostPoint, Costs
 from teachonce.plots.figure import COLOURS, INK, blank, is_narrow, legend_below, per_cent, style, text_size
@@ -66,7 +67,7 @@ def _scatter(axes: Axes, costs: Costs, width: float) -> None:
     if is_narrow(width) and _spread(costs.points) < 10:
         axes.xaxis.set_major_locator(MaxNLocator(3))
         axes.xaxis.set_minor_locator(NullLocator())
-    axes.set(xlabel=_COST, title="Accuracy over training cost")
+    axes.set(xlabel=_COST, title="Accuracy over cost" if is_narrow(width) else "Accuracy over training cost")
     per_cent(axes, "y", f"{costs.accuracy} top-1")
 
 
@@ -74,6 +75,7 @@ def _bars(axes: Axes, points: Sequence[CostPoint], names: Sequence[str], width: 
     size = float(mpl.rcParams["font.size"])
     room = max(width - _FRAME - max(inches(line, size) for name in names for line in name.split("\n")), 1.0)
     most = float(max(point.live_macs for point in points))
+    left = ScaledTranslation(-10 / 72, 0, axes.figure.dpi_scale_trans)
     for place, point in enumerate(points):
         if _differs(point):
             _stack(axes, place - 0.2, point.cached_parts)
@@ -86,7 +88,7 @@ def _bars(axes: Axes, points: Sequence[CostPoint], names: Sequence[str], width: 
         y = place - 0.2 * _differs(point)
         axes.text(point.cached_macs, y, f"  {text}", va="center", fontsize=9)
         look: dict[str, Any] = {"markersize": _SIZE, "color": _colour(place), "clip_on": False}
-        axes.plot([-0.03], [place], marker=_marker(place), transform=axes.get_yaxis_transform(), **look)
+        axes.plot([0], [place], marker=_marker(place), transform=axes.get_yaxis_transform() + left, **look)
     axes.set_yticks(range(len(points)), names)
     axes.tick_params(axis="y", length=0, pad=19)
     axes.invert_yaxis()

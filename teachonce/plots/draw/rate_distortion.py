@@ -82,7 +82,9 @@ def _training(axes: Axes, curves: Sequence[RdmCurve]) -> None:
             axes.plot([point.best_epoch], [best], marker="o", color=colour, markeredgecolor="white")
     _scale(axes, "y", [bits for curve in curves for point in curve.points for bits in point.bits_by_epoch])
     axes.set(xlabel="epoch (dot: the one kept)", ylabel="rate (bits a sample)", title="Rate in training")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    if all(len(point.epochs) == 1 for curve in curves for point in curve.points):
+        axes.set_xlim(0.5, 1.5)
 
 
 def _legend(curves: Sequence[RdmCurve]) -> list[Line2D]:
@@ -120,7 +122,7 @@ def _colours(curves: Sequence[RdmCurve]) -> dict[float, Any]:
     weights = sorted({point.distortion_weight for curve in curves for point in curve.points})
     colours = mpl.colormaps["viridis"]
     steps = max(len(weights) - 1, 1)
-    return {weight: colours(0.05 + 0.78 * place / steps) for place, weight in enumerate(weights)}
+    return {weight: colours(0.3 + 0.53 * place / steps) for place, weight in enumerate(weights)}
 
 
 def _label(axes: Axes, which: str, name: str, curves: Sequence[RdmCurve]) -> None:

@@ -1,6 +1,7 @@
 """The panels of t-SNE maps, one a target, and one legend of the classes."""
 
 import math
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -51,9 +52,12 @@ def _draw(axes: Axes, panel: Panel, maps: Maps, room: float) -> None:
     told = f"{what}, {panel.width:,} wide"
     if panel.distinct < len(maps.rows):
         told += f", {panel.distinct:,} distinct"
-    axes.set_title(f"{fitted(panel.target, room - 0.3, 12, bold=True)}\n", pad=2)
-    axes.text(0.5, 1.02, told, transform=axes.transAxes, ha="center", fontsize=9)
+    axes.set_title(fitted(panel.target, room - 0.3, 12, bold=True), pad=19)
+    look: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "center", "fontsize": 9}
+    axes.annotate(told, (0.5, 1), (0, 5), **look)
     axes.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
+    if room > _TALLEST:
+        axes.set_box_aspect(1)
     axes.grid(visible=False)
     for spine in axes.spines.values():
         spine.set_visible(True)

@@ -1,0 +1,211 @@
+"""Pictures of benchmarks: their numbers are those of the results, and they can be read on a phone and on a desk."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from benchkit import METHOD, STEPS, live_case, many_cases
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from textkit import assert_readable
+
+from teachonce.benchmarks.macs.bench import bench_macs
+from teachonce.errors import DataError
+from teachonce.plots.accounting import Accounting, accounting
+from teachonce.plots.arms import ARMS, arms
+from teachonce.plots.break_even import break_even
+from teachonce.plots.draw.accounting import draw_accounting, short
+from teachonce.plots.draw.arms import PART_COLOURS, draw_arms
+from teachonce.plots.draw.break_even import draw_break_even
+from teachonce.plots.draw.sweep import draw_sweep
+from teachonce.plots.sweep import MEMORY_CLAIM, TIME_CLAIM, sweep
+from teachonce.plots.texts import digits
+
+WIDTHS = pytest.mark.parametrize("width", [3.4, 7.5])
+
+
+@pytest.fixture(scope="module")
+def costs() -> dict[str, Any]:
+    return bench_macs(preset="cifd-cnn")
+
+
+def texts(figure: Figure) -> set[str]:
+    return {text.get_text() for axes in figure.axes for text in axes.texts}
+
+
+def bar_ends(figure: Figure, panel: int) -> list[float]:
+    """Where the bars of each row end, from the top."""
+    ends: dict[float, float] = {}
+    for patch in figure.axes[panel].patches:
+        row = round(patch.get_y() + patch.get_height() / 2, 6)
+        ends[row] = max(ends.get(row, 0.0), patch.get_x() + patch.get_width())
+    return [ends[row] for row in sorted(ends)]
+
+
+@WIDTHS
+def test_arms_are_as_long_as_their_steps(width: float):
+    data = arms(live_case(), METHOD)
+    figure = draw_arms(data, width)
+    assert_readable(figure, width)
+    assert [axes.get_title("left") for axes in figure.axes] == ["Time of a step", "Memory between steps", "Peak memory"]
+    assert bar_ends(figure, 0) == pytest.approx([*STEPS.values(), 102.0])
+    assert bar_ends(figure, 1) == pytest.approx([0.092, 0.092, 0.092, 1.33])
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == list(ARMS.values())
+    assert {"102", "22.5", "1.33", "2.2"} <= texts(figure)
+    assert (data.live_method, data.device) == ("clip-teacher-kd", "NVIDIA H200")
+
+
+def test_parts_of_a_step_are_its_shares():
+    """They were timed apart, and need not add up to the step."""
+    figure = draw_arms(arms(live_case(), METHOD), 7.5)
+    colour = PART_COLOURS["teacher"]
+    (teacher,) = (p for p in figure.axes[0].patches if p.get_facecolor()[:3] == _rgb(colour))
+    parts = sum(live_case()["methods"][METHOD]["arms"]["live"]["parts_ms"].values())
+    assert teacher.get_width() == pytest.approx(80 / parts * 102)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        *("data", "transfer", "teacher", "student forward", "loss", "backward", "optimiser")
+    ]
+
+
+def _rgb(colour: str) -> tuple[float, ...]:
+    return tuple(int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5))
+
+
+@WIDTHS
+def test_arms_without_parts_and_memory(width: float):
+    """As of two trainings, one live and one cached."""
+    case = live_case()
+    found = case["methods"][METHOD]["arms"]
+    case["methods"][METHOD]["arms"] = {
+        name: {"step_ms": found[name]["step_ms"], "peak_memory_bytes": peak}
+        for name, peak in (("live", 5_000_000), ("cached", None))
+    }
+    figure = draw_arms(arms(case, METHOD), width)
+    assert_readable(figure, width)
+    assert [axes.get_title("left") for axes in figure.axes] == ["Time of a step", "Peak memory"]
+    assert bar_ends(figure, 0) == pytest.approx([22.5, 102.0])
+    assert not figure.legends
+
+
+def test_the_crossing_is_where_both_have_cost_the_same():
+    data = break_even(live_case(stage_one_s=78.0), METHOD)
+    gain = (102.0 - 22.5) / 1e3 * 50_000 / 64
+    assert data.crossing == pytest.approx(78.0 / gain)
+    assert data.cached_s(data.crossing) == pytest.approx(data.live_s(data.crossing))
+    case = live_case()
+    case["methods"][METHOD]["rdm_s"] = 22.0
+    assert break_even(case, METHOD).crossing == pytest.approx(100.0 / gain)
+    assert break_even(live_case(teacher_ms=-1.0), METHOD).crossing is None
+
+
+@WIDTHS
+@pytest.mark.parametrize(
+    ("stage_one_s", "teacher_ms", "titles", "told"),
+    [
+        (78.0, 80.0, ["Until the cache has paid", "One student, 200 epochs"], "1.3 epochs,\n1.7 min"),
+        (5600.0, 80.0, ["When the cache has paid"], "90 epochs,\n2 h"),
+        (18000.0, 80.0, ["When the cache has paid"], "290 epochs,\n6.4 h"),
+        (60000.0, 80.0, ["One student, 200 epochs"], None),
+        (78.0, -1.0, ["One student, 200 epochs"], None),
+        (0.0, 80.0, ["One student, 200 epochs"], None),
+    ],
+)
+def test_break_even(width: float, stage_one_s: float, teacher_ms: float, titles: list[str], told: str | None):
+    data = break_even(live_case(stage_one_s=stage_one_s, teacher_ms=teacher_ms), METHOD)
+    figure = draw_break_even(data, width)
+    assert_readable(figure, width)
+    assert [axes.get_title("left") for axes in figure.axes] == titles
+    assert texts(figure) == ({told} if told else set())
+    cached, live = figure.axes[-1].lines[:2]
+    per = cached.get_ydata()[0] / data.ahead_s if data.ahead_s else live.get_ydata()[1] / data.live_s(200)
+    last = cached.get_xdata()[1]
+    assert list(cached.get_ydata()) == pytest.approx([per * data.ahead_s, per * data.cached_s(last)])
+    assert list(live.get_ydata()) == pytest.approx([0, per * data.live_s(last)])
+
+
+@WIDTHS
+def test_a_sweep_has_a_dot_for_each_ratio(width: float):
+    data = sweep(many_cases(), METHOD)
+    figure = draw_sweep(data, width)
+    assert_readable(figure, width)
+    time, memory, peak = figure.axes
+    for axes, values in (
+        (time, [p.speedup for p in data.points]),
+        (memory, [p.memory_ratio for p in data.points]),
+        (peak, [p.peak_memory_ratio for p in data.points]),
+    ):
+        dots = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o"]
+        assert sorted(dots) == pytest.approx(sorted(value or 0 for value in values))
+    dashed = {axes.get_title("left"): [x for line in axes.lines for x in claim(line)] for axes in figure.axes}
+    assert dashed == {"Time": [TIME_CLAIM], "Memory": [MEMORY_CLAIM], "Peak memory": []}
+    assert [tick.get_text() for tick in time.get_yticklabels()] == [
+        f"{name}\n{precision}" for name in ("l32-32", "l16-64", "b16-32") for precision in ("float32", "bf16")
+    ]
+
+
+def claim(line: Line2D) -> list[float]:
+    """Where the paper's figure is."""
+    return [float(line.get_xdata()[0])] if line.get_linestyle() == "--" else []
+
+
+@WIDTHS
+@pytest.mark.parametrize("given", [live_case(), live_case(None, method="kd"), [live_case(), live_case(batch=8)]])
+def test_any_results_make_a_sweep(width: float, given: Any):
+    method = next(iter((given if isinstance(given, Mapping) else given[0])["methods"]))
+    data = sweep(given, method)
+    assert data.claimed == (method == METHOD)
+    figure = draw_sweep(data, width)
+    assert_readable(figure, width)
+    told = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert ("the paper's 8x and 9x" in told) == data.claimed
+
+
+@WIDTHS
+def test_costs_are_drawn_as_counted(costs: dict[str, Any], width: float):
+    data = accounting(costs)
+    figure = draw_accounting(data, width)
+    assert_readable(figure, width)
+    assert bar_ends(figure, 0) == pytest.approx([bar.macs / 1e12 for bar in data.bars])
+    marks = [line.get_xdata()[0] for line in figure.axes[0].lines]
+    assert marks == pytest.approx([bar.paper_macs / 1e12 for bar in data.bars if bar.paper_macs])
+    assert {bar.name: bar.paper_ratio for bar in data.bars if bar.paper_ratio} == {"takd": 2.0, "dgkd": 5.0}
+    assert {"453 T", "943 T, 2.08x", "2,033 T, 4.49x"} <= texts(figure)
+    assert figure.axes[0].get_xlabel() == "forward MACs (T = 10\u00b9\u00b2),\nx: times CIFD, live teacher"
+
+
+@WIDTHS
+def test_costs_of_a_larger_experiment(costs: dict[str, Any], width: float):
+    schemes = [scheme | {"macs": 1000 * scheme["macs"]} for scheme in costs["schemes"]]
+    for scheme in schemes:
+        scheme["parts"] = {part: 1000 * macs for part, macs in scheme["parts"].items()}
+    schemes[3]["paper"] = {"text": "762 P", "macs": 762e15, "ratio": None}
+    data: Accounting = accounting(costs | {"schemes": schemes, "reference": "kd"})
+    assert {bar.name: bar.paper_macs for bar in data.bars}["cifd"] == 762e15
+    figure = draw_accounting(data, width)
+    assert_readable(figure, width)
+    assert "228 P" in texts(figure)
+
+
+def test_numbers():
+    assert [short(value) for value in (762.2e15, 2.4e18, 4.5e9, 12)] == ["762 P", "2,400 P", "4.5 G", "12"]
+    assert [digits(value) for value in (1234.5, 99.99, 0.01234)] == ["1,234", "100", "0.0123"]
+
+
+@pytest.mark.parametrize("of", [arms, break_even, sweep])
+def test_a_method_that_was_not_measured(of: Any):
+    with pytest.raises(DataError, match="method 'cifd'") as caught:
+        of(live_case(), "cifd")
+    assert METHOD in str(caught.value)
+
+
+@pytest.mark.parametrize("spoil", ["small", "outside", "overlap"])
+def test_what_cannot_be_read_is_found(spoil: str):
+    figure = draw_arms(arms(live_case(), METHOD), 3.4)
+    assert_readable(figure, 3.4)
+    if spoil == "small":
+        figure.axes[0].title.set_text("")
+        figure.axes[0].set_title("tiny", fontsize=8)
+    else:
+        figure.text(0.95 if spoil == "outside" else 0.4, 0.5 if spoil == "outside" else 0.98, "a text of some words")
+    with pytest.raises(AssertionError):
+        assert_readable(figure, 3.4)
