@@ -88,8 +88,8 @@ def _map_figure(place: int, maps: Maps) -> Figure:
     )
     return Figure(
         name=f"embeddings-{place}",
-        title="t-SNE of teacher, RDMs and students",
-        caption=f"The same {len(maps.rows):,} rows in each panel, coloured by class. Distances say little.",
+        title=f"t-SNE of {names}",
+        caption=f"The same {len(maps.rows):,} rows in each panel, by class; near ones are alike, far ones say little.",
         alt=f"Maps of embeddings, coloured by class: {names}.",
         draw=lambda width: draw_tsne(maps, width),
         table=Table(
@@ -116,7 +116,7 @@ def _targets(store: Store) -> list[str]:
 
 def _students(store: Store, material: Material) -> tuple[dict[str, Embedder], str]:
     """The best distilled student and the one without a teacher, of the student that was trained most; and a note."""
-    mine = [run for run in material.runs if material.store_of(run) is store]
+    mine = _of_store(store, material)
     ranked = next((scored(groups) for groups in students(mine).values()), [])
     chosen = _first(ranked, distilled=True) + _first(ranked, distilled=False)
     if not chosen:
@@ -126,6 +126,13 @@ def _students(store: Store, material: Material) -> tuple[dict[str, Embedder], st
     except TeachonceError as error:
         return {}, f"Students are not in the maps: {error.message}."
     return {f"student: {one.group.label}": embedder(_best_run(one), samples) for one in chosen}, ""
+
+
+def _of_store(store: Store, material: Material) -> list[Run]:
+    """The runs that saw a store's rows; those without a teacher may not have named it."""
+    named = [run for run in material.runs if material.store_of(run) is store]
+    data = [run.settings["data"] for run in named]
+    return [run for run in material.runs if run in named or (not run.needs_teacher and run.settings["data"] in data)]
 
 
 def _first(ranked: Sequence[Scored], *, distilled: bool) -> list[Scored]:

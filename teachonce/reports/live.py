@@ -41,7 +41,7 @@ def arms_section(material: Material) -> Section | None:
     found = pairs(material)
     blocks = [_pair_arms(place, pair) for place, pair in enumerate(found[:MOST], 1)]
     lead = (
-        "From the trainings themselves, which ran at different times; `teachonce bench live` measures the arms "
+        "From the trainings themselves, which ran at different times; teachonce bench live measures the arms "
         "in turn, and the memory between steps."
     )
     return Section(name="arms", title=title, blocks=tuple(blocks), lead=lead) if blocks else None

@@ -1,6 +1,7 @@
 """How to make the numbers again: machine, versions, command lines, seeds."""
 
 import inspect
+import json
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -49,12 +50,21 @@ def _sources(material: Material) -> Iterator[Mapping[str, Any]]:
 
 def _machines(material: Material) -> Iterator[Facts]:
     known = [source["machine"] for source in _sources(material) if isinstance(source.get("machine"), Mapping)]
-    distinct = [machine for place, machine in enumerate(known) if machine not in known[:place]]
+    distinct = _distinct(known)
     devices = list(dict.fromkeys(str(source["device"]) for source in _sources(material) if source.get("device")))
     for machine in distinct:
         yield Facts(title="Machine" if len(distinct) == 1 else "One of the machines", pairs=_machine(machine))
     if not distinct and devices:
         yield Facts(title="Machine", pairs=(("device", ", ".join(devices)), ("processor", "not on record")))
+
+
+def _distinct(machines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Each machine once, with all GPUs that were used: what ran on its CPU names none."""
+    gpus: dict[str, dict[str, None]] = {}
+    for machine in machines:
+        rest = json.dumps({key: value for key, value in machine.items() if key != "gpus"}, sort_keys=True)
+        gpus.setdefault(rest, {}).update(dict.fromkeys(map(str, machine.get("gpus") or ())))
+    return [{**json.loads(rest), "gpus": list(names)} for rest, names in gpus.items()]
 
 
 def _machine(machine: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -24,7 +24,7 @@ from teachonce.reports.texts import (
 
 OPEN = (
     "Nothing was compared: there is no training with the live teacher beside the same one from the cache. "
-    "`teachonce bench live` measures both."
+    "teachonce bench live measures both."
 )
 
 
@@ -131,15 +131,21 @@ def _loss(found: Sequence[Finding]) -> str:
     slower = [one for one in found if one.speedup <= 1]
     if slower:
         return f"{told}{span_text(1 / one.speedup for one in slower)} times as long, and it never pays."
-    paid = _paid([one.break_even for one in found if one.break_even is not None], found)
-    return f"{told}{span_text(one.speedup for one in found)} times less time, but the cache pays only after {paid}."
+    paid = _when([one.break_even for one in found if one.break_even is not None])
+    told = f"{told}{span_text(one.speedup for one in found)} times less time, but the cache pays only after {paid}"
+    trained = {one.epochs for one in found}
+    return f"{told}, and a student is trained for {trained.pop():,}." if len(trained) == 1 else f"{told}."
 
 
 def _paid(epochs: Sequence[float], found: Sequence[Finding]) -> str:
-    """`1.7 epochs; a student is trained for 30`."""
-    when = epochs_text(epochs[0]) if len(set(map(number_text, epochs))) == 1 else f"{span_text(epochs)} epochs"
+    """`1.7 of a student's 30 epochs`."""
     trained = {one.epochs for one in found}
-    return f"{when}; a student is trained for {trained.pop():,}" if len(trained) == 1 else when
+    return f"{span_text(epochs)} of a student's {trained.pop():,} epochs" if len(trained) == 1 else _when(epochs)
+
+
+def _when(epochs: Sequence[float]) -> str:
+    is_one = len(set(map(number_text, epochs))) == 1
+    return epochs_text(epochs[0]) if is_one else f"{span_text(epochs)} epochs"
 
 
 def tiles(material: Material) -> tuple[Tile, ...]:
@@ -166,12 +172,12 @@ def _compared(found: Sequence[Finding]) -> list[Tile]:
 
 def _best(material: Material) -> Tile | None:
     """The best setting of the student that was trained most."""
-    for student, groups in students(material.runs).items():
+    for groups in students(material.runs).values():
         ranked = scored(groups)
         if ranked:
             best = ranked[0]
             spread = "one seed" if best.sd is None else f"sd {100 * best.sd:.2f} over {len(best.values)} seeds"
-            note = f"{best.group.label}, {spread}, {student}"
+            note = f"{best.group.label}, {spread}"
             return Tile(value=share_text(statistics.fmean(best.values)), label=f"best {best.which} top-1", note=note)
     return None
 

@@ -41,7 +41,7 @@ def test_the_cache_pays(tmp_path: Path, store: Store):
     assert page.pays == "cached"
     # an epoch takes 1 s and 3 s: 6 s of stage one are saved in 3 epochs of the 10
     assert page.verdict == (
-        "From the cache a step takes 3 times less time; the cache has paid after 3 epochs; a student is trained for 10."
+        "From the cache a step takes 3 times less time; the cache has paid after 3 of a student's 10 epochs."
     )
     assert [tile.value for tile in page.tiles[:2]] == ["3x", "3 epochs"]
     assert names(page)[:2] == ["arms", "break-even"]
@@ -53,7 +53,7 @@ def test_the_live_teacher_is_better_and_it_says_so_first(tmp_path: Path, store: 
     page = build_page([tmp_path / "runs"])
     assert page.pays == "live"
     assert page.verdict.startswith("The live teacher is better here")
-    assert "only after 200 epochs" in page.verdict
+    assert "only after 200 epochs, and a student is trained for 10" in page.verdict
     note_stage_one(store, 1.0)
     both(tmp_path / "slow", store, cached=20.0, live=10.0)
     slow = build_page([tmp_path / "slow"])
@@ -68,7 +68,17 @@ def test_interrupted_runs_of_stage_one_count(tmp_path: Path, store: Store):
     note_stage_one(store, 4.0, outcome="interrupted")
     note_stage_one(store, 2.0)
     both(tmp_path / "runs", store, cached=10.0, live=30.0)
-    assert "paid after 3 epochs" in build_page([tmp_path / "runs"]).verdict
+    assert "paid after 3 of" in build_page([tmp_path / "runs"]).verdict
+
+
+def test_rdms_that_were_trained_together_are_charged_once(tmp_path: Path, store: Store):
+    note_stage_one(store, 6.0)
+    rdms = {"store": {"samples": store.samples_seal["journal"], "rdm": {"names": "rdm-1,rdm-10"}}}
+    both(tmp_path / "runs", store, cached=10.0, live=30.0, method="cifd", settings=rdms)
+    assert "not on record" in build_page([tmp_path / "runs"]).verdict
+    note_stage_one(store, 7.0, target=None, targets=["rdm-1"])  # removed since
+    note_stage_one(store, 14.0, target=None, targets=["rdm-1", "rdm-10"])
+    assert "paid after 10 of a student's 10 epochs" in build_page([tmp_path / "runs"]).verdict
 
 
 def test_without_a_record_of_stage_one_it_says_so(tmp_path: Path, store: Store):

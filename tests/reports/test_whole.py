@@ -1,0 +1,69 @@
+"""A report of everything at once, as it is gathered, in the browser: with names that were meant to break it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browserkit import opened
+from pagekit import CJK, LONG, SCRIPT
+
+import teachonce
+from tests.plots.plotkit import WEIGHTS, add_rdm, make_store
+from tests.reports.reportkit import case, live_json, make_run, method_result, note_stage_one
+
+STUDENT = "vit:patch=4,width=256,layers=6,heads=8"
+LABELS = (SCRIPT, CJK, LONG, "$x$ & <b>")
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three seeds of four trainings, a store with RDMs, and a sweep."""
+    folder = tmp_path_factory.mktemp("whole")
+    store = make_store(folder / "s.zarr", names=LABELS)
+    for weight in WEIGHTS:
+        add_rdm(store, weight)
+    note_stage_one(store, 6.0)
+    for place, (method, source) in enumerate([("ce", "cached"), ("kd", "cached"), ("kd", "live"), ("cifd", "cached")]):
+        for seed in range(3):
+            make_run(
+                folder / "runs" / f"{method}-{source}-{seed}",
+                method=method,
+                source=source,
+                seed=seed,
+                student=STUDENT,
+                store=store,
+                val_top1=0.9 + place / 100 + seed / 500,
+                test_top1=0.89 + place / 100 + seed / 400,
+                step_ms=30.0 if source == "live" else 9.0 + place,
+                losses=[2.5 / (epoch + 1) + seed / 50 for epoch in range(10)],
+                accuracies=[0.9 - 0.6 / (epoch + 1) + place / 100 + seed / 300 for epoch in range(10)],
+            )
+    methods = {"kd": method_result(), "clip-embed-kd": method_result(speedup=9.1, memory=11.0)}
+    cases = [case(methods, batch_size=size, precision=kind) for size in (8, 64, 256) for kind in ("float32", "bf16")]
+    places = [folder / "runs", store.path, live_json(folder / "b.json", *cases)]
+    out = folder / "report.html"
+    teachonce.report(places, out=[out, folder / "report.md"], title=f"Everything, {SCRIPT}, {LONG}")
+    return out
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (1440, "light"), (1440, "dark")])
+def test_the_page_is_as_it_should_be(browser: Any, written: Path, width: int, scheme: str):
+    with opened(browser, written, width, scheme) as seen:
+        assert seen.page.locator("figure").count() >= 6
+        assert seen.page.locator("script, img").count() == 0
+        assert seen.faults() == []
+
+
+def test_the_same_is_in_the_markdown(written: Path):
+    text = written.with_suffix(".md").read_text()
+    folder = written.with_name("report-files")
+    assert "<script" not in text
+    assert text.count("![") == len(list(folder.glob("*.png"))) >= 6
+
+
+def test_a_machine_is_told_once_with_the_gpus_that_were_used(tmp_path: Path):
+    make_run(tmp_path / "a")
+    make_run(tmp_path / "b", seed=1, machine=MACHINE | {"gpus": ["A GPU"]})
+    blocks = section(build_page([tmp_path]), "reproduction").blocks
+    assert [block.title for block in blocks if isinstance(block, Facts)] == ["Machine", "Versions"]
+    assert facts(blocks)["GPU"] == "A GPU"
