@@ -22,6 +22,8 @@ from tests.reports.reportkit import (
     texts,
 )
 
+RDMS = {"names": "rdm-1,rdm-10", "rdm-1": {"target": "0" * 32}, "rdm-10": {"target": "1" * 32}}
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
@@ -73,7 +75,7 @@ def test_interrupted_runs_of_stage_one_count(tmp_path: Path, store: Store):
 
 def test_rdms_that_were_trained_together_are_charged_once(tmp_path: Path, store: Store):
     note_stage_one(store, 6.0)
-    rdms = {"store": {"samples": store.samples_seal["journal"], "rdm": {"names": "rdm-1,rdm-10"}}}
+    rdms = {"store": {"samples": store.samples_seal["journal"], "rdm": RDMS}}
     both(tmp_path / "runs", store, cached=10.0, live=30.0, method="cifd", settings=rdms)
     assert "not on record" in build_page([tmp_path / "runs"]).verdict
     note_stage_one(store, 7.0, target=None, targets=["rdm-1"])  # removed since

@@ -59,11 +59,3 @@ def test_the_same_is_in_the_markdown(written: Path):
     folder = written.with_name("report-files")
     assert "<script" not in text
     assert text.count("![") == len(list(folder.glob("*.png"))) >= 6
-
-
-def test_a_machine_is_told_once_with_the_gpus_that_were_used(tmp_path: Path):
-    make_run(tmp_path / "a")
-    make_run(tmp_path / "b", seed=1, machine=MACHINE | {"gpus": ["A GPU"]})
-    blocks = section(build_page([tmp_path]), "reproduction").blocks
-    assert [block.title for block in blocks if isinstance(block, Facts)] == ["Machine", "Versions"]
-    assert facts(blocks)["GPU"] == "A GPU"

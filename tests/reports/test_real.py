@@ -1,0 +1,167 @@
+"""Whole reports of real trainings: RDMs, maps with students, costs, and how to make the numbers again."""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from teachonce.cache.store import open_store
+from teachonce.plots.figure import style
+from teachonce.plots.runs import read_runs
+from teachonce.reports.build import build_page
+from teachonce.reports.page import Commands, Facts, Figure, Page
+from teachonce.reports.students import embedder, store_samples
+from teachonce.stages.embed import embed
+from teachonce.stages.rdm import rdm
+from tests.engine.enginekit import digits
+from tests.reports.reportkit import MACHINE, facts, make_run, names, section, tables, texts
+from tests.stages.trainkit import STUDENT, Heard, quick
+
+TEACHER = "vit:patch=4,width=32,layers=1,heads=2"
+
+
+@dataclass(frozen=True)
+class School:
+    """Runs below one folder, and their store."""
+
+    home: Path
+
+    @property
+    def runs(self) -> Path:
+        return self.home / "runs"
+
+    @property
+    def store(self) -> Path:
+        return self.home / "s.zarr"
+
+
+@pytest.fixture(scope="module")
+def school(tmp_path_factory: pytest.TempPathFactory) -> School:
+    made = School(tmp_path_factory.mktemp("school"))
+    common: dict[str, Any] = {"store": made.store}
+    quick(made.home / "teacher", student=TEACHER)
+    teacher = str(made.home / "teacher")
+    embed(teacher=teacher, data=digits(), store=made.store, block_rows=64, batch_size=64, device="cpu", workers=0)
+    rdm(store=made.store, device="cpu", distortion_weight=(1.0, 10.0), epochs=2, hidden=16, batch_size=50)
+    quick(made.runs / "ce")
+    for seed in (0, 1):
+        quick(made.runs / f"kd-{seed}", method="kd", seed=seed, **common)
+        quick(made.runs / f"live-{seed}", method="kd", seed=seed, source="live", teacher=teacher, **common)
+    quick(made.runs / "cifd", method="cifd", rdm=("rdm-1", "rdm-10"), settings={"kl_weight": 0.5}, **common)
+    return made
+
+
+@pytest.fixture(scope="module")
+def page(school: School) -> Page:
+    return build_page([school.runs], title="A title")
+
+
+def test_sections_in_the_order_of_a_readers_questions(page: Page):
+    expected = "arms break-even curves accuracy store rdm embeddings cost reproduction"
+    assert names(page) == expected.split()
+    assert page.title == "A title"
+    assert page.warnings == ()
+    figures = [block for one in page.sections for block in one.blocks if isinstance(block, Figure)]
+    assert len({figure.name for figure in figures}) == len(figures)
+    with style():
+        assert all(figure.draw(3.4).get_figwidth() == pytest.approx(3.4) for figure in figures)
+
+
+def test_the_store_tells_what_it_holds_and_what_it_took(page: Page):
+    blocks = section(page, "store").blocks
+    assert facts(blocks)["rows"] == "200, of which 0 failed"
+    (table,) = tables(blocks)
+    assert [row[0] for row in table.rows] == ["teacher", "rdm-1", "rdm-10"]
+    assert all(row[6] != "-" for row in table.rows)  # RDMs too are on record
+    assert "32 wide" in table.rows[0][2]
+
+
+def test_rdms_in_order_of_their_weight(page: Page):
+    (table,) = tables(section(page, "rdm").blocks)
+    assert [row[:2] for row in table.rows] == [("rdm-1", "1"), ("rdm-10", "10")]
+
+
+def test_students_are_mapped_beside_the_teacher(page: Page):
+    (table,) = tables(section(page, "embeddings").blocks)
+    assert [row[0] for row in table.rows][:3] == ["teacher", "rdm-1", "rdm-10"]
+    shown = [row[0] for row in table.rows[3:]]
+    assert len(shown) == 2
+    assert shown[1] == "student: ce"  # which named no store, and saw the same data
+    assert table.rows[-1][2] == "16"  # the student's width
+    assert not texts(section(page, "embeddings").blocks)
+
+
+def test_embeddings_are_the_students_own(school: School):
+    (run,) = read_runs([school.runs / "kd-0"], Heard())
+    samples = digits()
+    embed_rows = embedder(run, samples)
+    some = embed_rows(np.array([3, 70, 199]))
+    assert some.shape == (3, 16)
+    np.testing.assert_allclose(embed_rows(np.array([70])), some[1:2], atol=1e-5)
+    opened = store_samples(open_store(school.store), (run,))
+    np.testing.assert_array_equal(opened.decode(70), samples.decode(70))
+
+
+def test_students_are_left_out_where_their_data_is_not_at_hand(school: School, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("teachonce.reports.students._places", lambda *_: iter(()))
+    blocks = section(build_page([school.runs]), "embeddings").blocks
+    assert [row[0] for row in tables(blocks)[0].rows] == ["teacher", "rdm-1", "rdm-10"]
+    assert "Students are not in the maps" in texts(blocks)
+
+
+def test_costs_count_each_way(page: Page):
+    (table,) = tables(section(page, "cost").blocks)
+    ratios = {row[0]: float(row[4]) for row in table.rows}
+    assert ratios["ce"] == 1.0
+    assert ratios["kd"] < 1.0
+
+
+def test_commands_can_be_given_again(school: School, page: Page):
+    commands = [block for block in section(page, "reproduction").blocks if isinstance(block, Commands)]
+    lines = [line for block in commands for line in block.lines]
+    (line,) = (line for line in lines if "--method kd" in line and "--source" not in line)
+    told, _, note = line.partition("  # ")
+    assert note == "S = 0, 1"
+    words = shlex.split(told)
+    options = dict(zip(words[2::2], words[3::2], strict=False))
+    assert words[:2] == ["teachonce", "train"]
+    assert options["--student"] == STUDENT
+    assert options["--limit"] == "200"
+    assert (options["--epochs"], options["--batch-size"], options["--image-size"]) == ("2", "32", "16")
+    assert "--lr" not in options  # the default
+    assert "--set" not in options
+    (cifd,) = (line for line in lines if "--method cifd" in line)
+    assert "--rdm rdm-1,rdm-10" in cifd
+    assert "--set kl_weight=0.5" in cifd
+    (live,) = (line for line in lines if "--source live" in line)
+    assert f"--teacher {school.home / 'teacher'}" in live
+
+
+def test_machine_versions_and_seeds(page: Page):
+    blocks = section(page, "reproduction").blocks
+    assert {"processor", "cores", "torch", "python"} <= facts(blocks).keys()
+    (seeds,) = tables(blocks)
+    assert ("kd", STUDENT, "0, 1", "kd-0, kd-1") in seeds.rows
+
+
+def test_recorded_commands_are_quoted(tmp_path: Path):
+    make_run(tmp_path / "a")
+    blocks = section(build_page([tmp_path]), "reproduction").blocks
+    (recorded, _) = (block for block in blocks if isinstance(block, Commands))
+    assert recorded.lines == ("teachonce train --data 'a b.parquet'",)
+
+
+def test_runs_of_an_older_version_have_no_machine(tmp_path: Path):
+    make_run(tmp_path / "a", machine=None, command=None)
+    assert facts(section(build_page([tmp_path]), "reproduction").blocks)["processor"] == "not on record"
+
+
+def test_a_machine_is_told_once_with_the_gpus_that_were_used(tmp_path: Path):
+    make_run(tmp_path / "a")
+    make_run(tmp_path / "b", seed=1, machine=MACHINE | {"gpus": ["A GPU"]})
+    blocks = section(build_page([tmp_path]), "reproduction").blocks
+    assert [block.title for block in blocks if isinstance(block, Facts)] == ["Machine", "Versions"]
+    assert facts(blocks)["GPU"] == "A GPU"
