@@ -47,7 +47,9 @@ def estimate(  # noqa: PLR0913  (one parameter an option)
     method: Annotated[str, Option(help="How it learns.", rich_help_panel=STUDENT)] = "kd",
     settings: Settings = None,
     epochs: Annotated[int, Option(min=1, help="Epochs of one student.", rich_help_panel=STUDENT)] = 10,
-    batch_size: Annotated[int, Option(min=1, help="Rows of a step.", rich_help_panel=STUDENT)] = 128,
+    batch_size: Annotated[
+        int | None, Option(min=1, help="Rows of a step; 128 if absent.", rich_help_panel=STUDENT)
+    ] = None,
     student_image_size: Annotated[
         int | None, Option(min=1, help="Pixels a side that the student sees.", rich_help_panel=STUDENT)
     ] = None,

@@ -45,7 +45,7 @@ def estimate(  # noqa: PLR0913 - one parameter an option
     method: str = "kd",
     settings: Mapping[str, Value] | None = None,
     epochs: int = 10,
-    batch_size: int = 128,
+    batch_size: int | None = None,
     student_image_size: int | None = None,
     seconds: float = 10.0,
     device: str | None = None,
@@ -87,7 +87,7 @@ def estimate(  # noqa: PLR0913 - one parameter an option
         method: How; see `train`.
         settings: The method's.
         epochs: Of one student.
-        batch_size: Rows of a step.
+        batch_size: Rows of a step of the student; None: 128.
         student_image_size: Pixels a side that the student sees.
         seconds: How long the pass is probed; at least three batches after the first. Longer is surer.
         device: See `embed`.
@@ -109,10 +109,12 @@ def estimate(  # noqa: PLR0913 - one parameter an option
             method=method,
             settings=dict(settings or {}),
             epochs=epochs,
-            batch_size=batch_size,
+            batch_size=128 if batch_size is None else batch_size,
             image_size=student_image_size,
         )
         _check_loadable(teacher, data, image_size)
+    elif batch_size is not None:
+        raise InputError("batch_size is the student's, and none was given", "Use teacher_batch for the teacher's")
     request = Request(
         name=name,
         dtype=dtype,

@@ -48,7 +48,7 @@ class PassProbe:
         return max(self.decode_s, views * self.teacher_s) + shared
 
 
-class _Enough(Exception):
+class Enough(Exception):
     """The probe has seen enough."""
 
 
@@ -75,7 +75,7 @@ class Pace:
         if not self._counted:
             self._first = self._last
         elif self._counted >= _LEAST and self._last[0] - self._first[0] >= self._seconds:
-            raise _Enough
+            raise Enough
 
     def note(self, text: str) -> None:
         """See Task.note."""
@@ -103,7 +103,7 @@ def probe_pass(job: Job, forward: Forward, *, batch_size: int, workers: int | No
     """
     feed, pace, views = _feed(job, batch_size, workers), Pace(seconds), job.spec.views
     counted = _Decodable(feed.batches(_GROUPS))
-    with suppress(_Enough):
+    with suppress(Enough):
         Pass(forward=forward, arrays=job.arrays, commit=_forget, task=pace).run(counted.batches())
     start, view_s, count = pace.result()
     return PassProbe(
@@ -169,8 +169,8 @@ def _coprime(count: int) -> int:
 
 def _teacher(job: Job, forward: Forward, feed: Feed, seconds: float) -> float:
     """Seconds a view of the teacher alone, on images that are decoded already."""
-    with closing(feed.batches(range(_LEAST))) as batches:  # type: ignore[type-var]
-        images = max((batch.images for batch in batches if batch.images), key=lambda some: len(some.params))
+    with closing(feed.batches(_GROUPS)) as batches:  # type: ignore[type-var]
+        images = next(batch.images for batch in batches if batch.images is not None)
     times: list[float] = []
     while len(times) <= _LEAST or sum(times[1:]) < seconds:
         began = time.perf_counter()
