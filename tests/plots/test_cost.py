@@ -236,6 +236,15 @@ def test_what_is_not_finished_is_left_out(school: School, tmp_path: Path):
     assert "ce is not finished" in heard.warnings[0]
 
 
+def test_a_live_training_without_a_store_has_no_known_cost(school: School, tmp_path: Path):
+    quick(tmp_path / "live", method="kd", source="live", teacher=str(school.runs / "teacher"), epochs=1)
+    heard = Heard()
+    with pytest.raises(StoreMissingError, match="no finished run"):
+        training_costs([tmp_path], events=heard)
+    assert ["trained live and without a store" in warning for warning in heard.warnings] == [True]
+    assert [entry.label for entry in training_costs([tmp_path, school.runs / "ce"]).points] == ["ce"]
+
+
 def test_a_store_that_moved(school: School, tmp_path: Path):
     folder = Path(shutil.copytree(school.runs / "kd-0", tmp_path / "kd-0"))
     description = json.loads((folder / "run.json").read_text())
