@@ -103,6 +103,8 @@ def test_the_crossing_is_where_both_have_cost_the_same():
     ("stage_one_s", "teacher_ms", "titles", "told"),
     [
         (78.0, 80.0, ["Until the cache has paid", "One student, 200 epochs"], "1.3 epochs,\n1.7 min"),
+        (2500.0, 80.0, ["Until the cache has paid", "One student, 200 epochs"], "40 epochs,\n0.89 h"),
+        (5000.0, 80.0, ["When the cache has paid"], "81 epochs,\n1.8 h"),
         (5600.0, 80.0, ["When the cache has paid"], "90 epochs,\n2 h"),
         (18000.0, 80.0, ["When the cache has paid"], "290 epochs,\n6.4 h"),
         (60000.0, 80.0, ["One student, 200 epochs"], None),
@@ -116,6 +118,8 @@ def test_break_even(width: float, stage_one_s: float, teacher_ms: float, titles:
     assert_readable(figure, width)
     assert [axes.get_title("left") for axes in figure.axes] == titles
     assert texts(figure) == ({told} if told else set())
+    for text in (text for axes in figure.axes for text in axes.texts):
+        assert text.get_window_extent().y0 > text.axes.get_window_extent().y0
     cached, live = figure.axes[-1].lines[:2]
     per = cached.get_ydata()[0] / data.ahead_s if data.ahead_s else live.get_ydata()[1] / data.live_s(200)
     last = cached.get_xdata()[1]

@@ -13,7 +13,7 @@ from teachonce.plots.figure import INK, blank, is_narrow, legend_below, style, t
 from teachonce.plots.texts import digits
 
 _UNITS = ((3600.0, "hours", "h"), (60.0, "minutes", "min"), (1.0, "seconds", "s"))
-_APART = 6  # a crossing within this part of the epochs has a panel of its own
+_APART = 2.6  # a crossing within this part of the epochs has a panel of its own, where its numbers have room
 _FAR = 3  # one beyond so many times the epochs is not drawn, but told
 
 
@@ -47,12 +47,10 @@ def _ranges(data: BreakEven) -> list[tuple[str, float]]:
     """Titles of the panels, and the last epoch of each."""
     crossing = data.crossing
     whole = f"One student, {data.epochs:,} epoch{'s' if data.epochs != 1 else ''}"
-    if crossing is None or crossing > _FAR * data.epochs:
+    if not crossing or crossing > _FAR * data.epochs:
         return [(whole, data.epochs)]
     if crossing < data.epochs / _APART:
-        return (
-            [("Until the cache has paid", 2.5 * crossing), (whole, data.epochs)] if crossing else [(whole, data.epochs)]
-        )
+        return [("Until the cache has paid", 2.4 * crossing), (whole, data.epochs)]
     return [("When the cache has paid", max(data.epochs, 1.4 * crossing))]
 
 
