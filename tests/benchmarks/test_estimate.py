@@ -161,6 +161,8 @@ def test_other_views_take_the_slower_half_and_what_the_halves_cost_each_other():
     assert found.row_seconds(1, 1) == pytest.approx(0.5)
     assert found.row_seconds(2, 1) == pytest.approx(0.4 + 0.2)
     assert found.row_seconds(4, 1) == pytest.approx(0.8 + 0.2)
+    assert found.row_seconds(1, 4) == pytest.approx(0.5 * 0.3 / 0.8)  # alone, four views took longer than with company
+    assert found.row_seconds(4, 4) == 0.5
 
 
 def costing(tmp_path: Path, rows: int, file_s: float) -> Costing:

@@ -1,7 +1,6 @@
 """A probe of the pass: the real one over some batches until its pace is steady, then each of its halves alone."""
 
 import math
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -38,14 +37,15 @@ class PassProbe:
     def row_seconds(self, views: int, probed: int) -> float:
         """Seconds a row of another number of views.
 
-        The slower half decides; what the halves cost each other (they share processors) is that of the probe.
+        The slower half decides; what the halves cost each other (they share processors) is that of the probe. Where
+        the pass was faster than its halves alone, they had other company, so that only their ratio counts.
 
         Args:
             views: Of each image.
-            probed: Those of the probe.
+            probed: Those of the probe; they take `row_s`.
         """
-        shared = max(0.0, self.row_s - max(self.decode_s, probed * self.teacher_s))
-        return max(self.decode_s, views * self.teacher_s) + shared
+        slower, before = (max(self.decode_s, count * self.teacher_s) for count in (views, probed))
+        return self.row_s + slower - before if self.row_s >= before else self.row_s * slower / before
 
 
 class Enough(Exception):
@@ -171,15 +171,14 @@ def _teacher(job: Job, forward: Forward, feed: Feed, seconds: float) -> float:
     """Seconds a view of the teacher alone, on images that are decoded already."""
     with closing(feed.batches(_GROUPS)) as batches:  # type: ignore[type-var]
         images = next(batch.images for batch in batches if batch.images is not None)
-    times: list[float] = []
-    while len(times) <= _LEAST or sum(times[1:]) < seconds:
+    rows, spent = 0, 0.0
+    while not rows or spent < seconds:
         began = time.perf_counter()
-        for output in forward(images):
+        for output in [view for _ in range(_LEAST) for view in forward(images)]:  # begun before one is waited for
             output.wait()
         wait(job.device)
-        times.append(time.perf_counter() - began)
-    each: float = statistics.mean(times[1:]) / (len(images.params) * images.params.shape[1])
-    return each
+        rows, spent = rows + _LEAST * len(images.params), spent + time.perf_counter() - began
+    return spent / (rows * int(images.params.shape[1]))
 
 
 def _decode(feed: Feed, seconds: float) -> float:
