@@ -160,6 +160,7 @@ def _estimate(result: Mapping[str, Any]) -> Iterator[Block]:
             ("what limits", result["limit"]),
             ("peak memory", size_text(result["peak_memory_bytes"] or result["host_memory_bytes"])),
             ("device", result["device"]),
+            *_student(result.get("student")),
         ),
     )
     yield Table(
@@ -176,6 +177,18 @@ def _estimate(result: Mapping[str, Any]) -> Iterator[Block]:
         ),
         numeric=(True, False, True, True, False),
         caption="Other views and dtypes",
+    )
+
+
+def _student(student: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
+    """Who is to learn from it."""
+    if student is None:
+        return ()
+    return (
+        ("student", f"{student['student']}, {student['method']}, {student['epochs']} epochs"),
+        ("a step from the cache", f"{step_text(student['cached_step_ms'])} ms"),
+        ("a step with the live teacher", f"{step_text(student['live_step_ms'])} ms"),
+        ("the cache has paid after", epochs_text(student["break_even_epochs"])),
     )
 
 
@@ -204,6 +217,8 @@ def _told(value: Any) -> str:
     if isinstance(value, Mapping):
         known = {"median", "low", "high"} <= value.keys()
         return f"{value['median']:.3g} ({value['low']:.3g} - {value['high']:.3g})" if known else ""
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
     if isinstance(value, float):
-        return f"{value:,.4g}"
+        return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value or "")

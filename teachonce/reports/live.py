@@ -1,5 +1,6 @@
 """Live against cached: the bars of the arms and the break-even curve, from benchmarks, else from trainings."""
 
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from teachonce.reports.gather import Material
 from teachonce.reports.measured import Measured, measurements
 from teachonce.reports.page import Block, Facts, Figure, Section, Table, Text
 from teachonce.reports.pairs import Pair, epoch_seconds, pairs, quartiles, step_ms
-from teachonce.reports.texts import duration_text, epochs_text, rate_text, size_text, step_text
+from teachonce.reports.texts import duration_text, epochs_text, rate_text, share_text, size_text, step_text
 
 MOST = 6
 """Figures of a kind; a sweep has the others in its own picture."""
@@ -159,8 +160,8 @@ def _pair_arms(place: int, pair: Pair) -> Figure:
     bars = tuple(_bar(arm, runs) for arm, runs in each.items() if runs)
     data = Arms(method=pair.method, live_method=pair.method, device=pair.cached[0].description["device"], bars=bars)
     rows = tuple(_run_row(ARMS[arm], runs) for arm, runs in each.items() if runs)
-    columns = ("arm", "runs", "ms a step", "quartiles of the epochs", "epoch", "peak of the device", "host")
-    table = Table(columns=columns, rows=rows, numeric=(False, *[True] * 6))
+    columns = ("arm", "runs", "ms a step", "quartiles of the epochs", "epoch", "peak of the device", "host", "top-1")
+    table = Table(columns=columns, rows=rows, numeric=(False, *[True] * 7))
     seeds = f"The median of {pair.seeds} seeds" if pair.seeds > 1 else "One seed"
     return _figure(place, f"{pair.label}: {pair.student}", data, f"{seeds}; lines are quartiles over epochs.", table)
 
@@ -182,7 +183,18 @@ def _run_row(name: str, runs: Sequence[Run]) -> tuple[str, ...]:
         duration_text(epoch_seconds(runs)),
         size_text(_peak(runs, "peak_memory_bytes")),
         size_text(_peak(runs, "host_memory_bytes")),
+        _accuracy(runs),
     )
+
+
+def _accuracy(runs: Sequence[Run]) -> str:
+    """The mean, and of which data."""
+    tested = [run.test_top1 for run in runs]
+    values = tested if None not in tested else [run.result.get("val_top1") for run in runs]
+    if None in values:
+        return "-"
+    mean = statistics.fmean(float(value) for value in values if value is not None)
+    return f"{share_text(mean)} ({'test' if None not in tested else 'validation'})"
 
 
 def _peak(runs: Sequence[Run], key: str) -> int | None:

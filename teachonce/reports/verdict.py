@@ -64,7 +64,7 @@ def judge(material: Material) -> tuple[str, Verdict]:
     """The sentence, and who is better: the live teacher only where it is so everywhere."""
     found, measured = findings(material), measurements(material)
     if not found:
-        return OPEN, "open"
+        return _expected(material)
     doubtful = [one for one in found if not one.is_clear]
     if len(doubtful) == len(found):
         spread = span_text([value for one in found for value in (one.low, one.high)])
@@ -80,6 +80,15 @@ def judge(material: Material) -> tuple[str, Verdict]:
         return winners, "cached"
     names = listed([one.name for one in losers]) if len(losers) < 4 else f"{len(losers)} of {len(found)} settings"
     return f"The live teacher is better for {names}. Otherwise: {winners[0].lower()}{winners[1:]}", "cached"
+
+
+def _expected(material: Material) -> tuple[str, Verdict]:
+    """What an estimate says where nothing was measured."""
+    for bench in material.of("estimate"):
+        student = bench.result.get("student")
+        if student is not None:
+            return f"Estimated: {bench.result['verdict']}", "cached" if student["pays"] == "cached" else "live"
+    return OPEN, "open"
 
 
 def _of_bench(one: Measured) -> Finding:

@@ -1,5 +1,6 @@
 """Who is better, and after how long: from benchmarks, and from trainings that were done both ways."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.plots.plotkit import make_store
 from tests.reports.reportkit import (
     arm,
     case,
+    facts,
     live_json,
     make_run,
     method_result,
@@ -101,6 +103,7 @@ def test_seeds_give_a_median_and_epochs_a_spread(tmp_path: Path, store: Store):
     assert page.tiles[0].note.startswith("2.5 to 5")  # quartiles of 20, 30, 70 over 10
     (table,) = tables(section(page, "arms").blocks)
     assert table.rows[1][:4] == ("live teacher", "3", "30", "25 - 50")
+    assert table.rows[1][-1] == "50.00 % (validation)"
 
 
 def test_no_difference_beyond_the_spread(tmp_path: Path, store: Store):
@@ -200,3 +203,34 @@ def test_every_figure_can_be_drawn_at_both_widths(tmp_path: Path, store: Store):
             for width in (3.4, 7.5):
                 with style():
                     assert figure.draw(width).get_figwidth() == pytest.approx(width)
+
+
+@pytest.mark.parametrize("pays", ["cached", "live"])
+def test_an_estimate_speaks_where_nothing_was_measured(tmp_path: Path, store: Store, pays: str):
+    student = {"student": "cnn-2", "method": "kd", "epochs": 10, "cached_step_ms": 10.0, "live_step_ms": 20.0}
+    one = {"views": 1, "dtype": "float16", "store_bytes": 10**6, "seconds": 60.0, "limit": "teacher"}
+    told = {
+        "kind": "teachonce.estimate",
+        "verdict": "A sentence.",
+        "teacher": "cnn-10",
+        "rows": 1000,
+        "samples_per_s": 20.0,
+        "peak_memory_bytes": None,
+        "host_memory_bytes": 10**8,
+        "device": "cpu",
+        "table": [one],
+        "student": {**student, "break_even_epochs": 3.0, "pays": pays},
+        **one,
+    }
+    path = tmp_path / "estimate.json"
+    path.write_text(json.dumps(told))
+    page = build_page([path])
+    assert (page.verdict, page.pays) == ("Estimated: A sentence.", pays)
+    known = facts(section(page, "estimate").blocks)
+    assert known["stage one"] == "1:00 min, 20 rows/s"
+    assert known["the cache has paid after"] == "3 epochs"
+    note_stage_one(store, 6.0)
+    both(tmp_path / "runs", store, cached=10.0, live=30.0)
+    assert build_page([path, tmp_path / "runs"]).verdict.startswith("From the cache")
+    path.write_text(json.dumps(told | {"student": None}))
+    assert build_page([path]).pays == "open"
