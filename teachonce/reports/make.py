@@ -19,7 +19,7 @@ class ReportResult:
     title: str
     verdict: str
     pays: Verdict
-    """`cached`, `live`, or `open` where nothing was compared."""
+    """`cached`, `live`, or `open` where nothing was compared, or no difference is sure."""
     sections: tuple[str, ...]
     figures: tuple[str, ...]
     warnings: tuple[str, ...]

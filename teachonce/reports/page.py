@@ -96,7 +96,7 @@ class Page:
     verdict: str
     """One sentence: does the cache pay? It says so where the live teacher is better."""
     pays: Verdict
-    """`open` where nothing was compared."""
+    """`open` where nothing was compared, or no difference is sure."""
     tiles: tuple[Tile, ...]
     sections: Sequence[Section]
     warnings: tuple[str, ...] = field(default=())
