@@ -246,7 +246,7 @@ def test_other_settings_are_refused(bench: Bench, tmp_path: Path, changed: dict[
 def test_another_file_is_left_alone(bench: Bench, tmp_path: Path, text: str):
     out = tmp_path / "live.json"
     out.write_text(text)
-    with pytest.raises(CorruptError, match="live.json"):
+    with pytest.raises(CorruptError, match=r"live\.json"):
         clip(out=out)
     assert out.read_text() == text
 
