@@ -17,13 +17,14 @@ from teachonce.reports.texts import duration_text, epochs_text, rate_text, share
 
 MOST = 6
 """Figures of a kind; a sweep has the others in its own picture."""
+_BESIDE = 4  # methods and settings that stand beside each other in a table
 _RATIOS = (
     ("live/cached, time", "speedup"),
-    ("ceiling", "time_ceiling"),
-    ("share of it", "share_of_limit"),
+    ("its ceiling", "time_ceiling"),
+    ("share of the ceiling", "share_of_limit"),
     ("live/cached, memory between steps", "memory_ratio"),
-    ("ceiling", "memory_ceiling"),
-    ("share of it", "share_of_memory_limit"),
+    ("its ceiling", "memory_ceiling"),
+    ("share of the ceiling", "share_of_memory_limit"),
     ("live/cached, memory at the peak", "peak_memory_ratio"),
     ("cached/constant, time", "overhead_cache"),
     ("cached/constant, memory", "memory_overhead_cache"),
@@ -81,23 +82,20 @@ def _title(method: str, setting: str) -> str:
 
 
 def _ratios(measured: Sequence[Measured]) -> Table:
-    """All that follows from the arms."""
-    return Table(
-        columns=("method", "setting", *(title for title, _ in _RATIOS), "stage one", "cache", "has paid after"),
-        rows=tuple(
-            (
-                one.method,
-                one.setting or "-",
-                *("-" if one.found.get(key) is None else f"{one.found[key]:.3f}" for _, key in _RATIOS),
-                duration_text(one.found["stage_one_s"]),
-                size_text(one.found["store_bytes"]),
-                epochs_text(one.found["break_even_epochs"]),
-            )
-            for one in measured
-        ),
-        numeric=(False, False, *[True] * (len(_RATIOS) + 3)),
-        caption="Ratios of the arms; a share of a ceiling is how much of it was reached",
-    )
+    """All that follows from the arms: a column a method where there is room for them, else a row."""
+    names = ("", *(title for title, _ in _RATIOS), "stage one", "cache", "the cache has paid after")
+    columns = [names, *map(_ratio_cells, measured)]
+    is_wide = len(measured) > _BESIDE
+    first, *rows = columns if is_wide else zip(*columns, strict=True)
+    caption = "Ratios of the arms; a share of a ceiling is how much of it was reached"
+    numeric = (False, *[True] * (len(first) - 1))
+    return Table(columns=tuple(first), rows=tuple(map(tuple, rows)), numeric=numeric, caption=caption)
+
+
+def _ratio_cells(one: Measured) -> tuple[str, ...]:
+    ratios = ("-" if one.found.get(key) is None else f"{one.found[key]:.3f}" for _, key in _RATIOS)
+    stage_one, size = duration_text(one.found["stage_one_s"]), size_text(one.found["store_bytes"])
+    return (_title(one.method, one.setting), *ratios, stage_one, size, epochs_text(one.found["break_even_epochs"]))
 
 
 def _facts(measured: Sequence[Measured]) -> Iterator[Facts]:
