@@ -123,9 +123,8 @@ class ImageSource:
             return
         jobs = ((rows, params_for(rows)) for rows in batches)
         work = in_order(lambda job: (job[0], self._draw(*job, specs)), jobs, workers=self._workers)
-        with closing(work) as drawn:
-            for rows, pixels in drawn:
-                yield rows, self._lift(pixels, specs)
+        with closing(work) as drawn:  # a loop's own variables would keep the pixels until the next are wanted
+            yield from map(lambda done: (done[0], self._lift(done[1], specs)), drawn)
 
     def _draw(self, rows: np.ndarray, params: np.ndarray, specs: tuple[InputSpec, ...]) -> list[Tensor]:
         """uint8 (B, 3, height, width) for each spec, on the host; runs in a worker."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -65,7 +66,7 @@ class Feed:
         return len(self.images.failed)
 
     def batches(self, batches: Sequence[Rows], epoch: int | None) -> Iterator[Batch]:
-        """The batches of these rows, in order.
+        """The batches of these rows, in order; of each, nothing is kept here once it is handed over.
 
         Args:
             batches: Host rows of each.
@@ -75,11 +76,18 @@ class Feed:
             MismatchError: A row is not the store's.
         """
         pixels = self._checked(batches, self._pixels(batches, epoch))
-        for rows, (images, teacher_images) in zip(on_device(batches, self.device), pixels, strict=True):
-            self._past("data")
-            batch = Batch(rows, images, teacher_images, self._labels.index_select(0, rows.device))
-            self._past("transfer")
-            yield batch
+        for rows in on_device(batches, self.device):
+            yield self._batch(rows, pixels)
+        for _ in pixels:
+            raise AssertionError("more pixels than rows")
+
+    def _batch(self, rows: BatchRows, pixels: Iterator[tuple[Tensor, Tensor | None]]) -> Batch:
+        """In a frame of its own: a generator's would keep the pixels until the next batch is drawn."""
+        images, teacher_images = next(pixels)
+        self._past("data")
+        batch = Batch(rows, images, teacher_images, self._labels.index_select(0, rows.device))
+        self._past("transfer")
+        return batch
 
     def _past(self, part: str) -> None:
         if self.images.probe is not None:
@@ -88,13 +96,12 @@ class Feed:
     def _pixels(self, batches: Sequence[Rows], epoch: int | None) -> Iterator[tuple[Tensor, Tensor | None]]:
         teacher = self.teacher if epoch is not None else None
         if teacher is None:
-            return ((drawn[0], None) for drawn in self._drawn(batches, epoch, self._student, shown=True))
+            return map(lambda drawn: (drawn[0], None), self._drawn(batches, epoch, self._student, shown=True))
         if not self.views.augmented:
-            both = self._drawn(batches, epoch, self._student, teacher, shown=True)
-            return ((drawn[0], drawn[1]) for drawn in both)
+            return map(itemgetter(0, 1), self._drawn(batches, epoch, self._student, teacher, shown=True))
         own = self._drawn(batches, epoch, self._student, shown=True)
         plain = self._drawn(batches, epoch, teacher, shown=False)
-        return ((student[0], base[0]) for student, base in zip(own, plain, strict=True))
+        return map(lambda student, base: (student[0], base[0]), own, plain)
 
     def _drawn(
         self, batches: Sequence[Rows], epoch: int | None, *specs: InputSpec, shown: bool
@@ -103,7 +110,7 @@ class Feed:
         if self.images.resident:
             return (self.images.batch(rows, params(rows, epoch), *specs) for rows in batches)
         stream = self.images.stream(batches, lambda rows: params(rows, epoch), *specs)
-        return (tensors for _, tensors in stream)
+        return map(itemgetter(1), stream)
 
     def _checked(
         self, batches: Sequence[Rows], pixels: Iterator[tuple[Tensor, Tensor | None]]
@@ -114,11 +121,11 @@ class Feed:
             return
         with ThreadPoolExecutor(1, "teachonce-guard") as pool:
             waiting: list[Future[None]] = []
-            for rows, drawn in zip(batches, pixels, strict=True):
+            for rows in batches:
                 waiting.append(pool.submit(self._guard.check, rows))
                 if len(waiting) > 2:
                     waiting.pop(0).result()
-                yield drawn
+                yield next(pixels)
             for future in waiting:
                 future.result()
 

@@ -62,8 +62,7 @@ def test_constant_has_the_targets_of_one_batch_and_none_of_the_store(found: dict
 
 def test_the_live_arm_has_its_teacher_more(found: dict[str, Memory], ready: dict[str, Ready]):
     more = found["live"].allocated_bytes - found["constant"].allocated_bytes
-    images = 4 * BATCH * 3 * 32 * 32  # rendered for the teacher
-    assert abs(more - ready["live"].teacher_bytes - images) < 1024
+    assert abs(more - ready["live"].teacher_bytes) < 1024  # and none of its batch's images
     assert found["live"].teacher_peak_bytes is not None
     assert found["live"].teacher_peak_bytes > 0
     assert found["cached"].teacher_peak_bytes is None

@@ -1,5 +1,7 @@
 """Batches: which view each epoch shows, to the student and to a live teacher; kept images and streamed ones alike."""
 
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -74,6 +76,18 @@ def test_the_students_augmentation_is_new_each_epoch_and_repeatable():
 def test_without_a_live_teacher_nothing_is_drawn_for_it():
     feed, _ = make_feed(teacher=None)
     assert all(batch.teacher_images is None for batch in batches(feed, 0))
+
+
+@pytest.mark.parametrize("budget", [0, 1 << 30], ids=["streamed", "resident"])
+@pytest.mark.parametrize("augment", [None, "crop=0.3"])
+def test_a_batch_is_gone_once_nobody_holds_it(budget: int, augment: str | None):
+    feed, _ = make_feed(budget=budget, augment=augment)
+    drawing = feed.batches(ROWS, 0)
+    batch = next(drawing)
+    watched = [weakref.ref(batch.images), weakref.ref(batch.teacher_images), weakref.ref(batch.labels)]
+    del batch
+    assert [seen() for seen in watched] == [None] * 3
+    assert len(list(drawing)) == 1
 
 
 def test_cut():
