@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -124,7 +124,7 @@ class ImageSource:
         jobs = ((rows, params_for(rows)) for rows in batches)
         work = in_order(lambda job: (job[0], self._draw(*job, specs)), jobs, workers=self._workers)
         with closing(work) as drawn:  # a loop's own variables would keep the pixels until the next are wanted
-            yield from map(lambda done: (done[0], self._lift(done[1], specs)), drawn)
+            yield from map(partial(self._lifted, specs), drawn)
 
     def _draw(self, rows: np.ndarray, params: np.ndarray, specs: tuple[InputSpec, ...]) -> list[Tensor]:
         """uint8 (B, 3, height, width) for each spec, on the host; runs in a worker."""
@@ -150,6 +150,11 @@ class ImageSource:
         if self.probe is not None:
             self.probe("transfer")
         return tuple(normalise(part, spec) for part, spec in zip(lifted, specs, strict=True))
+
+    def _lifted(
+        self, specs: tuple[InputSpec, ...], drawn: tuple[np.ndarray, list[Tensor]]
+    ) -> tuple[np.ndarray, tuple[Tensor, ...]]:
+        return drawn[0], self._lift(drawn[1], specs)
 
     def _measure(self, rows: np.ndarray) -> np.ndarray:
         """Heights and widths, int64 (n, 2), from the files' headers where there are files."""

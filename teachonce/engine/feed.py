@@ -96,12 +96,12 @@ class Feed:
     def _pixels(self, batches: Sequence[Rows], epoch: int | None) -> Iterator[tuple[Tensor, Tensor | None]]:
         teacher = self.teacher if epoch is not None else None
         if teacher is None:
-            return map(lambda drawn: (drawn[0], None), self._drawn(batches, epoch, self._student, shown=True))
+            return map(_without_teacher, self._drawn(batches, epoch, self._student, shown=True))
         if not self.views.augmented:
             return map(itemgetter(0, 1), self._drawn(batches, epoch, self._student, teacher, shown=True))
         own = self._drawn(batches, epoch, self._student, shown=True)
         plain = self._drawn(batches, epoch, teacher, shown=False)
-        return map(lambda student, base: (student[0], base[0]), own, plain)
+        return map(_both, own, plain)
 
     def _drawn(
         self, batches: Sequence[Rows], epoch: int | None, *specs: InputSpec, shown: bool
@@ -128,6 +128,15 @@ class Feed:
                 yield next(pixels)
             for future in waiting:
                 future.result()
+
+
+# of these `map` is made, since a generator would keep its variables until its next turn
+def _without_teacher(drawn: tuple[Tensor, ...]) -> tuple[Tensor, None]:
+    return drawn[0], None
+
+
+def _both(student: tuple[Tensor, ...], teacher: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+    return student[0], teacher[0]
 
 
 def cut(rows: Rows, batch_size: int, *, drop_last: bool) -> list[Rows]:
