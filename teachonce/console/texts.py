@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from teachonce.reports.texts import duration_text, rate_text, share_text, size_text
+from teachonce.texts import duration_text, rate_text, share_text, size_text
 
 __all__ = ["duration_text", "memory_text", "rate_text", "share_text", "size_text", "source_text"]
 

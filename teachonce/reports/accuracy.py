@@ -8,7 +8,7 @@ from teachonce.plots.groups import Group, grouped
 from teachonce.plots.runs import Run
 from teachonce.reports.gather import Material
 from teachonce.reports.page import Block, Section, Table, Text
-from teachonce.reports.texts import listed, share_text, step_text
+from teachonce.texts import listed, share_text, step_text
 
 _COLUMNS = ("method", "source", "seeds", "test top-1", "sd", "range", "validation top-1", "epochs", "ms a step")
 _NUMERIC = (False, False, True, True, True, True, True, True, True)

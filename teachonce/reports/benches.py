@@ -10,7 +10,7 @@ from teachonce.plots.sweep import MEMORY_CLAIM, TIME_CLAIM, Sweep, SweepPoint, s
 from teachonce.reports.gather import Bench, Material
 from teachonce.reports.measured import Measured, measurements
 from teachonce.reports.page import Block, Facts, Figure, Section, Table, Text
-from teachonce.reports.texts import duration_text, epochs_text, rate_text, ratio_text, size_text, step_text
+from teachonce.texts import duration_text, epochs_text, rate_text, ratio_text, size_text, step_text
 
 _NAMES = {"bench-step": "A training step", "bench-embed": "Stage one", "bench-rdm": "RDM training"}
 _SWEEP = ("setting", "speed-up", "quartiles", "ceiling", "between steps", "ceiling", "at the peak", "cache has paid")

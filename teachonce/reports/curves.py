@@ -9,7 +9,7 @@ from teachonce.plots.draw.curves import draw_curves
 from teachonce.reports.accuracy import students
 from teachonce.reports.gather import Material
 from teachonce.reports.page import Figure, Section, Table
-from teachonce.reports.texts import share_text
+from teachonce.texts import share_text
 
 _COLUMNS = ("method", "seeds", "epochs", "best validation top-1", "at epoch", "last validation top-1", "last loss")
 _NUMERIC = (False, True, True, True, True, True, True)

@@ -18,7 +18,7 @@ from teachonce.reports.accuracy import Scored, scored, students
 from teachonce.reports.gather import Material
 from teachonce.reports.page import Block, Figure, Section, Table, Text
 from teachonce.reports.students import embedder, store_samples
-from teachonce.reports.texts import share_text
+from teachonce.texts import share_text
 
 ROWS, RDMS = 500, 3
 """Rows of a map; RDMs beside the teacher: the least, the middle and the largest R."""

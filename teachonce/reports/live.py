@@ -13,7 +13,7 @@ from teachonce.reports.gather import Material
 from teachonce.reports.measured import Measured, measurements
 from teachonce.reports.page import Block, Facts, Figure, Section, Table, Text
 from teachonce.reports.pairs import Pair, epoch_seconds, pairs, quartiles, step_ms
-from teachonce.reports.texts import duration_text, epochs_text, rate_text, share_text, size_text, step_text
+from teachonce.texts import duration_text, epochs_text, rate_text, share_text, size_text, step_text
 
 MOST = 6
 """Figures of a kind; a sweep has the others in its own picture."""

@@ -16,8 +16,8 @@ from teachonce.reports.accuracy import students
 from teachonce.reports.gather import Material
 from teachonce.reports.page import Block, Commands, Facts, Section, Table
 from teachonce.reports.stores import run_lines
-from teachonce.reports.texts import size_text
 from teachonce.stages.train import train
+from teachonce.texts import size_text
 
 _PROGRAMS = ("teachonce", "__main__.py")
 _OPTIONS = (

@@ -11,7 +11,7 @@ from teachonce.engine.rdm.stored import KIND
 from teachonce.engine.stage_one.runs import runs_path
 from teachonce.reports.gather import Material
 from teachonce.reports.page import Block, Facts, Section, Table
-from teachonce.reports.texts import duration_text, rate_text, share_text, size_text
+from teachonce.texts import duration_text, rate_text, share_text, size_text
 
 _COLUMNS = ("target", "made by", "arrays", "dtype", "size", "state", "made in", "rows/s")
 _NUMERIC = (False, False, False, False, True, False, True, True)

@@ -11,7 +11,7 @@ from teachonce.reports.measured import Measured, measurements
 from teachonce.reports.page import Tile, Verdict
 from teachonce.reports.pairs import Pair, pairs
 from teachonce.reports.stores import stage_one_seconds, target_bytes
-from teachonce.reports.texts import (
+from teachonce.texts import (
     duration_text,
     epochs_text,
     listed,

@@ -6,6 +6,7 @@ from typing import Any
 
 from teachonce.benchmarks.estimate.cost import Cost, Limit
 from teachonce.benchmarks.estimate.steps import StudentCost
+from teachonce.texts import epochs_text
 
 KIND = "teachonce.estimate"
 
@@ -85,15 +86,10 @@ def _paid(cost: Cost, student: StudentCost) -> str:
     times = f"{_time(live)} live and {_time(cached)} from the cache, stage one included"
     if student.pays == "live":
         return (
-            f"The live teacher is better here: {_epochs(student.epochs)} of one student take {times}; "
-            f"the cache pays only after {_epochs(even)}."
+            f"The live teacher is better here: {epochs_text(student.epochs)} of one student take {times}; "
+            f"the cache pays only after {epochs_text(even)}."
         )
-    return f"The cache pays after {_epochs(even)}: {_epochs(student.epochs)} of one student take {times}."
-
-
-def _epochs(count: float) -> str:
-    number = f"{count:,.0f}" if count >= 9.95 or count == int(count) else f"{count:.2g}"
-    return f"{number} epoch" if number == "1" else f"{number} epochs"
+    return f"The cache pays after {epochs_text(even)}: {epochs_text(student.epochs)} of one student take {times}."
 
 
 def _time(seconds: float) -> str:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from teachonce.benchmarks.arms import Arm
+from teachonce.benchmarks.live.cases import LIVE
 from teachonce.benchmarks.live.payoff import Costs, payoff
 from teachonce.benchmarks.rounds import in_turns
 from teachonce.cache import open_store
@@ -21,7 +22,6 @@ from teachonce.events import SILENT
 from teachonce.methods.base import METHODS, make_method
 from teachonce.stages.embed import embed
 
-LIVE = {"clip-embed-kd": "clip-teacher-kd"}  # what a method is compared with that has no live form of its own
 _ROUNDS, _WARM_UP, _MOST = 5, 2, 50
 _VAL_FRACTION = 0.1  # of `train`, where nothing else is said
 _BATCHES = 2  # of the data that is measured on

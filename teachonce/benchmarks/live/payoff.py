@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from teachonce.texts import epochs_text, number_text
+
 
 @dataclass(frozen=True, kw_only=True)
 class Costs:
@@ -56,7 +58,7 @@ def verdict(found: Payoff, *, speedup: float, memory_ratio: float, epochs: int) 
     memory = f"{_times(memory_ratio, 'memory')} between steps"
     if found.break_even_epochs is None:
         return f"The live teacher is better here: a step from the cache takes {_times(speedup, 'time')}; it never pays."
-    when = _epochs(found.break_even_epochs)
+    when = epochs_text(found.break_even_epochs)
     if found.pays == "live":
         return (
             f"The live teacher is better here: a step from the cache takes {_times(speedup, 'time')} and {memory}, "
@@ -69,14 +71,4 @@ def _times(ratio: float, what: str) -> str:
     """`4.6 times less time`; `as much time` where two digits show no difference."""
     if 0.95 < ratio < 1.05:
         return f"as much {what}"
-    return f"{_number(ratio)} times less {what}" if ratio > 1 else f"{_number(1 / ratio)} times more {what}"
-
-
-def _epochs(epochs: float) -> str:
-    number = _number(epochs)
-    return f"{number} epoch" if number == "1" else f"{number} epochs"
-
-
-def _number(value: float) -> str:
-    """Two significant digits, whole from ten on."""
-    return f"{value:,.0f}" if value >= 9.95 else f"{value:.2g}"
+    return f"{number_text(ratio)} times less {what}" if ratio > 1 else f"{number_text(1 / ratio)} times more {what}"
