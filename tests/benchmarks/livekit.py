@@ -1,5 +1,7 @@
 """Small arms for the tests of the live benchmark, and what its meters are proven with: a known time, known bytes."""
 
+import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from teachonce.benchmarks.live.arm import ArmSpec
+from teachonce.benchmarks.live.arm import Arm, ArmSpec
 from teachonce.benchmarks.live.child import Work
 from teachonce.benchmarks.live.data import DataSpec
 from teachonce.engine.settings import TrainConfig
@@ -94,3 +96,15 @@ def broken(work: Work) -> None:
 
 def greedy(work: Work) -> None:
     torch.empty(1 << 55, dtype=torch.uint8)
+
+
+def hanging(work: Work) -> None:
+    """It tells its parent's log, and comes to no end."""
+    os.write(2, b"built")
+    threading.Event().wait()
+
+
+def wait_until_built(arm: Arm) -> None:
+    assert arm._said is not None
+    while os.pread(arm._said.fileno(), 1 << 16, 0)[-5:] != b"built":
+        time.sleep(0.05)

@@ -1,29 +1,25 @@
 """A piece of work in a process of its own, its progress shown here: what it takes of memory is its own."""
 
-import os
 import pickle
-import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from multiprocessing import Pipe
+from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
+from teachonce.benchmarks.live.process import Process, end, how_it_ended, received, served, start
 from teachonce.errors import TeachonceError
 from teachonce.events import Events, Task
 
 Result = TypeVar("Result")
 Wire = Connection
-_LOOK = 1.0  # seconds between two looks whether the process is still there
 _FULL = "If the memory was full, use fewer rows (--rows) or a smaller teacher; the system's log says why it was killed"
 
 
 def run_apart(work: Callable[[Events], Result], events: Events, name: str) -> Result:
     """Run something in a new process and return its result.
 
-    As for an `Arm`, it is a program of its own, neither forked nor spawned, in a process group of its own.
+    As for an `Arm`, it is a program of its own, and ends with us; see `process`.
 
     Args:
         work: It, and its result, can be pickled.
@@ -33,44 +29,24 @@ def run_apart(work: Callable[[Events], Result], events: Events, name: str) -> Re
     Raises:
         TeachonceError: What the work raised, or that the process died.
     """
-    ours, theirs = Pipe()
-    with theirs:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "teachonce.benchmarks.live.apart", str(theirs.fileno())],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=(theirs.fileno(),),
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            process_group=0,
-        )
+    process, pipe = start("teachonce.benchmarks.live.apart", subprocess.DEVNULL)
     try:
-        with ours:
-            ours.send_bytes(pickle.dumps(work))
-            result: Result = _hear(ours, process, events)
+        with pipe:
+            pipe.send_bytes(pickle.dumps(work))
+            result: Result = _hear(pipe, process, events)
             return result
     except (EOFError, ConnectionError) as error:
-        code = process.wait()
-        how = f"by signal {-code}" if code < 0 else f"with code {code}"
-        raise TeachonceError(f"{name}: its process ended {how}", _FULL) from error
+        raise TeachonceError(f"{name}: its process ended {how_it_ended(process)}", _FULL) from error
     finally:
-        _end(process)
+        end(process)
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """End it and its helpers; its group has its number until we have waited."""
-    if process.poll() is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def _hear(pipe: "Wire[Any, Any]", process: "subprocess.Popen[bytes]", events: Events) -> Any:
+def _hear(pipe: "Wire[Any, Any]", process: "Process[bytes]", events: Events) -> Any:
     """Show what the process tells until it has ended its work."""
     tasks: dict[int, Task] = {}
     with ExitStack() as stack:
         while True:
-            kind, *rest = _next(pipe, process)
+            kind, *rest = received(pipe, process)
             if kind == "result":
                 return rest[0]
             if kind == "error":
@@ -87,13 +63,6 @@ def _hear(pipe: "Wire[Any, Any]", process: "subprocess.Popen[bytes]", events: Ev
                 getattr(tasks[rest[0]], kind)(rest[1])
             else:
                 getattr(events, kind)(*rest)
-
-
-def _next(pipe: "Wire[Any, Any]", process: "subprocess.Popen[bytes]") -> Any:
-    while not pipe.poll(_LOOK):
-        if process.poll() is not None and not pipe.poll(0):
-            raise EOFError
-    return pipe.recv()
 
 
 class _Told:
@@ -136,9 +105,9 @@ class _ToldTask:
         self._pipe.send(("note", self._number, text))
 
 
-def _main(descriptor: int) -> None:
+def _main() -> None:
     """The process."""
-    with Connection(descriptor) as pipe:
+    with served() as pipe:
         work = pickle.loads(pipe.recv_bytes())  # noqa: S301 - our own parent's
         try:
             told: tuple[Any, ...] = ("result", work(_Told(pipe)))
@@ -152,4 +121,4 @@ def _main(descriptor: int) -> None:
 
 
 if __name__ == "__main__":
-    _main(int(sys.argv[1]))
+    _main()

@@ -1,26 +1,20 @@
 """An arm: one way to make steps, in a process of its own, whose memory figures are its alone. The parent's end."""
 
-import os
-import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import IO, Any, Literal, Self
 
 from teachonce.benchmarks.live.data import DataSpec
+from teachonce.benchmarks.live.process import Process, end, how_it_ended, received, start
 from teachonce.engine.settings import TrainConfig
 from teachonce.errors import TeachonceError
 from teachonce.events import SILENT, Events
 
 Kind = Literal["student-only", "constant", "cached", "live"]
-_PATIENCE = 20.0  # seconds until a process that hung up has ended
-_LOOK = 1.0  # seconds between two looks whether the process is still there
 _FULL = "If the memory was full, use a smaller --batch-size; the system's log says why it was killed"
 
 
@@ -90,9 +84,7 @@ class Memory:
 class Arm:
     """An arm's process, as a context manager: it starts with the body and is gone after it, however that ends.
 
-    Made in a process of its own program, neither forked nor spawned: no lock is inherited, no `__main__` imported
-    again. It is in a process group of its own, so that Ctrl-C reaches it once, through us. If we are killed, it ends
-    when it next wants to answer.
+    If we are killed, it ends too; see `process`.
 
     Every verb waits for its answer and raises what the child raised: the class, message and mend of a TeachonceError.
     One thread asks an arm at a time.
@@ -104,7 +96,7 @@ class Arm:
 
     def __init__(self, spec: ArmSpec, *, events: Events = SILENT) -> None:
         self.spec, self._events = spec, events
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process[bytes] | None = None
         self._pipe: Connection[Any, Any] | None = None
         self._said: IO[bytes] | None = None
 
@@ -114,20 +106,10 @@ class Arm:
         return self.spec.kind
 
     def __enter__(self) -> Self:
-        ours, theirs = Pipe()
-        self._pipe, self._said = ours, tempfile.TemporaryFile()
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "teachonce.benchmarks.live.child", str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=self._said,
-                pass_fds=(theirs.fileno(),),
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-                process_group=0,
-            )
+        self._said = tempfile.TemporaryFile()
+        self._process, self._pipe = start("teachonce.benchmarks.live.child", self._said)
         with suppress(OSError):  # one that ended at once is told of by the first verb
-            ours.send(self.spec)
+            self._pipe.send(self.spec)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -174,7 +156,7 @@ class Arm:
         process, pipe, said = self._process, self._pipe, self._said
         self._process = self._pipe = self._said = None
         if process is not None:
-            _kill(process)
+            end(process)
         if pipe is not None:
             pipe.close()  # last: a thread that waits for an answer hears that there will be none
         if said is not None:
@@ -197,12 +179,9 @@ class Arm:
         except (EOFError, ConnectionError) as error:
             raise self._ended(process) from error
 
-    def _answer(self, process: "subprocess.Popen[bytes]", pipe: "Connection[Any, Any]") -> tuple[str, Any]:
-        """The next message. A helper that outlives the child keeps the pipe open, so the child itself is looked at."""
-        while not pipe.poll(_LOOK):
-            if process.poll() is not None and not pipe.poll(0):
-                raise EOFError
-        kind, value = pipe.recv()
+    def _answer(self, process: "Process[bytes]", pipe: "Connection[Any, Any]") -> tuple[str, Any]:
+        """The next message; an error as it is raised here."""
+        kind, value = received(pipe, process)
         if kind == "error":
             made, message, mend, trace = value
             error = made(f"arm {self.name}: {message}", mend)
@@ -210,13 +189,9 @@ class Arm:
             return kind, error
         return kind, value
 
-    def _ended(self, process: "subprocess.Popen[bytes]") -> TeachonceError:
+    def _ended(self, process: "Process[bytes]") -> TeachonceError:
         """What became of the process."""
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_PATIENCE)
-        code = process.poll()
-        how = f"by signal {-code}" if code is not None and code < 0 else f"with code {code}"
-        said = self._last_line()
+        how, said = how_it_ended(process), self._last_line()
         return TeachonceError(f"arm {self.name}: its process ended {how}{said and f': {said}'}", _FULL)
 
     def _last_line(self) -> str:
@@ -226,11 +201,3 @@ class Arm:
         self._said.seek(0)
         lines = self._said.read().decode(errors="replace").splitlines()
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
-
-
-def _kill(process: "subprocess.Popen[bytes]") -> None:
-    """End it and its helpers, where it has not ended by itself: its group has its number until we have waited."""
-    if process.poll() is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()

@@ -1,6 +1,5 @@
 """An arm's process: it builds the training that it is told of, and answers one verb after the other."""
 
-import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ from teachonce.benchmarks.live import memory
 from teachonce.benchmarks.live.arm import ArmSpec, Memory, Ready
 from teachonce.benchmarks.live.energy import EnergyMeter
 from teachonce.benchmarks.live.meters import part_times, timed_ms
+from teachonce.benchmarks.live.process import served
 from teachonce.cache.store import open_store
 from teachonce.engine.device import host_memory_bytes
 from teachonce.engine.feed import Batch
@@ -231,8 +231,8 @@ def _memory_errors() -> Iterator[None]:
 
 
 def main() -> None:
-    """Serve the pipe whose file descriptor is our only argument."""
-    with Connection(int(sys.argv[1])) as pipe, suppress(EOFError, ConnectionError):
+    """Serve the pipe that we were started with."""
+    with served() as pipe, suppress(EOFError, ConnectionError):
         serve(pipe)
 
 
