@@ -48,3 +48,13 @@ class Arm:
                 self._batches = iter(self.session.feed.batches(rows, self._epoch))
                 batch = next(self._batches)
             self.session.stepper.step(batch, self.session.feed.views.view(self._epoch))
+
+    @property
+    def ahead(self) -> int:
+        """How many batches are read before they are asked for, at most."""
+        return max(self.session.feed.images.ahead, self.session.stepper.source.ahead)
+
+    def rest(self) -> None:
+        """Read nothing ahead any more; the next step begins an epoch."""
+        self._batches = iter(())
+        self.session.stepper.source.close()

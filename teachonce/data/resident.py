@@ -15,7 +15,7 @@ from teachonce.data.pil import render_image
 from teachonce.data.pixels import Collected, Pixels, TooLargeError
 from teachonce.data.render import normalise, render_bytes
 from teachonce.data.samples import EncodedSamples, Samples
-from teachonce.data.workers import chunk_rows, count_workers, decode_rows, in_order, probe_pixels, read_row
+from teachonce.data.workers import chunk_rows, count_workers, decode_rows, in_order, probe_pixels, read_ahead, read_row
 from teachonce.events import SILENT, Events
 from teachonce.types import InputSpec, Probe
 
@@ -71,6 +71,11 @@ class ImageSource:
         It may be the used part of a larger storage: address space that no page of memory stands behind.
         """
         return None if self._pixels is None else self._pixels.kept
+
+    @property
+    def ahead(self) -> int:
+        """Batches that `stream` draws before they are asked for, at most."""
+        return 0 if self.resident else read_ahead(self._workers)
 
     @cached_property
     def sizes(self) -> np.ndarray:

@@ -124,7 +124,7 @@ def in_order(
         work: Called from several threads.
         items: Taken one by one, in the calling thread, as there is room.
         workers: Threads; 0: the calling thread, when its result is wanted.
-        ahead: The most items that are begun and not yet taken, which bounds the memory; None: twice the workers.
+        ahead: The most items that are begun and not yet taken, which bounds the memory; None: see `read_ahead`.
     """
     if not workers:
         yield from map(work, items)
@@ -133,12 +133,17 @@ def in_order(
     try:
         for item in items:
             waiting.append(pool.submit(work, item))
-            if len(waiting) >= (ahead or 2 * workers):
+            if len(waiting) >= (ahead or read_ahead(workers)):
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
     finally:  # an error, Ctrl-C, or nobody wants the rest: what is not begun never is
         pool.shutdown(cancel_futures=True)
+
+
+def read_ahead(workers: int) -> int:
+    """How many items workers may begin before they are taken."""
+    return 2 * workers
 
 
 def decode_rows(

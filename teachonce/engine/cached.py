@@ -100,6 +100,11 @@ class CachedTargets(TargetSource):
         """See TargetSource.kept_bytes."""
         return self.size if self.tier == "resident" else 0
 
+    @property
+    def ahead(self) -> int:
+        """See TargetSource.ahead."""
+        return _DEPTH if self.tier == "mapped" and self._names else 0
+
     def assemble(self, arrays: Mapping[str, Tensor]) -> Targets:
         """The targets of a batch from its rows of the arrays that are read."""
         embedding, logits = arrays.get("image_embedding"), arrays.get("logits")

@@ -42,6 +42,11 @@ class SeveralTargets(TargetSource):
         """See TargetSource.kept_bytes."""
         return sum(source.kept_bytes for source in self._all)
 
+    @property
+    def ahead(self) -> int:
+        """See TargetSource.ahead."""
+        return max(source.ahead for source in self._all)
+
     def fetch(self, rows: BatchRows, view: int, images: Tensor | None = None) -> Targets:
         """See TargetSource.fetch."""
         if self._packed is None:

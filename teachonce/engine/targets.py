@@ -45,6 +45,11 @@ class TargetSource:
         """Bytes of targets that are kept on the device."""
         return 0
 
+    @property
+    def ahead(self) -> int:
+        """Batches that are read before they are fetched, at most."""
+        return 0
+
     def fetch(self, rows: BatchRows, view: int, images: Tensor | None) -> Targets:
         """The targets of a batch, on the device.
 

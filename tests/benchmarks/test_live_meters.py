@@ -1,5 +1,6 @@
 """The meters of the live benchmark, proven: a known time is found in its own part and no other, known bytes exactly."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from teachonce.benchmarks.live.child import Work
 from teachonce.benchmarks.live.energy import EnergyMeter
 from teachonce.benchmarks.live.meters import PARTS, part_times, timed_ms
 from teachonce.data import resident
-from teachonce.engine import step
+from teachonce.engine import parts, step
 from teachonce.engine.cached import CachedTargets
 from teachonce.engine.probe import probed
 from teachonce.types import InputSpec
@@ -93,6 +94,27 @@ def test_a_known_sleep_is_found_in_the_step(work: Work):
     after = min(work.run(1, lead=1) for _ in range(3))
     assert after >= PAUSE_MS
     assert 0.75 * PAUSE_MS < after - before < 1.5 * PAUSE_MS
+
+
+@pytest.mark.parametrize("reading", ["targets", "images"])
+def test_what_is_read_ahead_is_read_in_its_own_time(store: Path, monkeypatch: pytest.MonkeyPatch, reading: str):
+    """A turn comes after the others' turns, in which all that may wait could have been read for nothing."""
+    if reading == "targets":
+        read = CachedTargets._read
+        monkeypatch.setattr(parts, "device_budget", lambda _: 0)
+        monkeypatch.setattr(CachedTargets, "_read", lambda *given: (pause(), read(*given))[1])
+    else:
+        draw = resident.ImageSource._draw
+        monkeypatch.setattr(resident, "host_budget", lambda: 0)
+        monkeypatch.setattr(resident.ImageSource, "_draw", lambda *given: (pause(), draw(*given))[1])
+    work = Work(spec("cached", store, workers=1, batch_size=4))
+    work.ready(warm_up=2)
+    for _ in range(8):  # the others' turns
+        pause()
+    assert work.run(2, lead=1) > 0.9 * PAUSE_MS
+    names = {thread.name.partition("_")[0] for thread in threading.enumerate()}
+    assert not names & {"teachonce-ahead", "teachonce-decode"}
+    assert sum(work.parts(2, lead=1).values()) > 0.9 * PAUSE_MS
 
 
 def test_the_parts_are_the_step(work: Work):

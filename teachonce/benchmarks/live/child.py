@@ -84,13 +84,13 @@ class Work:
 
     def run(self, steps: int, lead: int) -> float:
         """See Arm.run."""
-        self.steps.run(lead)
-        return timed_ms(partial(self.steps.run, steps), self.device) / steps
+        with self._turn(lead):
+            return timed_ms(partial(self.steps.run, steps), self.device) / steps
 
     def parts(self, steps: int, lead: int) -> dict[str, float]:
         """See Arm.parts."""
-        self.steps.run(lead)
-        found = part_times(self.session, partial(self.steps.run, steps), live=self.spec.kind == "live")
+        with self._turn(lead):
+            found = part_times(self.session, partial(self.steps.run, steps), live=self.spec.kind == "live")
         return {part: ms / steps for part, ms in found.items()}
 
     def teacher(self, steps: int, lead: int) -> float:
@@ -119,7 +119,21 @@ class Work:
         if not self.meter.works:
             return None
         steps = max(1, round(1e3 * seconds / self.run(1, lead=1)))
-        return self.meter.joules(partial(self.steps.run, steps)) / steps
+        with self._turn(1):
+            return self.meter.joules(partial(self.steps.run, steps)) / steps
+
+    @contextmanager
+    def _turn(self, lead: int) -> Iterator[None]:
+        """The body's steps are counted, and what is read ahead for them is read in their own time.
+
+        So all that was read before is used up first, and when they are done nothing is read on: it would be in the
+        time of the arm whose turn is next, and free of charge when ours comes again.
+        """
+        ahead = self.steps.ahead
+        self.steps.run(lead + ahead)
+        yield
+        if ahead:
+            self.steps.rest()
 
     def _bare_forward(self) -> Callable[[], None]:
         """The live teacher's networks alone, on one batch; written apart from `LiveTargets`, which it is to check.
