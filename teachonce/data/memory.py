@@ -1,6 +1,7 @@
 """How much memory decoded images may take."""
 
 from pathlib import Path
+from typing import Literal
 
 import psutil
 import torch
@@ -8,6 +9,8 @@ import torch
 HOST_SHARE, DEVICE_SHARE = 0.4, 0.25
 """Shares of what is available now: the rest is for the models, the cached targets, and other processes."""
 
+Placement = Literal["device", "host", "streamed"]
+_MARGIN = 1.3  # of an estimate from a few images, before the rest is decoded for nothing
 _CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -21,6 +24,19 @@ def device_budget(device: torch.device) -> int:
     if device.type != "cuda":
         return host_budget()
     return int(DEVICE_SHARE * torch.cuda.mem_get_info(device)[0])
+
+
+def where_kept(size: int, *, host: int, device: int) -> Placement:
+    """Where images are kept.
+
+    Args:
+        size: Bytes of all of them, decoded, about.
+        host: What they may take there; they are decoded there in any case.
+        device: What they may take on the device.
+    """
+    if size * _MARGIN > host:
+        return "streamed"
+    return "device" if size <= device else "host"
 
 
 def available_memory() -> int:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from teachonce.data.blocks import Block, decode_blocks, stack_images
 from teachonce.data.decode import DecodeError, image_size
-from teachonce.data.memory import device_budget, host_budget
+from teachonce.data.memory import Placement, device_budget, host_budget, where_kept
 from teachonce.data.pil import render_image
 from teachonce.data.pixels import Collected, Pixels, TooLargeError
 from teachonce.data.render import normalise, render_bytes
@@ -23,7 +23,6 @@ __all__ = ["Block", "ImageSource", "decode_blocks", "open_images", "stack_images
 
 _HEADER_ROWS = 256
 _PROBED = 64
-_MARGIN = 1.3  # of the estimate from a few images, before the rest is decoded for nothing
 _RESERVED = 2.0  # of the estimate, as address space
 
 
@@ -58,7 +57,7 @@ class ImageSource:
         return self._pixels is not None
 
     @property
-    def placement(self) -> str:
+    def placement(self) -> Placement:
         """Where images come from: `device` or `host` memory, or `streamed` from the data."""
         if self._pixels is None:
             return "streamed"
@@ -202,7 +201,7 @@ def open_images(
     mean = probe_pixels(samples, wanted, _PROBED) if capacity else 0.0
     expected = int(3 * mean * len(wanted))
     collected = None
-    if capacity and expected * _MARGIN <= capacity:
+    if capacity and where_kept(expected, host=capacity, device=on_device) != "streamed":
         reserved = min(capacity, int(expected * _RESERVED) + (64 << 20))
         collected = _collect(samples, wanted, reserved, threads, mean, events)
     if collected is None:

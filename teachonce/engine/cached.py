@@ -103,7 +103,7 @@ class CachedTargets(TargetSource):
     @property
     def ahead(self) -> int:
         """See TargetSource.ahead."""
-        return _DEPTH if self.tier == "mapped" and self._names else 0
+        return _DEPTH + 1 if self.tier == "mapped" and self._names else 0  # and one that waits for room
 
     def assemble(self, arrays: Mapping[str, Tensor]) -> Targets:
         """The targets of a batch from its rows of the arrays that are read."""

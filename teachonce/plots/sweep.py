@@ -25,7 +25,7 @@ class SweepPoint:
     """The lower quartile of `speedup`, as `high` the upper."""
     high: float | None
     memory_ratio: float | None
-    """Allocated between steps."""
+    """Allocated between steps, with the data of an epoch where that is known, as `memory_ceiling`."""
     peak_memory_ratio: float | None
     time_ceiling: float | None
     memory_ceiling: float | None
@@ -74,7 +74,7 @@ def _point(case: Mapping[str, Any], found: Mapping[str, Any]) -> SweepPoint:
         speedup=found["speedup"],
         low=low,
         high=high,
-        **{key: found.get(key) for key in _OPTIONAL},
+        **{key: found.get(f"{key}_at_epoch", found.get(key)) for key in _OPTIONAL},
     )
 
 

@@ -99,7 +99,7 @@ def _of_bench(one: Measured) -> Finding:
         speedup=found["speedup"],
         low=low,
         high=high,
-        memory_ratio=found.get("memory_ratio"),
+        memory_ratio=found.get("memory_ratio_at_epoch", found.get("memory_ratio")),
         memory_name="memory between steps",
         break_even=found["break_even_epochs"],
         is_paid_known=True,

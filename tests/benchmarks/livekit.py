@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from teachonce.benchmarks.live.arm import Arm, ArmSpec
-from teachonce.benchmarks.live.child import Work
 from teachonce.benchmarks.live.data import DataSpec
+from teachonce.benchmarks.live.work import Work
 from teachonce.engine.settings import TrainConfig
 from teachonce.engine.targets import BatchRows, TargetSource
 from teachonce.methods.targets import Targets

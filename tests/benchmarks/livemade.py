@@ -41,6 +41,9 @@ def ready(key: Key) -> Ready:
         image_bytes=10,
         images="device",
         target_bytes=0,
+        targets="none",
+        host_budget_bytes=10**9,
+        device_budget_bytes=10**9,
         reports_energy=False,
     )
 

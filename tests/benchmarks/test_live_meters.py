@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from teachonce.benchmarks.live import memory
-from teachonce.benchmarks.live.child import Work
 from teachonce.benchmarks.live.energy import EnergyMeter
 from teachonce.benchmarks.live.meters import PARTS, part_times, timed_ms
+from teachonce.benchmarks.live.work import Work
 from teachonce.data import resident
 from teachonce.engine import parts, step
 from teachonce.engine.cached import CachedTargets

@@ -62,6 +62,12 @@ class Ready:
     """`device` or `host` memory, or `streamed`."""
     target_bytes: int
     """Of cached targets that are kept on the device."""
+    targets: str
+    """`device` memory, or `mapped` where they are read from the store's files; `none`: it has none that vary by row."""
+    host_budget_bytes: int
+    """What the engine would have given decoded images in the host's memory, before the training was opened."""
+    device_budget_bytes: int
+    """The same of the device's memory; so much again for cached targets."""
     reports_energy: bool
 
 

@@ -13,8 +13,17 @@ from teachonce.fsio import require_writable, write_json
 
 KIND, FORMAT = "teachonce.bench-live", 1
 _ANEW = "Choose another --out, or remove the file to measure anew"
-_CLAIMS = {"memory_9x": ("memory_ratio", 9.0), "time_8x": ("speedup", 8.0)}
-"""What the CLIP-Embed-KD paper says in one figure: so many times less memory and time."""
+_CLAIMS = {
+    "memory_9x": ("memory_ratio_at_epoch", 9.0),
+    "memory_9x_without_data": ("memory_ratio_without_data", 9.0),
+    "time_8x": ("speedup", 8.0),
+}
+"""What the CLIP-Embed-KD paper says in one figure: so many times less memory and time.
+
+Its memory is by all signs what is allocated between steps. As this engine trains, an epoch's images lie there too, and
+they are the larger part: `memory_9x`. Without any data there, as where images are streamed, models and optimiser alone
+are compared, which is what the paper's own code keeps: `memory_9x_without_data`.
+"""
 
 
 @dataclass(kw_only=True)
@@ -82,7 +91,7 @@ class OutFile:
 
 
 def claims_of(cases: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
-    """At which settings the paper's 9 times less memory (between steps) and 8 times less time hold.
+    """At which settings the paper's 9 times less memory (between steps) and 8 times less time hold; see `_CLAIMS`.
 
     Args:
         cases: By label.

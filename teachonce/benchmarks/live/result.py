@@ -1,13 +1,15 @@
 """The result of one case, as JSON has it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from teachonce.benchmarks.live.arm import Kind
+from teachonce.benchmarks.live.arm import Kind, Ready
 from teachonce.benchmarks.live.cases import LIVE, Combination, Request
 from teachonce.benchmarks.live.ceilings import Bytes, memory_ceiling, peak_memory_ceiling
 from teachonce.benchmarks.live.conduct import Key, Measured
+from teachonce.benchmarks.live.doubts import doubts, doubts_of_data
+from teachonce.benchmarks.live.epoch import Scale, kept
 from teachonce.benchmarks.live.payoff import Costs, payoff, verdict
 from teachonce.benchmarks.live.ratios import LIMIT, TimeRatios, Times, time_ratios
 from teachonce.benchmarks.live.stage_one import StageOne
@@ -42,7 +44,7 @@ class CaseResult:
         return {
             "case": combination.case.name,
             "teacher": combination.case.teacher,
-            "teacher_image_size": stage.teacher_image_size,
+            "teacher_image_size": self._teacher_image_size(),
             "student": combination.case.student,
             "image_size": ready.image_size,
             "data": request.data_text,
@@ -66,8 +68,17 @@ class CaseResult:
                 "peak_memory_bytes": stage.peak_memory_bytes,
             },
             "methods": methods,
-            "warnings": [note for name, method in methods.items() for note in _doubts(name, method)],
+            "warnings": [
+                *(note for name, method in methods.items() for note in doubts(name, method)),
+                *doubts_of_data(next(iter(methods.values())), stage.rows, request.epoch_rows),
+            ],
         }
+
+    def _teacher_image_size(self) -> int:
+        """Pixels a side that live teachers see, which are those of stage one."""
+        seen = {self.found.ready[key].teacher_image_size for key in self.found.teacher}
+        assert seen == {self.stage.teacher_image_size}, f"stage one: {self.stage.teacher_image_size} px, live: {seen}"
+        return self.stage.teacher_image_size
 
     def _forward_ms(self) -> float:
         """Of the teacher alone, where a live arm runs it without RDMs."""
@@ -101,7 +112,7 @@ class CaseResult:
             "verdict": verdict(
                 pays,
                 speedup=ratios.speedup.median,
-                memory_ratio=memory["memory_ratio"],
+                memory_ratio=memory["memory_ratio_at_epoch"],
                 epochs=self.request.epochs,
             ),
         }
@@ -129,23 +140,47 @@ class CaseResult:
             "samples_per_s": rate,
             "epoch_s": self.request.epoch_rows / rate,
             "allocated_bytes": memory.allocated_bytes,
+            **self._data(key),
             "peak_memory_bytes": memory.peak_memory_bytes,
             "host_memory_bytes": memory.host_memory_bytes,
             "energy_j": self.found.energy[key],
             "parts_ms": dict(self.found.parts[key]),
         }
 
+    def _data(self, key: Key) -> dict[str, Any]:
+        """Bytes of images and of cached targets on the device, now and where the rows are an epoch's."""
+        ready, scale = self.found.ready[key], self._scale
+        here, then = kept(ready), scale.kept(ready)
+        allocated = self.found.memory[key].allocated_bytes
+        return {
+            "allocated_bytes_at_epoch": allocated - here.both + then.both,
+            "allocated_bytes_without_data": allocated - here.both,
+            "images": {"where": ready.images, "bytes": here.images},
+            "images_at_epoch": {"where": scale.images(ready), "bytes": then.images},
+            "targets": {"where": ready.targets, "bytes": here.targets},
+            "targets_at_epoch": {"where": scale.targets(ready), "bytes": then.targets},
+        }
+
+    @property
+    def _scale(self) -> Scale:
+        return Scale.of(self.found.ready.values(), self.stage.rows, self.request.epoch_rows)
+
     def _memory(self, method: str, arms: Mapping[Kind, Mapping[str, Any]]) -> dict[str, Any]:
         def ratio(over: Kind, under: Kind, of: str = "allocated_bytes") -> float:
             return float(arms[over][of] / arms[under][of])
 
         held = self._bytes(method)
+        then = replace(held, base=held.base + self._scale.kept(self._constant(method)).images - self._images(method))
         ceiling, peak_ceiling = memory_ceiling(held), peak_memory_ceiling(held)
         between, peak = ratio("live", "cached"), ratio("live", "cached", "peak_memory_bytes")
         return {
             "memory_ratio": between,
             "peak_memory_ratio": peak,
             "memory_overhead_cache": ratio("cached", "constant"),
+            "memory_ratio_at_epoch": ratio("live", "cached", "allocated_bytes_at_epoch"),
+            "memory_ceiling_at_epoch": memory_ceiling(then),
+            "memory_overhead_cache_at_epoch": ratio("cached", "constant", "allocated_bytes_at_epoch"),
+            "memory_ratio_without_data": ratio("live", "cached", "allocated_bytes_without_data"),
             "memory_ceiling": ceiling,
             "share_of_memory_limit": between / ceiling,
             "peak_memory_ceiling": peak_ceiling,
@@ -153,15 +188,20 @@ class CaseResult:
         }
 
     def _bytes(self, method: str) -> Bytes:
-        constant, live = Key("constant", method), key_of("live", method)
-        ready, memory = self.found.ready[constant], self.found.memory[constant]
-        images = ready.image_bytes if ready.images == "device" else 0
+        live = key_of("live", method)
+        ready, memory = self._constant(method), self.found.memory[Key("constant", method)]
         return Bytes(
-            base=ready.parameter_bytes + ready.optimiser_bytes + images,
+            base=ready.parameter_bytes + ready.optimiser_bytes + self._images(method),
             teacher=self.found.ready[live].teacher_bytes,
             student_step=memory.peak_memory_bytes - memory.allocated_bytes,
             teacher_forward=self.found.memory[live].teacher_peak_bytes or 0,
         )
+
+    def _constant(self, method: str) -> Ready:
+        return self.found.ready[Key("constant", method)]
+
+    def _images(self, method: str) -> int:
+        return kept(self._constant(method)).images
 
     def _rdm_s(self) -> float:
         """Of all epochs of the RDMs over all samples."""
@@ -178,14 +218,3 @@ def _time(ratios: TimeRatios) -> dict[str, Any]:
         "live_check": {"ratio": ratios.live_check.median, "limit": LIMIT, "within": ratios.within},
         "spread": {name: [ratio.low, ratio.high] for name, ratio in spread.items()},
     }
-
-
-def _doubts(name: str, method: Mapping[str, Any]) -> list[str]:
-    """What a reader must know before the numbers are believed."""
-    check = method["live_check"]
-    if check["within"]:
-        return []
-    told = f"{name}: a live step takes {check['ratio']:.2f} times its teacher's forward and the student's step"
-    if check["ratio"] > check["limit"]:
-        return [f"{told}: the live arm is slower than it must be, and the speed-up flatters the cache"]
-    return [f"{told}, which cannot be: the machine was busy, measure again with more --rounds"]

@@ -92,7 +92,13 @@ def bench_live(  # noqa: PLR0913 - one parameter an option
         JSON. Of one case: kind, format, preset, case, device, machine, versions, command, teacher, student, ...,
         stage_one, methods {METHOD: {arms {ARM: {step_ms, spread, ...}}, speedup, memory_ratio, ..., verdict}} and
         warnings. Of several: what they share, and cases; with preset clip-embed-kd also claims: at which settings the
-        paper's 9 times less memory and 8 times less time hold.
+        paper's 9 times less memory and 8 times less time hold; of memory also `_without_data`.
+
+        What is allocated between steps contains images and cached targets as far as they are kept on the device, and
+        grows with the rows. `memory_ratio` and `memory_overhead_cache` are of the benchmark's own rows;
+        `..._at_epoch` of `epoch_rows`, where the engine would keep them there (see `epoch`), and it is these that the
+        verdict and the claims are about; `memory_ratio_without_data` has none of either. Students are compiled where
+        that is asked for, teachers never, and their weights are float32 under autocast, as in `train`.
 
     Raises:
         InputError: A setting that cannot be used.
