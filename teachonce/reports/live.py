@@ -78,10 +78,8 @@ def _bench_arms(place: int, one: Measured) -> Iterator[Block]:
     check = one.found.get("live_check")
     if check and not check["within"]:
         told = f"The live arm took {check['ratio']:.2f} times the teacher's forward and a student's step together"
-        is_slow = check["ratio"] > check["limit"]
-        why = (
-            f"more than {check['limit']:.2f}: its speed-up is too good" if is_slow else "which cannot be: measure again"
-        )
+        too_good = f"more than {check['limit']:.2f}: its speed-up is too good"
+        why = too_good if one.is_flattered else "which cannot be: measure again"
         yield Text(text=f"{told}, {why}.", warns=True)
 
 

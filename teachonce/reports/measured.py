@@ -22,6 +22,12 @@ class Measured:
         found: Mapping[str, Any] = self.case["methods"][self.method]
         return found
 
+    @property
+    def is_flattered(self) -> bool:
+        """Whether the live arm took longer than its teacher and a student's step together."""
+        check = self.found.get("live_check") or {"ratio": 1.0, "limit": 1.0}
+        return bool(check["ratio"] > check["limit"])
+
 
 def measurements(material: Material) -> list[Measured]:
     """Every method of every case of `bench live`, in order."""

@@ -62,6 +62,16 @@ def findings(material: Material) -> list[Finding]:
 
 def judge(material: Material) -> tuple[str, Verdict]:
     """The sentence, and who is better: the live teacher only where it is so everywhere."""
+    told, pays = _judged(material)
+    slow = [one for one in measurements(material) if one.is_flattered]
+    if slow and pays == "cached":
+        words = listed([f"{one.method} ({one.setting})" if one.setting else one.method for one in slow])
+        where = words if len(slow) < 4 else f"{len(slow)} settings"
+        told += f" But the live arm was slower than it must be for {where}, which flatters the cache."
+    return told, pays
+
+
+def _judged(material: Material) -> tuple[str, Verdict]:
     found, measured = findings(material), measurements(material)
     if not found:
         return _expected(material)
