@@ -276,6 +276,7 @@ def test_a_place_that_cannot_be_written_is_told_before_anything_runs(bench: Benc
         ({"preset": "clip-embed-kd", "cases": ("b32-32", "x")}, "no case 'x'"),
         ({**OWN, "cases": "all"}, "cases are a preset's"),
         ({**OWN, "methods": "ce"}, "no teacher to compare with"),
+        ({**OWN, "methods": "cifd"}, "cifd needs RDMs"),
         ({**OWN, "methods": "dgkd"}, "targets of other models"),
         ({**OWN, "methods": ("kd", "kd")}, "given twice"),
         ({**OWN, "methods": "kdd"}, "no method 'kdd'"),

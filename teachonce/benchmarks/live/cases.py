@@ -109,6 +109,10 @@ def check_methods(methods: Sequence[str], settings: dict[str, Value], rdm: Seque
             message = f"method {name} needs targets of other models, and the temporary store has the teacher's alone"
             raise InputError(message, "Use kd, or cifd with --distortion-weight")
         extras = rdm if kind is not None and kind.takes == "rdm" else ()
+        if kind is not None and kind.takes == "rdm" and not rdm:
+            raise InputError(
+                f"method {name} needs RDMs, and no weight was given", "Add --distortion-weight 1e4,5e3,1e3"
+            )
         if not make_method(name, settings, extras).needs.teacher:
             raise InputError(f"method {name} has no teacher to compare with", "Use kd, say")
 
