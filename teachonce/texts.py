@@ -11,9 +11,11 @@ def rate_text(rate: float | None) -> str:
 
 
 def duration_text(seconds: float | None) -> str:
-    """`3.2 s`, `48 s`, `3:05 min` or `2:10 h`."""
+    """`31 ms`, `3.2 s`, `48 s`, `3:05 min` or `2:10 h`."""
     if seconds is None:
         return "-"
+    if 0 < seconds < 0.0995:
+        return f"{1000 * seconds:.2g} ms"
     if seconds < 59.5:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -21,9 +23,11 @@ def duration_text(seconds: float | None) -> str:
 
 
 def size_text(size: int | None) -> str:
-    """Bytes as MB or GB (powers of ten)."""
+    """Bytes as kB, MB or GB (powers of ten)."""
     if size is None:
         return "-"
+    if size < 99_950:
+        return f"{size / 1e3:.3g} kB"
     return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:,.3g} MB"
 
 

@@ -100,6 +100,8 @@ def test_errors_nobody_foresaw():
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        (duration_text(0.0312), "31 ms"),
+        (duration_text(0.0), "0.0 s"),
         (duration_text(3.21), "3.2 s"),
         (duration_text(48.4), "48 s"),
         (duration_text(59.7), "1:00 min"),
@@ -109,7 +111,9 @@ def test_errors_nobody_foresaw():
         (rate_text(12345.6), "12,346"),
         (rate_text(12.345), "12.3"),
         (rate_text(None), "-"),
-        (size_text(1_536), "0.00154 MB"),
+        (size_text(1_536), "1.54 kB"),
+        (size_text(99_949), "99.9 kB"),
+        (size_text(100_000), "0.1 MB"),
         (size_text(735_000_000), "735 MB"),
         (size_text(2_450_000_000), "2.45 GB"),
         (share_text(0.9731), "97.31 %"),
