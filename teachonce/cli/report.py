@@ -24,7 +24,7 @@ def report(
     store: Annotated[
         Path | None, Option(help="Where the store is now; where the runs say if absent.", metavar="STORE")
     ] = None,
-    title: Annotated[str | None, Option(help="Of the page; made from what it shows if absent.")] = None,
+    title: Annotated[str | None, Option(help="Of the page; Distillation report if absent.")] = None,
     as_json: shared.Json = False,
     debug: shared.Debug = False,
 ) -> None:

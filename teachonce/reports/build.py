@@ -14,6 +14,7 @@ from teachonce.reports.page import Page
 from teachonce.reports.provenance import provenance_section
 from teachonce.reports.stores import store_section
 from teachonce.reports.verdict import judge, tiles
+from teachonce.reports.whole import check_whole
 
 
 def build_page(
@@ -24,16 +25,17 @@ def build_page(
     Args:
         places: Each a run, a folder with runs below it, a store, or a JSON file of a benchmark.
         store: In the place of the stores that the runs name; None: those.
-        title: Of the page; None: by what it is about.
+        title: Of the page; None: Distillation report.
         events: Who watches; its warnings are on the page too.
 
     Raises:
         InputError: No place, or one of another kind.
         StoreMissingError: A place is not there, or holds no finished run.
-        CorruptError: A file cannot be read.
+        CorruptError: A file cannot be read, or is not whole.
     """
     noted = Noted(events)
     material = gather(places, store=store, events=noted)
+    check_whole(material)
     made = (
         arms_section(material),
         break_even_section(material),

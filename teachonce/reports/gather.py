@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from teachonce.cache.store import Store, open_store
-from teachonce.errors import CorruptError, InputError, TeachonceError
+from teachonce.errors import CorruptError, InputError, StoreMissingError, TeachonceError
 from teachonce.events import SILENT, Events, Task
 from teachonce.plots.runs import Run, nothing_finished, read_runs, run_folders
 
 BENCHES = ("bench-live", "bench-macs", "estimate", "bench-step", "bench-embed", "bench-rdm")
 """The kinds of JSON that a report shows."""
+FORMAT = 1
+"""Of those that say one."""
 _NAMELESS = {
     "bench-step": {"arms", "method", "student", "rounds"},
     "bench-embed": {"stage_samples_per_s", "forward_samples_per_s"},
@@ -100,6 +102,10 @@ def gather(places: Sequence[Path], *, store: Path | None, events: Events) -> Mat
     """
     if not places and store is None:
         raise InputError("nothing was given to report", f"Name {_EXPECTED}")
+    places = _each_once(places)
+    for place in places:
+        if not place.exists():
+            raise StoreMissingError(f"there is nothing at {place}", f"Name {_EXPECTED}")
     files = [place for place in places if place.is_file()]
     stores = [place for place in places if (place / "zarr.json").is_file()]
     folders = [place for place in places if place not in files and place not in stores]
@@ -109,9 +115,24 @@ def gather(places: Sequence[Path], *, store: Path | None, events: Events) -> Mat
     if folders and not own_runs:
         raise nothing_finished(folders)
     runs = tuple(read_runs(own_runs, events)) if own_runs else ()
-    named = [open_store(place) for place in [*stores, *([] if store is None else [store])]]
+    for run in runs:
+        _check_run(run)
+    named = [open_store(place) for place in _each_once([*stores, *([] if store is None else [store])])]
     own = [] if store is not None else list(_stores_of(runs, named, events))
     return Material(runs=runs, trials=len(all_runs) - len(own_runs), stores=(*named, *own), benches=benches)
+
+
+def _check_run(run: Run) -> None:
+    """Refuse one whose run.json lacks what tells a run from others."""
+    lacks = [key for key in ("settings", "store", "targets", "teacher") if key not in run.description]
+    if lacks or not isinstance(run.description["settings"], dict):
+        mend = "Train it again, restore it from a copy, or leave it out"
+        raise CorruptError(f"{run.folder} is not whole: {(lacks or ['settings'])[0]!r} is missing", mend)
+
+
+def _each_once(places: Sequence[Path]) -> list[Path]:
+    """Without those that were named before, perhaps in another way."""
+    return list({place.resolve(): place for place in reversed(places)}.values())[::-1]
 
 
 def read_bench(path: Path) -> Bench:
@@ -119,16 +140,24 @@ def read_bench(path: Path) -> Bench:
 
     Raises:
         CorruptError: It is no JSON.
-        InputError: It is of no benchmark that a report shows.
+        InputError: It is of no benchmark that a report shows, or of another version's.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
     except (OSError, ValueError) as error:
         raise CorruptError(f"{path} cannot be read as JSON: {error}", f"Expected {_EXPECTED}") from error
     kind = _kind(value) if isinstance(value, dict) else None
     if kind is None:
         raise InputError(f"{path} is of no kind that a report shows", f"Name {_EXPECTED}")
+    if value.get("format", FORMAT) != FORMAT:
+        message = f"{path} is of another version: expected format {FORMAT}, got {value['format']!r}"
+        raise InputError(message, "Measure it again with this version of teachonce")
     return Bench(kind=kind, result=value, path=path)
+
+
+def _refuse(constant: str) -> None:
+    """NaN and infinities, which JSON has not and teachonce never writes."""
+    raise ValueError(f"{constant} is no number")
 
 
 def _kind(value: Mapping[str, Any]) -> str | None:
@@ -149,7 +178,9 @@ def _stores_of(runs: Sequence[Run], known: Sequence[Store], events: Events) -> I
         path = Path(run.description["store"]["path"])
         found = next((store for store in _at(path, run.folder) if store.samples_seal.get("journal") == samples), None)
         if found is None:
-            events.warn(f"the store of {run.folder} is not at {path}: name it with --store to have its facts here")
+            events.warn(
+                f"the store of {run.folder} is not at {path}: name it with --store for its facts and comparisons"
+            )
         else:
             yield found
 

@@ -42,7 +42,7 @@ def report(
         out: A file that ends in .html (one file, no network) or .md (with pictures in `NAME-files` beside it); or
             several.
         store: Where the store of the runs is now; None: where the runs say.
-        title: Of the page; None: made from what it shows.
+        title: Of the page; None: Distillation report.
         events: Who watches.
 
     Raises:

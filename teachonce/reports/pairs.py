@@ -89,7 +89,7 @@ def pairs(material: Material) -> list[Pair]:
 
 
 def _pairs(groups: Sequence[Group], material: Material) -> list[Pair]:
-    timed = [group for group in groups if all(run.result.get("step_ms") for run in group.runs)]
+    timed = [group for group in groups if all((run.result.get("step_ms") or 0) > 0 for run in group.runs)]
     live = [group for group in timed if is_live(group)]
     rivals = [(own, other) for own in timed if _is_cached(own) for other in live if _alike(own, other, material)]
     found = [_pair(own, other, timed, material) for own, other in rivals]
@@ -177,8 +177,15 @@ def epoch_seconds(runs: Sequence[Run]) -> float:
 
 
 def quartiles(runs: Sequence[Run]) -> tuple[float, float]:
-    """Of the milliseconds of a step, over all epochs of some runs; their medians where no epoch tells."""
-    epochs = [entry.get("step_ms") for run in runs for entry in read_metrics(run.folder).values()]
-    values = [float(value) for value in epochs if value] or [step_ms(runs)]
+    """Of the milliseconds of a step, over the epochs of some runs; their medians where no epoch tells.
+
+    The first epoch is left out where there are others, as in a run's own `step_ms`: it warms up.
+    """
+    epochs = [entry for run in runs for entry in _steady(read_metrics(run.folder))]
+    values = [float(entry["step_ms"]) for entry in epochs if (entry.get("step_ms") or 0) > 0] or [step_ms(runs)]
     low, high = np.quantile(values, [0.25, 0.75])
     return float(low), float(high)
+
+
+def _steady(entries: Mapping[int, Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [entry for epoch, entry in entries.items() if epoch > 1 or len(entries) == 1]

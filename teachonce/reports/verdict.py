@@ -87,7 +87,7 @@ def _judged(material: Material) -> tuple[str, Verdict]:
         return _loss(found), "live"
     winners = _win([one for one in found if one.is_better])
     if not losers:
-        return winners, "cached"
+        return winners, "cached" if any(one.is_paid_known for one in found) else "open"
     names = listed([one.name for one in losers]) if len(losers) < 4 else f"{len(losers)} of {len(found)} settings"
     return f"The live teacher is better for {names}. Otherwise: {winners[0].lower()}{winners[1:]}", "cached"
 
@@ -140,7 +140,7 @@ def _win(found: Sequence[Finding]) -> str:
     if memory and max(memory) > 1.05:
         told += f" and {span_text(memory)} times less {found[0].memory_name}"
     if not all(one.is_paid_known for one in found):
-        return f"{told}; what stage one took is not on record."
+        return f"{told}; what stage one took is not on record, so when the cache has paid is unknown."
     paid = [one.break_even for one in found if one.break_even is not None]
     return f"{told}; the cache has paid after {_paid(paid, found)}."
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,6 +69,7 @@ def test_another_store_of_that_name_is_not_the_runs(tmp_path: Path):
         ("[]", InputError, "of no kind that a report shows"),
         ('{"kind": "teachonce.run"}', InputError, "of no kind that a report shows"),
         ('{"arms": {}}', InputError, "of no kind that a report shows"),
+        ('{"kind": "teachonce.estimate", "seconds": NaN}', CorruptError, "NaN is no number"),
     ],
 )
 def test_files_of_other_kinds(tmp_path: Path, content: str, error: type[Exception], told: str):
@@ -77,10 +79,50 @@ def test_files_of_other_kinds(tmp_path: Path, content: str, error: type[Exceptio
     assert "bench live" in caught.value.mend
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"kind": "teachonce.bench-live"},
+        {"kind": "teachonce.bench-live", "methods": {"kd": {}}},
+        {"kind": "teachonce.bench-macs"},
+        {"kind": "teachonce.estimate", "verdict": 1},
+        {"arms": 1, "method": 1, "student": 1, "rounds": 1},
+    ],
+)
+def test_a_benchmark_that_is_not_whole_is_named(tmp_path: Path, content: dict[str, Any]):
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    with pytest.raises(CorruptError, match=r"a\.json is not whole"):
+        build_page([tmp_path / "a.json"])
+
+
+def test_a_benchmark_of_another_version_is_refused(tmp_path: Path):
+    path = live_json(tmp_path / "a.json", {**case({"kd": method_result()}), "format": 2})
+    with pytest.raises(InputError, match="expected format 1, got 2"):
+        build_page([path])
+
+
+@pytest.mark.parametrize(("file", "key"), [("result.json", "val_top1"), ("run.json", "settings")])
+def test_a_run_that_is_not_whole_is_named(tmp_path: Path, file: str, key: str):
+    make_run(tmp_path / "other")
+    path = make_run(tmp_path / "torn") / file
+    content = json.loads(path.read_text())
+    del content[key]
+    path.write_text(json.dumps(content))
+    with pytest.raises(CorruptError, match=f"torn is not whole: '{key}' is missing"):
+        build_page([tmp_path])
+
+
+def test_a_place_that_is_named_twice_is_shown_once(tmp_path: Path):
+    store, live = make_store(tmp_path / "s.zarr"), live_json(tmp_path / "a.json", case({"kd": method_result()}))
+    again = tmp_path / "." / ".." / tmp_path.name
+    found = gather([store.path, live, again / "s.zarr", again / "a.json"], store=store.path, events=SILENT)
+    assert (len(found.stores), len(found.benches)) == (1, 1)
+
+
 def test_nothing_and_places_that_are_not_there(tmp_path: Path):
     with pytest.raises(InputError, match="nothing was given"):
         build_page([])
-    with pytest.raises(StoreMissingError, match="there is no folder"):
+    with pytest.raises(StoreMissingError, match="there is nothing at"):
         build_page([tmp_path / "nowhere"])
     with pytest.raises(StoreMissingError, match="no finished run"):
         build_page([tmp_path])

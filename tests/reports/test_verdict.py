@@ -88,8 +88,8 @@ def test_rdms_that_were_trained_together_are_charged_once(tmp_path: Path, store:
 def test_without_a_record_of_stage_one_it_says_so(tmp_path: Path, store: Store):
     both(tmp_path / "runs", store, cached=10.0, live=30.0)
     page = build_page([tmp_path / "runs"])
-    assert page.pays == "cached"
-    assert "what stage one took is not on record" in page.verdict
+    assert page.pays == "open"
+    assert "what stage one took is not on record, so when the cache has paid is unknown." in page.verdict
     assert "break-even" not in names(page)
 
 
@@ -104,6 +104,19 @@ def test_seeds_give_a_median_and_epochs_a_spread(tmp_path: Path, store: Store):
     (table,) = tables(section(page, "arms").blocks)
     assert table.rows[1][:4] == ("live teacher", "3", "30", "25 - 50")
     assert table.rows[1][-1] == "50.00 % (validation)"
+
+
+def test_the_first_epoch_warms_up_and_is_in_no_spread(tmp_path: Path, store: Store):
+    note_stage_one(store, 6.0)
+    both(tmp_path / "runs", store, cached=10.0, live=30.0, losses=[1.0] * 3, accuracies=[0.5] * 3)
+    for path in tmp_path.rglob("metrics.jsonl"):
+        path.write_text(path.read_text().replace('"step_ms"', '"ms"', 1).replace('"ms": ', '"step_ms": 9'))
+    assert build_page([tmp_path / "runs"]).tiles[0].note.startswith("3 to 3")
+
+
+def test_a_training_whose_steps_are_no_number_is_not_compared(tmp_path: Path, store: Store):
+    both(tmp_path / "runs", store, cached=float("nan"), live=30.0)
+    assert "Nothing was compared" in build_page([tmp_path / "runs"]).verdict
 
 
 def test_no_difference_beyond_the_spread(tmp_path: Path, store: Store):
@@ -196,6 +209,15 @@ def test_a_live_arm_that_is_too_slow_is_told(tmp_path: Path):
     blocks = section(build_page([live_json(tmp_path / "a.json", case({"kd": slow}))]), "arms").blocks
     assert any(getattr(block, "warns", False) for block in blocks)
     assert "1.30 times" in texts(blocks)
+    assert "more than 1.10" in texts(blocks)
+
+
+def test_a_live_arm_that_is_too_fast_is_told(tmp_path: Path):
+    fast = method_result(live_check={"ratio": 0.7, "limit": 1.1, "within": False})
+    told = texts(section(build_page([live_json(tmp_path / "a.json", case({"kd": fast}))]), "arms").blocks)
+    assert "0.70 times" in told
+    assert "which cannot be" in told
+    assert "more than" not in told
 
 
 def test_every_figure_can_be_drawn_at_both_widths(tmp_path: Path, store: Store):
