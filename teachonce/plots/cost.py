@@ -92,7 +92,8 @@ def _countable(runs: Sequence[Run], places: Sequence[Path], events: Events) -> l
     unknown = [run for run in runs if run.needs_teacher and run.target is None]
     for run in unknown:
         events.warn(
-            f"{run.folder} is left out: it was trained live and without a store, so its teacher's cost is unknown"
+            f"{run.folder} is left out of training costs: it was trained live and without a store, "
+            "so its teacher's cost is unknown"
         )
     if len(unknown) == len(runs):
         raise nothing_finished(places)
