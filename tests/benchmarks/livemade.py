@@ -53,6 +53,7 @@ def memory(key: Key) -> Memory:
     return Memory(
         meter="tensors",
         allocated_bytes=held,
+        workspace_bytes=0,
         peak_memory_bytes=held + 300,
         teacher_peak_bytes=50 if key.kind == "live" else None,
         host_memory_bytes=5_000,

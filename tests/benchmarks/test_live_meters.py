@@ -165,6 +165,27 @@ def test_what_is_taken_for_a_moment_is_in_the_peak_alone(work: Work):
     assert BRIEF <= after.peak_memory_bytes - after.allocated_bytes < 1.1 * BRIEF
 
 
+class Allocator:
+    """Of a GPU that is not there: 900 bytes, of which matrix products keep 300."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.held = 900
+        patch.setattr(torch.cuda, "synchronize", lambda *_: None)
+        patch.setattr(torch.cuda, "memory_allocated", lambda *_: self.held)
+        patch.setattr(torch._C, "_cuda_clearCublasWorkspaces", self.clear, raising=False)
+
+    def clear(self) -> None:
+        self.held = 600
+
+
+def test_what_matrix_products_keep_on_a_gpu_is_told_apart(monkeypatch: pytest.MonkeyPatch):
+    gpu, allocator = torch.device("cuda"), Allocator(monkeypatch)
+    assert memory.allocated_bytes(gpu) == 900
+    assert memory.workspace_bytes(gpu) == 300
+    assert allocator.held == 600
+    assert memory.workspace_bytes(CPU) == 0
+
+
 def test_the_peak_is_the_most_at_once():
     def one_after_the_other() -> None:
         for _ in range(3):

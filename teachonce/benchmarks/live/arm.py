@@ -79,6 +79,8 @@ class Memory:
     """`tensors`: the bytes of the tensors of the process, on a CPU."""
     allocated_bytes: int
     """Between two steps."""
+    workspace_bytes: int
+    """Of `allocated_bytes`, what CUDA's matrix products keep; 0 on a CPU."""
     peak_memory_bytes: int
     """The most during a step."""
     teacher_peak_bytes: int | None

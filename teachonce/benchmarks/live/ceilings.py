@@ -8,7 +8,8 @@ class Bytes:
     """What lies in a device's memory because of a student's training, and because of its teacher."""
 
     base: int
-    """Between steps without a teacher: the student's parameters and buffers, optimiser state, resident images."""
+    """Between steps without a teacher: the student's parameters and buffers, optimiser state, resident images, and what
+    CUDA's matrix products keep."""
     teacher: int
     """The teacher's parameters and buffers."""
     student_step: int

@@ -1,6 +1,7 @@
 """Meters of memory: what is allocated between steps, and at most during one.
 
-On a GPU torch's allocator counts. On a CPU nothing does, so tensors are counted: between steps the storages of all that
+On a GPU torch's allocator counts; the workspaces that CUDA's matrix products keep are among it, some tens of MB, and
+`workspace_bytes` tells them apart. On a CPU nothing counts, so tensors are counted: between steps the storages of all that
 are alive, and during a step what torch's profiler hears of the allocator. What is no tensor (the interpreter,
 libraries, a matrix product's own workspace) is in neither; the process's resident memory has it all.
 """
@@ -31,11 +32,24 @@ def allocated_bytes(device: torch.device, used: Iterable[Tensor] = ()) -> int:
         used: Tensors that are the used part of a larger storage, of which the rest is address space and no memory;
             for the meter of a CPU.
     """
+    gc.collect()
     if device.type == "cuda":
         wait(device)
         return int(torch.cuda.memory_allocated(device))
-    gc.collect()
     return storage_bytes(_alive(device.type), used)
+
+
+def workspace_bytes(device: torch.device) -> int:
+    """Bytes that CUDA's libraries keep for matrix products whatever is trained; they are of what is allocated.
+
+    They are given back to see how many they are, and taken again by the next product.
+    """
+    if device.type != "cuda":
+        return 0
+    wait(device)
+    before = int(torch.cuda.memory_allocated(device))
+    torch._C._cuda_clearCublasWorkspaces()
+    return before - int(torch.cuda.memory_allocated(device))
 
 
 def transient_bytes(device: torch.device, work: Callable[[], object]) -> int:

@@ -141,6 +141,7 @@ class CaseResult:
             "epoch_s": self.request.epoch_rows / rate,
             "allocated_bytes": memory.allocated_bytes,
             **self._data(key),
+            "workspace_bytes": memory.workspace_bytes,
             "peak_memory_bytes": memory.peak_memory_bytes,
             "host_memory_bytes": memory.host_memory_bytes,
             "energy_j": self.found.energy[key],
@@ -191,7 +192,7 @@ class CaseResult:
         live = key_of("live", method)
         ready, memory = self._constant(method), self.found.memory[Key("constant", method)]
         return Bytes(
-            base=ready.parameter_bytes + ready.optimiser_bytes + self._images(method),
+            base=ready.parameter_bytes + ready.optimiser_bytes + self._images(method) + memory.workspace_bytes,
             teacher=self.found.ready[live].teacher_bytes,
             student_step=memory.peak_memory_bytes - memory.allocated_bytes,
             teacher_forward=self.found.memory[live].teacher_peak_bytes or 0,

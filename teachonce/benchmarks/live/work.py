@@ -106,11 +106,13 @@ class Work:
         kept = self.session.feed.images.kept
         allocated = memory.allocated_bytes(self.device, used=() if kept is None else (kept,))
         most = memory.transient_bytes(self.device, partial(self.steps.run, steps))
+        forward = memory.transient_bytes(self.device, self._bare_forward()) if self._networks else None
         return Memory(
             meter=memory.meter_of(self.device),
             allocated_bytes=allocated,
+            workspace_bytes=memory.workspace_bytes(self.device),  # last: it gives them back
             peak_memory_bytes=allocated + most,
-            teacher_peak_bytes=memory.transient_bytes(self.device, self._bare_forward()) if self._networks else None,
+            teacher_peak_bytes=forward,
             host_memory_bytes=host,
         )
 
