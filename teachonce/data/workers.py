@@ -45,7 +45,7 @@ def count_workers(workers: int | None) -> int:
         InputError: A negative number.
     """
     if workers is None:
-        return max(1, min(MOST_WORKERS, _processors() - 1))
+        return max(1, min(MOST_WORKERS, count_processors() - 1))
     if workers < 0:
         raise InputError(f"expected 0 or more workers, got {workers}", "Use 0 to decode in the calling thread")
     return workers
@@ -179,7 +179,8 @@ def probe_pixels(samples: Samples, rows: np.ndarray, count: int = 16) -> float:
     return float(np.mean(sizes)) if sizes else 0.0
 
 
-def _processors() -> int:
+def count_processors() -> int:
+    """Those that this process may use."""
     # macOS has no affinity
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

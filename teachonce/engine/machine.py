@@ -1,6 +1,5 @@
 """The machine that numbers were measured on: its parts, and nothing that tells whose it is."""
 
-import os
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -9,6 +8,8 @@ from typing import Any
 
 import psutil
 import torch
+
+from teachonce.data.workers import count_processors
 
 _CPUINFO = Path("/proc/cpuinfo")
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
@@ -46,7 +47,7 @@ def this_machine(device: torch.device | None = None) -> Machine:
     """
     return Machine(
         processor=_processor(),
-        cores=_cores(),
+        cores=count_processors(),
         memory_bytes=_memory(),
         platform=f"{platform.system()} {platform.release()} {platform.machine()}",
         gpus=_gpus(device),
@@ -61,11 +62,6 @@ def _processor() -> str:
         if name:
             return name
     return platform.processor() or platform.machine()
-
-
-def _cores() -> int:
-    # macOS has no affinity
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _memory() -> int:

@@ -1,9 +1,9 @@
 """Meters of memory: what is allocated between steps, and at most during one.
 
 On a GPU torch's allocator counts; the workspaces that CUDA's matrix products keep are among it, some tens of MB, and
-`workspace_bytes` tells them apart. On a CPU nothing counts, so tensors are counted: between steps the storages of all that
-are alive, and during a step what torch's profiler hears of the allocator. What is no tensor (the interpreter,
-libraries, a matrix product's own workspace) is in neither; the process's resident memory has it all.
+`workspace_bytes` tells them apart. On a CPU nothing counts, so tensors are looked for: between steps the storages of
+all that are alive, and during a step what torch's profiler hears of the allocator. What is no tensor (the interpreter,
+libraries, a matrix product's own workspace) is then in neither; the process's resident memory has it all.
 """
 
 import gc
