@@ -10,9 +10,6 @@ from teachonce.reports.gather import Material
 from teachonce.reports.page import Block, Section, Table, Text
 from teachonce.texts import listed, share_text, step_text
 
-_COLUMNS = ("method", "source", "seeds", "test top-1", "sd", "range", "validation top-1", "epochs", "ms a step")
-_NUMERIC = (False, False, True, True, True, True, True, True, True)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Scored:
@@ -76,37 +73,47 @@ def accuracy_section(material: Material) -> Section | None:
     searched = f"Settings were searched for with {material.trials} trials, which are not in these tables."
     given = "No search for settings is among these runs: methods are compared at the settings they were given."
     blocks.append(Text(text=searched if material.trials else given))
-    lead = "Mean over seeds, with the standard deviation (n - 1) and the range; the best first."
+    lead = "The best first; over several seeds the mean, the standard deviation (n - 1) and the range."
     return Section(name="accuracy", title="Accuracy", blocks=tuple(blocks), lead=lead)
 
 
 def _table(student: str, ranked: Sequence[Scored]) -> Table:
+    """The accuracy by which they are ranked, with its spread, then the other where there is any."""
     is_best = len(ranked) > 1 and stands_out(ranked[0], ranked[1:])
+    other = "validation" if ranked[0].which == "test" else "test"
+    others = (other,) if any(_values(one.group, other) for one in ranked) else ()
+    spread = ("sd", "range") if any(one.sd is not None for one in ranked) else ()
+    first = ("method", "source", "seeds", f"{ranked[0].which} top-1")
+    columns = (*first, *spread, *(f"{name} top-1" for name in others), "epochs", "ms a step")
     return Table(
-        columns=_COLUMNS,
-        rows=tuple(_row(one) for one in ranked),
-        numeric=_NUMERIC,
+        columns=columns,
+        rows=tuple(_row(one, others, has_spread=bool(spread)) for one in ranked),
+        numeric=(False, False, *[True] * (len(columns) - 2)),
         caption=f"Student {student}",
         strong=(0,) if is_best else (),
     )
 
 
-def _row(one: Scored) -> tuple[str, ...]:
-    group, tested = one.group, _values(one.group, "test")
-    spread = one if len(one.values) > 1 else None
+def _row(one: Scored, others: Sequence[str], *, has_spread: bool) -> tuple[str, ...]:
+    group = one.group
     steps = [float(run.result["step_ms"]) for run in group.runs if run.result.get("step_ms")]
-    validated = _values(group, "validation")
     return (
         group.label,
         str(group.settings["source"]) if group.runs[0].needs_teacher else "-",
         str(len(group.runs)),
-        share_text(statistics.fmean(tested)) if tested else "-",
-        "-" if spread is None else share_text(spread.sd),
-        "-" if spread is None else f"{100 * min(spread.values):.2f} - {share_text(max(spread.values))}",
-        share_text(statistics.fmean(validated)) if validated else "-",
+        share_text(one.mean),
+        *(_spread(one) if has_spread else ()),
+        *(share_text(statistics.fmean(found)) if (found := _values(group, name)) else "-" for name in others),
         str(group.settings["epochs"]),
         step_text(statistics.median(steps) if steps else None),
     )
+
+
+def _spread(one: Scored) -> tuple[str, str]:
+    """Over the seeds."""
+    if one.sd is None:
+        return "-", "-"
+    return share_text(one.sd), f"{100 * min(one.values):.2f} - {share_text(max(one.values))}"
 
 
 def _finding(ranked: Sequence[Scored]) -> str:

@@ -66,10 +66,27 @@ def test_ranked_in_validation_where_one_was_not_evaluated(tmp_path: Path):
     page = build_page([tmp_path])
     (table,) = tables(section(page, "accuracy").blocks)
     assert [row[0] for row in table.rows] == ["ce", "kd"]  # by validation: kd has 0.1 there
-    assert table.rows[0][3] == "-"
+    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    assert [row["validation top-1"] for row in rows] == ["70.50 %", "10.00 %"]
+    assert [row["test top-1"] for row in rows] == ["-", "61.00 %"]
+    assert table.columns.index("validation top-1") + 1 == table.columns.index("sd")  # the spread is of these
     assert "not every run was evaluated" in texts(section(page, "accuracy").blocks)
     (tile,) = page.tiles
     assert (tile.value, tile.label) == ("70.50 %", "best validation top-1")
+
+
+def test_an_accuracy_that_no_run_has_is_no_column(tmp_path: Path):
+    seeds(tmp_path, "kd", [0.6, 0.62], test=False)
+    (table,) = tables(section(build_page([tmp_path]), "accuracy").blocks)
+    assert "test top-1" not in table.columns
+    assert "sd" in table.columns
+
+
+def test_one_seed_has_no_columns_of_its_spread(tmp_path: Path):
+    seeds(tmp_path, "kd", [0.6])
+    (table,) = tables(section(build_page([tmp_path]), "accuracy").blocks)
+    assert not {"sd", "range"} & set(table.columns)
+    assert len(table.rows[0]) == len(table.columns) == len(table.numeric)
 
 
 def test_a_table_for_each_student(tmp_path: Path):
