@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from teachonce.errors import TeachonceError
 from teachonce.methods.base import make_method
@@ -33,9 +33,12 @@ def provenance_section(material: Material) -> Section | None:
     recorded = list(dict.fromkeys(_recorded(material)))
     if recorded:
         blocks.append(Commands(lines=tuple(recorded), title="Commands, as they were recorded"))
-    rebuilt = [rebuilt_command(group) for groups in students(material.runs).values() for group in groups]
+    groups = [group for groups in students(material.runs).values() for group in groups]
+    rebuilt = [rebuilt_command(group) for group in groups if not all(map(_is_recorded, group.runs))]
     if rebuilt:
-        blocks.append(Commands(lines=tuple(rebuilt), title="The trainings one by one, from what they were told"))
+        title = "Trainings whose commands were not recorded, from their settings"
+        blocks.append(Commands(lines=tuple(rebuilt), title=title))
+    if groups:
         blocks.append(_seeds(material))
     title = "How to make these numbers again"
     return Section(name="reproduction", title=title, blocks=tuple(blocks)) if blocks else None
@@ -92,8 +95,17 @@ def _recorded(material: Material) -> Iterator[str]:
         words = source.get("command")
         if isinstance(words, str):
             yield words
-        elif isinstance(words, list) and words and Path(str(words[0])).name in _PROGRAMS:
+        elif _is_ours(words):
             yield _shell(["teachonce", *map(str, words[1:])])
+
+
+def _is_ours(words: Any) -> TypeGuard[list[Any]]:
+    return isinstance(words, list) and bool(words) and Path(str(words[0])).name in _PROGRAMS
+
+
+def _is_recorded(run: Run) -> bool:
+    words = run.description.get("command")
+    return _is_ours(words) and words[1:2] == ["train"]
 
 
 def rebuilt_command(group: Group) -> str:

@@ -150,8 +150,16 @@ def test_machine_versions_and_seeds(page: Page):
 def test_recorded_commands_are_quoted(tmp_path: Path):
     make_run(tmp_path / "a")
     blocks = section(build_page([tmp_path]), "reproduction").blocks
-    (recorded, _) = (block for block in blocks if isinstance(block, Commands))
+    (recorded,) = (block for block in blocks if isinstance(block, Commands))
     assert recorded.lines == ("teachonce train --data 'a b.parquet'",)
+
+
+def test_commands_that_were_not_recorded_are_made_from_the_settings(tmp_path: Path):
+    make_run(tmp_path / "a")
+    make_run(tmp_path / "b", method="ce", command=["pytest", "-q"])
+    commands = [b for b in section(build_page([tmp_path]), "reproduction").blocks if isinstance(b, Commands)]
+    assert [len(block.lines) for block in commands] == [1, 1]
+    assert "--method ce" in commands[1].lines[0]
 
 
 def test_runs_of_an_older_version_have_no_machine(tmp_path: Path):
