@@ -90,11 +90,12 @@ def training_costs(
 def _countable(runs: Sequence[Run], places: Sequence[Path], events: Events) -> list[Run]:
     """Those whose teacher's cost is known."""
     unknown = [run for run in runs if run.needs_teacher and run.target is None]
-    for run in unknown:
-        events.warn(
-            f"{run.folder} is left out of training costs: it was trained live and without a store, "
-            "so its teacher's cost is unknown"
+    if unknown:
+        told = (
+            f"{unknown[0].folder} is" if len(unknown) == 1 else f"{len(unknown)} runs ({unknown[0].folder} is one) are"
         )
+        why = "trained live and without a store, so the teacher's cost is unknown"
+        events.warn(f"{told} left out of training costs: {why}")
     if len(unknown) == len(runs):
         raise nothing_finished(places)
     return [run for run in runs if run not in unknown]

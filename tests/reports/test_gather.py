@@ -147,3 +147,13 @@ def test_the_benchmarks_of_single_parts(tmp_path: Path):
     told, table = page.sections[0].blocks
     assert dict(told.pairs)["speedup"] == "4 (3.5 - 4.5)"
     assert table.rows == (("ce", "12.5", "1.5"),)
+
+
+def test_many_runs_of_unknown_cost_are_one_warning(tmp_path: Path):
+    store, heard = make_store(tmp_path / "s.zarr"), Heard()
+    make_run(tmp_path / "runs" / "ce", method="ce", store=store)
+    for seed in range(3):
+        make_run(tmp_path / "runs" / f"live-{seed}", source="live", seed=seed)
+    build_page([tmp_path / "runs"], events=heard)
+    (told,) = (warning for warning in heard.warnings if "without a store" in warning)
+    assert told.startswith("3 runs (")
