@@ -111,10 +111,11 @@ def test_what_is_read_ahead_is_read_in_its_own_time(store: Path, monkeypatch: py
     work.ready(warm_up=2)
     for _ in range(8):  # the others' turns
         pause()
-    assert work.run(2, lead=1) > 0.9 * PAUSE_MS
+    least = 0.6 * PAUSE_MS  # of three steps, all but one that was begun before
+    assert work.run(3, lead=1) > least
     names = {thread.name.partition("_")[0] for thread in threading.enumerate()}
     assert not names & {"teachonce-ahead", "teachonce-decode"}
-    assert sum(work.parts(2, lead=1).values()) > 0.9 * PAUSE_MS
+    assert sum(work.parts(3, lead=1).values()) > least
 
 
 def test_the_parts_are_the_step(work: Work):
