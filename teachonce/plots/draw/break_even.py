@@ -11,6 +11,7 @@ from teachonce.plots.break_even import BreakEven
 from teachonce.plots.draw.arms import ARM_COLOURS
 from teachonce.plots.figure import INK, blank, is_narrow, legend_below, style, text_size
 from teachonce.plots.texts import digits
+from teachonce.texts import epochs_text
 
 _UNITS = ((3600.0, "hours", "h"), (60.0, "minutes", "min"), (1.0, "seconds", "s"))
 _APART = 2.6  # a crossing within this part of the epochs has a panel of its own, where its numbers have room
@@ -46,7 +47,7 @@ def draw_break_even(data: BreakEven, width: float) -> Figure:
 def _ranges(data: BreakEven) -> list[tuple[str, float]]:
     """Titles of the panels, and the last epoch of each."""
     crossing = data.crossing
-    whole = f"One student, {data.epochs:,} epoch{'s' if data.epochs != 1 else ''}"
+    whole = f"One student, {epochs_text(data.epochs)}"
     if not crossing or crossing > _FAR * data.epochs:
         return [(whole, data.epochs)]
     if crossing < data.epochs / _APART:
@@ -71,7 +72,7 @@ def _lines(axes: Axes, data: BreakEven, last: float) -> None:
             axes,
             crossing,
             paid,
-            f"{digits(crossing, 2)} epochs,\n{digits(paid, 2)} {short}",
+            f"{epochs_text(crossing)},\n{digits(paid, 2)} {short}",
             before=crossing > last / 2,
         )
 
