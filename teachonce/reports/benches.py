@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from teachonce.methods.clip_embed_kd import MEMORY_CLAIM, TIME_CLAIM
 from teachonce.plots.accounting import Accounting, accounting
 from teachonce.plots.draw.accounting import draw_accounting, short
 from teachonce.plots.draw.sweep import draw_sweep
-from teachonce.plots.sweep import MEMORY_CLAIM, TIME_CLAIM, Sweep, SweepPoint, sweep
+from teachonce.plots.sweep import Sweep, SweepPoint, sweep
 from teachonce.reports.gather import Bench, Material
 from teachonce.reports.measured import Measured, measurements
 from teachonce.reports.page import Block, Facts, Figure, Section, Table, Text

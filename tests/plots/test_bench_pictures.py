@@ -11,6 +11,7 @@ from textkit import assert_readable
 
 from teachonce.benchmarks.macs.bench import bench_macs
 from teachonce.errors import DataError
+from teachonce.methods.clip_embed_kd import MEMORY_CLAIM, TIME_CLAIM
 from teachonce.plots.accounting import Accounting, accounting
 from teachonce.plots.arms import ARMS, arms
 from teachonce.plots.break_even import break_even
@@ -18,7 +19,7 @@ from teachonce.plots.draw.accounting import draw_accounting, short
 from teachonce.plots.draw.arms import PART_COLOURS, draw_arms
 from teachonce.plots.draw.break_even import draw_break_even
 from teachonce.plots.draw.sweep import draw_sweep
-from teachonce.plots.sweep import MEMORY_CLAIM, TIME_CLAIM, sweep
+from teachonce.plots.sweep import sweep
 from teachonce.plots.texts import digits
 
 WIDTHS = pytest.mark.parametrize("width", [3.4, 7.5])

@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
+from teachonce.methods.clip_embed_kd import MEMORY_CLAIM, TIME_CLAIM
 from teachonce.plots.draw.bars import name_rows
 from teachonce.plots.figure import INK, PALE, blank, is_narrow, legend_below, style, text_size
-from teachonce.plots.sweep import MEMORY_CLAIM, TIME_CLAIM, Sweep, SweepPoint
+from teachonce.plots.sweep import Sweep, SweepPoint
 from teachonce.plots.texts import broken
 
 _STEP = 0.14  # inches between two dots of a row
