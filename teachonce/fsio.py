@@ -60,12 +60,14 @@ def write_files(files: Sequence[tuple[Path, bytes | memoryview]], *, tops: Itera
         tops: The uppermost folders whose names are made durable; each file lies below one of them.
 
     Raises:
-        DiskError: The disk is full, read-only or failing; no temporary file is left.
+        DiskError: The disk is full, read-only or failing; no temporary file is left, and no folder that was made.
     """
     staged: list[tuple[Path, Path]] = []
+    made: list[Path] = []
     try:
         for path, data in files:
             with disk_errors(path):
+                made[:0] = _missing_folders(path.parent)
                 staged.append((_stage(path, data), path))
         for temporary, path in staged:
             with disk_errors(path):
@@ -74,10 +76,18 @@ def write_files(files: Sequence[tuple[Path, bytes | memoryview]], *, tops: Itera
         for temporary, _ in staged:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
+        for folder in made:
+            with suppress(OSError):  # somebody else's file may be in it by now
+                folder.rmdir()
         raise
     for folder in _folders([path for path, _ in files], tops):
         with disk_errors(folder):
             sync_folder(folder)
+
+
+def _missing_folders(folder: Path) -> list[Path]:
+    """Those that writing into a folder makes, the deepest first."""
+    return list(itertools.takewhile(lambda place: not place.exists(), (folder, *folder.parents)))
 
 
 def _stage(path: Path, data: bytes | memoryview) -> Path:

@@ -1,5 +1,7 @@
 """Files of a report: whole or not there; and the command."""
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,19 @@ def test_all_files_or_none(tmp_path: Path):
     with pytest.raises(DiskError):
         write_page(make_page(), [tmp_path / "r.html", tmp_path / "r.md"])
     assert files(tmp_path) == ["r-files"]
+
+
+def test_a_full_disk_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "there").mkdir()
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    for folder in ("there", "new/er"):
+        with pytest.raises(DiskError):
+            write_page(make_page(), [tmp_path / folder / "r.html", tmp_path / folder / "r.md"])
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")] == ["there"]
 
 
 @pytest.mark.parametrize(
