@@ -41,6 +41,11 @@ def step_text(milliseconds: float | None) -> str:
     return "-" if milliseconds is None else rate_text(milliseconds)
 
 
+def count_text(count: int, what: str) -> str:
+    """`1 step`, `2,000 steps`."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
 def listed(words: list[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rich.table import Table
 from rich.text import Text
 
-from teachonce.console.tables import Parts, Result, columns, pairs
+from teachonce.console.folding import Folding
+from teachonce.console.tables import Parts, Result, pairs
 from teachonce.console.texts import duration_text, rate_text, size_text
+from teachonce.texts import count_text, epochs_text
 
 _PARTS = ("data", "transfer", "teacher", "student_forward", "loss", "backward", "optimiser")
 _ARMS = ("student-only", "constant", "cached", "live")
@@ -41,33 +42,35 @@ def _facts(result: Result) -> list[tuple[str, str]]:
     stage = result["stage_one"]
     how = f"{result['precision']}, {'compiled' if result['compile'] else 'eager'}, {result['device']}"
     case = f"{result['case']}, " if result["case"] else ""
-    threads = f"{result['threads']} thread{'' if result['threads'] == 1 else 's'}"
     return [
-        ("case", f"{case}batch {result['batch_size']}, {how}, {threads}"),
+        ("case", f"{case}batch {result['batch_size']}, {how}, {count_text(result['threads'], 'thread')}"),
         ("teacher", f"{result['teacher']} at {result['teacher_image_size']} px"),
         ("student", f"{result['student']} at {result['image_size']} px"),
         ("data", f"{result['data']}; {result['rows']:,} rows are used"),
-        ("measured", f"{result['rounds']} rounds in turns, steps of each: {_steps_text(result)}; medians (quartiles)"),
+        (
+            "measured",
+            f"{count_text(result['rounds'], 'round')} in turns, {_steps_text(result)} each; medians (quartiles)",
+        ),
         ("stage one", f"{stage['rows']:,} rows in {duration_text(stage['seconds'])}, {_rate(stage)} rows/s"),
-        ("an epoch", f"{result['epoch_rows']:,} samples; a student has {result['epochs']:,} epochs"),
+        ("an epoch", f"{result['epoch_rows']:,} samples; a student has {count_text(result['epochs'], 'epoch')}"),
         ("memory", _METERS[result["memory_meter"]]),
     ]
 
 
 def _steps_text(result: Result) -> str:
-    """`5`, or `2 to 12` where arms differ."""
+    """`5 steps`, or `2 to 12 steps` where arms differ."""
     counts = [arm["steps"] for method in result["methods"].values() for arm in method["arms"].values()]
-    return f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
+    return count_text(min(counts), "step") if min(counts) == max(counts) else f"{min(counts)} to {max(counts)} steps"
 
 
 def _rate(stage: Mapping[str, Any]) -> str:
     return rate_text(stage["samples_per_s"])
 
 
-def _arms(method: Result) -> Table:
+def _arms(method: Result) -> Folding:
     energy = any(arm["energy_j"] is not None for arm in method["arms"].values())
     right = ("ms a step", "quartiles", "samples/s", "an epoch", "memory between steps", "at peak", "process")
-    table = columns("arm", right=(*right, *(("J a step",) if energy else ())))
+    table = Folding(left=("arm",), right=(*right, *(("J a step",) if energy else ())))
     for name in _ARMS:
         arm = method["arms"][name]
         spread = arm["spread"]
@@ -85,9 +88,9 @@ def _arms(method: Result) -> Table:
     return table
 
 
-def _steps(method: Result) -> Table:
+def _steps(method: Result) -> Folding:
     """The parts of a step."""
-    table = columns("of a step, ms", right=(part.replace("_", " ") for part in _PARTS))
+    table = Folding(left=("of a step, ms",), right=[part.replace("_", " ") for part in _PARTS])
     for name in _ARMS:
         arm = method["arms"][name]
         table.add_row(name, *(_ms(arm["parts_ms"][part]) if arm["parts_ms"][part] else "-" for part in _PARTS))
@@ -139,12 +142,12 @@ def _paid(method: Result, epochs: int) -> str:
     even, students = method["break_even_epochs"], method["break_even_students"]
     if even is None:
         return "never: a live step takes no longer"
-    return f"after {even:,.3g} epochs, or {students:,.2g} students of {epochs:,} epochs"
+    return f"after {epochs_text(even)}, or {students:,.2g} students of {count_text(epochs, 'epoch')}"
 
 
 def _sweep_parts(result: Result) -> Parts:
     right = ("batch", "ms cached", "ms live", "speed-up", "of its limit", "memory", "at peak")
-    table = columns("case", "setting", "method", right=(*right, "cached / constant", "pays after"))
+    table = Folding(left=("case", "setting", "method"), right=(*right, "cached / constant", "pays after"))
     for case in result["cases"]:
         for name, method in case["methods"].items():
             table.add_row(*_line(case, name, method))
@@ -173,7 +176,7 @@ def _line(case: Result, name: str, method: Result) -> tuple[str | Text, ...]:
         f"{method['memory_ratio_at_epoch']:.3g}",
         f"{method['peak_memory_ratio']:.3g}",
         f"{method['overhead_cache']:.3f}",
-        "never" if even is None else f"{even:,.2g} epochs",
+        epochs_text(even),
     )
 
 

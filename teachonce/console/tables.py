@@ -30,7 +30,7 @@ def show(*parts: RenderableType) -> None:
 def pairs(rows: Iterable[tuple[str, str]]) -> Table:
     """Two columns without a frame: what, and its value."""
     table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="bold")
+    table.add_column(style="bold", overflow="fold")
     table.add_column(overflow="fold")
     for name, value in rows:
         table.add_row(name, Text(value))

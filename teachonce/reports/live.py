@@ -13,7 +13,7 @@ from teachonce.reports.gather import Material
 from teachonce.reports.measured import Measured, measurements
 from teachonce.reports.page import Block, Facts, Figure, Section, Table, Text
 from teachonce.reports.pairs import Pair, epoch_seconds, pairs, quartiles, step_ms
-from teachonce.texts import duration_text, epochs_text, rate_text, share_text, size_text, step_text
+from teachonce.texts import count_text, duration_text, epochs_text, rate_text, share_text, size_text, step_text
 
 MOST = 6
 """Figures of a kind; a sweep has the others in its own picture."""
@@ -67,7 +67,8 @@ def break_even_section(material: Material) -> Section | None:
 
 def _lead(measured: Sequence[Measured]) -> str:
     first = measured[0].case
-    told = f"Measured on {first['device']}: medians and quartiles of {first['rounds']} rounds of {first['steps']} steps"
+    told = f"Measured on {first['device']}: medians and quartiles of "
+    told += f"{count_text(first['rounds'], 'round')} of {count_text(first['steps'], 'step')}"
     told += ", every arm in a process of its own, in turn."
     return told if len(measured) <= MOST else f"{told} The first {MOST} of {len(measured)}; all are in the sweep below."
 
@@ -232,8 +233,8 @@ def _line_figure(place: int, setting: str, line: BreakEven) -> Figure:
         ("RDM training", duration_text(line.rdm_s)),
         ("an epoch from the cache", duration_text(line.cached_epoch_s)),
         ("an epoch with the live teacher", duration_text(line.live_epoch_s)),
-        (f"{line.epochs:,} epochs from the cache", duration_text(line.cached_s(line.epochs))),
-        (f"{line.epochs:,} epochs with the live teacher", duration_text(line.live_s(line.epochs))),
+        (f"{count_text(line.epochs, 'epoch')} from the cache", duration_text(line.cached_s(line.epochs))),
+        (f"{count_text(line.epochs, 'epoch')} with the live teacher", duration_text(line.live_s(line.epochs))),
         ("the cache has paid", when),
     )
     return Figure(

@@ -198,6 +198,14 @@ def test_ratios_of_many_settings_stand_below_each_other(tmp_path: Path):
     assert dict(zip(ratios.columns, ratios.rows[0], strict=True))["cached/constant, time"] == "1.020"
 
 
+def test_one_round_of_one_step_is_no_plural(tmp_path: Path):
+    bench = live_json(tmp_path / "live.json", case({"kd": method_result()}, rounds=2, steps=1, epochs=1))
+    page = build_page([bench])
+    assert "2 rounds of 1 step," in section(page, "arms").lead
+    (figure,) = section(page, "break-even").blocks
+    assert "1 epoch from the cache" in {row[0] for row in figure.table.rows}
+
+
 def test_claims_are_about_the_papers_methods_only(tmp_path: Path):
     cases = [case({"kd": method_result()}, batch_size=size) for size in (8, 64)]
     found = section(build_page([live_json(tmp_path / "live.json", *cases)]), "sweep")
