@@ -37,6 +37,7 @@ class CachedTargets(TargetSource):
         needs: What the method needs.
         device: Where the targets are wanted.
         budget_bytes: The most memory on the device that the arrays may take; 0 always reads from the map.
+        verify_bytes: Arrays up to this size are checked before anything is read, mapped ones too.
         method: The method's name, for errors.
         from_head: Compute logits from the stored head also where logits are stored.
 
@@ -50,7 +51,7 @@ class CachedTargets(TargetSource):
     Raises:
         StoreMissingError: No such target, or it lacks what the method needs.
         UnsealedError: The target is not finished.
-        CorruptError: Arrays that are kept in memory are not, byte for byte, what was sealed.
+        CorruptError: Arrays that are checked are not, byte for byte, what was sealed.
     """
 
     spec: TargetSpec
@@ -64,6 +65,7 @@ class CachedTargets(TargetSource):
         *,
         device: torch.device,
         budget_bytes: int,
+        verify_bytes: int = 0,
         method: str = "the method",
         from_head: bool = False,
     ) -> None:
@@ -82,7 +84,7 @@ class CachedTargets(TargetSource):
         self._names = _names(needs, derived=self._head is not None)
         self.size = sum(_array_bytes(self.spec.arrays[array]) for array in self._names)
         self.tier = "resident" if self.size <= budget_bytes else "mapped"
-        if self.tier == "resident":  # all of it is read in any case
+        if self.size <= max(budget_bytes, verify_bytes):
             self.reader.verify(self._names)
         self.resident = {array: self._load(array) for array in self._names} if self.tier == "resident" else {}
         self._ahead: Ahead[Read] | None = None

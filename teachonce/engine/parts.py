@@ -12,7 +12,7 @@ from torch import Tensor
 from teachonce.cache.classes import chosen_rows
 from teachonce.cache.store import Store
 from teachonce.cache.targets import TargetRecord
-from teachonce.data.memory import device_budget
+from teachonce.data.memory import device_budget, host_budget
 from teachonce.data.resident import ImageSource
 from teachonce.data.samples import Samples
 from teachonce.data.views import parse_augment
@@ -32,7 +32,9 @@ from teachonce.models.teacher import Teacher, load_teacher
 from teachonce.types import DECODED, EvalView, InputSpec
 
 PER_CLASS = 100  # rows of each class in its mean, where no store says otherwise
+TARGET_SHARE = 0.05
 _MEAN_BATCH = 64
+_VERIFIED = 4 << 30  # bytes of mapped targets that are checked before the first step; it reads them early, not twice
 
 
 @dataclass(kw_only=True)
@@ -47,8 +49,10 @@ class Parts:
     device: torch.device
     precision: Precision
     events: Events
+    student_bytes: int = 0
+    """What the student and its optimiser keep on the device."""
     target_budget: int | None = None
-    """Bytes of the device's memory that cached targets may take; None: a share of what is free."""
+    """Bytes of the device's memory that cached targets may take; None: TARGET_SHARE of `student_bytes`."""
 
 
 def live_teacher(parts: Parts) -> Teacher | None:
@@ -80,9 +84,14 @@ def live_teacher(parts: Parts) -> Teacher | None:
     return teacher
 
 
-def target_budget(parts: Parts) -> int:
-    """Bytes of the device's memory that cached targets may take."""
-    return device_budget(parts.device) if parts.target_budget is None else parts.target_budget
+def budget_for_targets(parts: Parts) -> int:
+    """Bytes of the device's memory that cached targets may take.
+
+    Little beside the student: memory is what a cache saves, and reading ahead from the map costs a step nothing.
+    """
+    if parts.target_budget is not None:
+        return parts.target_budget
+    return min(device_budget(parts.device), int(TARGET_SHARE * parts.student_bytes))
 
 
 def cached_targets(parts: Parts, target: str, needs: Needs, *, budget: int, from_head: bool = False) -> CachedTargets:
@@ -108,6 +117,7 @@ def cached_targets(parts: Parts, target: str, needs: Needs, *, budget: int, from
         needs,
         device=parts.device,
         budget_bytes=budget,
+        verify_bytes=min(_VERIFIED, host_budget()),
         method=f"method {parts.method.name}",
         from_head=from_head,
     )

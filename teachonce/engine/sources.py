@@ -8,7 +8,7 @@ from teachonce.data.resident import ImageSource
 from teachonce.engine.cached import CachedTargets
 from teachonce.engine.extras import extra_records
 from teachonce.engine.live_rdm import LiveRdms
-from teachonce.engine.parts import Parts, cached_targets, live_targets, target_budget
+from teachonce.engine.parts import Parts, budget_for_targets, cached_targets, live_targets
 from teachonce.engine.rdm.stored import load_rdm
 from teachonce.engine.several import SeveralTargets
 from teachonce.engine.targets import TargetSource
@@ -25,7 +25,7 @@ def cached_source(parts: Parts) -> TargetSource:
         MismatchError: Classes are not the data's, or an RDM is of another target.
         DataError: A class has no mean, and the method needs one.
     """
-    config, needs, budget = parts.config, parts.method.needs, target_budget(parts)
+    config, needs, budget = parts.config, parts.method.needs, budget_for_targets(parts)
     main = cached_targets(parts, config.target, needs, budget=budget)
     if not needs.extras:
         return main

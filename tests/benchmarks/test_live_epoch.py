@@ -28,7 +28,7 @@ def test_what_is_kept_grows_with_the_rows():
     ("budgets", "images", "targets", "there"),
     [
         ({"device_budget": 99_999}, "host", "device", Kept(images=0, targets=10_000)),
-        ({"device_budget": 9_999}, "host", "mapped", Kept(images=0, targets=0)),
+        ({"device_budget": 9_999}, "host", "device", Kept(images=0, targets=10_000)),
         ({"host_budget": 129_999}, "streamed", "device", Kept(images=0, targets=10_000)),
         ({"host_budget": 130_000}, "device", "device", Kept(images=100_000, targets=10_000)),
     ],
@@ -38,6 +38,12 @@ def test_what_does_not_fit_the_engines_budget_is_not_there(
 ):
     found = scale(**budgets)
     assert (found.images(CACHED), found.targets(CACHED), found.kept(CACHED)) == (images, targets, there)
+
+
+def test_targets_beyond_their_budget_are_mapped():
+    assert scale().targets(replace(CACHED, target_budget_bytes=10_000)) == "device"
+    small = replace(CACHED, target_budget_bytes=9_999)
+    assert (scale().targets(small), scale().kept(small)) == ("mapped", Kept(images=100_000, targets=0))
 
 
 def test_what_is_streamed_already_stays_so():

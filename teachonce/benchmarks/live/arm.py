@@ -67,7 +67,9 @@ class Ready:
     host_budget_bytes: int
     """What the engine would have given decoded images in the host's memory, before the training was opened."""
     device_budget_bytes: int
-    """The same of the device's memory; so much again for cached targets."""
+    """The same of the device's memory."""
+    target_budget_bytes: int
+    """What cached targets might take of it."""
     reports_energy: bool
 
 

@@ -36,7 +36,7 @@ class Scale:
     host_budget: int
     """Bytes for decoded images."""
     device_budget: int
-    """Bytes for images, and as many again for targets."""
+    """Bytes for images."""
 
     @classmethod
     def of(cls, arms: Iterable[Ready], rows: int, epoch_rows: int) -> "Scale":
@@ -57,7 +57,7 @@ class Scale:
 
     def targets(self, arm: Ready) -> str:
         """Where an epoch's targets would be: all of them are taken to be kept, or none."""
-        fits = self._grown(arm.target_bytes) <= self.device_budget
+        fits = self._grown(arm.target_bytes) <= arm.target_budget_bytes
         return "mapped" if arm.targets == "device" and not fits else arm.targets
 
     def kept(self, arm: Ready) -> Kept:

@@ -79,6 +79,7 @@ class Work:
             targets=_place(session.stepper.source),
             host_budget_bytes=self._budgets[0],
             device_budget_bytes=self._budgets[1],
+            target_budget_bytes=session.target_budget,
             reports_energy=self.meter.works,
         )
 
