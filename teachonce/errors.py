@@ -1,6 +1,6 @@
 """Errors a user can act on: each says what was expected, what was got, and the mend, in one line."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class TeachonceError(Exception):
@@ -51,6 +51,18 @@ class DiskError(TeachonceError, OSError):
     """The disk is full, read-only or failing; or there is too little space to begin."""
 
     kind = "disk"
+
+
+class CutShortError(DiskError):
+    """A disk error that came after something long had been measured, which is not lost.
+
+    Attributes:
+        result: What was measured until then.
+    """
+
+    def __init__(self, error: DiskError, result: dict[str, Any]) -> None:
+        super().__init__(error.message, error.mend)
+        self.result = result
 
 
 class StoreError(TeachonceError):

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, TextIO
 
+import typer
 from rich.console import RenderableType
 from typer.core import TyperGroup
 
@@ -135,14 +136,28 @@ def work(*, debug: bool = False, threads: int | None = None) -> Iterator[RichEve
             raise RuntimeError("a helper process ended early") from error
 
 
-def finish(result: Any, render: Callable[[Mapping[str, Any]], Sequence[RenderableType]], *, as_json: bool) -> None:
-    """Print a command's result (a dataclass or a mapping) on stdout: one JSON object, or tables."""
+def finish(
+    result: Any,
+    render: Callable[[Mapping[str, Any]], Sequence[RenderableType]],
+    *,
+    as_json: bool,
+    cut_short: Exception | None = None,
+) -> None:
+    """Print a command's result (a dataclass or a mapping) on stdout: one JSON object, or tables.
+
+    What ended the work before its time is told on stderr, is `error` of the object, and makes the exit code 1.
+    """
     value = plain(result)
+    if cut_short is not None:
+        value |= {"error": describe_error(cut_short)}
     if as_json:
         _print_json(value)
     else:
         show(*render(value))
     sys.stdout.flush()
+    if cut_short is not None:
+        sys.stderr.write(error_text(cut_short) + "\n")
+        raise typer.Exit(1)
 
 
 def plain(value: Any) -> Any:

@@ -12,6 +12,7 @@ from teachonce.cli import options as shared
 from teachonce.cli.frame import finish, work
 from teachonce.cli.rdm import parse_weights
 from teachonce.console.live import live_parts
+from teachonce.errors import CutShortError
 
 Item = TypeVar("Item")
 OWN, SWEEP, MEASURE = "In place of a preset", "Lists make a sweep", "Measuring"
@@ -52,6 +53,9 @@ def bench_live(  # noqa: PLR0913  (one parameter an option)
     student: Annotated[str | None, Option(help="See train.", metavar="STUDENT", rich_help_panel=OWN)] = None,
     data: Annotated[str | None, Option(help="See embed.", metavar="DATA", rich_help_panel=OWN)] = None,
     split: Annotated[str | None, Option(help="Split of the dataset.", rich_help_panel=OWN)] = None,
+    label_column: Annotated[
+        str | None, Option(help="Column of labels; found by type if absent.", rich_help_panel=OWN)
+    ] = None,
     image_size: Annotated[
         int | None, Option(min=1, help="Pixels a side that the student sees.", rich_help_panel=OWN)
     ] = None,
@@ -108,33 +112,38 @@ def bench_live(  # noqa: PLR0913  (one parameter an option)
     sizes = parse_list(batch_size, "--batch-size", int, "8,64,256")
     precisions = parse_list(precision, "--precision", str, "float32,bf16")
     weights = parse_weights(distortion_weight) if distortion_weight is not None else ()
+    cut_short = None
     with work(debug=debug) as events:
         from teachonce.benchmarks.live.sweep import bench_live as measure
 
-        result = measure(
-            preset=preset,
-            cases=chosen,
-            teacher=teacher,
-            data=data,
-            student=student,
-            methods=methods,
-            batch_size=sizes,
-            precision=precisions,
-            compile=_COMPILES[compile_],
-            image_size=image_size,
-            distortion_weight=weights,
-            rdm_epochs=rdm_epochs,
-            rounds=rounds,
-            steps=steps,
-            rows=rows,
-            epoch_rows=epoch_rows,
-            epochs=epochs,
-            split=split,
-            device=device,
-            threads=threads,
-            workers=workers,
-            seed=seed,
-            out=out,
-            events=events,
-        )
-    finish(result, live_parts, as_json=as_json)
+        try:
+            result = measure(
+                preset=preset,
+                cases=chosen,
+                teacher=teacher,
+                data=data,
+                student=student,
+                methods=methods,
+                batch_size=sizes,
+                precision=precisions,
+                compile=_COMPILES[compile_],
+                image_size=image_size,
+                distortion_weight=weights,
+                rdm_epochs=rdm_epochs,
+                rounds=rounds,
+                steps=steps,
+                rows=rows,
+                epoch_rows=epoch_rows,
+                epochs=epochs,
+                split=split,
+                label_column=label_column,
+                device=device,
+                threads=threads,
+                workers=workers,
+                seed=seed,
+                out=out,
+                events=events,
+            )
+        except CutShortError as error:
+            result, cut_short = error.result, error
+    finish(result, live_parts, as_json=as_json, cut_short=cut_short)

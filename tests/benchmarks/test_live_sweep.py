@@ -1,67 +1,26 @@
 """What `bench live` measures, refuses, keeps and goes on from, on measurements made by hand."""
 
-import io
 import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
-from teachonce.benchmarks.live import sweep
-from teachonce.benchmarks.live.arm import ArmSpec
-from teachonce.benchmarks.live.conduct import Key, Measured
+from teachonce.benchmarks.live.conduct import Key
 from teachonce.benchmarks.live.outfile import claims_of
 from teachonce.benchmarks.live.presets import PRESETS
-from teachonce.benchmarks.live.stage_one import StageOne, StageSpec
 from teachonce.benchmarks.live.sweep import bench_live
-from teachonce.console.live import live_parts
-from teachonce.errors import CorruptError, DiskError, InputError, MismatchError, ModelError, TeachonceError
-from teachonce.events import Events
+from teachonce.errors import (
+    CorruptError,
+    DiskError,
+    InputError,
+    MismatchError,
+    ModelError,
+    TeachonceError,
+)
 from teachonce.methods.clip_embed_kd import MEMORY_CLAIM, TIME_CLAIM
-from tests.benchmarks import livemade
+from tests.benchmarks.livebench import OWN, Bench, clip
 from tests.stages.trainkit import Heard
-
-OWN = {"teacher": "cnn-2", "student": "cnn-2", "data": "digits", "device": "cpu"}
-
-
-@dataclass
-class Bench:
-    """`bench_live` whose processes are made by hand; keeps what it was asked for."""
-
-    conducted: list[Mapping[Key, ArmSpec]] = field(default_factory=list)
-    staged: list[StageSpec] = field(default_factory=list)
-    stop_after: int = 1000
-    stop: BaseException = field(default_factory=KeyboardInterrupt)
-    teacher_ms: float = 33.0
-
-    def stage(self, spec: StageSpec, events: Events) -> StageOne:
-        assert spec.store.parent.is_dir()
-        self.staged.append(spec)
-        names = tuple(f"rdm-{weight:g}" for weight in spec.distortion_weight)
-        rate = 1000.0 if names else None
-        return livemade.stage_one(rows=spec.rows[0], rdm=names, rdm_samples_per_s=rate, rdm_bytes_per_sample=50)
-
-    def conduct(self, specs: Mapping[Key, ArmSpec], **options: Any) -> Measured:
-        if len(self.conducted) == self.stop_after:
-            raise self.stop
-        self.conducted.append(specs)
-        return livemade.measured(specs, teacher_ms=self.teacher_ms, rounds=options["rounds"])
-
-
-@pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
-    made = Bench()
-    monkeypatch.setattr(sweep, "measure_stage_one", made.stage)
-    monkeypatch.setattr(sweep, "conduct", made.conduct)
-    return made
-
-
-clip = partial(bench_live, preset="clip-embed-kd", device="cpu")
 
 
 def test_one_case(bench: Bench):
@@ -185,33 +144,6 @@ def test_claims_name_the_settings_where_they_hold():
     assert found == {"memory_9x": ["a, kd"], "memory_9x_without_data": ["a, kd", "b, kd"], "time_8x": ["b, kd"]}
     least = claims_of({"least": case(MEMORY_CLAIM, MEMORY_CLAIM, TIME_CLAIM)})
     assert set(map(tuple, least.values())) == {("least, kd",)}  # the same figures as in pictures and reports
-
-
-SWEPT = {"cases": ("l32-32", "b16-64"), "batch_size": (8, 64)}
-
-
-@pytest.mark.parametrize("width", [40, 70, 100, 240])
-@pytest.mark.parametrize("options", [{}, {**OWN, "preset": None}, SWEPT], ids=["one", "own", "sweep"])
-def test_nothing_is_cut_on_a_narrow_terminal(bench: Bench, width: int, options: dict[str, Any]):
-    found = clip(**options)
-    console = Console(width=width, highlight=False, file=(file := io.StringIO()))
-    console.print(*live_parts(found), sep="\n")
-    text = file.getvalue()
-    assert "\N{HORIZONTAL ELLIPSIS}" not in text
-    assert max(map(len, text.splitlines())) <= width
-    whole = (
-        ["case", "setting", "method"] if options is SWEPT else ["student-only", "constant", "quartiles", "optimiser"]
-    )
-    if width >= 70:
-        assert {*whole, "memory", "cached", "live"} <= set(text.split())
-
-
-def test_one_is_no_plural(bench: Bench):
-    file = io.StringIO()
-    Console(width=240, file=file).print(*live_parts(clip(rounds=1, epochs=1, threads=1)), sep="\n")
-    assert re.findall(r"\b1 (?:rounds|steps|epochs|threads)\b", file.getvalue()) == []
-    assert "1 round in turns" in file.getvalue()
-    assert "5 steps each" in file.getvalue()
 
 
 def test_a_killed_sweep_goes_on(bench: Bench, tmp_path: Path):

@@ -47,6 +47,7 @@ class Options:
     epoch_rows: int | None
     epochs: int | None
     split: str | None
+    label_column: str | None
     device: str | None
     threads: int | None
     workers: int | None
@@ -116,8 +117,9 @@ class Options:
         """The user's data, what they are called, and how many rows there are."""
         if self.data is None:
             raise InputError("expected data beside a teacher and a student", "Add --data D, or use a preset")
-        data = DataSpec(data=self.data, split=self.split)
+        data = DataSpec(data=self.data, split=self.split, label_column=self.label_column)
         text = self.data if self.split is None else f"{self.data}, split {self.split}"
+        text += "" if self.label_column is None else f", labels in column {self.label_column!r}"
         return data, text, data.open().rows
 
     def _within(self, rows: tuple[int, int], there: int) -> tuple[int, int]:
@@ -126,8 +128,9 @@ class Options:
         return min(rows[0], there), min(rows[1], there)
 
     def _random_data(self, preset: Preset, rows: int) -> tuple[DataSpec, str, int]:
-        if self.data is not None or self.split is not None:
-            raise InputError(f"preset {preset.name} has random images of its own", "Leave --data and --split out")
+        if any(given is not None for given in (self.data, self.split, self.label_column)):
+            mend = "Leave --data, --split and --label-column out"
+            raise InputError(f"preset {preset.name} has random images of its own", mend)
         spec = f"random:rows={rows},size={preset.pixels},classes={preset.classes},seed={self.seed}"
         text = f"random images: {preset.pixels} px, {preset.classes:,} classes"
         return DataSpec(data=spec), text, preset.epoch_rows

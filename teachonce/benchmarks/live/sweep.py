@@ -5,27 +5,22 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from teachonce.benchmarks.live.arm import ArmSpec
+from teachonce.benchmarks.live.armspecs import STORE, arm_specs
 from teachonce.benchmarks.live.cases import Combination, Request
-from teachonce.benchmarks.live.conduct import Key, conduct
+from teachonce.benchmarks.live.conduct import conduct
 from teachonce.benchmarks.live.outfile import OutFile
 from teachonce.benchmarks.live.request import RDM_EPOCHS, Options, listed
-from teachonce.benchmarks.live.result import ARMS, CaseResult, key_of
+from teachonce.benchmarks.live.result import CaseResult
 from teachonce.benchmarks.live.stage_one import StageOne, StageSpec, measure_stage_one
 from teachonce.engine.machine import this_machine
 from teachonce.engine.runfile import versions
-from teachonce.engine.settings import TrainConfig
-from teachonce.errors import TeachonceError
+from teachonce.errors import CutShortError, DiskError, TeachonceError
 from teachonce.events import SILENT, Events
-from teachonce.methods.base import METHODS
-
-STORE = "bench.zarr"
 
 
 def bench_live(  # noqa: PLR0913 - one parameter an option
@@ -48,6 +43,7 @@ def bench_live(  # noqa: PLR0913 - one parameter an option
     epoch_rows: int | None = None,
     epochs: int | None = None,
     split: str | None = None,
+    label_column: str | None = None,
     device: str | None = None,
     threads: int | None = None,
     workers: int | None = None,
@@ -81,6 +77,7 @@ def bench_live(  # noqa: PLR0913 - one parameter an option
         epoch_rows: Samples of an epoch to multiply out to; None: the preset's, or those of the data.
         epochs: Of one student; None: the preset's, or 10.
         split: Which split of the data.
+        label_column: The column of labels; None: found by its type.
         device: See `embed`.
         threads: CPU threads of each process.
         workers: Workers that decode.
@@ -103,6 +100,7 @@ def bench_live(  # noqa: PLR0913 - one parameter an option
     Raises:
         InputError: A setting that cannot be used.
         MismatchError: `out` holds other settings.
+        CutShortError: A disk was full after something had been measured: its `result` is that, as it would be returned.
         TeachonceError: As `embed`, `rdm` and `train`; or a process ended, mostly because the memory was full.
     """
     options = Options(
@@ -124,6 +122,7 @@ def bench_live(  # noqa: PLR0913 - one parameter an option
         epoch_rows=epoch_rows,
         epochs=epochs,
         split=split,
+        label_column=label_column,
         device=device,
         threads=threads,
         workers=workers,
@@ -159,10 +158,15 @@ class _Sweep:
             left = "it goes on" if missing else "they are reused"
             self.events.info(f"{self.file.path} has {done} of {len(self.combinations)} cases: {left}")
         watch = self.events if self.several and missing else SILENT
-        with self._folder, watch.task("bench live", total=len(self.combinations), done=done, unit="cases") as task:
-            for combination in missing:
-                self._measure(combination)
-                task.advance()
+        try:
+            with self._folder, watch.task("bench live", total=len(self.combinations), done=done, unit="cases") as task:
+                for combination in missing:
+                    self._measure(combination)
+                    task.advance()
+        except DiskError as error:
+            if self.file.cases:
+                raise CutShortError(error, self.file.to_json()) from error
+            raise
         return self.file.to_json()
 
     def _measure(self, combination: Combination) -> None:
@@ -212,37 +216,6 @@ class _Sweep:
         )
         self._stage = combination, folder, measure_stage_one(spec, self.events)
         return self._stage[1:]
-
-
-def arm_specs(request: Request, combination: Combination, stage: StageOne, folder: Path) -> dict[Key, ArmSpec]:
-    """The arms of a combination: one student alone, and live arms that methods share are one."""
-    keys = dict.fromkeys(key_of(kind, method) for method in request.methods for kind in ARMS)
-    return {key: _arm_spec(key, request, combination, stage, folder) for key in keys}
-
-
-def _arm_spec(key: Key, request: Request, combination: Combination, stage: StageOne, folder: Path) -> ArmSpec:
-    config = TrainConfig(
-        student=combination.case.student,
-        out=folder / "run",
-        method=key.method,
-        settings=request.settings,
-        store=folder / STORE,
-        rdm=stage.rdm if METHODS[key.method].takes == "rdm" else (),
-        teacher=combination.case.teacher,
-        epochs=request.epochs,
-        batch_size=combination.batch_size,
-        precision=combination.precision,
-        compile=combination.compile,
-        image_size=combination.case.image_size,
-        val_fraction=0.0,
-        seed=request.seed,
-        device=request.device,
-        workers=request.workers,
-    )
-    if key.kind == "live":
-        config = replace(config, source="live")
-    data = replace(request.data, limit=stage.rows)
-    return ArmSpec(kind=key.kind, config=config, data=data, threads=request.threads)
 
 
 def _command() -> str:

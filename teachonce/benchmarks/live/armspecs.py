@@ -1,0 +1,45 @@
+"""The arms of a combination: the same training, by how it comes by its targets."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from teachonce.benchmarks.live.arm import ArmSpec
+from teachonce.benchmarks.live.cases import Combination, Request
+from teachonce.benchmarks.live.conduct import Key
+from teachonce.benchmarks.live.result import ARMS, key_of
+from teachonce.benchmarks.live.stage_one import StageOne
+from teachonce.engine.settings import TrainConfig
+from teachonce.methods.base import METHODS
+
+STORE = "bench.zarr"
+
+
+def arm_specs(request: Request, combination: Combination, stage: StageOne, folder: Path) -> dict[Key, ArmSpec]:
+    """The arms of a combination: one student alone, and live arms that methods share are one."""
+    keys = dict.fromkeys(key_of(kind, method) for method in request.methods for kind in ARMS)
+    return {key: _arm_spec(key, request, combination, stage, folder) for key in keys}
+
+
+def _arm_spec(key: Key, request: Request, combination: Combination, stage: StageOne, folder: Path) -> ArmSpec:
+    config = TrainConfig(
+        student=combination.case.student,
+        out=folder / "run",
+        method=key.method,
+        settings=request.settings,
+        store=folder / STORE,
+        rdm=stage.rdm if METHODS[key.method].takes == "rdm" else (),
+        teacher=combination.case.teacher,
+        epochs=request.epochs,
+        batch_size=combination.batch_size,
+        precision=combination.precision,
+        compile=combination.compile,
+        image_size=combination.case.image_size,
+        val_fraction=0.0,
+        seed=request.seed,
+        device=request.device,
+        workers=request.workers,
+    )
+    if key.kind == "live":
+        config = replace(config, source="live")
+    data = replace(request.data, limit=stage.rows)
+    return ArmSpec(kind=key.kind, config=config, data=data, threads=request.threads)

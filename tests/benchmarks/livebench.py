@@ -1,0 +1,42 @@
+"""`bench live` whose processes are made by hand."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from teachonce.benchmarks.live.arm import ArmSpec
+from teachonce.benchmarks.live.conduct import Key, Measured
+from teachonce.benchmarks.live.stage_one import StageOne, StageSpec
+from teachonce.benchmarks.live.sweep import bench_live
+from teachonce.events import Events
+from tests.benchmarks import livemade
+
+OWN = {"teacher": "cnn-2", "student": "cnn-2", "data": "digits", "device": "cpu"}
+
+
+@dataclass
+class Bench:
+    """`bench_live` whose processes are made by hand; keeps what it was asked for."""
+
+    conducted: list[Mapping[Key, ArmSpec]] = field(default_factory=list)
+    staged: list[StageSpec] = field(default_factory=list)
+    stop_after: int = 1000
+    stop: BaseException = field(default_factory=KeyboardInterrupt)
+    teacher_ms: float = 33.0
+
+    def stage(self, spec: StageSpec, events: Events) -> StageOne:
+        assert spec.store.parent.is_dir()
+        self.staged.append(spec)
+        names = tuple(f"rdm-{weight:g}" for weight in spec.distortion_weight)
+        rate = 1000.0 if names else None
+        return livemade.stage_one(rows=spec.rows[0], rdm=names, rdm_samples_per_s=rate, rdm_bytes_per_sample=50)
+
+    def conduct(self, specs: Mapping[Key, ArmSpec], **options: Any) -> Measured:
+        if len(self.conducted) == self.stop_after:
+            raise self.stop
+        self.conducted.append(specs)
+        return livemade.measured(specs, teacher_ms=self.teacher_ms, rounds=options["rounds"])
+
+
+clip = partial(bench_live, preset="clip-embed-kd", device="cpu")
