@@ -41,7 +41,8 @@ def evaluate(  # noqa: PLR0913  (one parameter an option)
 ) -> None:
     """Measure a trained run (--run), or what a store's embeddings are worth (--store).
 
-    A run: top-1, top-5, loss and a line a class. A store: nearest neighbours and a linear probe on its validation rows.
+    A run: top-1, top-5, loss and a line a class, kept beside the run for reports, but not of the data it was trained
+    on. A store: nearest neighbours and a linear probe on its validation rows.
     """
     if (run is None) == (store is None):
         raise typer.BadParameter("expected one of --run and --store", param_hint="--run / --store")

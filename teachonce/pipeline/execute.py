@@ -11,7 +11,7 @@ from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.plan import Planned
 from teachonce.pipeline.reporting import do_report
 from teachonce.pipeline.steps import Step
-from teachonce.stages.evaluate import evaluate
+from teachonce.stages.evaluate import evaluate_run
 
 HERE = ("evaluate", "report")
 Results = dict[str, Mapping[str, Any] | None]
@@ -51,6 +51,8 @@ def do_evaluation(step: Step, facts: Facts, events: Events) -> Mapping[str, Any]
     Raises:
         TeachonceError: See `evaluate`.
     """
-    result = asdict(evaluate(**step.options, events=events))
+    options = {name: value for name, value in step.options.items() if name in ("device", "workers")}
+    samples = facts.samples(step.options, prefer="test")
+    result = asdict(evaluate_run(step.run, samples, **options, events=events))
     record(step, facts, result)
     return result

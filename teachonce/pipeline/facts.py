@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 
 from teachonce.data.open import open_samples
 from teachonce.data.samples import Samples
-from teachonce.digests import digest_hex
+from teachonce.engine.evalfile import data_identity
 from teachonce.engine.rows import all_digests
-from teachonce.engine.stage_one.contents import labels_digest
 from teachonce.events import SILENT, Events
 
 _OPTIONS = ("data", "split", "image_column", "label_column", "key_column", "limit")
@@ -46,12 +45,7 @@ class Facts:
 
     def identity(self, options: Mapping[str, Any], prefer: str = "train") -> dict[str, Any]:
         """What tells this data from other data, as JSON: rows, their identities, their labels."""
-        samples = self.samples(options, prefer)
-        return {
-            "rows": samples.rows,
-            "identities": digest_hex(np.ascontiguousarray(self.digests(options, prefer), "<u8").tobytes()),
-            "labels": labels_digest(samples.labels),
-        }
+        return data_identity(self.samples(options, prefer), self.digests(options, prefer))
 
 
 def _key(options: Mapping[str, Any], prefer: str) -> _Key:

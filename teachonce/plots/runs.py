@@ -28,7 +28,7 @@ class Run:
     result: Mapping[str, Any]
     """Its result.json."""
     test_top1: float | None
-    """Share in [0, 1] from its evaluation.json, which `teachonce run` writes; None where there is none."""
+    """Share in [0, 1] from its evaluation.json, which `evaluate` and `run` write; None where there is none."""
 
     @property
     def settings(self) -> Mapping[str, Any]:

@@ -1,6 +1,6 @@
 """Evaluate: a trained run on data it has not seen, or what the cached embeddings of a store are worth."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,17 @@ from teachonce.data.open import open_samples
 from teachonce.data.resident import open_images
 from teachonce.data.samples import Samples
 from teachonce.engine.cached import as_tensor, has_targets
-from teachonce.engine.device import Precision, make_accelerator, pick_device, pick_precision
+from teachonce.engine.device import make_accelerator, pick_device, pick_precision
+from teachonce.engine.evalfile import data_identity, was_trained_on, write_evaluation
 from teachonce.engine.feed import Feed, cut
 from teachonce.engine.guard import check_data, check_test_classes, require_labels
+from teachonce.engine.rows import all_digests
 from teachonce.engine.runfile import read_result, read_run
 from teachonce.engine.score import Scores, score
 from teachonce.engine.split import split_rows
 from teachonce.engine.views import EpochViews
 from teachonce.engine.worth import linear_top1, neighbour_top1
-from teachonce.errors import DataError, InputError, StoreMissingError
+from teachonce.errors import DataError, DiskError, InputError, StoreMissingError
 from teachonce.events import SILENT, Events
 from teachonce.models.students import load_student
 from teachonce.types import EvalView
@@ -77,6 +79,9 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
 ) -> EvaluateRunResult | EvaluateStoreResult:
     """Evaluate a run on data, or a store on its own held-out rows.
 
+    The result of a run is kept in its folder as evaluation.json, which `report`, `plot` and `run` read: the last one,
+    with the digests of its weights and data. It is not kept where the data is what the run was trained on.
+
     Args:
         run: Folder of a run: its best student is evaluated, on the run's evaluation view.
         store: Folder of a store; its view 0 is evaluated, on the rows that would validate in `train`.
@@ -126,18 +131,43 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     if data is None:
         raise InputError("a run is evaluated on data, and none was given", "Add --data D")
     assert run is not None
-    return _evaluate_run(Path(run), data, where, pick_precision(precision, where), batch_size, workers, events)
+    result = evaluate_run(
+        Path(run), data, batch_size=batch_size, precision=precision, device=device, workers=workers, events=events
+    )
+    _keep(Path(run), data, result, events)
+    return result
 
 
-def _evaluate_run(
+def _keep(run: Path, samples: Samples, result: EvaluateRunResult, events: Events) -> None:
+    """Write evaluation.json, but not of the data that the run was trained on; a full disk loses no result."""
+    data = data_identity(samples, all_digests(samples, events))
+    if was_trained_on(read_run(run) or {}, data):
+        events.warn(f"{run} was trained on this data: the result is shown, and no report tells it")
+        return
+    try:
+        write_evaluation(run, data, asdict(result))
+    except DiskError as error:
+        events.warn(f"no report will tell this result: {error}")
+
+
+def evaluate_run(
     run: Path,
     samples: Samples,
-    device: torch.device,
-    precision: Precision,
-    batch_size: int,
-    workers: int | None,
-    events: Events,
+    *,
+    batch_size: int = 256,
+    precision: str = "auto",
+    device: str | None = None,
+    workers: int | None = None,
+    events: Events = SILENT,
 ) -> EvaluateRunResult:
+    """Evaluate a run on data, and write nothing; see `evaluate`.
+
+    Raises:
+        DataError: The data has no labels, or no row could be decoded.
+        StoreMissingError: There is no such run.
+        MismatchError: The data has other classes than the run.
+    """
+    where = pick_device(device)
     description = read_run(run)
     if description is None:
         raise StoreMissingError(f"there is no run at {run}", "Check the path, or make the run with `teachonce train`")
@@ -145,8 +175,8 @@ def _evaluate_run(
     check_test_classes(f"run {run}", description["classes"], description["class_names"], samples)
     if read_result(run) is None:
         events.warn(f"{run} is not finished: its best student so far is evaluated")
-    student = load_student(run).to(device)
-    images = open_images(samples, device=device, workers=workers, events=events)
+    student = load_student(run).to(where)
+    images = open_images(samples, device=where, workers=workers, events=events)
     rule = EvalView.from_json(description["view"])
     views = EpochViews(images.sizes, rule, stored=None, augment=None, seed=0)
     usable = np.ones(samples.rows, bool)
@@ -154,9 +184,9 @@ def _evaluate_run(
     rows = np.flatnonzero(usable)
     if not len(rows):
         raise DataError("no row could be decoded", "Choose other data")
-    feed = Feed(images, labels, views, student=student.input, teacher=None, device=device)
+    feed = Feed(images, labels, views, student=student.input, teacher=None, device=where)
     batches = feed.batches(cut(rows, batch_size, drop_last=False), None)
-    scores = score(student, batches, make_accelerator(device, precision).autocast)
+    scores = score(student, batches, make_accelerator(where, pick_precision(precision, where)).autocast)
     return EvaluateRunResult(
         run=str(run),
         top1=scores.top1,

@@ -1,5 +1,8 @@
 """Evaluating runs and stores."""
 
+import json
+import shutil
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +10,12 @@ import pytest
 import torch
 
 from teachonce.data.render import render
-from teachonce.errors import DataError, InputError, MismatchError, StoreMissingError
+from teachonce.errors import DataError, DiskError, InputError, MismatchError, StoreMissingError
 from teachonce.models.students import load_student
+from teachonce.pipeline.evaluations import recorded
+from teachonce.pipeline.facts import Facts
+from teachonce.pipeline.steps import Step
+from teachonce.plots.runs import read_runs
 from teachonce.stages.evaluate import evaluate
 from teachonce.types import ArraySpec
 from tests.engine.enginekit import add_target, digits, make_store, some
@@ -37,6 +44,37 @@ def test_a_run_on_the_test_split(run: Path):
     assert [entry["class"] for entry in result.per_class] == [str(digit) for digit in range(10)]
     right = sum(entry["rows"] * entry["top1"] for entry in result.per_class)
     assert right == pytest.approx(result.top1 * 360)
+
+
+def test_it_is_kept_for_reports(run: Path, tmp_path: Path):
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    (copy / "evaluation.json").unlink(missing_ok=True)
+    heard = Heard()
+    evaluate(run=copy, data="digits", split="train", device="cpu", workers=0, events=heard)
+    assert not (copy / "evaluation.json").exists()
+    assert any("trained on this data" in warning for warning in heard.warnings)
+    result = evaluate(run=copy, data="digits", device="cpu", workers=0)
+    kept = json.loads((copy / "evaluation.json").read_text())
+    assert kept["result"] == asdict(result)
+    (found,) = read_runs([copy], heard)
+    assert found.test_top1 == result.top1
+    facts = Facts()
+    step = Step(name="evaluate run", verb="evaluate", options={"run": str(copy), "data": "digits"})
+    assert recorded(step, facts) == kept["result"]  # `teachonce run` need not measure it again
+    assert recorded(replace(step, options={**step.options, "limit": 9}), facts) is None
+
+
+def test_a_full_disk_loses_no_result(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    copy, heard = tmp_path / "run", Heard()
+    shutil.copytree(run, copy, ignore=shutil.ignore_patterns("evaluation.json"))
+
+    def full(*_: object) -> None:
+        raise DiskError("could not write evaluation.json: No space left on device", "Free some space")
+
+    monkeypatch.setattr("teachonce.engine.evalfile.write_json", full)
+    assert evaluate(run=copy, data="digits", device="cpu", workers=0, events=heard).rows == 360
+    assert "No space left" in heard.warnings[-1]
 
 
 def test_a_store_of_a_trained_teacher_is_worth_something(run: Path, tmp_path: Path):

@@ -1,0 +1,66 @@
+"""evaluation.json of a run: what was measured, of which weights and on which data."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teachonce.data.samples import Samples
+from teachonce.digests import digest_hex
+from teachonce.engine.stage_one.contents import labels_digest
+from teachonce.fsio import write_json
+
+NAME = "evaluation.json"
+_WEIGHTS = Path("best") / "model.safetensors"
+
+
+def data_identity(samples: Samples, digests: NDArray[np.uint64]) -> dict[str, Any]:
+    """What tells this data from other data, as JSON: rows, their identities, their labels.
+
+    Args:
+        samples: The data.
+        digests: (N,) uint64, the identities of the rows.
+    """
+    return {
+        "rows": samples.rows,
+        "identities": digest_hex(np.ascontiguousarray(digests, "<u8").tobytes()),
+        "labels": labels_digest(samples.labels),
+    }
+
+
+def was_trained_on(description: Mapping[str, Any], data: Mapping[str, Any]) -> bool:
+    """Whether a run was trained on this data: a share of it validated, the rest it has seen.
+
+    Args:
+        description: Its run.json.
+        data: See `data_identity`.
+    """
+    return bool(description["settings"]["data"]["identities"] == data["identities"])
+
+
+def write_evaluation(run: Path, data: Mapping[str, Any], result: Mapping[str, Any]) -> None:
+    """Keep the result of an evaluation of a run's best weights on data.
+
+    Raises:
+        DiskError: It cannot be written.
+    """
+    write_json(run / NAME, {"of": _identity(run, data), "result": dict(result)})
+
+
+def read_evaluation(run: Path, data: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The result of an evaluation of the same weights on the same data; None where there is none."""
+    try:
+        kept = json.loads((run / NAME).read_text(encoding="utf-8"))
+        if kept["of"] == _identity(run, data):
+            result: dict[str, Any] = kept["result"]
+            return result
+    except (OSError, ValueError, KeyError, TypeError):  # nothing usable: it is measured again
+        return None
+    return None
+
+
+def _identity(run: Path, data: Mapping[str, Any]) -> dict[str, Any]:
+    return {"weights": digest_hex((run / _WEIGHTS).read_bytes()), "data": dict(data)}
