@@ -44,9 +44,11 @@ def estimate(  # noqa: PLR0913  (one parameter an option)
         str | None,
         Option(help="Also tell break-even with this student; see train.", rich_help_panel=STUDENT, metavar="STUDENT"),
     ] = None,
-    method: Annotated[str, Option(help="How it learns.", rich_help_panel=STUDENT)] = "kd",
+    method: Annotated[str | None, Option(help="How it learns; kd if absent.", rich_help_panel=STUDENT)] = None,
     settings: Settings = None,
-    epochs: Annotated[int, Option(min=1, help="Epochs of one student.", rich_help_panel=STUDENT)] = 10,
+    epochs: Annotated[
+        int | None, Option(min=1, help="Epochs of one student; 10 if absent.", rich_help_panel=STUDENT)
+    ] = None,
     batch_size: Annotated[
         int | None, Option(min=1, help="Rows of a step; 128 if absent.", rich_help_panel=STUDENT)
     ] = None,
@@ -66,7 +68,7 @@ def estimate(  # noqa: PLR0913  (one parameter an option)
     A few batches run through the real path and a few blocks are written where the store will be, and removed.
     """
     per_class_count = parse_per_class(per_class)
-    method_settings = parse_settings(settings or [], method)
+    method_settings = parse_settings(settings or [], method or "kd")
     with work(debug=debug, threads=threads) as events:
         from teachonce.benchmarks.estimate.estimate import estimate as measure
 

@@ -45,6 +45,22 @@ def test_a_verdict_and_tables(call: Call, data: str, tmp_path: Path):
     assert "the cache pays" in done.out
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "name"),
+    [
+        ("--method", "kd", "method"),
+        ("--set", "kd.temperature=2", "set"),
+        ("--epochs", 3, "epochs"),
+        ("--batch-size", 8, "batch_size"),
+        ("--student-image-size", 8, "student_image_size"),
+    ],
+)
+def test_what_only_a_student_has_is_refused_without_one(call: Call, data: str, option: str, value: object, name: str):
+    error = call("estimate", "--teacher", TINY, "--data", data, option, value, "--json").error
+    assert error["kind"] == "input"
+    assert error["message"] == f"{name} is the student's, and none was given"
+
+
 def test_errors_are_those_of_embed(call: Call, data: str, tmp_path: Path):
     error = call("estimate", "--teacher", "no-such", "--data", data, "--json").error
     assert error == call("embed", "--teacher", "no-such", "--data", data, "--store", tmp_path / "s", "--json").error

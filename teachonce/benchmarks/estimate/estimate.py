@@ -42,9 +42,9 @@ def estimate(  # noqa: PLR0913 - one parameter an option
     revision: str | None = None,
     image_size: int | None = None,
     student: str | None = None,
-    method: str = "kd",
+    method: str | None = None,
     settings: Mapping[str, Value] | None = None,
-    epochs: int = 10,
+    epochs: int | None = None,
     batch_size: int | None = None,
     student_image_size: int | None = None,
     seconds: float = 10.0,
@@ -84,9 +84,9 @@ def estimate(  # noqa: PLR0913 - one parameter an option
         revision: See `embed`.
         image_size: Pixels, of built-in teachers and factories.
         student: Who is to learn; None: break-even is not told.
-        method: How; see `train`.
+        method: How; see `train`. None: kd. It and the next four are refused without a student.
         settings: The method's.
-        epochs: Of one student.
+        epochs: Of one student; None: 10.
         batch_size: Rows of a step of the student; None: 128.
         student_image_size: Pixels a side that the student sees.
         seconds: How long the pass is probed; at least three batches after the first. Longer is surer.
@@ -106,15 +106,16 @@ def estimate(  # noqa: PLR0913 - one parameter an option
     if student is not None:
         plan = StudentPlan(
             student=student,
-            method=method,
+            method="kd" if method is None else method,
             settings=dict(settings or {}),
-            epochs=epochs,
+            epochs=10 if epochs is None else epochs,
             batch_size=128 if batch_size is None else batch_size,
             image_size=student_image_size,
         )
         _check_loadable(teacher, data, image_size)
-    elif batch_size is not None:
-        raise InputError("batch_size is the student's, and none was given", "Use teacher_batch for the teacher's")
+    else:
+        own = {"batch_size": batch_size, "method": method, "set": settings or None, "epochs": epochs}
+        _refuse_without_student(own | {"student_image_size": student_image_size})
     request = Request(
         name=name,
         dtype=dtype,
@@ -161,6 +162,14 @@ def estimate(  # noqa: PLR0913 - one parameter an option
     return told(
         found, student_cost(plan, rows=job.samples.rows, stage_one_s=found.cost.seconds, step_ms=step_ms), events
     )
+
+
+def _refuse_without_student(given: Mapping[str, object]) -> None:
+    """Raise an InputError that names the first option that only a student has."""
+    for name, value in given.items():
+        if value is not None:
+            mend = "Use teacher_batch for the teacher's" if name == "batch_size" else "Add --student S, or leave it out"
+            raise InputError(f"{name} is the student's, and none was given", mend)
 
 
 def _check_loadable(teacher: str | Path | Teacher, data: str | Path | Samples, image_size: int | None) -> None:
