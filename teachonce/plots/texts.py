@@ -33,6 +33,28 @@ def fitted(text: str, room: float, size: float = 10.0, *, bold: bool = False) ->
     return "…"
 
 
+def in_two(text: str, room: float, size: float = 10.0, *, bold: bool = False) -> str:
+    """A name on one line, or on two where it is wider than `room` inches; only lines that are still wider are cut.
+
+    It breaks behind a space, or else behind a sign, where both lines fit and the wider one is shortest.
+    """
+    if inches(text, size, bold=bold) <= room:
+        return text
+    breaks = [match.end() for match in re.finditer(r"[ ,:;/_+&|=-]+(?=[^ ])", text)]
+    if not breaks:
+        return fitted(text, room, size, bold=bold)
+
+    def lines_of(place: int) -> tuple[str, str]:
+        return text[:place].rstrip(), text[place:]
+
+    def badness(place: int) -> tuple[bool, bool, float]:
+        widest = max(inches(line, size, bold=bold) for line in lines_of(place))
+        return widest > room, text[place - 1] != " ", widest
+
+    best = lines_of(min(breaks, key=badness))
+    return "\n".join(fitted(line, room, size, bold=bold) for line in best)
+
+
 def families(texts: Iterable[str]) -> tuple[list[str], str]:
     """The usual font and those that are needed besides, and the characters that no installed font has."""
     usual = FontProperties(family="DejaVu Sans")

@@ -1,6 +1,7 @@
 """t-SNE maps: the same rows of each target, and what cannot be mapped."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ from teachonce.cache import Store
 from teachonce.errors import DataError, InputError, MismatchError, StoreMissingError, UnsealedError
 from teachonce.plots.draw.tsne import draw_tsne
 from teachonce.plots.make import plot_tsne
-from teachonce.plots.texts import families
+from teachonce.plots.texts import families, in_two
 from teachonce.plots.tsne import Maps, Panel, _aligned, tsne
 from tests.cli.conftest import Call
 from tests.stages.trainkit import Heard
@@ -227,3 +228,20 @@ def test_an_rdm_of_another_teacher_of_that_name_is_not_shown_beside_it(bare: Sto
     with pytest.raises(MismatchError, match="rdm-3 was trained on another target 'teacher'"):
         tsne(bare, ["rdm-3", "teacher"], rows=30)
     assert tsne(bare, ["rdm-3"], rows=30).panels[0].target == "rdm-3"
+
+
+def test_titles_break_before_they_are_shortened(store: Store):
+    maps = tsne(store, ["teacher", "rdm-1", "rdm-100"], rows=30)
+    named = replace(maps, panels=tuple(replace(panel, target="student: clip-teacher-kd") for panel in maps.panels))
+    figure = draw_tsne(named, 7.5)
+    assert {axes.get_title() for axes in figure.axes} == {"student:\nclip-teacher-kd"}
+    assert_readable(figure, 7.5)
+
+
+def test_a_name_takes_two_lines_at_most():
+    assert in_two("kd", 1.0) == "kd"
+    assert in_two("student: clip-kd", 1.0) == "student:\nclip-kd"
+    assert in_two("clip-teacher-kd", 1.0) == "clip-\nteacher-kd"
+    long = in_two(f"{'a' * 40}-{'b' * 40}", 1.0)
+    assert [line.count("…") for line in long.splitlines()] == [1, 1]
+    assert in_two("a" * 40, 1.0).count("…") == 1

@@ -9,11 +9,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from teachonce.plots.figure import COLOURS, blank, is_narrow, legend_below, style, text_size
-from teachonce.plots.texts import families, fitted
+from teachonce.plots.texts import families, in_two
 from teachonce.plots.tsne import Maps, Panel
 
 _MARKERS = "o^sD"
 _PANEL, _ACROSS = 3.1, 4  # inches; panels in a row at most
+_LINE = 0.22  # inches: a second line of a title
 _LEAST, _TALLEST = 2.4, 3.6  # inches that a panel is wide at least, and high at most
 
 
@@ -30,10 +31,13 @@ def draw_tsne(maps: Maps, width: float | None = None) -> Figure:
     wide = max(_PANEL * across, 4.6) if width is None else width
     room = _PANEL if width is None else width / across
     with style(families(maps.class_names.values())[0], size=text_size(wide)):
-        figure = blank(wide, min(room, _TALLEST) * down + 0.9)
+        titles = [in_two(panel.target, room - 0.3, 12, bold=True) for panel in maps.panels]
+        second = _LINE * any("\n" in title for title in titles)
+        figure = blank(wide, (min(room, _TALLEST) + second) * down + 0.9)
         grid = list(figure.subplots(down, across, squeeze=False).flat)
-        for axes, panel in zip(grid, maps.panels, strict=False):
+        for axes, panel, title in zip(grid, maps.panels, titles, strict=False):
             _draw(axes, panel, maps, room)
+            axes.set_title(title, pad=19)
         for axes in grid[count:]:
             axes.remove()
         if maps.class_names:
@@ -52,7 +56,6 @@ def _draw(axes: Axes, panel: Panel, maps: Maps, room: float) -> None:
     told = f"{what}, {panel.width:,} wide"
     if panel.distinct < len(maps.rows):
         told += f", {panel.distinct:,} distinct"
-    axes.set_title(fitted(panel.target, room - 0.3, 12, bold=True), pad=19)
     look: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "center", "fontsize": 9}
     axes.annotate(told, (0.5, 1), (0, 5), **look)
     axes.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
