@@ -4,7 +4,7 @@ from rich.text import Text
 
 from teachonce.console.tables import Parts, Result
 
-_STYLES = {"cached": "green", "live": "yellow", "open": ""}
+_STYLES = {"cached": "green", "live": "yellow", "mixed": "yellow", "open": ""}
 
 
 def report_parts(result: Result) -> Parts:

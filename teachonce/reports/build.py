@@ -13,7 +13,7 @@ from teachonce.reports.live import arms_section, break_even_section
 from teachonce.reports.page import Page
 from teachonce.reports.provenance import provenance_section
 from teachonce.reports.stores import store_section
-from teachonce.reports.verdict import judge, tiles
+from teachonce.reports.verdict import doubts, judge, tiles
 from teachonce.reports.whole import check_whole
 
 
@@ -58,5 +58,5 @@ def build_page(
         pays=pays,
         tiles=tiles(material),
         sections=[section for section in made if section is not None],
-        warnings=tuple(noted.warnings),
+        warnings=(*doubts(material), *noted.warnings),
     )

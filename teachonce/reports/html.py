@@ -15,7 +15,12 @@ from teachonce.reports.words import is_short, kept
 
 WIDE, NARROW = 7.5, 3.4
 """Inches that each picture is laid out for: a column on a desk, and a phone."""
-BADGES = {"cached": "The cache pays", "live": "The live teacher is better", "open": "Not decided"}
+BADGES = {
+    "cached": "The cache pays",
+    "live": "The live teacher is better",
+    "mixed": "It depends",
+    "open": "Not decided",
+}
 
 
 def render_html(page: Page, *, events: Events = SILENT) -> bytes:

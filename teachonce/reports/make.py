@@ -19,7 +19,8 @@ class ReportResult:
     title: str
     verdict: str
     pays: Verdict
-    """`cached`, `live`, or `open` where nothing was compared, or no difference is sure."""
+    """`cached`, `live`, `mixed` where each is better for something, or `open` where nothing was
+    compared, or no difference is sure."""
     sections: tuple[str, ...]
     figures: tuple[str, ...]
     warnings: tuple[str, ...]

@@ -6,7 +6,7 @@ from typing import Literal
 
 from matplotlib.figure import Figure as Drawing
 
-Verdict = Literal["cached", "live", "open"]
+Verdict = Literal["cached", "live", "mixed", "open"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +96,7 @@ class Page:
     verdict: str
     """One sentence: does the cache pay? It says so where the live teacher is better."""
     pays: Verdict
-    """`open` where nothing was compared, or no difference is sure."""
+    """`mixed` where each is better for something; `open` where nothing was compared, or no difference is sure."""
     tiles: tuple[Tile, ...]
     sections: Sequence[Section]
     warnings: tuple[str, ...] = field(default=())

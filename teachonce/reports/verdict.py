@@ -61,17 +61,7 @@ def findings(material: Material) -> list[Finding]:
 
 
 def judge(material: Material) -> tuple[str, Verdict]:
-    """The sentence, and who is better: the live teacher only where it is so everywhere."""
-    told, pays = _judged(material)
-    slow = [one for one in measurements(material) if one.is_flattered]
-    if slow and pays == "cached":
-        words = listed([f"{one.method} ({one.setting})" if one.setting else one.method for one in slow])
-        where = words if len(slow) < 4 else f"{len(slow)} settings"
-        told += f" But the live arm was slower than it must be for {where}, which flatters the cache."
-    return told, pays
-
-
-def _judged(material: Material) -> tuple[str, Verdict]:
+    """The sentence, and who is better; where the live teacher is for anything, that comes first."""
     found, measured = findings(material), measurements(material)
     if not found:
         return _expected(material)
@@ -85,11 +75,28 @@ def _judged(material: Material) -> tuple[str, Verdict]:
     losers = [one for one in found if not one.is_better]
     if len(losers) == len(found):
         return _loss(found), "live"
-    winners = _win([one for one in found if one.is_better])
     if not losers:
-        return winners, "cached" if any(one.is_paid_known for one in found) else "open"
-    names = listed([one.name for one in losers]) if len(losers) < 4 else f"{len(losers)} of {len(found)} settings"
-    return f"The live teacher is better for {names}. Otherwise: {winners[0].lower()}{winners[1:]}", "cached"
+        return _win(found), "cached" if any(one.is_paid_known for one in found) else "open"
+    return f"The live teacher is better for {_named(losers, found)}; {_win_else(found)}.", "mixed"
+
+
+def doubts(material: Material) -> tuple[str, ...]:
+    """What must be known before the sentence is believed, where it speaks for the cache."""
+    told = []
+    found = findings(material)
+    winners = [one for one in found if one.is_better]
+    slow = [one for one in measurements(material) if one.is_flattered]
+    if slow and winners:
+        words = [f"{one.method} ({one.setting})" if one.setting else one.method for one in slow]
+        where = listed(words) if len(slow) < 4 else f"{len(slow)} settings"
+        told.append(f"The live arm was slower than it must be for {where}, which flatters the cache.")
+    if len(winners) < len(found) and not all(one.is_paid_known for one in winners):
+        told.append("What stage one took is not on record everywhere, so when the cache has paid is not all known.")
+    return tuple(told)
+
+
+def _named(some: Sequence[Finding], found: Sequence[Finding]) -> str:
+    return listed([one.name for one in some]) if len(some) < 4 else f"{len(some)} of {len(found)} settings"
 
 
 def _expected(material: Material) -> tuple[str, Verdict]:
@@ -134,11 +141,26 @@ def _of_pair(pair: Pair) -> Finding:
     )
 
 
-def _win(found: Sequence[Finding]) -> str:
-    told = f"From the cache a step takes {span_text(one.speedup for one in found)} times less time"
+def _win_else(found: Sequence[Finding]) -> str:
+    """A clause about those where the cache is better, beside others."""
+    winners = [one for one in found if one.is_better]
+    told = f"else a step from the cache takes {_savings(winners)}"
+    if not all(one.is_paid_known for one in winners):
+        return told
+    paid = [one.break_even for one in winners if one.break_even is not None]
+    return f"{told}, and the cache has paid after {_paid(paid, winners)}"
+
+
+def _savings(found: Sequence[Finding]) -> str:
+    told = f"{span_text(one.speedup for one in found)} times less time"
     memory = [one.memory_ratio for one in found if one.memory_ratio is not None]
     if memory and max(memory) > 1.05:
         told += f" and {span_text(memory)} times less {found[0].memory_name}"
+    return told
+
+
+def _win(found: Sequence[Finding]) -> str:
+    told = f"From the cache a step takes {_savings(found)}"
     if not all(one.is_paid_known for one in found):
         return f"{told}; what stage one took is not on record, so when the cache has paid is unknown."
     paid = [one.break_even for one in found if one.break_even is not None]

@@ -9,7 +9,7 @@ from teachonce.events import SILENT
 from teachonce.reports.gather import gather
 from teachonce.reports.live import arms_section
 from teachonce.reports.page import Text
-from teachonce.reports.verdict import judge
+from teachonce.reports.verdict import doubts, judge
 from tests.reports.reportkit import case, live_json, method_result
 
 
@@ -26,15 +26,16 @@ def warnings(found: Any) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("ratio", "in_first_line", "told"),
+    ("ratio", "is_flattered", "told"),
     [(1.5, True, "too good"), (0.5, False, "cannot be"), (1.0, False, None)],
 )
-def test_the_first_line_says_what_flatters_the_cache(
-    tmp_path: Path, ratio: float, in_first_line: bool, told: str | None
+def test_the_page_says_before_its_numbers_what_flatters_the_cache(
+    tmp_path: Path, ratio: float, is_flattered: bool, told: str | None
 ):
     found = material(tmp_path, ratio)
     sentence, pays = judge(found)
     assert pays == "cached"
-    assert ("flatters the cache" in sentence) == in_first_line
+    assert sentence == "The verdict of the benchmark."
+    assert ["flatters the cache" in doubt for doubt in doubts(found)] == [True] * is_flattered
     assert len(warnings(found)) == (told is not None)
     assert told is None or told in warnings(found)[0]
