@@ -77,7 +77,13 @@ def bench_live(  # noqa: PLR0913  (one parameter an option)
     compile_: Annotated[
         Compile, Option("--compile", help="Students by torch.compile.", rich_help_panel=SWEEP)
     ] = Compile.no,
-    rounds: Annotated[int, Option(min=1, help="Rounds that count.", rich_help_panel=MEASURE)] = 7,
+    rounds: Annotated[
+        int, Option(min=1, help="Rounds that count, of all starts together.", rich_help_panel=MEASURE)
+    ] = 9,
+    starts: Annotated[
+        int,
+        Option(min=1, help="Times all arms are started: a process has luck of its own.", rich_help_panel=MEASURE),
+    ] = 3,
     steps: Annotated[
         int | None,
         Option(min=1, help="Steps of each arm in a round; 1 to 20 by their time if absent.", rich_help_panel=MEASURE),
@@ -131,6 +137,7 @@ def bench_live(  # noqa: PLR0913  (one parameter an option)
                 distortion_weight=weights,
                 rdm_epochs=rdm_epochs,
                 rounds=rounds,
+                starts=starts,
                 steps=steps,
                 rows=rows,
                 epoch_rows=epoch_rows,

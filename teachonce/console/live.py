@@ -49,7 +49,8 @@ def _facts(result: Result) -> list[tuple[str, str]]:
         ("data", f"{result['data']}; {result['rows']:,} rows are used"),
         (
             "measured",
-            f"{count_text(result['rounds'], 'round')} in turns, {_steps_text(result)} each; medians (quartiles)",
+            f"{count_text(result['rounds'], 'round')} in turns, {_steps_text(result)} each, over "
+            f"{count_text(result['starts'], 'start')} of all arms; medians (quartiles)",
         ),
         ("stage one", f"{stage['rows']:,} rows in {duration_text(stage['seconds'])}, {_rate(stage)} rows/s"),
         ("an epoch", f"{result['epoch_rows']:,} samples; a student has {count_text(result['epochs'], 'epoch')}"),

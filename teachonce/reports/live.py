@@ -69,7 +69,8 @@ def _lead(measured: Sequence[Measured]) -> str:
     first = measured[0].case
     told = f"Measured on {first['device']}: medians and quartiles of "
     told += f"{count_text(first['rounds'], 'round')} of {count_text(first['steps'], 'step')}"
-    told += ", every arm in a process of its own, in turn."
+    told += ", every arm in a process of its own, in turn"
+    told += f"; all were started {first['starts']} times." if first.get("starts", 1) > 1 else "."
     return told if len(measured) <= MOST else f"{told} The first {MOST} of {len(measured)}; all are in the sweep below."
 
 

@@ -32,7 +32,22 @@ WORDS = [
     "--rows",
     "96",
 ]
-WORDS += ["--batch-size", "16", "--rounds", "2", "--steps", "1", "--threads", "1", "--workers", "0", "--device", "cpu"]
+WORDS += [
+    "--batch-size",
+    "16",
+    "--rounds",
+    "2",
+    "--starts",
+    "1",
+    "--steps",
+    "1",
+    "--threads",
+    "1",
+    "--workers",
+    "0",
+    "--device",
+    "cpu",
+]
 WORDS += ["--method", "cifd", "--distortion-weight", "10,1"]
 
 
@@ -50,7 +65,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def told(place: Path) -> tuple[dict[str, Any], str]:
     """The result and what was said on the way, of the command as a user gives it."""
-    process = start(*WORDS, "--out", place / "live.json", "--json")
+    process = start(*WORDS, "--starts", "2", "--out", place / "live.json", "--json")
     out, said = process.communicate(timeout=240)
     assert process.returncode == 0, said
     return json.loads(out), said
@@ -80,15 +95,17 @@ def test_the_result(told: tuple[dict[str, Any], str]):
 
 def test_progress_is_told_and_what_is_no_news_is_not(told: tuple[dict[str, Any], str]):
     said = told[1]
-    for line in ("run the teacher over bench.zarr: 96/96 rows", "start the arms: 4/4 arms", "rounds: 3/3 rounds"):
+    for line in ("run the teacher over bench.zarr: 96/96 rows", "start the arms: 4/4 arms", "rounds: 2/2 rounds"):
         assert line in said
+    assert said.count("start the arms: 4/4 arms") == 2
+    assert said.count("parts and memory: 4/4 arms") == 1
     assert "near chance" not in said
 
 
 def test_the_same_command_reuses_its_file(told: tuple[dict[str, Any], str], place: Path):
     before = (place / "live.json").read_bytes()
     assert json.loads(before)["methods"] == told[0]["methods"]
-    out, said = start(*WORDS, "--out", place / "live.json").communicate(timeout=60)
+    out, said = start(*WORDS, "--starts", "2", "--out", place / "live.json").communicate(timeout=60)
     assert "has 1 of 1 cases: they are reused" in said
     assert "start the arms" not in said
     first, *_ = out.splitlines()

@@ -41,6 +41,8 @@ class Request:
     rows: tuple[int, int]
     """The fewest and the most of the benchmark's own store."""
     rounds: int
+    starts: int
+    """Times that all arms are started; see `conduct`."""
     steps: int | None
     """None: found for each arm."""
     epoch_rows: int

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, NamedTuple
 
@@ -42,21 +42,47 @@ class Measured:
     """Joules a step."""
 
 
-def conduct(specs: Mapping[Key, ArmSpec], *, rounds: int, steps: int | None, events: Events) -> Measured:
+def conduct(
+    specs: Mapping[Key, ArmSpec], *, rounds: int, starts: int = 1, steps: int | None, events: Events
+) -> Measured:
     """Start all arms, let them take turns, then look at each one's parts and memory.
 
     In every round each arm makes its steps, and the teacher its bare forward, in turning order, so that whatever else
-    the machine does falls on all. Only one works at a time; the others wait on their pipes.
+    the machine does falls on all. Only one works at a time; the others wait on their pipes. A process has luck of its
+    own (where its memory lies), which no round of it shows: so the arms are started anew a few times.
 
     Args:
         specs: The arms; at least one is live.
-        rounds: That count; one before them does not.
+        rounds: That count, of all starts together; one before them does not.
+        starts: Times that all arms are started, at most `rounds`. Parts and memory are those of the first.
         steps: Of an arm's turn; None: so many that it takes a quarter of a second, 1 to 20.
         events: Who watches.
 
     Raises:
         TeachonceError: What an arm raised, or that its process ended.
     """
+    starts = min(starts, rounds)
+    shares = [rounds // starts + (index < rounds % starts) for index in range(starts)]
+    first, *others = [
+        _started_once(specs, rounds=share, steps=steps, look=not index, events=events)
+        for index, share in enumerate(shares)
+    ]
+    return replace(
+        first,
+        times=_joined([found.times for found in (first, *others)]),
+        teacher=_joined([found.teacher for found in (first, *others)]),
+    )
+
+
+def _joined(starts: Sequence[Mapping[Key, Sequence[float]]]) -> dict[Key, list[float]]:
+    """The rounds of all starts, one after the other."""
+    return {key: [ms for found in starts for ms in found[key]] for key in starts[0]}
+
+
+def _started_once(
+    specs: Mapping[Key, ArmSpec], *, rounds: int, steps: int | None, look: bool, events: Events
+) -> Measured:
+    """The rounds of one start; parts, memory and energy only with `look`."""
     # in this order: on an error the arms end first, and with them the threads that wait for them
     with ThreadPoolExecutor(len(specs), "teachonce-arm") as pool, ExitStack() as stack:
         arms = {key: stack.enter_context(Arm(spec, events=events)) for key, spec in specs.items()}
@@ -71,22 +97,36 @@ def conduct(specs: Mapping[Key, ArmSpec], *, rounds: int, steps: int | None, eve
             }
             works |= {("teacher", key): partial(arm.teacher, forwards[key]) for key, arm in live.items()}
             times = _in_turns(works, rounds, task)
-        parts, memory, energy = {}, {}, {}
-        with events.task("parts and memory", total=len(arms), unit="arms") as task:
-            for key, arm in arms.items():
-                parts[key] = arm.parts(counts[key])
-                energy[key] = arm.energy(_ENERGY_S) if ready[key].reports_energy else None
-                memory[key] = arm.memory()
-                task.advance()
+        looks = _look(arms, counts, ready, events) if look else _Looks({}, {}, {})
     return Measured(
         times={key: times["step", key] for key in arms},
         teacher={key: times["teacher", key] for key in live},
         steps=counts,
-        parts=parts,
-        memory=memory,
         ready=ready,
-        energy=energy,
+        parts=looks.parts,
+        memory=looks.memory,
+        energy=looks.energy,
     )
+
+
+class _Looks(NamedTuple):
+    """See Measured."""
+
+    parts: Mapping[Key, Mapping[str, float]]
+    memory: Mapping[Key, Memory]
+    energy: Mapping[Key, float | None]
+
+
+def _look(arms: Mapping[Key, Arm], counts: Mapping[Key, int], ready: Mapping[Key, Ready], events: Events) -> _Looks:
+    """What each arm's steps are made of, and what lies in its memory."""
+    parts, memory, energy = {}, {}, {}
+    with events.task("parts and memory", total=len(arms), unit="arms") as task:
+        for key, arm in arms.items():
+            parts[key] = arm.parts(counts[key])
+            energy[key] = arm.energy(_ENERGY_S) if ready[key].reports_energy else None
+            memory[key] = arm.memory()
+            task.advance()
+    return _Looks(parts, memory, energy)
 
 
 def steps_of_turn(step_ms: float) -> int:

@@ -42,6 +42,7 @@ class Options:
     distortion_weight: Sequence[float]
     rdm_epochs: int
     rounds: int
+    starts: int
     steps: int | None
     rows: int | None
     epoch_rows: int | None
@@ -96,6 +97,7 @@ class Options:
             compiles=tuple(dict.fromkeys(self.compile)) or (False,),
             rows=rows,
             rounds=self.rounds,
+            starts=min(self.starts, self.rounds),
             steps=self.steps,
             epoch_rows=self.epoch_rows or found,
             epochs=self.epochs or (_EPOCHS if preset is None else preset.epochs),
@@ -106,7 +108,13 @@ class Options:
         )
 
     def _check_numbers(self) -> None:
-        numbers = {"rounds": self.rounds, "steps": self.steps, "rows": self.rows, "epoch_rows": self.epoch_rows}
+        numbers = {
+            "rounds": self.rounds,
+            "starts": self.starts,
+            "steps": self.steps,
+            "rows": self.rows,
+            "epoch_rows": self.epoch_rows,
+        }
         numbers |= {"epochs": self.epochs, "rdm_epochs": self.rdm_epochs, "threads": self.threads}
         for name, value in numbers.items():
             if value is not None and value < 1:

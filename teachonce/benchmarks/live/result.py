@@ -52,6 +52,7 @@ class CaseResult:
             "precision": combination.precision,
             "compile": combination.compile,
             "rounds": request.rounds,
+            "starts": request.starts,
             "steps": min(found.steps.values()),
             "threads": ready.threads,
             "seed": request.seed,

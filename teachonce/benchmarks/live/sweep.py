@@ -37,7 +37,8 @@ def bench_live(  # noqa: PLR0913 - one parameter an option
     image_size: int | None = None,
     distortion_weight: float | Sequence[float] = (),
     rdm_epochs: int = RDM_EPOCHS,
-    rounds: int = 7,
+    rounds: int = 9,
+    starts: int = 3,
     steps: int | None = None,
     rows: int | None = None,
     epoch_rows: int | None = None,
@@ -71,7 +72,8 @@ def bench_live(  # noqa: PLR0913 - one parameter an option
         image_size: Pixels a side that the student sees.
         distortion_weight: For cifd: an RDM for each; none: the preset's, or no RDMs.
         rdm_epochs: Epochs of RDMs to multiply out to.
-        rounds: Rounds that count.
+        rounds: Rounds that count, of all starts together.
+        starts: Times that all arms are started, each for its share of the rounds: a process has luck of its own.
         steps: Steps of an arm's turn; None: so many that it takes a quarter of a second, 1 to 20.
         rows: Rows of the benchmark's own store; None: see `default_rows`.
         epoch_rows: Samples of an epoch to multiply out to; None: the preset's, or those of the data.
@@ -117,6 +119,7 @@ def bench_live(  # noqa: PLR0913 - one parameter an option
         distortion_weight=listed(distortion_weight),
         rdm_epochs=rdm_epochs,
         rounds=rounds,
+        starts=starts,
         steps=steps,
         rows=rows,
         epoch_rows=epoch_rows,
@@ -175,7 +178,13 @@ class _Sweep:
         try:
             folder, stage = self._stage_one(combination)
             specs = arm_specs(self.request, combination, stage, folder)
-            found = conduct(specs, rounds=self.request.rounds, steps=self.request.steps, events=self.events)
+            found = conduct(
+                specs,
+                rounds=self.request.rounds,
+                starts=self.request.starts,
+                steps=self.request.steps,
+                events=self.events,
+            )
         except TeachonceError as error:
             if not self._goes_on(combination, error):
                 raise

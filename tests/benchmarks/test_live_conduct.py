@@ -1,0 +1,60 @@
+"""The rounds of several starts are those of one longer row; parts and memory are looked at once."""
+
+from itertools import count
+
+import pytest
+
+from teachonce.benchmarks.live import conduct as conducting
+from teachonce.benchmarks.live.arm import Memory, Ready
+from teachonce.benchmarks.live.conduct import Key, conduct
+from teachonce.events import SILENT
+from tests.benchmarks import livemade
+
+KEYS = (Key("student-only", "ce"), Key("constant", "kd"), Key("cached", "kd"), Key("live", "kd"))
+
+
+class Counted:
+    """An arm whose steps take 1, 2, 3, ... ms, and each start of which is counted."""
+
+    started = 0
+
+    def __init__(self, spec: object, *, events: object) -> None:
+        self.key, self._ms = spec, count(1)
+
+    def __enter__(self) -> "Counted":
+        type(self).started += 1
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def ready(self) -> Ready:
+        return livemade.ready(self.key)
+
+    def run(self, steps: int) -> float:
+        return float(next(self._ms))
+
+    def teacher(self, steps: int) -> float:
+        return 10.0 * next(self._ms)
+
+    def parts(self, steps: int) -> dict[str, float]:
+        return {"backward": float(type(self).started)}
+
+    def memory(self) -> Memory:
+        return livemade.memory(self.key)
+
+
+@pytest.mark.parametrize(
+    ("rounds", "starts", "times"),
+    [(3, 1, [1, 2, 3]), (5, 2, [1, 2, 3, 1, 2]), (2, 3, [1, 1])],
+)
+def test_starts_share_the_rounds(monkeypatch: pytest.MonkeyPatch, rounds: int, starts: int, times: list[int]):
+    monkeypatch.setattr(conducting, "Arm", Counted)
+    Counted.started = 0
+    found = conduct({key: key for key in KEYS}, rounds=rounds, starts=starts, steps=4, events=SILENT)
+    assert found.times[Key("cached", "kd")] == times
+    assert set(found.times) == set(KEYS)
+    assert len(found.teacher[Key("live", "kd")]) == rounds
+    assert Counted.started == len(KEYS) * min(starts, rounds)
+    assert {parts["backward"] for parts in found.parts.values()} == {len(KEYS)}  # of the first start
+    assert found.steps == dict.fromkeys(KEYS, 4)
