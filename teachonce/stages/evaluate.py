@@ -141,7 +141,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
 def _keep(run: Path, samples: Samples, result: EvaluateRunResult, events: Events) -> None:
     """Write evaluation.json, but not of the data that the run was trained on; a full disk loses no result."""
     data = data_identity(samples, all_digests(samples, events))
-    if was_trained_on(read_run(run) or {}, data):
+    if was_trained_on(read_run(run) or {}, data, samples.description):
         events.warn(f"{run} was trained on this data: the result is shown, and no report tells it")
         return
     try:
