@@ -77,13 +77,13 @@ def method(**places: str) -> dict[str, object]:
 
 
 def test_arms_that_keep_their_images_elsewhere_do_not_compare():
-    assert doubts_of_data(method(), 10, 1000) == []
-    (told,) = doubts_of_data(method(cached="host"), 10, 1000)
+    assert doubts_of_data({"kd": method()}, 10, 1000) == []
+    (told,) = doubts_of_data({"kd": method(cached="host")}, 10, 1000)
     assert "cached host" in told
 
 
 def test_an_epoch_that_is_read_in_another_way_is_told_of():
     found = method()
     found["arms"]["cached"] |= {"targets": {"where": "device"}, "targets_at_epoch": {"where": "mapped"}}
-    (told,) = doubts_of_data(found, 10, 1000)
+    (told,) = doubts_of_data({"clip-embed-kd": method(), "kd": found, "cifd": found}, 10, 1000)
     assert told.startswith("targets were kept in memory (device), 10 rows of them; an epoch's 1,000 would be mapped")

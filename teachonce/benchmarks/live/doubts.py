@@ -15,9 +15,13 @@ def doubts(name: str, method: Mapping[str, Any]) -> list[str]:
     return [f"{told}, which cannot be: the machine was busy, measure again with more --rounds"]
 
 
-def doubts_of_data(method: Mapping[str, Any], rows: int, epoch_rows: int) -> list[str]:
-    """Of the data of one method, which are those of all: where they are kept."""
-    arms = method["arms"]
+def doubts_of_data(methods: Mapping[str, Mapping[str, Any]], rows: int, epoch_rows: int) -> list[str]:
+    """Of where the data are kept: images are those of all methods, targets each one's own; nothing is told twice."""
+    notes = (note for method in methods.values() for note in _of_data(method["arms"], rows, epoch_rows))
+    return list(dict.fromkeys(notes))
+
+
+def _of_data(arms: Mapping[str, Any], rows: int, epoch_rows: int) -> list[str]:
     places = {arm: found["images"]["where"] for arm, found in arms.items()}
     told = []
     if len(set(places.values())) > 1:

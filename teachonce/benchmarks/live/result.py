@@ -71,7 +71,7 @@ class CaseResult:
             "methods": methods,
             "warnings": [
                 *(note for name, method in methods.items() for note in doubts(name, method)),
-                *doubts_of_data(next(iter(methods.values())), stage.rows, request.epoch_rows),
+                *doubts_of_data(methods, stage.rows, request.epoch_rows),
             ],
         }
 
