@@ -88,7 +88,6 @@ def open_session(
     guard = None if store is None else check_data(store, samples, every=False)
     teacher = live_teacher(parts)
     student = _student(parts)
-    parts.student_bytes = sum(p.nbytes for p in student.parameters()) * (1 + config.optim.states)
     if source is None and method.needs.teacher and teacher is None:
         source = cached_source(parts)
     images = open_images(samples, device=device, workers=config.workers, events=events)
