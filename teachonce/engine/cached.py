@@ -1,6 +1,6 @@
 """Targets from a sealed store. The teacher's weights are never touched."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,17 +11,14 @@ from torch.nn import functional as F
 
 from teachonce.cache.chunks import read_whole
 from teachonce.cache.store import Store
-from teachonce.engine.background import Ahead
+from teachonce.engine.readahead import ReadAhead, Rows
 from teachonce.engine.targets import BatchRows, TargetSource
 from teachonce.errors import StoreMissingError
 from teachonce.methods.base import missing
 from teachonce.methods.targets import Needs, Targets
 from teachonce.types import DECODED, ArraySpec, TargetSpec
 
-Rows = NDArray[np.int64]
 Head = tuple[Tensor, Tensor | None]
-Read = tuple[Rows, dict[str, Tensor]]
-_DEPTH = 4  # batches that are read and wait, which bounds the memory
 
 
 class CachedTargets(TargetSource):
@@ -87,15 +84,13 @@ class CachedTargets(TargetSource):
         if self.size <= max(budget_bytes, verify_bytes):
             self.reader.verify(self._names)
         self.resident = {array: self._load(array) for array in self._names} if self.tier == "resident" else {}
-        self._ahead: Ahead[Read] | None = None
-        self._planned: Iterator[Read] = iter(())
-        self._view = 0
+        self._ahead = ReadAhead(self.read)
 
     def fetch(self, rows: BatchRows, view: int, images: Tensor | None = None) -> Targets:
         """See TargetSource.fetch; the dtype is the stored one, but float32 for class means and derived logits."""
         if self.tier == "resident":
             return self.assemble({name: a[view].index_select(0, rows.device) for name, a in self.resident.items()})
-        return self.assemble(self._mapped(rows.host, view))
+        return self.assemble(self._ahead.take(rows.host, view))
 
     @property
     def kept_bytes(self) -> int:
@@ -105,10 +100,21 @@ class CachedTargets(TargetSource):
     @property
     def ahead(self) -> int:
         """See TargetSource.ahead."""
-        return _DEPTH + 1 if self.tier == "mapped" and self._names else 0  # and one that waits for room
+        return self._ahead.most if self.is_read else 0
+
+    @property
+    def is_read(self) -> bool:
+        """Whether batches are read from the map."""
+        return self.tier == "mapped" and bool(self._names)
+
+    def read(self, rows: Rows, view: int) -> dict[str, Tensor]:
+        """Rows of the arrays that are read, from the map: (B, length) on the host, pinned for a GPU."""
+        arrays = {name: as_tensor(self.reader.read(name, rows, view)) for name in self._names}
+        return {name: value.pin_memory() for name, value in arrays.items()} if self._device.type == "cuda" else arrays
 
     def assemble(self, arrays: Mapping[str, Tensor]) -> Targets:
-        """The targets of a batch from its rows of the arrays that are read."""
+        """The targets of a batch from its rows of the arrays that are read, on the host or on the device."""
+        arrays = {name: value.to(self._device, non_blocking=True) for name, value in arrays.items()}
         embedding, logits = arrays.get("image_embedding"), arrays.get("logits")
         if self._head is not None and embedding is not None:
             logits = F.linear(embedding.float(), *self._head)
@@ -118,27 +124,12 @@ class CachedTargets(TargetSource):
 
     def plan(self, batches: Sequence[Rows], view: int) -> None:
         """See TargetSource.plan."""
-        self.close()
-        if self.tier == "mapped" and self._names:
-            self._ahead = Ahead(((rows, self._read(rows, view)) for rows in batches), depth=_DEPTH)
-            self._planned, self._view = iter(self._ahead), view
+        if self.is_read:
+            self._ahead.plan(batches, view)
 
     def close(self) -> None:
         """See TargetSource.close."""
-        if self._ahead is not None:
-            self._ahead.close()
-            self._ahead, self._planned = None, iter(())
-
-    def _mapped(self, rows: Rows, view: int) -> dict[str, Tensor]:
-        planned, arrays = next(self._planned, (None, None)) if view == self._view else (None, None)
-        if arrays is None or planned is None or not (planned is rows or np.array_equal(planned, rows)):
-            self.close()  # not the view or the order that was planned
-            arrays = self._read(rows, view)
-        return {name: value.to(self._device, non_blocking=True) for name, value in arrays.items()}
-
-    def _read(self, rows: Rows, view: int) -> dict[str, Tensor]:
-        arrays = {name: as_tensor(self.reader.read(name, rows, view)) for name in self._names}
-        return {name: value.pin_memory() for name, value in arrays.items()} if self._device.type == "cuda" else arrays
+        self._ahead.close()
 
     def _load(self, array: str) -> list[Tensor]:
         return [as_tensor(self.reader.all(array, view)).to(self._device) for view in range(self.spec.views)]

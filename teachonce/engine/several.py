@@ -1,6 +1,6 @@
 """Several sources of targets behind the one interface: the main one, and extras beside it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,14 +9,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from teachonce.engine.cached import CachedTargets
+from teachonce.engine.readahead import ReadAhead, Rows
 from teachonce.engine.targets import BatchRows, TargetSource
 from teachonce.methods.targets import Targets
+
+Arrays = dict[str, Tensor]
 
 
 class SeveralTargets(TargetSource):
     """A main source and extras by name, fetched together.
 
-    Cached ones that are all resident, in one dtype, are laid side by side, so that a batch is one `index_select`.
+    Cached ones that are all resident, in one dtype, are laid side by side, so that a batch is one `index_select`; those
+    that are mapped are read ahead by one thread.
 
     Args:
         main: What `Targets` itself is filled from.
@@ -32,6 +36,8 @@ class SeveralTargets(TargetSource):
         self.usable = _all_usable(self._all)
         cached = [source for source in self._all if isinstance(source, CachedTargets)]
         self._packed = Packed(cached) if len(cached) == len(self._all) and Packed.possible(cached) else None
+        self._mapped = [source for source in cached if source.is_read]
+        self._ahead = ReadAhead(self._read)
 
     @property
     def _all(self) -> list[TargetSource]:
@@ -50,20 +56,36 @@ class SeveralTargets(TargetSource):
     def fetch(self, rows: BatchRows, view: int, images: Tensor | None = None) -> Targets:
         """See TargetSource.fetch."""
         if self._packed is None:
-            found = [source.fetch(rows, view, images) for source in self._all]
+            read = iter(self._ahead.take(rows.host, view) if self._mapped else ())
+            found = [self._one(source, rows, view, images, read) for source in self._all]
         else:
             found = self._packed.fetch(rows, view)
         return replace(found[0], extras=dict(zip(self._extras, found[1:], strict=True)))
 
-    def plan(self, batches: Sequence[NDArray[np.int64]], view: int) -> None:
+    def plan(self, batches: Sequence[Rows], view: int) -> None:
         """See TargetSource.plan."""
+        if self._mapped:
+            self._ahead.plan(batches, view)
         for source in self._all:
-            source.plan(batches, view)
+            if source not in self._mapped:
+                source.plan(batches, view)
 
     def close(self) -> None:
         """See TargetSource.close."""
+        self._ahead.close()
         for source in self._all:
             source.close()
+
+    def _read(self, rows: Rows, view: int) -> list[Arrays]:
+        return [source.read(rows, view) for source in self._mapped]
+
+    def _one(
+        self, source: TargetSource, rows: BatchRows, view: int, images: Tensor | None, read: Iterator[Arrays]
+    ) -> Targets:
+        if source in self._mapped:
+            assert isinstance(source, CachedTargets)
+            return source.assemble(next(read))
+        return source.fetch(rows, view, images)
 
 
 class Packed:

@@ -100,9 +100,9 @@ def test_a_known_sleep_is_found_in_the_step(work: Work):
 def test_what_is_read_ahead_is_read_in_its_own_time(store: Path, monkeypatch: pytest.MonkeyPatch, reading: str):
     """A turn comes after the others' turns, in which all that may wait could have been read for nothing."""
     if reading == "targets":
-        read = CachedTargets._read
+        read = CachedTargets.read
         monkeypatch.setattr(parts, "device_budget", lambda _: 0)
-        monkeypatch.setattr(CachedTargets, "_read", lambda *given: (pause(), read(*given))[1])
+        monkeypatch.setattr(CachedTargets, "read", lambda *given: (pause(), read(*given))[1])
     else:
         draw = resident.ImageSource._draw
         monkeypatch.setattr(resident, "host_budget", lambda: 0)

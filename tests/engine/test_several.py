@@ -55,7 +55,28 @@ def test_every_target_is_its_own(store: Store, budgets: tuple[int, ...]):
                 stored = store.target(name).all(array, view)[ROWS]
                 assert np.array_equal(getattr(targets, array).numpy(), stored, equal_nan=True)
     source.close()
-    assert not [thread for thread in threading.enumerate() if thread.name == "teachonce-ahead"]
+    assert not readers()
+
+
+def readers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "teachonce-ahead"]
+
+
+def test_mapped_ones_are_read_by_one_thread_in_the_order_that_was_planned(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    by, read = [], CachedTargets.read
+    monkeypatch.setattr(
+        CachedTargets, "read", lambda *given: (by.append(threading.current_thread().name), read(*given))[1]
+    )
+    source = several(store, 0, 0, 0)
+    source.plan([ROWS, ROWS + 1, ROWS + 2], 1)
+    for rows in (ROWS, ROWS + 1):
+        fetch(source, rows, 1)
+    assert (len(readers()), set(by)) == (1, {"teachonce-ahead"})
+    stored = store.target("rdm-1").all("logits", 1)[ROWS]
+    assert np.array_equal(fetch(source, ROWS, 1).extras["rdm-1"].logits.numpy(), stored, equal_nan=True)
+    assert (readers(), by[-1]) == ([], threading.main_thread().name)  # not what was planned
 
 
 def test_side_by_side_nothing_is_kept_twice(store: Store):
