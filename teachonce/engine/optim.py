@@ -52,6 +52,13 @@ class OptimConfig:
         """The weight decay that is used."""
         return _DECAY[self.optimizer] if self.weight_decay is None else self.weight_decay
 
+    @property
+    def states(self) -> int:
+        """Values that the optimiser keeps for each weight."""
+        if self.optimizer == "adamw":
+            return 2
+        return 1 if self.momentum else 0
+
     def check(self) -> None:
         """Refuse settings that cannot be used.
 

@@ -32,6 +32,7 @@ from teachonce.models.teacher import Teacher, load_teacher
 from teachonce.types import DECODED, EvalView, InputSpec
 
 PER_CLASS = 100  # rows of each class in its mean, where no store says otherwise
+TARGET_SHARE = 0.05
 _MEAN_BATCH = 64
 _VERIFIED = 4 << 30  # bytes of mapped targets that are checked before the first step; it reads them early, not twice
 
@@ -48,8 +49,12 @@ class Parts:
     device: torch.device
     precision: Precision
     events: Events
+    student_bytes: int = 0
+    """What the student and its optimiser keep on the device."""
     target_budget: int | None = None
-    """Bytes of the device's memory that cached targets may take; None: a share of what is free."""
+    """Bytes of the device's memory that cached targets may take; None: TARGET_SHARE of `student_bytes`."""
+    epoch_rows: int | None = None
+    """Rows that the data stand for, where only some of them are there; None: those that there are."""
 
 
 def live_teacher(parts: Parts) -> Teacher | None:
@@ -82,8 +87,14 @@ def live_teacher(parts: Parts) -> Teacher | None:
 
 
 def budget_for_targets(parts: Parts) -> int:
-    """Bytes of the device's memory that cached targets may take."""
-    return device_budget(parts.device) if parts.target_budget is None else parts.target_budget
+    """Bytes of the device's memory that cached targets may take.
+
+    Little beside the student: memory is what a cache saves, and steps that read ahead from the map take as long.
+    """
+    if parts.target_budget is not None:
+        return parts.target_budget
+    most = min(device_budget(parts.device), int(TARGET_SHARE * parts.student_bytes))
+    return most if parts.epoch_rows is None else most * parts.samples.rows // parts.epoch_rows
 
 
 def cached_targets(parts: Parts, target: str, needs: Needs, *, budget: int, from_head: bool = False) -> CachedTargets:

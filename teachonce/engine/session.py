@@ -15,7 +15,7 @@ from teachonce.engine.feed import Feed, cut
 from teachonce.engine.guard import check_data, require_labels
 from teachonce.engine.loop import Loop, LoopConfig
 from teachonce.engine.optim import learning_rate
-from teachonce.engine.parts import Parts, budget_for_targets, epoch_views, live_teacher, usable_rows
+from teachonce.engine.parts import Parts, epoch_views, live_teacher, usable_rows
 from teachonce.engine.rows import Division, divide
 from teachonce.engine.settings import TrainConfig
 from teachonce.engine.sources import cached_source, live_source
@@ -45,8 +45,6 @@ class Session:
     precision: Precision
     teacher: TeacherInfo | None
     """Of the live one."""
-    target_budget: int
-    """Bytes of the device's memory that cached targets might take."""
 
 
 def open_session(
@@ -58,6 +56,7 @@ def open_session(
     events: Events = SILENT,
     source: TargetSource | None = None,
     target_budget: int | None = None,
+    epoch_rows: int | None = None,
 ) -> Session:
     """Check everything that can be wrong, then build what trains. Nothing is written.
 
@@ -69,6 +68,7 @@ def open_session(
         events: Who watches.
         source: Targets in place of those that the settings name, for measurements.
         target_budget: Bytes of the device's memory that cached targets may take; None: see `budget_for_targets`.
+        epoch_rows: Keep targets where those of so many rows would be kept, for measurements on a few of them.
 
     Raises:
         TeachonceError: What is wrong, and the mend; see the classes in `teachonce.errors`.
@@ -84,10 +84,12 @@ def open_session(
         precision=pick_precision(config.precision, device),
         events=events,
         target_budget=target_budget,
+        epoch_rows=epoch_rows,
     )
     guard = None if store is None else check_data(store, samples, every=False)
     teacher = live_teacher(parts)
     student = _student(parts)
+    parts.student_bytes = sum(p.nbytes for p in student.parameters()) * (1 + config.optim.states)
     if source is None and method.needs.teacher and teacher is None:
         source = cached_source(parts)
     images = open_images(samples, device=device, workers=config.workers, events=events)
@@ -118,7 +120,6 @@ def open_session(
         device=device,
         precision=parts.precision,
         teacher=None if teacher is None else teacher.info,
-        target_budget=budget_for_targets(parts),
     )
 
 

@@ -44,7 +44,6 @@ def ready(key: Key) -> Ready:
         targets="none",
         host_budget_bytes=10**9,
         device_budget_bytes=10**9,
-        target_budget_bytes=10**6,
         reports_energy=False,
     )
 

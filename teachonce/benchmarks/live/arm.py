@@ -28,6 +28,8 @@ class ArmSpec:
     config: TrainConfig
     """With the store, and for `live` the teacher; what an arm does not use of it, it leaves out."""
     data: DataSpec
+    epoch_rows: int | None = None
+    """Rows of the epoch that the data stand for: cached targets are kept where theirs would be."""
     threads: int | None = None
     """CPU threads; None: torch's own choice."""
     wrap: str | None = None
@@ -68,8 +70,6 @@ class Ready:
     """What the engine would have given decoded images in the host's memory, before the training was opened."""
     device_budget_bytes: int
     """The same of the device's memory."""
-    target_budget_bytes: int
-    """What cached targets might take of it."""
     reports_energy: bool
 
 

@@ -28,7 +28,8 @@ class Kept:
 class Scale:
     """From the rows of a benchmark to those of an epoch.
 
-    The budgets are the engine's own: the shares of memory that it gives to data before anything else is there.
+    The budgets are the engine's own: the shares of memory that it gives to images before anything else is there.
+    Cached targets lie where an epoch's would already (`ArmSpec.epoch_rows`).
     """
 
     rows: int
@@ -55,16 +56,11 @@ class Scale:
             return "streamed"
         return where_kept(self._grown(arm.image_bytes), host=self.host_budget, device=self.device_budget)
 
-    def targets(self, arm: Ready) -> str:
-        """Where an epoch's targets would be: all of them are taken to be kept, or none."""
-        fits = self._grown(arm.target_bytes) <= arm.target_budget_bytes
-        return "mapped" if arm.targets == "device" and not fits else arm.targets
-
     def kept(self, arm: Ready) -> Kept:
         """What would lie on the device; what is streamed, or read from the store's files, is not there."""
         return Kept(
             images=self._grown(arm.image_bytes) if self.images(arm) == "device" else 0,
-            targets=self._grown(arm.target_bytes) if self.targets(arm) == "device" else 0,
+            targets=self._grown(arm.target_bytes),
         )
 
     def _grown(self, size: int) -> int:

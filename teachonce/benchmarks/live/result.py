@@ -8,7 +8,7 @@ from teachonce.benchmarks.live.arm import Kind, Ready
 from teachonce.benchmarks.live.cases import LIVE, Combination, Request
 from teachonce.benchmarks.live.ceilings import Bytes, memory_ceiling, peak_memory_ceiling
 from teachonce.benchmarks.live.conduct import Key, Measured
-from teachonce.benchmarks.live.doubts import doubts, doubts_of_data
+from teachonce.benchmarks.live.doubts import doubts, doubts_of_images
 from teachonce.benchmarks.live.epoch import Scale, kept
 from teachonce.benchmarks.live.payoff import Costs, payoff, verdict
 from teachonce.benchmarks.live.ratios import LIMIT, TimeRatios, Times, time_ratios
@@ -71,7 +71,7 @@ class CaseResult:
             "methods": methods,
             "warnings": [
                 *(note for name, method in methods.items() for note in doubts(name, method)),
-                *doubts_of_data(methods, stage.rows, request.epoch_rows),
+                *doubts_of_images(methods, stage.rows, request.epoch_rows),
             ],
         }
 
@@ -160,7 +160,7 @@ class CaseResult:
             "images": {"where": ready.images, "bytes": here.images},
             "images_at_epoch": {"where": scale.images(ready), "bytes": then.images},
             "targets": {"where": ready.targets, "bytes": here.targets},
-            "targets_at_epoch": {"where": scale.targets(ready), "bytes": then.targets},
+            "targets_at_epoch": {"where": ready.targets, "bytes": then.targets},
         }
 
     @property

@@ -79,7 +79,6 @@ class Work:
             targets=_place(session.stepper.source),
             host_budget_bytes=self._budgets[0],
             device_budget_bytes=self._budgets[1],
-            target_budget_bytes=session.target_budget,
             reports_energy=self.meter.works,
         )
 
@@ -177,7 +176,9 @@ def _open(spec: ArmSpec, events: Events) -> Session:
     store = None if config.store is None else open_store(config.store)
     digests = all_digests(samples, events) if store is None else store.digests()
     budget = 0 if spec.kind == "constant" else None
-    session = open_session(config, samples, store, digests=digests, events=events, target_budget=budget)
+    session = open_session(
+        config, samples, store, digests=digests, events=events, target_budget=budget, epoch_rows=spec.epoch_rows
+    )
     if spec.kind == "constant":
         whole = session.stepper.source
         session.stepper.source = ConstantTargets(whole, _a_batch(session).rows)
