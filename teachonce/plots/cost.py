@@ -10,7 +10,7 @@ from teachonce.errors import DataError, InputError
 from teachonce.events import SILENT, Events
 from teachonce.plots.groups import grouped
 from teachonce.plots.macs import PARTS, Ledger
-from teachonce.plots.runs import Run, nothing_finished, read_runs
+from teachonce.plots.runs import Run, comparable, nothing_finished, read_runs
 
 Which = Literal["auto", "test", "validation"]
 COUNTING = "multiply-accumulates of forward passes, each once (no factor for backward passes), of training rows"
@@ -81,7 +81,7 @@ def training_costs(
         raise InputError(f"there is no run of student {student!r}, but of {there}", "Choose one of them")
     which = accuracy
     if which == "auto":
-        which = "test" if all(run.test_top1 is not None for run in shown) else "validation"
+        which = comparable(shown)
     ledger = Ledger(known, store, events)
     points = [_point(group.label, group.runs, ledger, which) for group in grouped(shown)]
     return Costs(accuracy=which, counting=COUNTING, points=tuple(sorted(points, key=lambda point: point.cached_macs)))

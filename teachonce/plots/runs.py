@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from teachonce.digests import digest_hex
 from teachonce.engine.runfile import read_result, read_run
@@ -29,6 +29,8 @@ class Run:
     """Its result.json."""
     test_top1: float | None
     """Share in [0, 1] from its evaluation.json, which `evaluate` and `run` write; None where there is none."""
+    test_data: str | None = None
+    """What tells the data of that evaluation from others."""
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -82,6 +84,13 @@ def _names(extras: Mapping[str, Any] | None) -> tuple[str, ...]:
     return tuple(str(extras["names"]).split(",")) if extras else ()
 
 
+def comparable(runs: Iterable[Run]) -> Literal["test", "validation"]:
+    """By which accuracies runs compare: those on test data where all have them, and of the same data."""
+    known = list(runs)
+    is_tested = all(run.test_top1 is not None for run in known)
+    return "test" if is_tested and len({run.test_data for run in known}) < 2 else "validation"
+
+
 def read_runs(places: Sequence[Path], events: Events) -> list[Run]:
     """The finished runs in some folders, each a run or a folder with runs below it.
 
@@ -98,7 +107,8 @@ def read_runs(places: Sequence[Path], events: Events) -> list[Run]:
         if description is None or result is None:
             events.warn(f"{folder} is not finished, and left out")
             continue
-        runs.append(Run(folder=folder, description=description, result=result, test_top1=_tested(folder)))
+        top1, data = _tested(folder)
+        runs.append(Run(folder=folder, description=description, result=result, test_top1=top1, test_data=data))
     if not runs:
         raise nothing_finished(places)
     return runs
@@ -125,12 +135,12 @@ def _folders(place: Path) -> Iterable[Path]:
     return [path.parent.resolve() for path in place.rglob("run.json")]
 
 
-def _tested(folder: Path) -> float | None:
-    """The test accuracy of the weights that are there now."""
+def _tested(folder: Path) -> tuple[float | None, str | None]:
+    """The test accuracy of the weights that are there now, and of which data it is."""
     try:
         kept = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
         if kept["of"]["weights"] == digest_hex((folder / _WEIGHTS).read_bytes()):
-            return float(kept["result"]["top1"])
+            return float(kept["result"]["top1"]), json.dumps(kept["of"]["data"], sort_keys=True)
     except (OSError, ValueError, KeyError, TypeError):  # none, or nothing usable
-        return None
-    return None
+        return None, None
+    return None, None

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from teachonce.plots.groups import Group, grouped
-from teachonce.plots.runs import Run
+from teachonce.plots.runs import Run, comparable
 from teachonce.reports.gather import Material
 from teachonce.reports.page import Block, Section, Table, Text
 from teachonce.texts import listed, share_text, step_text
@@ -39,10 +39,9 @@ def students(runs: Sequence[Run]) -> dict[str, list[Group]]:
 
 
 def scored(groups: Sequence[Group]) -> list[Scored]:
-    """The groups with accuracies, the best first: on the test data where all were evaluated, else in validation."""
-    is_tested = all(run.test_top1 is not None for group in groups for run in group.runs)
-    which = "test" if is_tested else "validation"
-    values = {group.label: _values(group, "test" if is_tested else "validation") for group in groups}
+    """The groups with accuracies, the best first: on test data where all have them, of the same; else in validation."""
+    which = comparable(run for group in groups for run in group.runs)
+    values = {group.label: _values(group, which) for group in groups}
     known = [group for group in groups if values[group.label]]
     found = [Scored(group=group, which=which, values=tuple(values[group.label])) for group in known]
     return sorted(found, key=lambda one: -one.mean)
@@ -120,7 +119,7 @@ def _finding(ranked: Sequence[Scored]) -> str:
     """What the spread allows to say."""
     best, rest = ranked[0], ranked[1:]
     told = f"Ranked by {best.which} accuracy" + (
-        "." if best.which == "test" else ", since not every run was evaluated on test data."
+        "." if best.which == "test" else ", since not every run was evaluated on the same test data."
     )
     if any(one.sd is None for one in ranked):
         alone = "Some have" if any(one.sd is not None for one in ranked) else "Each has"

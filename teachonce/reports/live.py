@@ -8,7 +8,7 @@ from teachonce.plots.arms import ARMS, STEP_PARTS, ArmBar, Arms, arms
 from teachonce.plots.break_even import BreakEven, break_even
 from teachonce.plots.draw.arms import draw_arms
 from teachonce.plots.draw.break_even import draw_break_even
-from teachonce.plots.runs import Run
+from teachonce.plots.runs import Run, comparable
 from teachonce.reports.gather import Material
 from teachonce.reports.measured import Measured, measurements
 from teachonce.reports.page import Block, Facts, Figure, Section, Table, Text
@@ -195,12 +195,12 @@ def _run_row(name: str, runs: Sequence[Run]) -> tuple[str, ...]:
 
 def _accuracy(runs: Sequence[Run]) -> str:
     """The mean, and of which data."""
-    tested = [run.test_top1 for run in runs]
-    values = tested if None not in tested else [run.result.get("val_top1") for run in runs]
+    which = comparable(runs)
+    values = [run.test_top1 if which == "test" else run.result.get("val_top1") for run in runs]
     if None in values:
         return "-"
     mean = statistics.fmean(float(value) for value in values if value is not None)
-    return f"{share_text(mean)} ({'test' if None not in tested else 'validation'})"
+    return f"{share_text(mean)} ({which})"
 
 
 def _peak(runs: Sequence[Run], key: str) -> int | None:

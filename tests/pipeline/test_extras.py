@@ -1,15 +1,10 @@
 """RDMs and assistants in a recipe: their tables, their steps, and a run from the teacher to the students."""
 
-import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from teachonce.cache.store import open_store
-from teachonce.cli import app
 from teachonce.errors import InputError, MismatchError, StoreMissingError
 from teachonce.pipeline.expand import Training
 from teachonce.pipeline.labels import labels
@@ -17,7 +12,7 @@ from teachonce.pipeline.recipe import load_recipe
 from teachonce.pipeline.run import RunResult, run
 from teachonce.pipeline.schema import TrainTable
 from teachonce.pipeline.steps import Step, make_steps
-from tests.cli import made
+from tests.pipeline.conftest import Written
 
 HEAD = """
 [data]
@@ -189,18 +184,9 @@ def test_labels_say_what_differs():
 
 
 @pytest.fixture
-def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A recipe whose steps run in this process, which is faster."""
-    made.parquet(tmp_path / "train.parquet", made.pictures(), made.labels())
-    made.parquet(tmp_path / "test.parquet", made.pictures(30, seed=1), made.labels(30))
-
-    def here(words: Sequence[str], step: str) -> Any:
-        done = CliRunner().invoke(app, [*words, "--json"])
-        assert done.exit_code == 0, done.output
-        return json.loads(done.stdout)
-
-    monkeypatch.setattr("teachonce.pipeline.execute.run_child", here)
-    return write(tmp_path, HEAD + RDM + ASSISTANTS + TRAIN)
+def recipe(written: Written) -> Path:
+    """A recipe whose steps run in this process."""
+    return written(HEAD + RDM + ASSISTANTS + TRAIN)
 
 
 def actions(result: RunResult) -> dict[str, str]:

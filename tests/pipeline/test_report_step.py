@@ -1,14 +1,11 @@
 """A recipe that ends with a report: written when everything else is done, reused while it tells what is there."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from teachonce.cli import app
 from teachonce.console.runs import run_parts
 from teachonce.errors import InputError, MismatchError, TeachonceError
 from teachonce.pipeline.recipe import load_recipe
@@ -16,7 +13,7 @@ from teachonce.pipeline.run import RunResult, run
 from teachonce.pipeline.steps import make_steps
 from teachonce.pipeline.tune.variants import find_variants
 from teachonce.pipeline.tune.write import write_tuned
-from tests.cli import made
+from tests.pipeline.conftest import Written
 
 RECIPE = """
 [data]
@@ -45,20 +42,9 @@ batch_size = 32
 
 
 @pytest.fixture
-def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def recipe(written: Written) -> Path:
     """A recipe whose steps run in this process."""
-    made.parquet(tmp_path / "train.parquet", made.pictures(), made.labels())
-    made.parquet(tmp_path / "test.parquet", made.pictures(30, seed=1), made.labels(30))
-
-    def here(words: Sequence[str], step: str) -> Any:
-        done = CliRunner().invoke(app, [*words, "--json"])
-        assert done.exit_code == 0, done.output
-        return json.loads(done.stdout)
-
-    monkeypatch.setattr("teachonce.pipeline.execute.run_child", here)
-    path = tmp_path / "r.toml"
-    path.write_text(RECIPE)
-    return path
+    return written(RECIPE)
 
 
 def of_report(result: RunResult) -> tuple[str, str]:

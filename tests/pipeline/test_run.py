@@ -1,19 +1,16 @@
 """A recipe from the first run to the second: what is there is reused, what does not fit is refused."""
 
-import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from teachonce.cli import app
 from teachonce.errors import DataError, InputError, MismatchError, ModelError, TeachonceError
 from teachonce.pipeline.child import run_child
 from teachonce.pipeline.run import RunResult, run
 from tests.cli import made
+from tests.pipeline.conftest import Written
 
 RECIPE = """
 [data]
@@ -50,20 +47,9 @@ STEPS = [
 
 
 @pytest.fixture
-def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A recipe whose steps run in this process, which is faster; a test below starts a real one."""
-    made.parquet(tmp_path / "train.parquet", made.pictures(), made.labels())
-    made.parquet(tmp_path / "test.parquet", made.pictures(30, seed=1), made.labels(30))
-
-    def here(words: Sequence[str], step: str) -> Any:
-        done = CliRunner().invoke(app, [*words, "--json"])
-        assert done.exit_code == 0, done.output
-        return json.loads(done.stdout)
-
-    monkeypatch.setattr("teachonce.pipeline.execute.run_child", here)
-    path = tmp_path / "r.toml"
-    path.write_text(RECIPE)
-    return path
+def recipe(written: Written) -> Path:
+    """A recipe whose steps run in this process; a test below starts a real one."""
+    return written(RECIPE)
 
 
 def change(recipe: Path, old: str, new: str) -> None:

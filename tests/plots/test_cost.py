@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -24,26 +24,11 @@ from teachonce.stages.embed import embed
 from teachonce.stages.rdm import rdm
 from tests.cli.conftest import Call
 from tests.engine.enginekit import digits
-from tests.stages.trainkit import STUDENT, Heard, quick
+from tests.stages.trainkit import STUDENT, Heard, School, quick
 
 TEACHER, ASSISTANT = "vit:patch=4,width=32,layers=1,heads=2", "vit:patch=8,width=32,layers=1,heads=2"
 ROWS, VIEWS, BATCH, EPOCHS = 200, 2, 32, 2
 RDM_EPOCHS, RDM_ROWS, RDM_BATCH = 3, 192, 50
-
-
-@dataclass(frozen=True)
-class School:
-    """Runs of every kind below one folder, and their store."""
-
-    home: Path
-
-    @property
-    def runs(self) -> Path:
-        return self.home / "runs"
-
-    @property
-    def store(self) -> Path:
-        return self.home / "s.zarr"
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +180,8 @@ def evaluated(school: School, folder: Path, top1: float, *, stale: bool = False)
     shutil.copytree(school.runs, folder)
     for run in (path.parent for path in folder.rglob("run.json")):
         weights = "stale" if stale else digest_hex((run / "best" / "model.safetensors").read_bytes())
-        (run / "evaluation.json").write_text(json.dumps({"of": {"weights": weights}, "result": {"top1": top1}}))
+        of = {"weights": weights, "data": {"rows": 30}}
+        (run / "evaluation.json").write_text(json.dumps({"of": of, "result": {"top1": top1}}))
     return folder
 
 
@@ -206,7 +192,10 @@ def test_test_accuracy_where_all_were_evaluated(school: School, costs: Costs, tm
     assert tested.accuracy == "test"
     assert {entry.accuracy_mean for entry in tested.points} == {0.25}
     assert training_costs([folder], student=STUDENT, accuracy="validation").accuracy == "validation"
-    (folder / "ce" / "evaluation.json").unlink()
+    kept = folder / "ce" / "evaluation.json"
+    kept.write_text(kept.read_text().replace('"rows": 30', '"rows": 31'))
+    assert training_costs([folder], student=STUDENT).accuracy == "validation"  # of other data they do not compare
+    kept.unlink()
     assert training_costs([folder], student=STUDENT).accuracy == "validation"
     with pytest.raises(DataError, match="ce has no test accuracy"):
         training_costs([folder], student=STUDENT, accuracy="test")

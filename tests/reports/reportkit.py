@@ -23,6 +23,7 @@ def make_run(
     store: Store | None = None,
     val_top1: float | None = 0.5,
     test_top1: float | None = None,
+    test_data: str = "test",
     step_ms: float = 10.0,
     seconds: float = 30.0,
     epochs: int = 10,
@@ -87,7 +88,8 @@ def make_run(
     (folder / "run.json").write_text(json.dumps(run))
     (folder / "result.json").write_text(json.dumps(result))
     if test_top1 is not None:
-        kept = {"of": {"weights": digest_hex(b"weights")}, "result": {"top1": test_top1}}
+        of = {"weights": digest_hex(b"weights"), "data": {"identities": test_data}}
+        kept = {"of": of, "result": {"top1": test_top1}}
         (folder / "evaluation.json").write_text(json.dumps(kept))
     lines = [
         {"epoch": place, "loss": loss, "val_top1": accuracy, "step_ms": step_ms}

@@ -70,9 +70,20 @@ def test_ranked_in_validation_where_one_was_not_evaluated(tmp_path: Path):
     assert [row["validation top-1"] for row in rows] == ["70.50 %", "10.00 %"]
     assert [row["test top-1"] for row in rows] == ["-", "61.00 %"]
     assert table.columns.index("validation top-1") + 1 == table.columns.index("sd")  # the spread is of these
-    assert "not every run was evaluated" in texts(section(page, "accuracy").blocks)
+    assert "not every run was evaluated on the same test data" in texts(section(page, "accuracy").blocks)
     (tile,) = page.tiles
     assert (tile.value, tile.label) == ("70.50 %", "best validation top-1")
+
+
+def test_other_test_data_do_not_compare(tmp_path: Path):
+    seeds(tmp_path, "kd", [0.6, 0.62], test_data="the first hundred")
+    seeds(tmp_path, "ce", [0.5, 0.51])
+    make_run(tmp_path / "ce-2", method="ce", seed=2, test_top1=0.5, val_top1=0.4)
+    page = build_page([tmp_path])
+    (table,) = tables(section(page, "accuracy").blocks)
+    assert [row[0] for row in table.rows] == ["ce", "kd"]  # by validation: 0.1 but for one of ce
+    assert "not every run was evaluated on the same test data" in texts(section(page, "accuracy").blocks)
+    assert page.tiles[0].label == "best validation top-1"
 
 
 def test_an_accuracy_that_no_run_has_is_no_column(tmp_path: Path):

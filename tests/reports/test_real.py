@@ -1,7 +1,6 @@
 """Whole reports of real trainings: RDMs, maps with students, costs, and how to make the numbers again."""
 
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +17,9 @@ from teachonce.stages.embed import embed
 from teachonce.stages.rdm import rdm
 from tests.engine.enginekit import digits
 from tests.reports.reportkit import MACHINE, facts, make_run, names, section, tables, texts
-from tests.stages.trainkit import STUDENT, Heard, quick
+from tests.stages.trainkit import STUDENT, Heard, School, quick
 
 TEACHER = "vit:patch=4,width=32,layers=1,heads=2"
-
-
-@dataclass(frozen=True)
-class School:
-    """Runs below one folder, and their store."""
-
-    home: Path
-
-    @property
-    def runs(self) -> Path:
-        return self.home / "runs"
-
-    @property
-    def store(self) -> Path:
-        return self.home / "s.zarr"
 
 
 @pytest.fixture(scope="module")

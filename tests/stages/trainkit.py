@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,21 @@ from teachonce.events import SILENT, Silent, Task
 from teachonce.stages.train import TrainResult, train
 
 STUDENT = "vit:patch=8,width=16,layers=1,heads=2"
+
+
+@dataclass(frozen=True)
+class School:
+    """Runs below one folder, and their store."""
+
+    home: Path
+
+    @property
+    def runs(self) -> Path:
+        return self.home / "runs"
+
+    @property
+    def store(self) -> Path:
+        return self.home / "s.zarr"
 
 
 class Heard(Silent):
