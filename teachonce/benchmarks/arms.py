@@ -33,7 +33,9 @@ class Arm:
     """One way to make steps, with a student of its own."""
 
     session: Session
-    times: list[float] = field(default_factory=list)
+    reads_ahead: bool = True
+    """Read mapped targets before they are asked for. Where another arm's turn comes after each step they would be read
+    in its time, free of charge: without it, they are read in our own."""
     _batches: Iterator[Batch] = field(default_factory=lambda: iter(()))
     _epoch: int = -1
 
@@ -44,7 +46,8 @@ class Arm:
             if batch is None:
                 self._epoch += 1
                 rows, loop = self.session.loop.batches(self._epoch), self.session.stepper
-                loop.source.plan(rows, self.session.feed.views.view(self._epoch))
+                if self.reads_ahead:
+                    loop.source.plan(rows, self.session.feed.views.view(self._epoch))
                 self._batches = iter(self.session.feed.batches(rows, self._epoch))
                 batch = next(self._batches)
             self.session.stepper.step(batch, self.session.feed.views.view(self._epoch))

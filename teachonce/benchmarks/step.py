@@ -181,7 +181,8 @@ class _Bench:
 
     def _arm(self, **changed: Any) -> Arm:
         config = replace(self.config, **changed)
-        return Arm(session=open_session(config, self.samples, self.store, digests=self.digests, events=self.events))
+        session = open_session(config, self.samples, self.store, digests=self.digests, events=self.events)
+        return Arm(session=session, reads_ahead=False)
 
     def run(self) -> StepBench:
         """All rounds, then the result."""

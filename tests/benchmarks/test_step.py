@@ -1,11 +1,14 @@
 """What `bench step` reports, with RDMs in its temporary store and without."""
 
+import time
 from dataclasses import asdict
 from typing import Any
 
 import pytest
 
 from teachonce.benchmarks.step import bench_step
+from teachonce.engine import parts
+from teachonce.engine.cached import CachedTargets
 from teachonce.errors import InputError
 from tests.engine.enginekit import digits
 from tests.stages.trainkit import Heard
@@ -35,6 +38,14 @@ def test_a_method_that_is_one_piece():
     found = measured(method="kd")
     assert found["rdm"] == []
     assert found["loss_parts"].keys() == {"loss"}
+
+
+def test_what_the_cached_arm_reads_it_reads_in_its_own_time(monkeypatch: pytest.MonkeyPatch):
+    read = CachedTargets.read
+    monkeypatch.setattr(parts, "device_budget", lambda _: 0)
+    monkeypatch.setattr(CachedTargets, "read", lambda *given: (time.sleep(0.2), read(*given))[1])
+    arms = measured(method="kd", rounds=5)["arms"]
+    assert arms["cached"]["step_ms"] - arms["constant"]["step_ms"] > 150
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,8 @@ def measure_steps(
 
 def _arm(config: TrainConfig, samples: Samples, store: Path) -> Arm:
     config.check()
-    return Arm(session=open_session(config, samples, open_store(store), digests=all_digests(samples, SILENT)))
+    session = open_session(config, samples, open_store(store), digests=all_digests(samples, SILENT))
+    return Arm(session=session, reads_ahead=False)
 
 
 def _timed(cached: Arm, live: Arm, seconds: float) -> tuple[float, float]:
