@@ -104,7 +104,7 @@ def test_rdms_are_charged_to_the_cache(bench: Bench):
     assert bench.staged[0].rdm_preset == "r34"
     assert methods["kd"]["rdm"] == []
     assert methods["cifd"]["rdm"] == ["rdm-10000", "rdm-5000", "rdm-1000"]
-    assert (methods["kd"]["rdm_s"], methods["cifd"]["rdm_s"]) == (0.0, pytest.approx(1_281_167 * 30 / 1000))
+    assert (methods["kd"]["rdm_s"], methods["cifd"]["rdm_s"]) == (0.0, pytest.approx(1_281_167 * (30 + 1) / 1000))
     assert methods["cifd"]["store_bytes"] - methods["kd"]["store_bytes"] == 50 * 1_281_167
     assert methods["cifd"]["break_even_epochs"] > methods["kd"]["break_even_epochs"]
     assert bench.conducted[0][Key("cached", "kd")].config.rdm == ()

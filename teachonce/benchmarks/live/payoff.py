@@ -13,7 +13,7 @@ class Costs:
     stage_one_s: float
     """The teacher once over all samples, written to disk."""
     rdm_s: float
-    """Training RDMs on the stored embeddings; 0 without. A live training with RDMs would need them too, yet all of it
+    """Training RDMs on the stored embeddings and writing their outputs; 0 without. A live training with RDMs would need them too, yet all of it
     is charged to the cache, so that break-even is an upper bound."""
     cached_epoch_s: float
     """Reading the store is within it."""
