@@ -13,8 +13,8 @@ class Costs:
     stage_one_s: float
     """The teacher once over all samples, written to disk."""
     rdm_s: float
-    """Training RDMs on the stored embeddings and writing their outputs; 0 without. A live training with RDMs would need them too, yet all of it
-    is charged to the cache, so that break-even is an upper bound."""
+    """Training RDMs on the stored embeddings and writing their outputs; 0 without. A live training with RDMs would need
+    them too, yet all of it is charged to the cache, so that break-even is an upper bound."""
     cached_epoch_s: float
     """Reading the store is within it."""
     live_epoch_s: float
