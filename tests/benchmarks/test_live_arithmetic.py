@@ -3,7 +3,7 @@
 import pytest
 
 from teachonce.benchmarks.live.ceilings import Bytes, memory_ceiling, peak_memory_ceiling, time_ceiling
-from teachonce.benchmarks.live.conduct import steps_of_turn
+from teachonce.benchmarks.live.conduct import lead_of_turn, steps_of_turn
 from teachonce.benchmarks.live.payoff import Costs, payoff, verdict
 from teachonce.benchmarks.live.ratios import Times, time_ratios
 
@@ -118,3 +118,4 @@ def test_verdicts(changed: dict[str, float], speedup: float, memory: float, told
 
 def test_a_turn_takes_a_quarter_of_a_second():
     assert [steps_of_turn(ms) for ms in (0.0, 1.0, 25.0, 100.0, 9000.0)] == [20, 20, 10, 2, 1]
+    assert [lead_of_turn(ms) for ms in (0.0, 25.0, 100.0, 9000.0)] == [6, 6, 2, 1]

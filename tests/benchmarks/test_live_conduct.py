@@ -1,6 +1,7 @@
 """The rounds of several starts are those of one longer row; parts and memory are looked at once."""
 
 from itertools import count
+from typing import ClassVar
 
 import pytest
 
@@ -14,9 +15,10 @@ KEYS = (Key("student-only", "ce"), Key("constant", "kd"), Key("cached", "kd"), K
 
 
 class Counted:
-    """An arm whose steps take 1, 2, 3, ... ms, and each start of which is counted."""
+    """An arm whose steps take 1, 2, 3, ... ms, and each start of which is counted; the first of them is not."""
 
     started = 0
+    leads: ClassVar[set[tuple[str, int, int]]] = set()
 
     def __init__(self, spec: object, *, events: object) -> None:
         self.key, self._ms = spec, count(1)
@@ -31,11 +33,12 @@ class Counted:
     def ready(self) -> Ready:
         return livemade.ready(self.key)
 
-    def run(self, steps: int) -> float:
+    def run(self, steps: int, lead: int = 1) -> float:
+        self.leads.add((self.key.kind, steps, lead))
         return float(next(self._ms))
 
-    def teacher(self, steps: int) -> float:
-        return 10.0 * next(self._ms)
+    def teacher(self, steps: int, lead: int = 1) -> float:
+        return 100.0 * next(self._ms)
 
     def parts(self, steps: int) -> dict[str, float]:
         return {"backward": float(type(self).started)}
@@ -46,11 +49,12 @@ class Counted:
 
 @pytest.mark.parametrize(
     ("rounds", "starts", "times"),
-    [(3, 1, [1, 2, 3]), (5, 2, [1, 2, 3, 1, 2]), (2, 3, [1, 1])],
+    [(3, 1, [2, 3, 4]), (5, 2, [2, 3, 4, 2, 3]), (2, 3, [2, 2])],
 )
 def test_starts_share_the_rounds(monkeypatch: pytest.MonkeyPatch, rounds: int, starts: int, times: list[int]):
     monkeypatch.setattr(conducting, "Arm", Counted)
     Counted.started = 0
+    Counted.leads.clear()
     found = conduct({key: key for key in KEYS}, rounds=rounds, starts=starts, steps=4, events=SILENT)
     assert found.times[Key("cached", "kd")] == times
     assert set(found.times) == set(KEYS)
@@ -58,3 +62,5 @@ def test_starts_share_the_rounds(monkeypatch: pytest.MonkeyPatch, rounds: int, s
     assert Counted.started == len(KEYS) * min(starts, rounds)
     assert {parts["backward"] for parts in found.parts.values()} == {len(KEYS)}  # of the first start
     assert found.steps == dict.fromkeys(KEYS, 4)
+    each = {(kind, steps, lead) for kind, _ in KEYS for steps, lead in ((1, 1), (4, 6))}
+    assert Counted.leads == each  # one step to see how long they are, then all of them as warm

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from teachonce.benchmarks.live import memory
+from teachonce.benchmarks.live import work as working
 from teachonce.benchmarks.live.energy import EnergyMeter
 from teachonce.benchmarks.live.meters import PARTS, part_times, timed_ms
 from teachonce.benchmarks.live.work import Work
@@ -116,6 +117,27 @@ def test_what_is_read_ahead_is_read_in_its_own_time(store: Path, monkeypatch: py
     names = {thread.name.partition("_")[0] for thread in threading.enumerate()}
     assert not names & {"teachonce-ahead", "teachonce-decode"}
     assert sum(work.parts(3, lead=1).values()) > least
+
+
+@pytest.mark.parametrize("batch_size", [24, 48])
+def test_short_epochs_are_read_as_a_long_one_is(store: Path, monkeypatch: pytest.MonkeyPatch, batch_size: int):
+    """Of 4 or 2 steps: fewer than a turn has, with those before it."""
+    reads, within, read, timed = [], [], CachedTargets.read, working.timed_ms
+
+    def counted(*given: Any) -> float:
+        before, ms = len(reads), timed(*given)
+        within.append(len(reads) - before)
+        return ms
+
+    monkeypatch.setattr(parts, "device_budget", lambda _: 0)
+    monkeypatch.setattr(CachedTargets, "read", lambda *given: (reads.append(given), read(*given))[1])
+    monkeypatch.setattr(working, "timed_ms", counted)
+    work = Work(spec("cached", store, batch_size=batch_size))
+    work.ready(warm_up=1)
+    work.session.stepper.student.register_forward_pre_hook(lambda *_: pause())  # slower than what it reads
+    for _ in range(3):
+        work.run(2, lead=1)
+    assert within == [2, 2, 2]
 
 
 def test_the_parts_are_the_step(work: Work):

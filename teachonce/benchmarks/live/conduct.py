@@ -12,6 +12,7 @@ from teachonce.events import Events, Task
 
 _TURN_MS = 250.0  # what an arm's turn should take, where the number of steps is not given
 _MOST_STEPS = 20
+_MOST_LEAD = 6
 _ENERGY_S = 1.0
 
 
@@ -89,13 +90,19 @@ def _started_once(
         ready = _started(arms, pool, events)
         live = {key: arm for key, arm in arms.items() if key.kind == "live"}
         with events.task("rounds", total=rounds + 1, unit="rounds") as task:
-            counts = {key: steps or steps_of_turn(arm.run(1)) for key, arm in arms.items()}
-            forwards = {key: steps or steps_of_turn(arm.teacher(1)) for key, arm in live.items()}
+            step_ms = {key: arm.run(1) for key, arm in arms.items()}
+            forward_ms = {key: arm.teacher(1) for key, arm in live.items()}
+            counts = {key: steps or steps_of_turn(ms) for key, ms in step_ms.items()}
             task.advance()
             works: dict[_Work, Callable[[], float]] = {
-                ("step", key): partial(arm.run, counts[key]) for key, arm in arms.items()
+                ("step", key): partial(arm.run, counts[key], lead=lead_of_turn(step_ms[key]))
+                for key, arm in arms.items()
             }
-            works |= {("teacher", key): partial(arm.teacher, forwards[key]) for key, arm in live.items()}
+            works |= {
+                ("teacher", key): partial(arm.teacher, steps or steps_of_turn(ms), lead=lead_of_turn(ms))
+                for key, arm in live.items()
+                for ms in (forward_ms[key],)
+            }
             times = _in_turns(works, rounds, task)
         looks = _look(arms, counts, ready, events) if look else _Looks({}, {}, {})
     return Measured(
@@ -132,6 +139,15 @@ def _look(arms: Mapping[Key, Arm], counts: Mapping[Key, int], ready: Mapping[Key
 def steps_of_turn(step_ms: float) -> int:
     """How many steps of so many milliseconds a turn has."""
     return max(1, min(_MOST_STEPS, round(_TURN_MS / max(step_ms, 1e-3))))
+
+
+def lead_of_turn(step_ms: float) -> int:
+    """How many steps before those that count.
+
+    After another arm's turn the first few are slower, by some percent on a CPU. Those that read ahead make some more of
+    them, to use up what was read before, so the others must be as warm.
+    """
+    return min(_MOST_LEAD, steps_of_turn(step_ms))
 
 
 def _started(arms: Mapping[Key, Arm], pool: ThreadPoolExecutor, events: Events) -> dict[Key, Ready]:
