@@ -10,7 +10,7 @@ from teachonce.errors import DataError, InputError
 from teachonce.events import SILENT, Events
 from teachonce.plots.groups import grouped
 from teachonce.plots.macs import PARTS, Ledger
-from teachonce.plots.runs import Run, comparable, nothing_finished, read_runs
+from teachonce.plots.runs import Run, comparable, is_one_test, nothing_finished, read_runs
 
 Which = Literal["auto", "test", "validation"]
 COUNTING = "multiply-accumulates of forward passes, each once (no factor for backward passes), of training rows"
@@ -65,12 +65,12 @@ def training_costs(
         places: Runs, or folders with runs below them.
         store: Where the store is now; None: where the runs say.
         student: Points of this student only (all runs are still looked through for assistants); None: all.
-        accuracy: `test` (written by `teachonce run`), `validation`, or `auto`: test where every run has it.
+        accuracy: `test`, `validation`, or `auto`: test where every run has it, of the same data.
         events: Who watches.
 
     Raises:
         InputError: No such student, or no folder.
-        DataError: A run has no such accuracy.
+        DataError: A run has no such accuracy, or tests were of different data.
         StoreMissingError: A folder, a run or a store is not there.
         MismatchError: A store is not the one that was trained on.
     """
@@ -82,6 +82,9 @@ def training_costs(
     which = accuracy
     if which == "auto":
         which = comparable(shown)
+    if which == "test" and not is_one_test(shown):
+        mend = "Evaluate them on the same, or use --accuracy validation"
+        raise DataError("the runs were evaluated on different test data", mend)
     ledger = Ledger(known, store, events)
     points = [_point(group.label, group.runs, ledger, which) for group in grouped(shown)]
     return Costs(accuracy=which, counting=COUNTING, points=tuple(sorted(points, key=lambda point: point.cached_macs)))

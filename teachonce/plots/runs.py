@@ -88,7 +88,12 @@ def comparable(runs: Iterable[Run]) -> Literal["test", "validation"]:
     """By which accuracies runs compare: those on test data where all have them, and of the same data."""
     known = list(runs)
     is_tested = all(run.test_top1 is not None for run in known)
-    return "test" if is_tested and len({run.test_data for run in known}) < 2 else "validation"
+    return "test" if is_tested and is_one_test(known) else "validation"
+
+
+def is_one_test(runs: Iterable[Run]) -> bool:
+    """Whether the test accuracies of runs, as far as they have any, are of the same data."""
+    return len({run.test_data for run in runs if run.test_top1 is not None}) < 2
 
 
 def read_runs(places: Sequence[Path], events: Events) -> list[Run]:

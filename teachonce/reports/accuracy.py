@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from teachonce.plots.groups import Group, grouped
-from teachonce.plots.runs import Run, comparable
+from teachonce.plots.runs import Run, comparable, is_one_test
 from teachonce.reports.gather import Material
 from teachonce.reports.page import Block, Section, Table, Text
 from teachonce.texts import listed, share_text, step_text
@@ -77,10 +77,11 @@ def accuracy_section(material: Material) -> Section | None:
 
 
 def _table(student: str, ranked: Sequence[Scored]) -> Table:
-    """The accuracy by which they are ranked, with its spread, then the other where there is any."""
+    """The accuracy by which they are ranked, with its spread, then the other where there is any that compares."""
     is_best = len(ranked) > 1 and stands_out(ranked[0], ranked[1:])
     other = "validation" if ranked[0].which == "test" else "test"
-    others = (other,) if any(_values(one.group, other) for one in ranked) else ()
+    is_shown = other == "validation" or is_one_test(run for one in ranked for run in one.group.runs)
+    others = (other,) if is_shown and any(_values(one.group, other) for one in ranked) else ()
     spread = ("sd", "range") if any(one.sd is not None for one in ranked) else ()
     first = ("method", "source", "seeds", f"{ranked[0].which} top-1")
     columns = (*first, *spread, *(f"{name} top-1" for name in others), "epochs", "ms a step")

@@ -165,7 +165,8 @@ def _pair_arms(place: int, pair: Pair) -> Figure:
     each = {"student-only": pair.without, "cached": pair.cached, "live": pair.live}
     bars = tuple(_bar(arm, runs) for arm, runs in each.items() if runs)
     data = Arms(method=pair.method, live_method=pair.method, device=pair.cached[0].description["device"], bars=bars)
-    rows = tuple(_run_row(ARMS[arm], runs) for arm, runs in each.items() if runs)
+    which = comparable(run for runs in each.values() for run in runs)
+    rows = tuple(_run_row(ARMS[arm], runs, which) for arm, runs in each.items() if runs)
     columns = ("arm", "runs", "ms a step", "quartiles of the epochs", "epoch", "peak of the device", "host", "top-1")
     table = Table(columns=columns, rows=rows, numeric=(False, *[True] * 7))
     seeds = f"The median of {pair.seeds} seeds" if pair.seeds > 1 else "One seed"
@@ -179,7 +180,7 @@ def _bar(arm: str, runs: Sequence[Run]) -> ArmBar:
     )
 
 
-def _run_row(name: str, runs: Sequence[Run]) -> tuple[str, ...]:
+def _run_row(name: str, runs: Sequence[Run], which: str) -> tuple[str, ...]:
     low, high = quartiles(runs)
     return (
         name,
@@ -189,13 +190,12 @@ def _run_row(name: str, runs: Sequence[Run]) -> tuple[str, ...]:
         duration_text(epoch_seconds(runs)),
         size_text(_peak(runs, "peak_memory_bytes")),
         size_text(_peak(runs, "host_memory_bytes")),
-        _accuracy(runs),
+        _accuracy(runs, which),
     )
 
 
-def _accuracy(runs: Sequence[Run]) -> str:
+def _accuracy(runs: Sequence[Run], which: str) -> str:
     """The mean, and of which data."""
-    which = comparable(runs)
     values = [run.test_top1 if which == "test" else run.result.get("val_top1") for run in runs]
     if None in values:
         return "-"

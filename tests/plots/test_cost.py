@@ -195,6 +195,8 @@ def test_test_accuracy_where_all_were_evaluated(school: School, costs: Costs, tm
     kept = folder / "ce" / "evaluation.json"
     kept.write_text(kept.read_text().replace('"rows": 30', '"rows": 31'))
     assert training_costs([folder], student=STUDENT).accuracy == "validation"  # of other data they do not compare
+    with pytest.raises(DataError, match="different test data"):
+        training_costs([folder], student=STUDENT, accuracy="test")
     kept.unlink()
     assert training_costs([folder], student=STUDENT).accuracy == "validation"
     with pytest.raises(DataError, match="ce has no test accuracy"):

@@ -84,6 +84,7 @@ def test_other_test_data_do_not_compare(tmp_path: Path):
     assert [row[0] for row in table.rows] == ["ce", "kd"]  # by validation: 0.1 but for one of ce
     assert "not every run was evaluated on the same test data" in texts(section(page, "accuracy").blocks)
     assert page.tiles[0].label == "best validation top-1"
+    assert "test top-1" not in table.columns
 
 
 def test_an_accuracy_that_no_run_has_is_no_column(tmp_path: Path):

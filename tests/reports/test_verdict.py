@@ -107,6 +107,16 @@ def test_seeds_give_a_median_and_epochs_a_spread(tmp_path: Path, store: Store):
     assert table.rows[1][-1] == "50.00 % (validation)"
 
 
+@pytest.mark.parametrize(
+    ("data", "told"), [("test", ["60.00 % (test)"] * 2), ("another", ["50.00 % (validation)"] * 2)]
+)
+def test_both_ways_are_compared_on_the_same_data(tmp_path: Path, store: Store, data: str, told: list[str]):
+    make_run(tmp_path / "runs" / "cached", store=store, test_top1=0.6)
+    make_run(tmp_path / "runs" / "live", store=store, source="live", test_top1=0.6, test_data=data)
+    (table,) = tables(section(build_page([tmp_path / "runs"]), "arms").blocks)
+    assert [row[-1] for row in table.rows] == told
+
+
 def test_the_first_epoch_warms_up_and_is_in_no_spread(tmp_path: Path, store: Store):
     note_stage_one(store, 6.0)
     both(tmp_path / "runs", store, cached=10.0, live=30.0, losses=[1.0] * 3, accuracies=[0.5] * 3)
