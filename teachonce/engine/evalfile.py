@@ -32,7 +32,7 @@ def data_identity(samples: Samples, digests: NDArray[np.uint64]) -> dict[str, An
 
 
 def was_trained_on(description: Mapping[str, Any], data: Mapping[str, Any], origin: Mapping[str, Any]) -> bool:
-    """Whether a run was trained on this data, a share of which validated; or on more of the same split.
+    """Whether a run was trained on this data, a share of which validated; or on more or less of the same split.
 
     Args:
         description: Its run.json.
@@ -41,7 +41,7 @@ def was_trained_on(description: Mapping[str, Any], data: Mapping[str, Any], orig
     """
     trained, known = description["settings"]["data"], description["data"]
     same = all(known.get(key) == origin.get(key) is not None for key in ("source", "split"))
-    return trained["identities"] == data["identities"] or (same and data["rows"] < trained["rows"])
+    return trained["identities"] == data["identities"] or (same and data["rows"] != trained["rows"])
 
 
 def write_evaluation(run: Path, data: Mapping[str, Any], result: Mapping[str, Any]) -> None:

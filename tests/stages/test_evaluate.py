@@ -67,6 +67,14 @@ def test_it_is_kept_for_reports(run: Path, tmp_path: Path):
     assert recorded(replace(step, options={**step.options, "limit": 9}), facts) is None
 
 
+def test_data_that_a_run_was_trained_on_a_part_of_is_no_test(tmp_path: Path):
+    quick(tmp_path / "run", limit=40)
+    heard = Heard()
+    evaluate(run=tmp_path / "run", data="digits", split="train", device="cpu", workers=0, events=heard)
+    assert not (tmp_path / "run" / "evaluation.json").exists()
+    assert any("trained on this data" in warning for warning in heard.warnings)
+
+
 def test_a_full_disk_loses_no_result(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     copy, heard = tmp_path / "run", Heard()
     shutil.copytree(run, copy, ignore=shutil.ignore_patterns("evaluation.json"))
