@@ -13,7 +13,16 @@ from teachonce.reports.gather import Material
 from teachonce.reports.measured import Measured, measurements
 from teachonce.reports.page import Block, Facts, Figure, Section, Table, Text
 from teachonce.reports.pairs import Pair, epoch_seconds, pairs, quartiles, step_ms
-from teachonce.texts import count_text, duration_text, epochs_text, rate_text, share_text, size_text, step_text
+from teachonce.texts import (
+    count_text,
+    duration_text,
+    epochs_text,
+    number_text,
+    rate_text,
+    share_text,
+    size_text,
+    step_text,
+)
 
 MOST = 6
 """Figures of a kind; a sweep has the others in its own picture."""
@@ -120,6 +129,10 @@ def _caption(found: Mapping[str, Any], data: Arms) -> str:
     words = "The step is made of its parts; lines are quartiles."
     if data.live_method != data.method:
         words += f" The live teacher runs {data.live_method}, as in the paper: {data.method} needs class means only."
+    here, then = found.get("memory_ratio"), found.get("memory_ratio_at_epoch")
+    if here and then and number_text(here) != number_text(then):
+        words += " Memory is with the few rows of the benchmark: live/cached is"
+        words += f" {number_text(here)} between steps, and {number_text(then)} with an epoch's images and targets."
     if found.get("share_of_limit") is not None:
         share = 100 * found["share_of_limit"]
         words += f" The time ceiling is {found['time_ceiling']:.3g}, of which {share:.0f} % is reached."

@@ -107,6 +107,13 @@ def test_seeds_give_a_median_and_epochs_a_spread(tmp_path: Path, store: Store):
     assert table.rows[1][-1] == "50.00 % (validation)"
 
 
+@pytest.mark.parametrize(("then", "is_told"), [(6.7, True), (20.9, False)])
+def test_memory_of_few_rows_is_told_of_beside_its_bars(tmp_path: Path, then: float, is_told: bool):
+    methods = {"kd": method_result(memory=20.9, memory_ratio_at_epoch=then)}
+    (bars, *_) = section(build_page([live_json(tmp_path / "live.json", case(methods))]), "arms").blocks
+    assert ("is 21 between steps, and 6.7 with an epoch's" in bars.caption) == is_told
+
+
 @pytest.mark.parametrize(
     ("data", "told"), [("test", ["60.00 % (test)"] * 2), ("another", ["50.00 % (validation)"] * 2)]
 )
