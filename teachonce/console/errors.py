@@ -7,7 +7,11 @@ from teachonce.errors import DiskError, TeachonceError
 from teachonce.fsio import disk_errors
 
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
-INTERRUPTED = {"kind": "interrupted", "message": "interrupted", "mend": "run the same command again: it goes on"}
+INTERRUPTED = {
+    "kind": "interrupted",
+    "message": "interrupted",
+    "mend": "run the same command again: it goes on from what was kept",
+}
 
 
 def describe_error(error: BaseException) -> dict[str, str]:

@@ -82,7 +82,7 @@ def test_errors_nobody_foresaw():
     assert describe_error(KeyboardInterrupt()) == {
         "kind": "interrupted",
         "message": "interrupted",
-        "mend": "run the same command again: it goes on",
+        "mend": "run the same command again: it goes on from what was kept",
     }
     assert describe_error(ValueError("two\nlines")) == {
         "kind": "unexpected",

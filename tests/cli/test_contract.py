@@ -166,7 +166,7 @@ def test_interrupts_end_like_any_error(call: Call, monkeypatch: pytest.MonkeyPat
     assert call("inspect", "x", "--json").error == {
         "kind": "interrupted",
         "message": "interrupted",
-        "mend": "run the same command again: it goes on",
+        "mend": "run the same command again: it goes on from what was kept",
     }
     assert call("inspect", "x").err.startswith("error: interrupted")
 

@@ -16,7 +16,11 @@ from tests.cli import made
 from tests.cli.conftest import Call
 from tests.cli.words import embed_words, snapshot, train_words
 
-INTERRUPTED = {"kind": "interrupted", "message": "interrupted", "mend": "run the same command again: it goes on"}
+INTERRUPTED = {
+    "kind": "interrupted",
+    "message": "interrupted",
+    "mend": "run the same command again: it goes on from what was kept",
+}
 PATIENCE = 120.0  # seconds
 
 
