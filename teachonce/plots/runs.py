@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from teachonce.digests import digest_hex
 from teachonce.engine.runfile import read_result, read_run
-from teachonce.errors import InputError, StoreMissingError
+from teachonce.errors import CorruptError, InputError, StoreMissingError
 from teachonce.events import Events
 from teachonce.models.frozen import weights_digest
 from teachonce.models.macs import count_macs
@@ -108,7 +108,10 @@ def read_runs(places: Sequence[Path], events: Events) -> list[Run]:
         raise InputError("no folder of runs was given", "Add --runs DIR")
     runs = []
     for folder in run_folders(places):
-        description, result = read_run(folder), read_result(folder)
+        try:
+            description, result = read_run(folder), read_result(folder)
+        except CorruptError as error:
+            raise CorruptError(error.message, "Restore it from a copy, or leave the run out") from error
         if description is None or result is None:
             events.warn(f"{folder} is not finished, and left out")
             continue

@@ -12,7 +12,7 @@ import pytest
 from textkit import assert_readable
 
 from teachonce.digests import digest_hex
-from teachonce.errors import DataError, InputError, MismatchError, StoreMissingError
+from teachonce.errors import CorruptError, DataError, InputError, MismatchError, StoreMissingError
 from teachonce.models import build_student
 from teachonce.models.macs import count_macs
 from teachonce.models.rdm import RdmSpec
@@ -225,6 +225,15 @@ def test_what_is_not_finished_is_left_out(school: School, tmp_path: Path):
     assert [entry.label for entry in training_costs([tmp_path], events=heard).points] == ["kd"]
     assert len(heard.warnings) == 1
     assert "ce is not finished" in heard.warnings[0]
+
+
+@pytest.mark.parametrize("name", ["run.json", "result.json"])
+def test_a_damaged_run_is_told_with_what_can_be_done_about_it_here(school: School, tmp_path: Path, name: str):
+    folder = Path(shutil.copytree(school.runs / "ce", tmp_path / "ce"))
+    (folder / name).write_text("{")
+    with pytest.raises(CorruptError, match=rf"ce/{name} cannot be read") as caught:
+        training_costs([folder])
+    assert caught.value.mend == "Restore it from a copy, or leave the run out"
 
 
 def test_a_live_training_without_a_store_has_no_known_cost(school: School, tmp_path: Path):
