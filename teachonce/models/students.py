@@ -58,6 +58,16 @@ def build_student(spec: str, *, classes: int, image_size: int | None = None, see
     raise ModelError(f"no student {spec!r}", _KNOWN)
 
 
+def check_student(spec: str, image_size: int | None = None) -> None:
+    """Whether there is such a student, before a teacher is run for it; others' code and configs are not asked.
+
+    Raises:
+        ModelError: As `build_student`.
+    """
+    if not spec.startswith("transformers:") and not is_factory(spec):
+        build_student(spec, classes=2, image_size=image_size)
+
+
 def is_built_in(spec: str) -> bool:
     """Whether a spec names a network of ours (`vit...`, `cnn-N`, `wrn-40-2`, ...), not a folder or a hub id."""
     name = spec.partition(":")[0]

@@ -21,7 +21,7 @@ from teachonce.data.decode import DecodeError
 from teachonce.data.samples import ArraySamples
 from teachonce.engine.stage_one.contents import teacher_attributes
 from teachonce.engine.stage_one.options import Request
-from teachonce.errors import DataError, InputError, MismatchError
+from teachonce.errors import DataError, InputError, MismatchError, ModelError
 from teachonce.models import Signal
 from teachonce.stages.embed import embed, open_job
 from tests.stages.embedding import BLOCK, Heard, Wrapped, digits, snapshot, teacher
@@ -276,6 +276,11 @@ def test_a_student_pays_after_stage_one_over_what_an_epoch_saves():
     never = student_cost(PLAN, rows=10_000, stage_one_s=36.0, step_ms=(50.0, 50.0))
     assert (never.break_even_epochs, never.pays) == (None, "live")
     assert "never pays" in sentence(stage, never)
+
+
+def test_a_student_that_is_not_there_is_told_before_the_teacher_runs():
+    with pytest.raises(ModelError, match="no student 'cnn2'"):
+        replace(PLAN, student="cnn2")
 
 
 @pytest.fixture

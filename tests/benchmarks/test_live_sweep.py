@@ -1,17 +1,22 @@
 """What `bench live` measures, refuses, keeps and goes on from, on measurements made by hand."""
 
 import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from teachonce.benchmarks.live.conduct import Key
+from teachonce.benchmarks.live import sweep
+from teachonce.benchmarks.live.arm import ArmSpec
+from teachonce.benchmarks.live.conduct import Key, Measured
 from teachonce.benchmarks.live.outfile import claims_of
 from teachonce.benchmarks.live.presets import PRESETS
 from teachonce.benchmarks.live.sweep import bench_live
 from teachonce.errors import (
     CorruptError,
+    CutShortError,
     DiskError,
     InputError,
     MismatchError,
@@ -225,6 +230,53 @@ def test_another_file_is_left_alone(bench: Bench, tmp_path: Path, text: str):
     assert out.read_text() == text
 
 
+@pytest.mark.parametrize("place", ["/dev/null", "."])  # a device may be read without end
+def test_what_is_no_file_is_told_before_anything_runs(bench: Bench, tmp_path: Path, place: str):
+    with pytest.raises(InputError, match="expected a file"):
+        clip(out=tmp_path / place)
+    assert not bench.staged
+
+
+@dataclass
+class Meanwhile:
+    """A process that ends its first case when another command has kept something in the same file."""
+
+    bench: Bench
+    other: Callable[[], object]
+
+    def __call__(self, specs: Mapping[Key, ArmSpec], **options: Any) -> Measured:
+        found = self.bench.conduct(specs, **options)
+        if len(self.bench.conducted) == 1:
+            self.other()
+        return found
+
+
+def test_what_another_command_has_kept_meanwhile_is_not_lost(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    out, sizes = tmp_path / "live.json", (8, 64)
+    clip(out=tmp_path / "other.json", batch_size=sizes)
+    bench.conducted.clear()
+    monkeypatch.setattr(sweep, "conduct", Meanwhile(bench, lambda: (tmp_path / "other.json").rename(out)))
+    bench.stop_after = 1
+    with pytest.raises(KeyboardInterrupt):
+        clip(out=out, batch_size=sizes)
+    assert {case["batch_size"] for case in json.loads(out.read_text())["cases"]} == {8, 64}
+
+
+def test_a_file_that_another_command_has_made_meanwhile_is_left_alone(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    out = tmp_path / "live.json"
+    clip(out=tmp_path / "other.json", rounds=7)
+    bench.conducted.clear()
+    monkeypatch.setattr(sweep, "conduct", Meanwhile(bench, lambda: (tmp_path / "other.json").rename(out)))
+    with pytest.raises(CutShortError, match="with rounds 7, got 9: another command has written it meanwhile") as caught:
+        clip(out=out)
+    assert caught.value.result["rounds"] == 9
+    assert json.loads(out.read_text())["rounds"] == 7
+
+
 def test_a_place_that_cannot_be_written_is_told_before_anything_runs(bench: Bench, tmp_path: Path):
     (tmp_path / "file").touch()
     with pytest.raises(DiskError, match="--out"):
@@ -252,13 +304,14 @@ def test_a_place_that_cannot_be_written_is_told_before_anything_runs(bench: Benc
         ({**OWN, "batch_size": 64, "rows": 32}, "the batch size is 64, but there are 32 rows"),
         ({**OWN, "rows": 5000}, "the data have 1437"),
         ({**OWN, "precision": "fp8"}, "unknown precision"),
+        ({**OWN, "student": "cnn2"}, "no student 'cnn2'"),
         ({**OWN, "rounds": 0}, "rounds must be at least 1"),
         ({**OWN, "steps": 0}, "steps must be at least 1"),
         ({**OWN, "device": "cuda:77"}, "cuda:77"),
     ],
 )
 def test_what_cannot_be_measured_is_said_at_once(bench: Bench, options: dict[str, Any], told: str):
-    with pytest.raises(InputError, match=told):
+    with pytest.raises((InputError, ModelError), match=told):
         bench_live(**options)
     assert not bench.staged
 

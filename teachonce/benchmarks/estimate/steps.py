@@ -20,6 +20,7 @@ from teachonce.engine.settings import TrainConfig, Value
 from teachonce.errors import InputError
 from teachonce.events import SILENT
 from teachonce.methods.base import METHODS, make_method
+from teachonce.models.students import check_student
 from teachonce.stages.embed import embed
 
 _ROUNDS, _WARM_UP, _MOST = 5, 2, 50
@@ -43,6 +44,7 @@ class StudentPlan:
 
         Raises:
             InputError: Says what, and what to do.
+            ModelError: There is no such student.
         """
         for name, value in {"epochs": self.epochs, "batch_size": self.batch_size}.items():
             if value < 1:
@@ -52,6 +54,7 @@ class StudentPlan:
             raise InputError(message, "Use kd or cifd")
         if not make_method(self.method, self.settings).needs.teacher:
             raise InputError(f"method {self.method} has no teacher to compare with", "Use kd, say")
+        check_student(self.student, self.image_size)
 
 
 @dataclass(frozen=True, kw_only=True)

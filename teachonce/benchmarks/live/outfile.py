@@ -8,7 +8,7 @@ from typing import Any
 
 from teachonce.benchmarks.live.cases import Combination, Request
 from teachonce.engine.runfile import first_difference
-from teachonce.errors import CorruptError, MismatchError
+from teachonce.errors import CorruptError, DiskError, InputError, MismatchError
 from teachonce.fsio import require_writable, write_json
 from teachonce.methods.clip_embed_kd import MEMORY_CLAIM, TIME_CLAIM
 
@@ -44,6 +44,7 @@ class OutFile:
         """Take what is there of the same settings.
 
         Raises:
+            InputError: It is a folder, or a device.
             CorruptError: The file is something else.
             MismatchError: It is of other settings, or of another device; names the first difference.
             DiskError: It could not be written.
@@ -51,27 +52,39 @@ class OutFile:
         if self.path is None:
             return
         require_writable(self.path.absolute().parent, "--out")
-        known = _read(self.path)
+        if self.path.exists() and not self.path.is_file():  # some devices are read without end
+            raise InputError(f"expected a file at {self.path}, got something else", "Choose another --out")
+        self._take(self.path, combinations)
+
+    def _take(self, path: Path, combinations: Sequence[Combination]) -> None:
+        known = _read(path)
         if known is None:
             return
         found = first_difference(known["settings"], self._settings())
         if found is not None:
             name, old, new = found
-            raise MismatchError(f"{self.path} was measured with {name} {old}, got {new}", _ANEW)
+            raise MismatchError(f"{path} was measured with {name} {old}, got {new}", _ANEW)
         measured, shared = known.get("cases", [known]), {*self._common(), "settings"}
         for combination in combinations:
             for case in filter(combination.is_of, measured):
-                self.cases[combination.label] = {key: case[key] for key in case if key not in shared}
+                self.cases.setdefault(combination.label, {key: case[key] for key in case if key not in shared})
 
     def add(self, label: str, case: Mapping[str, Any]) -> None:
-        """Keep a case.
+        """Keep a case, beside what another command has kept there meanwhile.
 
         Raises:
-            DiskError: It cannot be written.
+            DiskError: It cannot be written, or what is there now is of something else.
         """
         self.cases[label] = dict(case)
-        if self.path is not None:
-            write_json(self.path, self.to_json() | {"settings": self._settings()})
+        if self.path is None:
+            return
+        try:
+            self._take(self.path, self.request.combinations())
+        except (CorruptError, MismatchError) as error:
+            raise DiskError(
+                f"{error.message}: another command has written it meanwhile", "Choose another --out"
+            ) from error
+        write_json(self.path, self.to_json() | {"settings": self._settings()})
 
     def to_json(self) -> dict[str, Any]:
         """One case as it is, several in a list, where a sweep says at which settings the paper's figures hold."""

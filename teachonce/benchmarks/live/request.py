@@ -19,6 +19,7 @@ from teachonce.engine.rdm.names import named
 from teachonce.engine.settings import check_seed
 from teachonce.errors import InputError
 from teachonce.methods.base import METHODS
+from teachonce.models.students import check_student
 
 RDM_EPOCHS = 30  # of the paper
 Item = TypeVar("Item")
@@ -64,6 +65,8 @@ class Options:
         self._check_numbers()
         preset = None if self.preset is None else find_preset(self.preset)
         cases = chosen_cases(preset, self.cases, self.teacher, self.student, self.image_size)
+        if self.student is not None:
+            check_student(self.student, self.image_size)
         device = pick_device(self.device)
         on_gpu = device.type == "cuda"
         batches = _each("batch size", self.batch_size) or (GPU_BATCH if on_gpu else CPU_BATCH,)
