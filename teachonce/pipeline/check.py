@@ -123,10 +123,10 @@ class Checker:
 
     def _report(self, raw: Mapping[str, Any]) -> ReportTable | None:
         report = self._optional(ReportTable, raw, "report")
-        for out in report.outs() if report is not None else ():
+        for out in report.out if report is not None else ():
             if problem := wrong_suffix(Path(out)):
                 self._add(f"[report] out: {problem}")
-        if report is not None and not report.outs():
+        if report is not None and not report.out:
             self._add("[report] out is an empty list")
         return report
 

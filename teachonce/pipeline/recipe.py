@@ -64,7 +64,7 @@ class Recipe:
 
     def report_paths(self) -> list[Path]:
         """The files of the report, seen from the working folder."""
-        return [] if self.report is None else [self.folder / out for out in self.report.outs()]
+        return [] if self.report is None else [self.folder / out for out in self.report.out]
 
 
 def load_recipe(recipe: str | Path, out: str | Path | None = None) -> Recipe:

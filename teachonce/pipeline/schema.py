@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from teachonce.engine.rdm.names import rdm_name
 
@@ -162,16 +162,17 @@ class TuneTable(Table):
     """Setting -> a list of choices, or {low, high, log}; in place of the default ranges."""
 
 
+def _listed(given: object) -> object:
+    """One text as a list of one, so that a wrong value is told of as one of `out`, not of either type."""
+    return [given] if isinstance(given, str) else given
+
+
 class ReportTable(Table):
     """[report]: what the run ends with; the options of `teachonce report`."""
 
-    out: str | list[str]
+    out: Annotated[list[str], BeforeValidator(_listed)]
     """Files that end in .html or .md."""
     title: str | None = None
-
-    def outs(self) -> list[str]:
-        """The files, also where it is one."""
-        return [self.out] if isinstance(self.out, str) else self.out
 
 
 class RunTable(Table):

@@ -157,6 +157,8 @@ def test_all_wrong_keys_are_told_at_once(tmp_path: Path):
             GOOD.replace("[teacher]", '[teacher]\nrevision = "v2"') + '[[train]]\nstudent = "cnn-2"\nsource = "live"\n',
             "[teacher] revision does not go with source",
         ),
+        (GOOD + "[report]\nout = 3\n", "[report] out: expected a valid list, got 3"),
+        (GOOD + '[report]\nout = ["a.md", 3]\n', "[report] out: expected a valid string, got 3"),
         ("data = 3\n", "[data] must be a table, got 3"),
         ("[data\n", "is not a TOML file"),
     ],

@@ -53,7 +53,7 @@ def write_tuned(path: Path, recipe: Recipe, found: Sequence[tuple[Variant, Varia
     table = dict(recipe.raw) if folder == recipe.folder.absolute() else _moved(recipe)
     table["run"] = {**table.get("run", {}), "out": _place(recipe.out, folder)}
     if recipe.report is not None:  # that of the recipe stays
-        outs = [str(Path(out).with_stem(f"{Path(out).stem}-tuned")) for out in recipe.report.outs()]
+        outs = [str(Path(out).with_stem(f"{Path(out).stem}-tuned")) for out in recipe.report.out]
         table["report"] = {**table["report"], "out": outs}
     table["train"] = _entries([(variant, result.values or {}) for variant, result in found])
     head = [f"{_MARK}: the best values of each variant.", *(f"# {_about(result)}" for _, result in found)]
