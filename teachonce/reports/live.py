@@ -17,6 +17,7 @@ from teachonce.texts import (
     count_text,
     duration_text,
     epochs_text,
+    listed,
     number_text,
     rate_text,
     share_text,
@@ -75,12 +76,20 @@ def break_even_section(material: Material) -> Section | None:
 
 
 def _lead(measured: Sequence[Measured]) -> str:
-    first = measured[0].case
-    told = f"Measured on {first['device']}: medians and quartiles of "
-    told += f"{count_text(first['rounds'], 'round')} of {count_text(first['steps'], 'step')}"
+    devices = listed(list(dict.fromkeys(str(one.case["device"]) for one in measured)))
+    told = f"Measured on {devices}: medians and quartiles of "
+    told += f"{_counted(measured, 'rounds')} of {_counted(measured, 'steps')}"
     told += ", every arm in a process of its own, in turn"
-    told += f"; all were started {first['starts']} times." if first.get("starts", 1) > 1 else "."
+    starts = max(one.case.get("starts", 1) for one in measured)
+    told += f"; all were started {_counted(measured, 'starts').removesuffix('starts')}times." if starts > 1 else "."
     return told if len(measured) <= MOST else f"{told} The first {MOST} of {len(measured)}; all are in the sweep below."
+
+
+def _counted(measured: Sequence[Measured], key: str) -> str:
+    """`9 rounds`, or `3 to 9 rounds` where benchmarks were asked for different numbers."""
+    counts = [one.case.get(key, 1) for one in measured]
+    least, most = min(counts), count_text(max(counts), key.removesuffix("s"))
+    return most if least == max(counts) else f"{least:,} to {most}"
 
 
 def _bench_arms(place: int, one: Measured) -> Iterator[Block]:

@@ -233,6 +233,18 @@ def test_one_round_of_one_step_is_no_plural(tmp_path: Path):
     assert "1 epoch from the cache" in {row[0] for row in figure.table.rows}
 
 
+def test_benchmarks_of_different_lengths_are_not_told_as_the_first(tmp_path: Path):
+    found = {"kd": method_result()}
+    short = live_json(tmp_path / "short.json", case(found, batch_size=8, rounds=1, steps=2, starts=1))
+    whole = live_json(tmp_path / "whole.json", case(found, batch_size=64, rounds=9, steps=2, starts=3, device="GPU X"))
+    lead = section(build_page([short, whole]), "arms").lead
+    assert lead.startswith("Measured on cpu and GPU X: medians and quartiles of 1 to 9 rounds of 2 steps,")
+    assert lead.endswith("all were started 1 to 3 times.")
+    lead = section(build_page([whole]), "arms").lead
+    assert lead.startswith("Measured on GPU X: medians and quartiles of 9 rounds of 2 steps,")
+    assert lead.endswith("all were started 3 times.")
+
+
 def test_claims_are_about_the_papers_methods_only(tmp_path: Path):
     cases = [case({"kd": method_result()}, batch_size=size) for size in (8, 64)]
     found = section(build_page([live_json(tmp_path / "live.json", *cases)]), "sweep")
