@@ -1,6 +1,7 @@
 """evaluation.json of a run: what was measured, of which weights and on which data."""
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from teachonce.data.samples import Samples
 from teachonce.digests import digest_hex
+from teachonce.engine.machine import now
 from teachonce.engine.stage_one.contents import labels_digest
 from teachonce.fsio import write_json
 
@@ -26,31 +28,37 @@ def data_identity(samples: Samples, digests: NDArray[np.uint64]) -> dict[str, An
     """
     return {
         "rows": samples.rows,
-        "identities": digest_hex(np.ascontiguousarray(digests, "<u8").tobytes()),
+        "identities": _rows_digest(digests),
         "labels": labels_digest(samples.labels),
     }
 
 
-def was_trained_on(description: Mapping[str, Any], data: Mapping[str, Any], origin: Mapping[str, Any]) -> bool:
-    """Whether a run was trained on this data, a share of which validated; or on more or less of the same split.
+def was_trained_on(description: Mapping[str, Any], samples: Samples, digests: NDArray[np.uint64]) -> bool:
+    """Whether a run was trained on this data (a share of which validated), on its first rows, or on more of its split.
 
     Args:
         description: Its run.json.
-        data: See `data_identity`.
-        origin: The data's description of where they came from.
+        samples: The data.
+        digests: (N,) uint64, the identities of the rows.
     """
-    trained, known = description["settings"]["data"], description["data"]
-    same = all(known.get(key) == origin.get(key) is not None for key in ("source", "split"))
-    return trained["identities"] == data["identities"] or (same and data["rows"] != trained["rows"])
+    trained, known, origin = description["settings"]["data"], description["data"], samples.description
+    if samples.rows >= trained["rows"]:
+        return bool(trained["identities"] == _rows_digest(digests[: trained["rows"]]))
+    return all(known.get(key) == origin.get(key) is not None for key in ("source", "split"))
+
+
+def _rows_digest(digests: NDArray[np.uint64]) -> str:
+    return digest_hex(np.ascontiguousarray(digests, "<u8").tobytes())
 
 
 def write_evaluation(run: Path, data: Mapping[str, Any], result: Mapping[str, Any]) -> None:
-    """Keep the result of an evaluation of a run's best weights on data.
+    """Keep the result of an evaluation of a run's best weights on data, and the command that asked for it.
 
     Raises:
         DiskError: It cannot be written.
     """
-    write_json(run / NAME, {"of": _identity(run, data), "result": dict(result)})
+    told = {"time": now(), "command": list(sys.argv)}
+    write_json(run / NAME, {"of": _identity(run, data), "result": dict(result), **told})
 
 
 def read_evaluation(run: Path, data: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +81,8 @@ def _gpus(device: torch.device | None) -> tuple[str, ...]:
     if device is not None or not torch.cuda.is_available():
         return ()
     return tuple(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
+
+
+def now() -> str:
+    """The time, in UTC and to the second, as ISO 8601 has it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from teachonce.cache.targets import target_names
+from teachonce.data.samples import Samples
 from teachonce.engine.guard import check_test_classes, require_labels
 from teachonce.engine.stage_one.job import store_at
 from teachonce.errors import InputError, ModelError, StoreMissingError
@@ -80,9 +81,18 @@ def _check_test_data(steps: list[Step], facts: Facts) -> None:
     if evaluation is None or training is None:
         return
     test, train = facts.samples(evaluation.options, prefer="test"), facts.samples(training.options)
+    if _are_the_same(evaluation, training, test, train):
+        mend = "Name other data under [data] test, or leave it out: a share of the training data validates"
+        raise InputError("the test data are the training data, so that an accuracy on them tells nothing", mend)
     require_labels(test, "evaluating")
     if train.classes is not None:
         check_test_classes("the training data", train.classes, train.class_names, test)
+
+
+def _are_the_same(evaluation: Step, training: Step, test: Samples, train: Samples) -> bool:
+    """Whether both name the same data, or one a part of the other."""
+    splits = test.description.get("split"), train.description.get("split")
+    return evaluation.options["data"] == training.options["data"] and splits[0] == splits[1]
 
 
 def check_settings(steps: Sequence[Step]) -> None:

@@ -27,16 +27,24 @@ class Run:
     """Its run.json."""
     result: Mapping[str, Any]
     """Its result.json."""
-    test_top1: float | None
-    """Share in [0, 1] from its evaluation.json, which `evaluate` and `run` write; None where there is none."""
-    test_data: str | None = None
-    """What tells the data of that evaluation from others."""
+    evaluation: Mapping[str, Any] | None = None
+    """Its evaluation.json, which `evaluate` and `run` write; None where there is none of its weights."""
 
     @property
     def settings(self) -> Mapping[str, Any]:
         """What it was told."""
         settings: Mapping[str, Any] = self.description["settings"]
         return settings
+
+    @property
+    def test_top1(self) -> float | None:
+        """Share in [0, 1] of its evaluation; None where there is none."""
+        return None if self.evaluation is None else float(self.evaluation["result"]["top1"])
+
+    @property
+    def test_data(self) -> str | None:
+        """What tells the data of its evaluation from others."""
+        return None if self.evaluation is None else json.dumps(self.evaluation["of"]["data"], sort_keys=True)
 
     @property
     def needs_teacher(self) -> bool:
@@ -115,8 +123,8 @@ def read_runs(places: Sequence[Path], events: Events) -> list[Run]:
         if description is None or result is None:
             events.warn(f"{folder} is not finished, and left out")
             continue
-        top1, data = _tested(folder)
-        runs.append(Run(folder=folder, description=description, result=result, test_top1=top1, test_data=data))
+        evaluation = _evaluation(folder, events)
+        runs.append(Run(folder=folder, description=description, result=result, evaluation=evaluation))
     if not runs:
         raise nothing_finished(places)
     return runs
@@ -143,12 +151,16 @@ def _folders(place: Path) -> Iterable[Path]:
     return [path.parent.resolve() for path in place.rglob("run.json")]
 
 
-def _tested(folder: Path) -> tuple[float | None, str | None]:
-    """The test accuracy of the weights that are there now, and of which data it is."""
+def _evaluation(folder: Path, events: Events) -> Mapping[str, Any] | None:
+    """What `evaluate` found of the weights that are there now."""
+    path = folder / "evaluation.json"
+    if not path.is_file():
+        return None
     try:
-        kept = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
-        if kept["of"]["weights"] == digest_hex((folder / _WEIGHTS).read_bytes()):
-            return float(kept["result"]["top1"]), json.dumps(kept["of"]["data"], sort_keys=True)
-    except (OSError, ValueError, KeyError, TypeError):  # none, or nothing usable
-        return None, None
-    return None, None
+        kept: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        float(kept["result"]["top1"]), kept["of"]["data"]
+        is_of_these = kept["of"]["weights"] == digest_hex((folder / _WEIGHTS).read_bytes())
+    except (OSError, ValueError, KeyError, TypeError):
+        events.warn(f"{path} holds no evaluation that can be read, and is left out")
+        return None
+    return kept if is_of_these else None

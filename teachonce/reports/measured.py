@@ -1,5 +1,6 @@
 """The cases of `bench live` one by one, and in what they differ."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,12 @@ class Measured:
         return found
 
     @property
+    def is_impossible(self) -> bool:
+        """Whether the live arm was faster than its parts, beyond the tolerance: no such machine was quiet."""
+        check = self.found.get("live_check") or {"ratio": 1.0, "limit": 1.0}
+        return not check.get("within", True) and not self.is_flattered
+
+    @property
     def is_flattered(self) -> bool:
         """Whether the live arm took longer than its teacher and a student's step together."""
         check = self.found.get("live_check") or {"ratio": 1.0, "limit": 1.0}
@@ -30,8 +37,9 @@ class Measured:
 
 
 def measurements(material: Material) -> list[Measured]:
-    """Every method of every case of `bench live`, in order."""
-    cases = [case for bench in material.of("bench-live") for case in _cases(bench.result)]
+    """Every method of every case of `bench live`, in order; what two files hold is one measurement."""
+    found = (case for bench in material.of("bench-live") for case in _cases(bench.result))
+    cases = list({json.dumps([_words(case), case["methods"]], sort_keys=True): case for case in found}.values())
     words = [_words(case) for case in cases]
     varying = [len(set(column)) > 1 for column in zip(*words, strict=True)]
     settings = [", ".join(w for w, varies in zip(line, varying, strict=True) if w and varies) for line in words]

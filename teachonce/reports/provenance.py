@@ -45,10 +45,16 @@ def provenance_section(material: Material) -> Section | None:
 
 
 def _sources(material: Material) -> Iterator[Mapping[str, Any]]:
-    """Everything that may tell of its machine, versions and command."""
-    yield from (run.description for run in material.runs)
-    yield from (line for store in material.stores for line in run_lines(store) if line.get("outcome") == "sealed")
+    """Everything that may tell of its machine, versions and command, in the order of time, benchmarks last."""
+    evaluations = [run.evaluation for run in material.runs if run.evaluation is not None]
+    lines = [line for store in material.stores for line in run_lines(store) if line.get("outcome") == "sealed"]
+    yield from sorted((*(run.description for run in material.runs), *lines, *evaluations), key=_time)
     yield from (bench.result for bench in material.benches)
+
+
+def _time(source: Mapping[str, Any]) -> str:
+    """When it was begun or ended; those of versions that did not write it down come first."""
+    return str(source.get("time", ""))
 
 
 def _machines(material: Material) -> Iterator[Facts]:

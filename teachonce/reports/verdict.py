@@ -87,12 +87,19 @@ def doubts(material: Material) -> tuple[str, ...]:
     winners = [one for one in found if one.is_better]
     slow = [one for one in measurements(material) if one.is_flattered]
     if slow and winners:
-        words = [f"{one.method} ({one.setting})" if one.setting else one.method for one in slow]
-        where = listed(words) if len(slow) < 4 else f"{len(slow)} settings"
-        told.append(f"The live arm was slower than it must be for {where}, which flatters the cache.")
+        told.append(f"The live arm was slower than it must be for {_where(slow)}, which flatters the cache.")
+    fast = [one for one in measurements(material) if one.is_impossible]
+    if fast:
+        why = "so the machine was busy; measure again with more --rounds"
+        told.append(f"The live arm was faster than its teacher and the student's step for {_where(fast)}, {why}.")
     if len(winners) < len(found) and not all(one.is_paid_known for one in winners):
         told.append("What stage one took is not on record everywhere, so when the cache has paid is not all known.")
     return tuple(told)
+
+
+def _where(some: Sequence[Measured]) -> str:
+    words = [f"{one.method} ({one.setting})" if one.setting else one.method for one in some]
+    return listed(words) if len(some) < 4 else f"{len(some)} settings"
 
 
 def _named(some: Sequence[Finding], found: Sequence[Finding]) -> str:
@@ -200,15 +207,25 @@ def _compared(found: Sequence[Finding]) -> list[Tile]:
     if not found:
         return []
     first = found[0]
-    others = f"{first.name}; {len(found)} compared" if len(found) > 1 else first.name
-    spread = f"{number_text(first.low)} to {number_text(first.high)}"
-    made = [Tile(value=ratio_text(first.speedup), label="faster step from the cache", note=f"{spread}, {others}")]
+    others = f"; the first of {len(found)} compared" if len(found) > 1 else ""
+    spread = f"{number_text(first.low)} to {number_text(first.high)} over the rounds: {first.name}{others}"
+    value, label = _saved(first.speedup, "faster step from the cache", "slower step from the cache", "time of a step")
+    made = [Tile(value=value, label=label, note=spread)]
     if first.memory_ratio is not None:
-        made.append(Tile(value=ratio_text(first.memory_ratio), label=f"less {first.memory_name}", note=first.name))
+        memory = first.memory_name
+        value, label = _saved(first.memory_ratio, f"less {memory}", f"more {memory}", memory)
+        made.append(Tile(value=value, label=label, note=f"{first.name}{others}"))
     if first.is_paid_known:
-        note = f"of {first.epochs:,} of one student"
+        note = f"of {first.epochs:,} of one student{f': {first.name}' if others else ''}"
         made.append(Tile(value=epochs_text(first.break_even), label="until the cache has paid", note=note))
     return made
+
+
+def _saved(ratio: float, better: str, worse: str, what: str) -> tuple[str, str]:
+    """A tile's value and label, of live/cached."""
+    if 0.95 < ratio < 1.05:
+        return "same", f"{what}, live or cached"
+    return (ratio_text(ratio), better) if ratio > 1 else (ratio_text(1 / ratio), worse)
 
 
 def _best(material: Material) -> Tile | None:

@@ -140,12 +140,12 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
 
 def _keep(run: Path, samples: Samples, result: EvaluateRunResult, events: Events) -> None:
     """Write evaluation.json, but not of the data that the run was trained on; a full disk loses no result."""
-    data = data_identity(samples, all_digests(samples, events))
-    if was_trained_on(read_run(run) or {}, data, samples.description):
+    digests = all_digests(samples, events)
+    if was_trained_on(read_run(run) or {}, samples, digests):
         events.warn(f"{run} was trained on this data: the result is shown, and no report tells it")
         return
     try:
-        write_evaluation(run, data, asdict(result))
+        write_evaluation(run, data_identity(samples, digests), asdict(result))
     except DiskError as error:
         events.warn(f"no report will tell this result: {error}")
 

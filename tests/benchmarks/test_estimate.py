@@ -101,6 +101,20 @@ def test_the_table_holds_the_bytes_of_other_views_and_dtypes(tmp_path: Path):
         assert table[views, dtype] == size(store)
 
 
+def test_of_many_views_a_few_are_run(tmp_path: Path):
+    batches = []
+
+    def heard(pixels: Tensor, signal: Signal) -> Signal:
+        batches.append(len(pixels))
+        return signal
+
+    made: dict[str, Any] = {"data": digits(8), "views": 200, "augment": "crop=0.4,flip"}
+    found = told(tmp_path / "s.zarr", teacher=Wrapped(teacher(), heard), seconds=0.001, **made)
+    assert len(batches) < 200  # of 8 views; one batch in all its views would be as many
+    embed(teacher=teacher(), store=tmp_path / "s.zarr", device="cpu", workers=0, **made)
+    assert (found.views, found.store_bytes) == (200, size(tmp_path / "s.zarr"))
+
+
 def test_a_store_that_is_there_is_gone_on_with(tmp_path: Path):
     store = tmp_path / "s.zarr"
     made = {"data": digits(300), "store": store, "block_rows": BLOCK, "workers": 0, "device": "cpu", "batch_size": 32}
@@ -157,12 +171,13 @@ def test_the_pace_waits_until_the_decoder_has_filled_its_queue():
 
 
 def test_other_views_take_the_slower_half_and_what_the_halves_cost_each_other():
-    found = PassProbe(batch_size=8, start_s=0, row_s=0.5, teacher_s=0.2, decode_s=0.3, rows=8)
-    assert found.row_seconds(1, 1) == pytest.approx(0.5)
-    assert found.row_seconds(2, 1) == pytest.approx(0.4 + 0.2)
-    assert found.row_seconds(4, 1) == pytest.approx(0.8 + 0.2)
-    assert found.row_seconds(1, 4) == pytest.approx(0.5 * 0.3 / 0.8)  # alone, four views took longer than with company
-    assert found.row_seconds(4, 4) == 0.5
+    found = PassProbe(batch_size=8, views=1, start_s=0, row_s=0.5, teacher_s=0.2, decode_s=0.3, rows=8)
+    assert found.row_seconds(1) == pytest.approx(0.5)
+    assert found.row_seconds(2) == pytest.approx(0.4 + 0.2)
+    assert found.row_seconds(4) == pytest.approx(0.8 + 0.2)
+    four = replace(found, views=4)
+    assert four.row_seconds(1) == pytest.approx(0.5 * 0.3 / 0.8)  # alone, four views took longer than with company
+    assert four.row_seconds(4) == 0.5
 
 
 def costing(tmp_path: Path, rows: int, file_s: float) -> Costing:
@@ -180,7 +195,7 @@ def costing(tmp_path: Path, rows: int, file_s: float) -> Costing:
         seed=0,
     )
     job = open_job(request, teacher=teacher(), data=digits(rows), path=tmp_path / "s.zarr", device="cpu")
-    found = PassProbe(batch_size=8, start_s=5.0, row_s=0.001, teacher_s=0.001, decode_s=0.0005, rows=8)
+    found = PassProbe(batch_size=8, views=1, start_s=5.0, row_s=0.001, teacher_s=0.001, decode_s=0.0005, rows=8)
     pace = disk.DiskProbe(begin_s=7.0, file_s=file_s, byte_s=0.0, seal_s=0.1, bytes=0)
     settings = {"batch_size": 8, "compute_dtype": "float32"}
     return Costing(job=job, settings=settings, info=teacher_attributes(job.teacher), found=found, disk=pace)

@@ -156,6 +156,7 @@ def test_other_test_data_is_measured_again(finished: RunResult, recipe: Path):
         ("parquet:tset.parquet", DataError, "tset.parquet"),
         ("parquet:unlabelled.parquet", DataError, "labels"),
         ("digits", MismatchError, "the training data has 3 classes, the data has 10"),
+        ("parquet:train.parquet", InputError, "the test data are the training data"),
     ],
 )
 def test_test_data_that_cannot_be_used_is_told_before_anything_runs(

@@ -87,6 +87,15 @@ def test_other_test_data_do_not_compare(tmp_path: Path):
     assert "test top-1" not in table.columns
 
 
+@pytest.mark.parametrize("content", ["{", "[]", '{"a": 1}', '{"of": {"weights": "x"}, "result": {"top1": 0.5}}'])
+def test_an_evaluation_that_cannot_be_read_is_told(tmp_path: Path, content: str):
+    seeds(tmp_path, "kd", [0.6])
+    (tmp_path / "kd-0" / "evaluation.json").write_text(content)
+    page = build_page([tmp_path])
+    assert any("holds no evaluation that can be read" in warning for warning in page.warnings)
+    assert page.tiles[0].label == "best validation top-1"
+
+
 def test_an_accuracy_that_no_run_has_is_no_column(tmp_path: Path):
     seeds(tmp_path, "kd", [0.6, 0.62], test=False)
     (table,) = tables(section(build_page([tmp_path]), "accuracy").blocks)

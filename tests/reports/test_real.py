@@ -1,5 +1,6 @@
 """Whole reports of real trainings: RDMs, maps with students, costs, and how to make the numbers again."""
 
+import json
 import shlex
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,18 @@ def test_machine_versions_and_seeds(page: Page):
     assert {"processor", "cores", "torch", "python"} <= facts(blocks).keys()
     (seeds,) = tables(blocks)
     assert ("kd", STUDENT, "0, 1", "kd-0, kd-1") in seeds.rows
+
+
+def test_commands_stand_in_the_order_of_time(tmp_path: Path):
+    for name, time in (("a", "2026-03"), ("b", "2026-01"), ("c", "2026-02")):
+        make_run(tmp_path / name, seed=ord(name), test_top1=0.5, time=time, command=["teachonce", "train", name])
+    kept = tmp_path / "b" / "evaluation.json"
+    evaluated = {"time": "2026-04", "command": ["teachonce", "run", "r.toml"]}
+    kept.write_text(json.dumps(json.loads(kept.read_text()) | evaluated))
+    blocks = section(build_page([tmp_path]), "reproduction").blocks
+    (recorded,) = (block for block in blocks if isinstance(block, Commands))
+    words = ["train b", "train c", "train a", "run r.toml"]
+    assert recorded.lines == tuple(f"teachonce {one}" for one in words)
 
 
 def test_recorded_commands_are_quoted(tmp_path: Path):

@@ -174,6 +174,7 @@ def test_a_benchmark_has_the_word_before_trainings(tmp_path: Path, store: Store)
     page = build_page([tmp_path / "runs", bench])
     assert page.verdict == "The verdict of the benchmark."
     assert [tile.value for tile in page.tiles[:3]] == ["4x", "2x", "2 epochs"]
+    assert page.tiles[0].note.endswith("over the rounds: kd")
     table, ratios = tables(section(page, "arms").blocks)
     assert ratios.columns == ("", "kd")
     assert ("cached/constant, time", "1.020") in ratios.rows
@@ -182,6 +183,23 @@ def test_a_benchmark_has_the_word_before_trainings(tmp_path: Path, store: Store)
     assert (cells["ms a step"], cells["between steps"], cells["peak"]) == ("40", "200 MB", "400 MB")
     assert cells["backward, ms"] == "20"
     assert "teacher, ms" not in cells  # no arm has any
+
+
+def test_tiles_say_which_way(tmp_path: Path):
+    worse = method_result(speedup=0.5, memory=0.25, pays="live")
+    page = build_page([live_json(tmp_path / "a.json", case({"kd": worse, "cifd": method_result()}))])
+    found = [(tile.value, tile.label) for tile in page.tiles[:2]]
+    assert found == [("2x", "slower step from the cache"), ("4x", "more memory between steps")]
+    assert page.tiles[1].note == "kd; the first of 2 compared"
+    same = method_result(speedup=1.02, memory=0.98)
+    page = build_page([live_json(tmp_path / "a.json", case({"kd": same}))])
+    assert {tile.value for tile in page.tiles[:2]} == {"same"}
+
+
+def test_a_case_in_two_files_is_one(tmp_path: Path):
+    one, other = case({"kd": method_result()}), case({"kd": method_result(speedup=9.0)}, batch_size=8)
+    files = [live_json(tmp_path / "both.json", one, other), live_json(tmp_path / "half.json", one)]
+    assert "the first of 2 compared" in build_page(files).tiles[0].note
 
 
 def test_live_is_better_for_one_of_two_methods(tmp_path: Path):
@@ -261,7 +279,10 @@ def test_a_live_arm_that_is_too_slow_is_told(tmp_path: Path):
 
 def test_a_live_arm_that_is_too_fast_is_told(tmp_path: Path):
     fast = method_result(live_check={"ratio": 0.7, "limit": 1.1, "within": False})
-    told = texts(section(build_page([live_json(tmp_path / "a.json", case({"kd": fast}))]), "arms").blocks)
+    page = build_page([live_json(tmp_path / "a.json", case({"kd": fast}))])
+    (warning,) = page.warnings
+    assert warning.startswith("The live arm was faster than its teacher and the student's step for kd, so the machine")
+    told = texts(section(page, "arms").blocks)
     assert "0.70 times" in told
     assert "which cannot be" in told
     assert "more than" not in told

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from teachonce.pipeline.steps import Step
 from teachonce.plots.runs import read_runs
 from teachonce.stages.evaluate import evaluate
 from teachonce.types import ArraySpec
+from tests.cli import made
 from tests.engine.enginekit import add_target, digits, make_store, some
 from tests.stages.trainkit import Heard, quick
 
@@ -67,12 +69,24 @@ def test_it_is_kept_for_reports(run: Path, tmp_path: Path):
     assert recorded(replace(step, options={**step.options, "limit": 9}), facts) is None
 
 
-def test_data_that_a_run_was_trained_on_a_part_of_is_no_test(tmp_path: Path):
+@pytest.mark.parametrize("limit", [None, 40, 30])
+def test_data_that_a_run_was_trained_on_a_part_of_is_no_test(tmp_path: Path, limit: int | None):
     quick(tmp_path / "run", limit=40)
-    heard = Heard()
-    evaluate(run=tmp_path / "run", data="digits", split="train", device="cpu", workers=0, events=heard)
+    heard, options = Heard(), {"device": "cpu", "workers": 0}
+    evaluate(run=tmp_path / "run", data="digits", split="train", limit=limit, events=heard, **options)
     assert not (tmp_path / "run" / "evaluation.json").exists()
     assert any("trained on this data" in warning for warning in heard.warnings)
+
+
+def test_other_data_of_the_same_name_are_a_test(tmp_path: Path):
+    for place, seed in (("train", 0), ("test", 1)):
+        (tmp_path / place).mkdir()
+        made.parquet(tmp_path / place / "d.parquet", made.pictures(60 + seed, seed=seed), made.labels(60 + seed))
+    quick(tmp_path / "run", data=f"parquet:{tmp_path}/train/d.parquet", limit=None)
+    evaluate(run=tmp_path / "run", data=f"parquet:{tmp_path}/test/d.parquet", device="cpu", workers=0)
+    kept = json.loads((tmp_path / "run" / "evaluation.json").read_text())
+    assert kept["command"] == sys.argv
+    assert kept["time"] > "2026"
 
 
 def test_a_full_disk_loses_no_result(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

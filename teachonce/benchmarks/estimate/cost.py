@@ -57,7 +57,7 @@ class Costing:
         commit_s = self.disk.block_seconds(size_of_block(job))
         blocks = -(-rows // job.spec.block_rows)
         begin_s = 0.0 if job.record is not None else self.disk.begin_s
-        pass_s = rows * self.found.row_seconds(job.spec.views, self.job.spec.views)
+        pass_s = rows * self.found.row_seconds(job.spec.views)
         beside_s = begin_s + (blocks - 1) * commit_s if blocks > 1 else 0.0
         after_s = commit_s + blocks * self.disk.seal_s + (begin_s if blocks == 1 else 0.0)
         return Cost(
@@ -78,11 +78,11 @@ class Costing:
 
     def table(self, views: tuple[int, ...], dtypes: tuple[str, ...]) -> list[Cost]:
         """The costs of new stores over all rows."""
-        jobs = [_changed(self.job, count, dtype) for count in views for dtype in dtypes]
+        jobs = [changed(self.job, count, dtype) for count in views for dtype in dtypes]
         return [self.of(job, job.samples.rows) for job in jobs]
 
 
-def _changed(job: Job, views: int, dtype: str) -> Job:
+def changed(job: Job, views: int, dtype: str) -> Job:
     """The same pass into a new store of another kind."""
     augment = job.request.augment or (_AUGMENT if views > 1 else None)
     request = replace(job.request, views=views, dtype=dtype, augment=augment)

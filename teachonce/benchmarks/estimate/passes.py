@@ -23,6 +23,8 @@ class PassProbe:
     """Seconds a row of all its views, and what comes before the first."""
 
     batch_size: int
+    views: int
+    """That were run of each image."""
     start_s: float
     """What the first batches took beyond the steady pace."""
     row_s: float
@@ -34,7 +36,7 @@ class PassProbe:
     rows: int
     """That were run to find `row_s`."""
 
-    def row_seconds(self, views: int, probed: int) -> float:
+    def row_seconds(self, views: int) -> float:
         """Seconds a row of another number of views.
 
         The slower half decides; what the halves cost each other (they share processors) is that of the probe. Where
@@ -42,9 +44,8 @@ class PassProbe:
 
         Args:
             views: Of each image.
-            probed: Those of the probe; they take `row_s`.
         """
-        slower, before = (max(self.decode_s, count * self.teacher_s) for count in (views, probed))
+        slower, before = (max(self.decode_s, count * self.teacher_s) for count in (views, self.views))
         return self.row_s + slower - before if self.row_s >= before else self.row_s * slower / before
 
 
@@ -108,6 +109,7 @@ def probe_pass(job: Job, forward: Forward, *, batch_size: int, workers: int | No
     start, view_s, count = pace.result()
     return PassProbe(
         batch_size=batch_size,
+        views=views,
         start_s=start,
         row_s=view_s * views,
         teacher_s=_teacher(job, forward, feed, seconds / 4),

@@ -4,11 +4,10 @@ import json
 import os
 import socket
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from teachonce.engine.machine import this_machine
+from teachonce.engine.machine import now, this_machine
 from teachonce.engine.stage_one.contents import versions
 from teachonce.fsio import disk_errors
 
@@ -26,7 +25,7 @@ def record_run(store: Path, **facts: Any) -> None:
         DiskError: It cannot be written.
     """
     line = {
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "time": now(),
         "host": socket.gethostname(),
         "machine": this_machine().to_json(),
         "command": sys.argv,
