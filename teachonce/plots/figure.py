@@ -58,6 +58,7 @@ _STYLE: Any = {
     "savefig.facecolor": "white",
 }
 _NARROW = 5.0  # inches
+_WHOLE = 1.01  # the end of an axis of shares: a line along 1 is seen whole
 _HANDLE, _ROW = 0.6, 0.21  # inches: of an entry of a legend beside its label, and of a line
 _STAMPS: Mapping[str, Mapping[str, None]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {}}
 
@@ -145,7 +146,10 @@ def save(figure: Figure, out: Path) -> None:
 
 
 def per_cent(axes: Axes, which: str, label: str) -> None:
-    """Show an axis of shares in per cent, with as many digits as its ticks need."""
+    """Show an axis of the shares that are drawn in per cent, with as many digits as its ticks need, to 100 at most."""
     axis = axes.yaxis if which == "y" else axes.xaxis
+    low, high = axis.get_view_interval()
+    if high > _WHOLE >= axis.get_data_interval()[1]:
+        (axes.set_ylim if which == "y" else axes.set_xlim)(low, _WHOLE)
     axis.set_major_formatter(lambda share, _position: f"{100 * share:.4g}")
     axis.set_label_text(f"{label} (%)")
