@@ -14,7 +14,7 @@ from teachonce.data.samples import Samples
 from teachonce.digests import digest_hex
 from teachonce.engine.device import pick_device, pick_precision
 from teachonce.engine.extras import identify_extras
-from teachonce.engine.machine import now, this_machine
+from teachonce.engine.machine import this_machine
 from teachonce.engine.runfile import first_difference, versions
 from teachonce.engine.session import Session
 from teachonce.engine.settings import TrainConfig
@@ -87,7 +87,7 @@ def describe(session: Session, settings: Mapping[str, Any], store: Store | None)
     """The run.json of a session: `settings`, and all that evaluating or reusing the student needs.
 
     `macs` are the multiply-accumulates of the student's forward pass of one sample. What computed it and which command
-    began it, and when, are told, and make no other run of it.
+    began it are told, and make no other run of it.
     """
     config, samples = session.config, session.samples
     return {
@@ -107,7 +107,6 @@ def describe(session: Session, settings: Mapping[str, Any], store: Store | None)
         "device": str(session.device),
         "machine": this_machine(session.device).to_json(),
         "command": list(sys.argv),
-        "time": now(),
     }
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -35,6 +36,12 @@ class Run:
         """What it was told."""
         settings: Mapping[str, Any] = self.description["settings"]
         return settings
+
+    @property
+    def begun(self) -> str:
+        """When it was begun, as ISO 8601 has it: by its file, since a run.json is the same whenever it is made."""
+        written = (self.folder / "run.json").stat().st_mtime
+        return datetime.fromtimestamp(written, UTC).isoformat(timespec="seconds")
 
     @property
     def test_top1(self) -> float | None:

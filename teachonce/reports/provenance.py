@@ -5,6 +5,7 @@ import json
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -46,15 +47,14 @@ def provenance_section(material: Material) -> Section | None:
 
 def _sources(material: Material) -> Iterator[Mapping[str, Any]]:
     """Everything that may tell of its machine, versions and command, in the order of time, benchmarks last."""
-    evaluations = [run.evaluation for run in material.runs if run.evaluation is not None]
+    runs = [(run.begun, run.description) for run in material.runs]
+    evaluations = [
+        (str(found.get("time", "")), found) for run in material.runs if (found := run.evaluation) is not None
+    ]
     lines = [line for store in material.stores for line in run_lines(store) if line.get("outcome") == "sealed"]
-    yield from sorted((*(run.description for run in material.runs), *lines, *evaluations), key=_time)
+    made = [(str(line.get("time", "")), line) for line in lines]
+    yield from (source for _, source in sorted((*runs, *made, *evaluations), key=itemgetter(0)))
     yield from (bench.result for bench in material.benches)
-
-
-def _time(source: Mapping[str, Any]) -> str:
-    """When it was begun or ended; those of versions that did not write it down come first."""
-    return str(source.get("time", ""))
 
 
 def _machines(material: Material) -> Iterator[Facts]:

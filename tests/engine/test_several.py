@@ -70,7 +70,7 @@ def test_mapped_ones_are_read_by_one_thread_in_the_order_that_was_planned(
         CachedTargets, "read", lambda *given: (by.append(threading.current_thread().name), read(*given))[1]
     )
     source = several(store, 0, 0, 0)
-    source.plan([ROWS, ROWS + 1, ROWS + 2], 1)
+    source.plan([ROWS + step for step in range(9)], 1)
     for rows in (ROWS, ROWS + 1):
         fetch(source, rows, 1)
     assert (len(readers()), set(by)) == (1, {"teachonce-ahead"})

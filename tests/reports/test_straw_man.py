@@ -26,16 +26,17 @@ def warnings(found: Any) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("ratio", "is_flattered", "told"),
-    [(1.5, True, "too good"), (0.5, False, "cannot be"), (1.0, False, None)],
+    ("ratio", "said", "told"),
+    [(1.5, "which flatters the cache", "too good"), (0.5, "so the machine was busy", "cannot be"), (1.0, None, None)],
 )
 def test_the_page_says_before_its_numbers_what_flatters_the_cache(
-    tmp_path: Path, ratio: float, is_flattered: bool, told: str | None
+    tmp_path: Path, ratio: float, said: str | None, told: str | None
 ):
     found = material(tmp_path, ratio)
     sentence, pays = judge(found)
     assert pays == "cached"
     assert sentence == "The verdict of the benchmark."
-    assert ["flatters the cache" in doubt for doubt in doubts(found)] == [True] * is_flattered
+    assert len(doubts(found)) == (said is not None)
+    assert said is None or said in doubts(found)[0]
     assert len(warnings(found)) == (told is not None)
     assert told is None or told in warnings(found)[0]
