@@ -208,7 +208,7 @@ def _compared(found: Sequence[Finding]) -> list[Tile]:
         return []
     first = found[0]
     others = f"; the first of {len(found)} compared" if len(found) > 1 else ""
-    spread = f"{number_text(first.low)} to {number_text(first.high)} over the rounds: {first.name}{others}"
+    spread = f"{number_text(first.low)} to {number_text(first.high)}, {first.name}{others}"
     value, label = _saved(first.speedup, "faster step from the cache", "slower step from the cache", "time of a step")
     made = [Tile(value=value, label=label, note=spread)]
     if first.memory_ratio is not None:

@@ -174,7 +174,7 @@ def test_a_benchmark_has_the_word_before_trainings(tmp_path: Path, store: Store)
     page = build_page([tmp_path / "runs", bench])
     assert page.verdict == "The verdict of the benchmark."
     assert [tile.value for tile in page.tiles[:3]] == ["4x", "2x", "2 epochs"]
-    assert page.tiles[0].note.endswith("over the rounds: kd")
+    assert page.tiles[0].note == "3.6 to 4.4, kd"
     table, ratios = tables(section(page, "arms").blocks)
     assert ratios.columns == ("", "kd")
     assert ("cached/constant, time", "1.020") in ratios.rows
