@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from storekit import build
+from storekit import Stop, build, stop_after
 
 from teachonce.cache import Store, open_store
 
@@ -42,3 +42,11 @@ def store(made: Path) -> Store:
 def copy(made: Path, tmp_path: Path) -> Path:
     """A copy of it, to be damaged."""
     return Path(shutil.copytree(made, tmp_path / "copy.zarr"))
+
+
+@pytest.fixture
+def half(tmp_path: Path) -> Path:
+    """A store with 15 of 29 blocks."""
+    with pytest.raises(Stop):
+        build(tmp_path / "half.zarr", between=stop_after(14))
+    return tmp_path / "half.zarr"

@@ -144,3 +144,15 @@ def seal_target(target: TargetWriter, **changes: Any) -> None:
 def tree(path: Path) -> dict[str, bytes | None]:
     """Every file's bytes and every folder, by its path."""
     return {str(p.relative_to(path)): p.read_bytes() if p.is_file() else None for p in sorted(path.rglob("*"))}
+
+
+class Stop(Exception):
+    pass
+
+
+def stop_after(block: int) -> Callable[[int], None]:
+    def between(done: int) -> None:
+        if done == block:
+            raise Stop
+
+    return between
