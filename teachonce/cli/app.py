@@ -19,6 +19,7 @@ from teachonce.cli.run import run
 from teachonce.cli.stores import export, inspect
 from teachonce.cli.train import train
 from teachonce.cli.tune import tune
+from teachonce.heap import keep_freed
 
 app = Typer(
     name="teachonce",
@@ -81,4 +82,5 @@ app.add_typer(plot, name="plot")
 
 def main() -> None:
     """The entry point of the `teachonce` command."""
+    keep_freed()
     app(prog_name="teachonce")

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from teachonce.benchmarks.live.process import Process, end, how_it_ended, received, served, start
 from teachonce.errors import TeachonceError
 from teachonce.events import Events, Task
+from teachonce.heap import keep_freed
 
 Result = TypeVar("Result")
 Wire = Connection
@@ -107,6 +108,7 @@ class _ToldTask:
 
 def _main() -> None:
     """The process."""
+    keep_freed()
     with served() as pipe:
         work = pickle.loads(pipe.recv_bytes())  # noqa: S301 - our own parent's
         try:

@@ -13,6 +13,7 @@ from teachonce.benchmarks.live.process import served
 from teachonce.benchmarks.live.work import Work
 from teachonce.errors import TeachonceError
 from teachonce.events import Silent
+from teachonce.heap import keep_freed
 
 _SMALLER = "Use a smaller --batch-size"
 _FULL = "not enough memory"
@@ -72,6 +73,7 @@ def _memory_errors() -> Iterator[None]:
 
 def main() -> None:
     """Serve the pipe that we were started with."""
+    keep_freed()
     with served() as pipe, suppress(EOFError, ConnectionError):
         serve(pipe)
 

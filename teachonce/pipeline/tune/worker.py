@@ -19,6 +19,7 @@ from typing import Any, NoReturn, TextIO
 
 from teachonce.errors import NonFiniteError, TeachonceError
 from teachonce.events import Silent
+from teachonce.heap import give_back, keep_freed
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.judge import train_config
 from teachonce.pipeline.steps import Step
@@ -109,10 +110,12 @@ def _release() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+    give_back()
 
 
 def main() -> None:
     """Train what comes in until nothing comes any more."""
+    keep_freed()
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what libraries print is no message
     warnings.simplefilter("ignore")
