@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from teachonce.benchmarks.estimate.estimate import estimate
     from teachonce.cache.store import open_store
+    from teachonce.heap import keep_freed
     from teachonce.models.students import load_student
     from teachonce.pipeline.run import run
     from teachonce.pipeline.tune.tune import tune
@@ -20,12 +21,16 @@ if TYPE_CHECKING:
     from teachonce.stages.train import train
 
 __version__ = "0.1.0"
-__all__ = ["embed", "estimate", "evaluate", "load_student", "open_store", "rdm", "report", "run", "train", "tune"]
+__all__ = [
+    "embed", "estimate", "evaluate", "keep_freed", "load_student", "open_store",
+    "rdm", "report", "run", "train", "tune",
+]  # fmt: skip
 
 _HOMES = {
     "embed": "teachonce.stages.embed",
     "estimate": "teachonce.benchmarks.estimate.estimate",
     "evaluate": "teachonce.stages.evaluate",
+    "keep_freed": "teachonce.heap",
     "load_student": "teachonce.models.students",
     "open_store": "teachonce.cache.store",
     "rdm": "teachonce.stages.rdm",

@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -166,13 +167,26 @@ def require_writable(path: Path, option: str = "--store") -> None:
         option: By which the user chose it.
 
     Raises:
-        DiskError: The file system is read-only, or the folder is not ours to write.
+        DiskError: The file system is read-only, or the folder is not ours to write, or takes no files, as /proc.
     """
     folder = next(place for place in (path, *path.absolute().parents) if place.exists())
     if os.statvfs(folder).f_flag & os.ST_RDONLY:
         raise DiskError(f"could not write {path}", f"The file system is read-only: choose another {option}")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise DiskError(f"could not write {path}", f"Choose another {option}: {folder} is not yours to write")
+    if folder.is_dir():
+        _try_to_write(folder, path, option)
+
+
+def _try_to_write(folder: Path, path: Path, option: str) -> None:
+    """Make a file that is gone at once; where only space is lacking, that is told when it is needed."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            message = f"could not write {path}: {error.strerror or error}"
+            raise DiskError(message, f"Choose another {option}: {folder} takes no files") from error
 
 
 def require_space(

@@ -12,24 +12,37 @@ from typing import Any
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of malloc.h
 _NEVER = -1
-_LARGE = 1 << 30  # bytes: a block as large is no activation, and goes back at once
+_LARGE = (1 << 30, 32 << 20)
+"""Bytes of blocks that go back at once: no activation is as large; and the most that an older glibc accepts."""
 _CHOSEN = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TOP_PAD_", "MALLOC_MMAP_MAX_")
+
+_kept = False
 
 
 def keep_freed() -> bool:
-    """Let this process keep what it frees, in blocks below 1 GiB; a program calls it once, as it begins.
+    """Let this process keep what it frees, in blocks below 1 GiB (32 MiB by an older glibc).
 
-    Nothing changes where the C library is not glibc, or where the user has chosen for it, by its variables
-    `MALLOC_TRIM_THRESHOLD_`, `MALLOC_MMAP_THRESHOLD_`, `MALLOC_TOP_PAD_`, `MALLOC_MMAP_MAX_` or by `GLIBC_TUNABLES`.
+    A program calls it once, as it begins, before it starts threads. What other threads than the main one free is kept
+    up to 64 MiB a block, the size of their heaps. The price: the process stays nearly as large as it ever was; see
+    `give_back`. Nothing changes where the C library is not glibc, or where the user has chosen for it, by its variables
+    `MALLOC_TRIM_THRESHOLD_`, `MALLOC_MMAP_THRESHOLD_`, `MALLOC_TOP_PAD_`, `MALLOC_MMAP_MAX_` or by `GLIBC_TUNABLES`;
+    nor where another allocator was loaded in its place, though that is not seen.
 
     Returns:
-        Whether it does.
+        Whether glibc was told to.
     """
+    global _kept
     chosen = any(name in os.environ for name in _CHOSEN) or "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", "")
-    set_option = None if chosen else _function("mallopt")
-    if set_option is None:
-        return False
-    return bool(set_option(_MMAP_THRESHOLD, _LARGE)) and bool(set_option(_TRIM_THRESHOLD, _NEVER))
+    told = None if chosen else _function("mallopt")
+    _kept = (
+        told is not None and any(told(_MMAP_THRESHOLD, size) for size in _LARGE) and bool(told(_TRIM_THRESHOLD, _NEVER))
+    )
+    return _kept
+
+
+def keeps_freed() -> bool:
+    """Whether this process was told to keep what it frees: it moves the times of steps."""
+    return _kept
 
 
 def give_back() -> None:

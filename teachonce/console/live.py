@@ -1,6 +1,7 @@
-"""What `teachonce bench live` found, as people read it: one case whole, a sweep a line each."""
+"""What `teachonce bench live` found, as people read it: one case whole, a sweep a line a method."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.text import Text
@@ -14,7 +15,8 @@ _PARTS = ("data", "transfer", "teacher", "student_forward", "loss", "backward", 
 _ARMS = ("student-only", "constant", "cached", "live")
 _CLAIMS = {
     "memory_9x": "9 times less memory between steps",
-    "memory_9x_without_data": "the same without images and targets",
+    "memory_9x_without_data": "... without images and targets",
+    "memory_9x_at_peak": "... at the peak of a step",
     "time_8x": "8 times less time",
 }
 _METERS = {
@@ -24,7 +26,7 @@ _METERS = {
 
 
 def live_parts(result: Result) -> Parts:
-    """One case: the verdict first, then all that it rests on; several: a table."""
+    """The verdict first; then of one case all that it rests on, of several a table."""
     if "cases" in result:
         return _sweep_parts(result)
     parts: Parts = []
@@ -147,20 +149,27 @@ def _paid(method: Result, epochs: int) -> str:
 
 
 def _sweep_parts(result: Result) -> Parts:
+    from teachonce.reports.gather import Bench, Material  # here: they bring matplotlib with them
+    from teachonce.reports.verdict import judge
+
     right = ("batch", "ms cached", "ms live", "speed-up", "of its limit", "memory", "at peak")
     table = Folding(left=("case", "setting", "method"), right=(*right, "cached / constant", "pays after"))
     for case in result["cases"]:
         for name, method in case["methods"].items():
             table.add_row(*_line(case, name, method))
+    rivals = {name: method["live_method"] for case in result["cases"] for name, method in case["methods"].items()}
     facts = [
         ("preset", result["preset"] or "-"),
+        *((f"live rival of {name}", rival) for name, rival in rivals.items() if rival != name),
         ("device", result["device"]),
         ("memory", "live / cached, between steps with an epoch's data, and at peak"),
         *((_CLAIMS[claim], "; ".join(where) or "nowhere here") for claim, where in result.get("claims", {}).items()),
         *((f"left out: {label}", why) for label, why in result["left_out"].items()),
     ]
     notes = [f"{_name(case)}: {note}" for case in result["cases"] for note in case["warnings"]]
-    return [table, "", pairs(facts), *(Text(f"warning: {note}", style="yellow") for note in notes)]
+    verdict, _ = judge(Material(benches=(Bench(kind="bench-live", result=result, path=Path()),)))
+    warnings = [Text(f"warning: {note}", style="yellow") for note in notes]
+    return [Text(verdict, style="bold"), "", table, "", pairs(facts), *warnings]
 
 
 def _line(case: Result, name: str, method: Result) -> tuple[str | Text, ...]:

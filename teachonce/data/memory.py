@@ -6,6 +6,8 @@ from typing import Literal
 import psutil
 import torch
 
+from teachonce.heap import give_back
+
 HOST_SHARE, DEVICE_SHARE = 0.4, 0.25
 """Shares of what is available now: the rest is for the models, the cached targets, and other processes."""
 
@@ -41,6 +43,7 @@ def where_kept(size: int, *, host: int, device: int) -> Placement:
 
 def available_memory() -> int:
     """Bytes that can be allocated without swapping, within the container's limit where there is one."""
+    give_back()  # what this process has freed and kept is available too
     available = psutil.virtual_memory().available
     for limit, usage in (
         ("memory.max", "memory.current"),

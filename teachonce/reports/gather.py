@@ -11,6 +11,7 @@ from typing import Any
 from teachonce.cache.store import Store, open_store
 from teachonce.errors import CorruptError, InputError, StoreMissingError, TeachonceError
 from teachonce.events import SILENT, Events, Task
+from teachonce.plots.curves import METRICS
 from teachonce.plots.runs import Run, nothing_finished, read_runs, run_folders
 
 BENCHES = ("bench-live", "bench-macs", "estimate", "bench-step", "bench-embed", "bench-rdm")
@@ -117,6 +118,8 @@ def gather(places: Sequence[Path], *, store: Path | None, events: Events) -> Mat
     runs = tuple(read_runs(own_runs, events)) if own_runs else ()
     for run in runs:
         _check_run(run)
+        if not (run.folder / METRICS).exists():
+            events.warn(f"{run.folder} has no {METRICS}: its curves are left out")
     named = [open_store(place) for place in _each_once([*stores, *([] if store is None else [store])])]
     own = [] if store is not None else list(_stores_of(runs, named, events))
     return Material(runs=runs, trials=len(all_runs) - len(own_runs), stores=(*named, *own), benches=benches)
@@ -152,7 +155,16 @@ def read_bench(path: Path) -> Bench:
     if value.get("format", FORMAT) != FORMAT:
         message = f"{path} is of another version: expected format {FORMAT}, got {value['format']!r}"
         raise InputError(message, "Measure it again with this version of teachonce")
+    if kind == "bench-live" and not _has_methods(value):
+        raise CorruptError(f"{path} is not whole: a case has no methods", "Measure it again, or leave it out")
     return Bench(kind=kind, result=value, path=path)
+
+
+def _has_methods(value: Mapping[str, Any]) -> bool:
+    """Whether each case of a `bench live` has found something; a sweep of none has nothing to show."""
+    cases = value.get("cases", [value])
+    is_list = isinstance(cases, list) and bool(cases)
+    return is_list and all(isinstance(case, dict) and bool(case.get("methods")) for case in cases)
 
 
 def _refuse(constant: str) -> None:

@@ -38,4 +38,6 @@ def _check(one: Run | Bench) -> None:
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         place = one.folder if isinstance(one, Run) else one.path
         lacks = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        if isinstance(error, TypeError | AttributeError):
+            lacks = f"a value is of another kind than expected: {lacks}"
         raise CorruptError(f"{place} is not whole: {lacks}", _MEND) from error

@@ -45,6 +45,7 @@ def ready(key: Key) -> Ready:
         host_budget_bytes=10**9,
         device_budget_bytes=10**9,
         reports_energy=False,
+        keeps_freed=True,
     )
 
 

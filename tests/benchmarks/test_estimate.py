@@ -319,6 +319,14 @@ def test_a_student_is_measured_against_the_live_teacher(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("one_thread")
+def test_cifd_is_probed_without_rdms_which_is_told(tmp_path: Path):
+    heard = Heard()
+    common = {"teacher": "cnn-2", "data": "digits", "limit": 64, "student": "cnn-2", "batch_size": 16}
+    assert told(tmp_path / "s.zarr", method="cifd", events=heard, **common).student is not None
+    assert any(text.startswith("cifd is probed with the teacher's targets alone") for text in heard.warnings)
+
+
 @pytest.mark.parametrize(
     ("options", "word"),
     [

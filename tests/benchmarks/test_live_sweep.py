@@ -1,6 +1,7 @@
 """What `bench live` measures, refuses, keeps and goes on from, on measurements made by hand."""
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,13 +143,18 @@ def test_a_sweep(bench: Bench):
 
 
 def test_claims_name_the_settings_where_they_hold():
-    def case(memory: float, bare: float, speed: float) -> dict[str, Any]:
+    def case(memory: float, bare: float, peak: float, speed: float) -> dict[str, Any]:
         ratios = {"memory_ratio": 99.0, "memory_ratio_at_epoch": memory, "memory_ratio_without_data": bare}
-        return {"methods": {"kd": {**ratios, "speedup": speed}}}
+        return {"methods": {"kd": {**ratios, "peak_memory_ratio": peak, "speedup": speed}}}
 
-    found = claims_of({"a": case(9.0, 9.5, 7.9), "b": case(8.9, 9.0, 8.0)})
-    assert found == {"memory_9x": ["a, kd"], "memory_9x_without_data": ["a, kd", "b, kd"], "time_8x": ["b, kd"]}
-    least = claims_of({"least": case(MEMORY_CLAIM, MEMORY_CLAIM, TIME_CLAIM)})
+    found = claims_of({"a": case(9.0, 9.5, 8.9, 7.9), "b": case(8.9, 9.0, 9.0, 8.0)})
+    assert found == {
+        "memory_9x": ["a, kd"],
+        "memory_9x_without_data": ["a, kd", "b, kd"],
+        "memory_9x_at_peak": ["b, kd"],
+        "time_8x": ["b, kd"],
+    }
+    least = claims_of({"least": case(MEMORY_CLAIM, MEMORY_CLAIM, MEMORY_CLAIM, TIME_CLAIM)})
     assert set(map(tuple, least.values())) == {("least, kd",)}  # the same figures as in pictures and reports
 
 
@@ -281,6 +287,14 @@ def test_a_place_that_cannot_be_written_is_told_before_anything_runs(bench: Benc
     (tmp_path / "file").touch()
     with pytest.raises(DiskError, match="--out"):
         clip(out=tmp_path / "file" / "live.json")
+    assert not bench.staged
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_a_folder_that_takes_no_files_is_told_before_anything_runs(bench: Bench):
+    with pytest.raises(DiskError, match="could not write /proc") as told:
+        clip(out=Path("/proc/live.json"))
+    assert told.value.mend.startswith("Choose another --out: /proc ")
     assert not bench.staged
 
 

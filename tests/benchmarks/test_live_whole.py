@@ -7,11 +7,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from teachonce.benchmarks.live import sweep
+from teachonce.benchmarks.live.arm import ArmSpec
+from teachonce.benchmarks.live.armspecs import arm_specs
+from teachonce.benchmarks.live.conduct import Key
 from teachonce.benchmarks.live.data import DataSpec
 from teachonce.benchmarks.live.stage_one import StageSpec, measure_stage_one
 from teachonce.console.live import live_parts
@@ -116,11 +121,20 @@ def test_the_same_command_reuses_its_file(told: tuple[dict[str, Any], str], plac
 
 
 def test_a_sweep_is_a_line_a_method(told: tuple[dict[str, Any], str], capsys: pytest.CaptureFixture[str]):
-    case = told[0]
-    claims = {"memory_9x": [], "time_8x": ["b16-32, batch 16, float32, eager, cifd"]}
+    found = told[0]["methods"]["cifd"]
+    paid = {
+        "pays": "live",
+        "speedup": 2.5,
+        "spread": found["spread"] | {"speedup": [2.4, 2.6]},
+        "break_even_epochs": 99.0,
+    }
+    case = told[0] | {"methods": {"cifd": found | paid | {"live_method": "kd"}}}
+    claims = {"memory_9x": [], "memory_9x_at_peak": [], "time_8x": ["b16-32, batch 16, float32, eager, cifd"]}
     common = {"preset": "clip-embed-kd", "device": "cpu", "left_out": {"l32-64, batch 256": "not enough memory"}}
-    show(*live_parts({**common, "cases": [case, case], "claims": claims}))
+    show(*live_parts({**common, "cases": [case, case | {"batch_size": 32}], "claims": claims}))
     shown = capsys.readouterr().out
+    assert shown.startswith("The live teacher is better here: a step from the cache takes 2.5 times less time, but ")
+    assert "live rival of cifd kd" in " ".join(shown.split())
     assert shown.count("float32, eager  cifd") == 2
     assert "9 times less memory between steps  nowhere here" in " ".join(shown.split("\n"))
     assert "b16-32, batch 16, float32, eager, cifd" in shown
@@ -142,6 +156,32 @@ def test_ctrl_c_ends_in_one_line_and_leaves_nothing(tmp_path: Path):
     assert "Traceback" not in said
     assert time.monotonic() - began < 30
     assert not list(tmp_path.glob("teachonce-*"))
+
+
+@pytest.mark.parametrize("wrap", [None, "slow"])
+def test_a_slowed_down_teacher_fails_the_check_and_one_as_it_is_does_not(
+    monkeypatch: pytest.MonkeyPatch, wrap: str | None
+):
+    """Real processes, from the store to the verdict; the slow arm sleeps 40 ms in every step."""
+
+    def specs(*told: Any) -> dict[Key, ArmSpec]:
+        made = arm_specs(*told)
+        named = None if wrap is None else f"{livekit.__name__}:{wrap}"
+        return {key: replace(one, wrap=named) if key.kind == "live" else one for key, one in made.items()}
+
+    monkeypatch.setattr(sweep, "arm_specs", specs)
+    options: dict[str, Any] = {"teacher": livekit.TEACHER, "student": livekit.STUDENT, "data": "digits", "rows": 96}
+    options |= {"batch_size": 16, "rounds": 6, "starts": 1, "steps": 3, "threads": 1, "workers": 0, "device": "cpu"}
+    found = sweep.bench_live(methods="kd", **options)
+    check = found["methods"]["kd"]["live_check"]
+    flattered = [note for note in found["warnings"] if "flatters the cache" in note]
+    if wrap is None:
+        assert check["ratio"] < 1.5  # of a busy machine, too
+        assert check["within"] == (0.9 <= check["ratio"] <= 1.1)
+    else:
+        assert check["ratio"] > 2
+        assert not check["within"]
+        assert len(flattered) == 1
 
 
 def stage(**changed: Any) -> StageSpec:

@@ -84,6 +84,11 @@ def test_files_of_other_kinds(tmp_path: Path, content: str, error: type[Exceptio
     [
         {"kind": "teachonce.bench-live"},
         {"kind": "teachonce.bench-live", "methods": {"kd": {}}},
+        {"kind": "teachonce.bench-live", "methods": {}},
+        {"kind": "teachonce.bench-live", "cases": [{"methods": {}}]},
+        {"kind": "teachonce.bench-live", "cases": [1]},
+        {"kind": "teachonce.bench-live", "cases": None},
+        {"kind": "teachonce.bench-live", "cases": []},
         {"kind": "teachonce.bench-macs"},
         {"kind": "teachonce.estimate", "verdict": 1},
         {"arms": 1, "method": 1, "student": 1, "rounds": 1},
@@ -93,6 +98,12 @@ def test_a_benchmark_that_is_not_whole_is_named(tmp_path: Path, content: dict[st
     (tmp_path / "a.json").write_text(json.dumps(content))
     with pytest.raises(CorruptError, match=r"a\.json is not whole"):
         build_page([tmp_path / "a.json"])
+
+
+def test_a_value_of_another_kind_is_told_in_words(tmp_path: Path):
+    path = live_json(tmp_path / "a.json", case({"kd": {**method_result(), "speedup": None}}))
+    with pytest.raises(CorruptError, match="is not whole: a value is of another kind than expected: "):
+        build_page([path])
 
 
 def test_a_benchmark_of_another_version_is_refused(tmp_path: Path):

@@ -14,6 +14,7 @@ from teachonce.engine.stage_one.options import Request
 from teachonce.errors import InputError
 from teachonce.events import SILENT, Events
 from teachonce.fsio import require_writable
+from teachonce.methods.base import METHODS
 from teachonce.models import Teacher
 from teachonce.stages.embed import open_job
 
@@ -113,6 +114,9 @@ def estimate(  # noqa: PLR0913 - one parameter an option
             image_size=student_image_size,
         )
         _check_loadable(teacher, data, image_size)
+        if METHODS[plan.method].takes is not None:
+            why = "neither their losses nor their training are in what is told; `teachonce bench live` has both"
+            events.warn(f"{plan.method} is probed with the teacher's targets alone, without RDMs: {why}")
     else:
         own = {"batch_size": batch_size, "method": method, "set": settings or None, "epochs": epochs}
         _refuse_without_student(own | {"student_image_size": student_image_size})

@@ -71,6 +71,8 @@ class Ready:
     device_budget_bytes: int
     """The same of the device's memory."""
     reports_energy: bool
+    keeps_freed: bool
+    """Whether its process keeps what it frees; see `heap`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,13 +17,15 @@ _ANEW = "Choose another --out, or remove the file to measure anew"
 _CLAIMS = {
     "memory_9x": ("memory_ratio_at_epoch", MEMORY_CLAIM),
     "memory_9x_without_data": ("memory_ratio_without_data", MEMORY_CLAIM),
+    "memory_9x_at_peak": ("peak_memory_ratio", MEMORY_CLAIM),
     "time_8x": ("speedup", TIME_CLAIM),
 }
 """What the CLIP-Embed-KD paper says in one figure: so many times less memory and time.
 
 Its memory is by all signs what is allocated between steps. As this engine trains, an epoch's images lie there too, and
 they are the larger part: `memory_9x`. Without any data there, as where images are streamed, models and optimiser alone
-are compared, which is what the paper's own code keeps: `memory_9x_without_data`.
+are compared, which is what the paper's own code keeps: `memory_9x_without_data`. At the peak of a step activations are
+in it: `memory_9x_at_peak`.
 """
 
 

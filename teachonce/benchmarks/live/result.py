@@ -55,6 +55,7 @@ class CaseResult:
             "starts": request.starts,
             "steps": min(found.steps.values()),
             "threads": ready.threads,
+            "keeps_freed": ready.keeps_freed,
             "seed": request.seed,
             "rows": stage.rows,
             "epoch_rows": request.epoch_rows,

@@ -23,6 +23,7 @@ from teachonce.engine.settings import TrainConfig
 from teachonce.engine.targets import TargetSource
 from teachonce.errors import InputError
 from teachonce.events import SILENT, Events
+from teachonce.heap import keeps_freed
 from teachonce.models.rdm import RdmStack
 from teachonce.models.spec import import_factory
 
@@ -80,6 +81,7 @@ class Work:
             host_budget_bytes=self._budgets[0],
             device_budget_bytes=self._budgets[1],
             reports_energy=self.meter.works,
+            keeps_freed=keeps_freed(),
         )
 
     def run(self, steps: int, lead: int) -> float:
