@@ -236,6 +236,31 @@ def test_a_sweep_says_where_the_papers_figures_hold(tmp_path: Path):
     assert [row[1] for row in tables(found.blocks)[0].rows] == ["9x", "8.5x", "2x"]
 
 
+def test_of_many_settings_a_table_says_where_the_papers_figures_hold(tmp_path: Path):
+    ratios = ((9.0, 12.0), (8.5, 9.5), (8.0, 5.0), (7.9, 9.0), (2.0, 9.1))
+    cases = [
+        case({"clip-embed-kd": method_result(speedup=speed, memory=memory)}, batch_size=size)
+        for size, (speed, memory) in enumerate(ratios, 1)
+    ]
+    blocks = section(build_page([live_json(tmp_path / "live.json", *cases)]), "sweep").blocks
+    assert "9 times less memory between steps holds at 4 of 5 settings, with" in texts(blocks)
+    assert "8 times less time at 3 of 5 settings (batch 1; batch 2; batch 3)." in texts(blocks)
+    table = tables(blocks)[-1]
+    holds = {row[0]: dict(zip(table.columns, row, strict=True)) for row in table.rows}
+    assert [holds[f"batch {size}"]["memory"] for size in range(1, 6)] == ["yes", "yes", "-", "yes", "yes"]
+    assert [holds[f"batch {size}"]["time"] for size in range(1, 6)] == ["yes", "yes", "yes", "-", "-"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"), [(3.77, 3.84, "3.77 to 3.84,"), (3.7, 3.9, "3.7 to 3.9,"), (3.8, 3.8, "3.8 to 3.8,")]
+)
+def test_the_ends_of_a_spread_are_told_apart(tmp_path: Path, low: float, high: float, told: str):
+    found = method_result(speedup=3.8)
+    found["spread"] = {**found["spread"], "speedup": [low, high]}
+    page = build_page([live_json(tmp_path / "live.json", case({"kd": found}))])
+    assert page.tiles[0].note.startswith(told)
+
+
 def test_ratios_of_many_settings_stand_below_each_other(tmp_path: Path):
     cases = [case({"kd": method_result()}, batch_size=size) for size in range(1, 6)]
     *_, ratios = tables(section(build_page([live_json(tmp_path / "live.json", *cases)]), "arms").blocks)
