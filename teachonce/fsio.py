@@ -163,19 +163,24 @@ def require_writable(path: Path, option: str = "--store") -> None:
     """Refuse to begin where `path` cannot be written, which may not be there yet.
 
     Args:
-        path: What will be written.
+        path: What will be written, a file or a folder.
         option: By which the user chose it.
 
     Raises:
-        DiskError: The file system is read-only, or the folder is not ours to write, or takes no files, as /proc.
+        DiskError: A part of the path is no folder, or its name is too long; the file system is read-only, or the folder
+            is not ours to write, or takes no files, as /proc.
     """
-    folder = next(place for place in (path, *path.absolute().parents) if place.exists())
+    with disk_errors(path):  # a name may be too long
+        folder = next(place for place in (path, *path.absolute().parents) if place.exists())
+    if folder == path and path.is_file():
+        folder = path.absolute().parent
+    if not folder.is_dir():
+        raise DiskError(f"could not write {path}", f"Choose another {option}: {folder} is not a folder")
     if os.statvfs(folder).f_flag & os.ST_RDONLY:
         raise DiskError(f"could not write {path}", f"The file system is read-only: choose another {option}")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise DiskError(f"could not write {path}", f"Choose another {option}: {folder} is not yours to write")
-    if folder.is_dir():
-        _try_to_write(folder, path, option)
+    _try_to_write(folder, path, option)
 
 
 def _try_to_write(folder: Path, path: Path, option: str) -> None:

@@ -98,7 +98,8 @@ def _holds(one: Measured, point: SweepPoint) -> tuple[bool, bool, bool, bool]:
 def _at(settings: Sequence[str], count: int) -> str:
     if not settings:
         return f"at none of {count} settings"
-    named = f" ({'; '.join(settings)})" if len(settings) <= _FEW else ""
+    names = dict.fromkeys(settings)  # one may have been measured twice
+    named = f" ({'; '.join(names)})" if len(names) <= _FEW else ""
     return f"at {len(settings)} of {count} settings{named}"
 
 

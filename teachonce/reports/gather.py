@@ -156,15 +156,17 @@ def read_bench(path: Path) -> Bench:
         message = f"{path} is of another version: expected format {FORMAT}, got {value['format']!r}"
         raise InputError(message, "Measure it again with this version of teachonce")
     if kind == "bench-live" and not _has_methods(value):
-        raise CorruptError(f"{path} is not whole: a case has no methods", "Measure it again, or leave it out")
+        message = f"{path} is not whole: expected cases with the methods that were measured"
+        raise CorruptError(message, "Measure it again, or leave it out")
     return Bench(kind=kind, result=value, path=path)
 
 
 def _has_methods(value: Mapping[str, Any]) -> bool:
     """Whether each case of a `bench live` has found something; a sweep of none has nothing to show."""
     cases = value.get("cases", [value])
-    is_list = isinstance(cases, list) and bool(cases)
-    return is_list and all(isinstance(case, dict) and bool(case.get("methods")) for case in cases)
+    if not isinstance(cases, list) or not cases or not all(isinstance(case, dict) for case in cases):
+        return False
+    return all(isinstance(case.get("methods"), dict) and bool(case["methods"]) for case in cases)
 
 
 def _refuse(constant: str) -> None:

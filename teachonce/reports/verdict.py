@@ -222,7 +222,7 @@ def _compared(found: Sequence[Finding]) -> list[Tile]:
 
 
 def _ends(low: float, high: float) -> str:
-    """`3.9 to 4.2`, or `3.77 to 3.84` where that is needed to tell them apart."""
+    """`3.9 to 4.2`, or `3.77 to 3.84` where two digits do not tell them apart."""
     ends = number_text(low), number_text(high)
     return " to ".join(ends if ends[0] != ends[1] else (f"{low:.3g}", f"{high:.3g}"))
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from teachonce.errors import InputError
 from teachonce.events import SILENT, Events
-from teachonce.fsio import require_writable, write_files
+from teachonce.fsio import disk_errors, require_writable, write_files
 
 if TYPE_CHECKING:
     from teachonce.reports.page import Page
@@ -34,9 +34,11 @@ def check_outs(out: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
     for place in outs:
         if problem := wrong_suffix(place):
             raise InputError(problem, "Name the --out file so")
-        if place.is_dir():
+        with disk_errors(place):  # a name may be too long
+            is_folder = place.is_dir()
+        if is_folder:
             raise InputError(f"{place} is a folder", "Choose another --out")
-        require_writable(place.parent, "--out")
+        require_writable(place, "--out")
     if len({place.absolute() for place in outs}) < len(outs):
         raise InputError(f"expected different files, got {', '.join(map(str, outs))}", "Give each --out once")
     return outs

@@ -285,14 +285,16 @@ def test_a_file_that_another_command_has_made_meanwhile_is_left_alone(
 
 def test_a_place_that_cannot_be_written_is_told_before_anything_runs(bench: Bench, tmp_path: Path):
     (tmp_path / "file").touch()
-    with pytest.raises(DiskError, match="--out"):
-        clip(out=tmp_path / "file" / "live.json")
+    for place, told in (("file/live.json", "is not a folder"), (f"{'x' * 300}.json", "File name too long")):
+        with pytest.raises(DiskError, match=r"could not write .*json") as caught:
+            clip(out=tmp_path / place)
+        assert told in f"{caught.value.message} {caught.value.mend}"
     assert not bench.staged
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 def test_a_folder_that_takes_no_files_is_told_before_anything_runs(bench: Bench):
-    with pytest.raises(DiskError, match="could not write /proc") as told:
+    with pytest.raises(DiskError, match=r"could not write /proc/live\.json") as told:
         clip(out=Path("/proc/live.json"))
     assert told.value.mend.startswith("Choose another --out: /proc ")
     assert not bench.staged

@@ -87,6 +87,7 @@ def test_files_of_other_kinds(tmp_path: Path, content: str, error: type[Exceptio
         {"kind": "teachonce.bench-live", "methods": {}},
         {"kind": "teachonce.bench-live", "cases": [{"methods": {}}]},
         {"kind": "teachonce.bench-live", "cases": [1]},
+        {"kind": "teachonce.bench-live", "methods": [1]},
         {"kind": "teachonce.bench-live", "cases": None},
         {"kind": "teachonce.bench-live", "cases": []},
         {"kind": "teachonce.bench-macs"},

@@ -9,7 +9,7 @@ from typing import Any
 from teachonce.benchmarks.live.cases import Combination, Request
 from teachonce.engine.runfile import first_difference
 from teachonce.errors import CorruptError, DiskError, InputError, MismatchError
-from teachonce.fsio import require_writable, write_json
+from teachonce.fsio import disk_errors, require_writable, write_json
 from teachonce.methods.clip_embed_kd import MEMORY_CLAIM, TIME_CLAIM
 
 KIND, FORMAT = "teachonce.bench-live", 1
@@ -53,9 +53,11 @@ class OutFile:
         """
         if self.path is None:
             return
-        require_writable(self.path.absolute().parent, "--out")
-        if self.path.exists() and not self.path.is_file():  # some devices are read without end
+        with disk_errors(self.path):  # a name may be too long
+            is_other = self.path.exists() and not self.path.is_file()  # some devices are read without end
+        if is_other:
             raise InputError(f"expected a file at {self.path}, got something else", "Choose another --out")
+        require_writable(self.path, "--out")
         self._take(self.path, combinations)
 
     def _take(self, path: Path, combinations: Sequence[Combination]) -> None:
