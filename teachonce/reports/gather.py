@@ -134,8 +134,11 @@ def _check_run(run: Run) -> None:
 
 
 def _each_once(places: Sequence[Path]) -> list[Path]:
-    """Without those that were named before, perhaps in another way."""
-    return list({place.resolve(): place for place in reversed(places)}.values())[::-1]
+    """Without those that were named before, perhaps in another way; in the order in which they were named first."""
+    each: dict[Path, Path] = {}
+    for place in places:
+        each.setdefault(place.resolve(), place)
+    return list(each.values())
 
 
 def read_bench(path: Path) -> Bench:

@@ -129,6 +129,11 @@ def test_a_place_that_is_named_twice_is_shown_once(tmp_path: Path):
     again = tmp_path / "." / ".." / tmp_path.name
     found = gather([store.path, live, again / "s.zarr", again / "a.json"], store=store.path, events=SILENT)
     assert (len(found.stores), len(found.benches)) == (1, 1)
+    other = live_json(tmp_path / "b.json", case({"cifd": method_result()}))
+    assert [bench.path for bench in gather([other, live, again / "b.json"], store=None, events=SILENT).benches] == [
+        other,
+        live,
+    ]
 
 
 def test_nothing_and_places_that_are_not_there(tmp_path: Path):
