@@ -42,8 +42,11 @@ def where_kept(size: int, *, host: int, device: int) -> Placement:
 
 
 def available_memory() -> int:
-    """Bytes that can be allocated without swapping, within the container's limit where there is one."""
-    give_back()  # what this process has freed and kept is available too
+    """Bytes that can be allocated without swapping, within the container's limit where there is one.
+
+    What this process has freed and kept is given back first, so that it counts.
+    """
+    give_back()
     available = psutil.virtual_memory().available
     for limit, usage in (
         ("memory.max", "memory.current"),
