@@ -1,7 +1,6 @@
 """What `teachonce bench live` found, as people read it: one case whole, a sweep a line a method."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from rich.text import Text
@@ -149,8 +148,7 @@ def _paid(method: Result, epochs: int) -> str:
 
 
 def _sweep_parts(result: Result) -> Parts:
-    from teachonce.reports.gather import Bench, Material  # here: they bring matplotlib with them
-    from teachonce.reports.verdict import judge
+    from teachonce.reports.verdict import judge_live  # here: it brings matplotlib with it
 
     right = ("batch", "ms cached", "ms live", "speed-up", "of its limit", "memory", "at peak")
     table = Folding(left=("case", "setting", "method"), right=(*right, "cached / constant", "pays after"))
@@ -167,9 +165,8 @@ def _sweep_parts(result: Result) -> Parts:
         *((f"left out: {label}", why) for label, why in result["left_out"].items()),
     ]
     notes = [f"{_name(case)}: {note}" for case in result["cases"] for note in case["warnings"]]
-    verdict, _ = judge(Material(benches=(Bench(kind="bench-live", result=result, path=Path()),)))
     warnings = [Text(f"warning: {note}", style="yellow") for note in notes]
-    return [Text(verdict, style="bold"), "", table, "", pairs(facts), *warnings]
+    return [Text(judge_live(result), style="bold"), "", table, "", pairs(facts), *warnings]
 
 
 def _line(case: Result, name: str, method: Result) -> tuple[str | Text, ...]:

@@ -1,7 +1,7 @@
 """The cases of `bench live` one by one, and in what they differ."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +38,12 @@ class Measured:
 
 def measurements(material: Material) -> list[Measured]:
     """Every method of every case of `bench live`, in order; what two files hold is one measurement."""
-    found = (case for bench in material.of("bench-live") for case in _cases(bench.result))
+    return measured_in(bench.result for bench in material.of("bench-live"))
+
+
+def measured_in(results: Iterable[Mapping[str, Any]]) -> list[Measured]:
+    """The same, of results of `bench live` that may not be in files."""
+    found = (case for result in results for case in _cases(result))
     cases = list({json.dumps([_words(case), case["methods"]], sort_keys=True): case for case in found}.values())
     words = [_words(case) for case in cases]
     varying = [len(set(column)) > 1 for column in zip(*words, strict=True)]

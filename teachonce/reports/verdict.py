@@ -2,14 +2,13 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from teachonce.reports.accuracy import scored, students
+from teachonce.reports.findings import Finding, findings, of_bench
 from teachonce.reports.gather import Material
-from teachonce.reports.measured import Measured, measurements
+from teachonce.reports.measured import Measured, measured_in, measurements
 from teachonce.reports.page import Tile, Verdict
-from teachonce.reports.pairs import Pair, pairs
 from teachonce.reports.stores import stage_one_seconds, target_bytes
 from teachonce.texts import (
     duration_text,
@@ -28,43 +27,19 @@ OPEN = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One comparison of a live teacher with its cache."""
-
-    name: str
-    """What tells it from the others."""
-    speedup: float
-    low: float
-    """As far as the spread goes, and `high`."""
-    high: float
-    memory_ratio: float | None
-    memory_name: str
-    """Which memory that is."""
-    break_even: float | None
-    """Epochs; None: never, or not known (`is_paid_known`)."""
-    is_paid_known: bool
-    epochs: int
-    is_better: bool
-    """The cache, for one student."""
-
-    @property
-    def is_clear(self) -> bool:
-        """Whether the spread leaves no doubt about who is faster."""
-        return not self.low <= 1 <= self.high
-
-
-def findings(material: Material) -> list[Finding]:
-    """Of the benchmarks where there are any, else of the trainings."""
-    measured = measurements(material)
-    return [_of_bench(one) for one in measured] if measured else [_of_pair(pair) for pair in pairs(material)]
-
-
 def judge(material: Material) -> tuple[str, Verdict]:
     """The sentence, and who is better; where the live teacher is for anything, that comes first."""
-    found, measured = findings(material), measurements(material)
-    if not found:
-        return _expected(material)
+    found = findings(material)
+    return _judged(found, measurements(material)) if found else _expected(material)
+
+
+def judge_live(result: Mapping[str, Any]) -> str:
+    """The sentence about a result of `bench live` alone."""
+    measured = measured_in([result])
+    return _judged(list(map(of_bench, measured)), measured)[0]
+
+
+def _judged(found: Sequence[Finding], measured: Sequence[Measured]) -> tuple[str, Verdict]:
     doubtful = [one for one in found if not one.is_clear]
     if len(doubtful) == len(found):
         spread = span_text([value for one in found for value in (one.low, one.high)])
@@ -113,39 +88,6 @@ def _expected(material: Material) -> tuple[str, Verdict]:
         if student is not None:
             return f"Estimated: {bench.result['verdict']}", "cached" if student["pays"] == "cached" else "live"
     return OPEN, "open"
-
-
-def _of_bench(one: Measured) -> Finding:
-    found: Mapping[str, Any] = one.found
-    low, high = (found.get("spread") or {}).get("speedup") or (found["speedup"], found["speedup"])
-    return Finding(
-        name=f"{one.method} ({one.setting})" if one.setting else one.method,
-        speedup=found["speedup"],
-        low=low,
-        high=high,
-        memory_ratio=found.get("memory_ratio_at_epoch", found.get("memory_ratio")),
-        memory_name="memory between steps",
-        break_even=found["break_even_epochs"],
-        is_paid_known=True,
-        epochs=one.case["epochs"],
-        is_better=found["pays"] == "cached",
-    )
-
-
-def _of_pair(pair: Pair) -> Finding:
-    known, (low, high) = pair.payoff, pair.spread
-    return Finding(
-        name=pair.label,
-        speedup=pair.speedup,
-        low=low,
-        high=high,
-        memory_ratio=pair.memory_ratio,
-        memory_name="memory at the peak",
-        break_even=None if known is None else known.break_even_epochs,
-        is_paid_known=known is not None,
-        epochs=pair.epochs,
-        is_better=pair.speedup > 1 if known is None else known.pays == "cached",
-    )
 
 
 def _win_else(found: Sequence[Finding]) -> str:

@@ -1,0 +1,75 @@
+"""Comparisons of a live teacher with its cache: what was measured, or what trainings took."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from teachonce.reports.gather import Material
+from teachonce.reports.measured import Measured, measurements
+from teachonce.reports.pairs import Pair, pairs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One comparison of a live teacher with its cache."""
+
+    name: str
+    """What tells it from the others."""
+    speedup: float
+    low: float
+    """As far as the spread goes, and `high`."""
+    high: float
+    memory_ratio: float | None
+    memory_name: str
+    """Which memory that is."""
+    break_even: float | None
+    """Epochs; None: never, or not known (`is_paid_known`)."""
+    is_paid_known: bool
+    epochs: int
+    is_better: bool
+    """The cache, for one student."""
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the spread leaves no doubt about who is faster."""
+        return not self.low <= 1 <= self.high
+
+
+def findings(material: Material) -> list[Finding]:
+    """Of the benchmarks where there are any, else of the trainings."""
+    measured = measurements(material)
+    return list(map(of_bench, measured)) if measured else list(map(_of_pair, pairs(material)))
+
+
+def of_bench(one: Measured) -> Finding:
+    """What `bench live` found for a method."""
+    found: Mapping[str, Any] = one.found
+    low, high = (found.get("spread") or {}).get("speedup") or (found["speedup"], found["speedup"])
+    return Finding(
+        name=f"{one.method} ({one.setting})" if one.setting else one.method,
+        speedup=found["speedup"],
+        low=low,
+        high=high,
+        memory_ratio=found.get("memory_ratio_at_epoch", found.get("memory_ratio")),
+        memory_name="memory between steps",
+        break_even=found["break_even_epochs"],
+        is_paid_known=True,
+        epochs=one.case["epochs"],
+        is_better=found["pays"] == "cached",
+    )
+
+
+def _of_pair(pair: Pair) -> Finding:
+    known, (low, high) = pair.payoff, pair.spread
+    return Finding(
+        name=pair.label,
+        speedup=pair.speedup,
+        low=low,
+        high=high,
+        memory_ratio=pair.memory_ratio,
+        memory_name="memory at the peak",
+        break_even=None if known is None else known.break_even_epochs,
+        is_paid_known=known is not None,
+        epochs=pair.epochs,
+        is_better=pair.speedup > 1 if known is None else known.pays == "cached",
+    )
