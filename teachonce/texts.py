@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable
 
+ORIGIN = frozenset({"kind", "format", "machine", "versions", "command"})
+"""What a benchmark's JSON says of itself; people are shown it apart from the numbers, or not at all."""
+
 
 def rate_text(rate: float | None) -> str:
     """A rate with three significant digits, from a hundred on whole and with its thousands set apart."""

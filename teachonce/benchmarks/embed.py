@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from teachonce.benchmarks.origin import Origin, origin
 from teachonce.benchmarks.rounds import Ratio, paired_ratio, wait
 from teachonce.data.blocks import decode_blocks
 from teachonce.data.open import open_samples
@@ -28,9 +29,11 @@ _PRELOADED_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, kw_only=True)
-class EmbedBench:
+class EmbedBench(Origin):
     """Medians over rounds in which the arms take turns; a ratio is the median of the rounds' own ratios."""
 
+    kind: str = "teachonce.bench-embed"
+    format: int = 1
     teacher: str
     device: str
     compute_dtype: str
@@ -128,6 +131,7 @@ def bench_embed(  # noqa: PLR0913 - one parameter an option
         decode_samples_per_s=rates["decode"],
         ratio=paired_ratio(times["forward"], times["stage"]),
         bound="decode" if rates["decode"] < rates["forward"] else "teacher",
+        **origin(where),
     )
 
 

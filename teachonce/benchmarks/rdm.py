@@ -7,6 +7,7 @@ from functools import partial
 
 import torch
 
+from teachonce.benchmarks.origin import Origin, origin
 from teachonce.benchmarks.rounds import Ratio, in_turns, median_ms, paired_ratio
 from teachonce.engine.device import make_accelerator, pick_device, pick_precision
 from teachonce.engine.optim import OptimConfig, make_optimizer
@@ -21,9 +22,11 @@ WARM_UP = 2  # rounds that are not counted
 
 
 @dataclass(frozen=True, kw_only=True)
-class RdmBench:
+class RdmBench(Origin):
     """Medians over the rounds of one run, the arms taking turns; a ratio is the median of the rounds' own ratios."""
 
+    kind: str = "teachonce.bench-rdm"
+    format: int = 1
     teacher: str
     device: str
     precision: str
@@ -168,6 +171,7 @@ def bench_rdm(  # noqa: PLR0913 - one parameter an option
         rdm_over_teacher=paired_ratio(rdm_s, teacher_s),
         rdm_macs=3 * count * (spec.macs + trainers["one"].stack.density.macs) * rows * epochs,
         teacher_macs=count_macs(teacher, teacher.info.input) * rows,
+        **origin(where),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from teachonce.benchmarks.arms import Arm, ConstantTargets
 from teachonce.benchmarks.losses import loss_parts
+from teachonce.benchmarks.origin import Origin, origin
 from teachonce.benchmarks.rounds import Ratio, in_turns, median_ms, paired_ratio, wait
 from teachonce.cache import Store, open_store
 from teachonce.data.open import open_samples
@@ -29,9 +30,11 @@ WARM_UP = 3  # rounds that are not counted
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepBench:
+class StepBench(Origin):
     """Medians over the rounds of one run, the arms taking turns; a ratio is the median of the rounds' own ratios."""
 
+    kind: str = "teachonce.bench-step"
+    format: int = 1
     method: str
     student: str
     teacher: str
@@ -223,4 +226,5 @@ class _Bench:
             loss_parts=loss_parts(own, self.batch, self.rounds, partial(wait, self.device)),
             live_over_parts=paired_ratio(times["live"], parts),
             speedup=paired_ratio(times["live"], times["cached"]),
+            **origin(session.device),
         )

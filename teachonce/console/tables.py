@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from teachonce.console.texts import duration_text, memory_text, rate_text, share_text, source_text
+from teachonce.texts import ORIGIN
 
 Result = Mapping[str, Any]
 Parts = list[RenderableType]
@@ -136,7 +137,8 @@ def export_parts(result: Result) -> Parts:
 
 def bench_parts(result: Result) -> Parts:
     """Every number of a measure, as it came."""
-    return [pairs((key.replace("_", " "), _value(value)) for key, value in result.items())]
+    told = {key: value for key, value in result.items() if key not in ORIGIN}
+    return [pairs((key.replace("_", " "), _value(value)) for key, value in told.items())]
 
 
 def _value(value: Any) -> str:

@@ -11,7 +11,7 @@ from teachonce.plots.sweep import Sweep, SweepPoint, sweep
 from teachonce.reports.gather import Bench, Material
 from teachonce.reports.measured import Measured, measurements
 from teachonce.reports.page import Block, Facts, Figure, Section, Table, Text
-from teachonce.texts import duration_text, epochs_text, rate_text, ratio_text, size_text, step_text
+from teachonce.texts import ORIGIN, duration_text, epochs_text, rate_text, ratio_text, size_text, step_text
 
 _NAMES = {"bench-step": "A training step", "bench-embed": "Stage one", "bench-rdm": "RDM training"}
 _SWEEP = ("setting", "speed-up", "quartiles", "ceiling", "between steps", "ceiling", "at the peak", "cache has paid")
@@ -224,7 +224,8 @@ def parts_section(material: Material) -> Section | None:
 
 def _part(bench: Bench) -> Iterator[Block]:
     title = f"{_NAMES[bench.kind]} ({bench.path.name})"
-    told = ((name.replace("_", " "), _told(value)) for name, value in bench.result.items() if name != "arms")
+    own = {name: value for name, value in bench.result.items() if name not in ORIGIN and name != "arms"}
+    told = ((name.replace("_", " "), _told(value)) for name, value in own.items())
     yield Facts(title=title, pairs=tuple((name, value) for name, value in told if value))
     arms: Mapping[str, Mapping[str, float]] = bench.result.get("arms") or {}
     if arms:

@@ -11,19 +11,13 @@ from typing import Any
 from teachonce.cache.store import Store, open_store
 from teachonce.errors import CorruptError, InputError, StoreMissingError, TeachonceError
 from teachonce.events import SILENT, Events, Task
-from teachonce.plots.curves import METRICS
+from teachonce.plots.curves import METRICS, read_metrics
 from teachonce.plots.runs import Run, nothing_finished, read_runs, run_folders
 
 BENCHES = ("bench-live", "bench-macs", "estimate", "bench-step", "bench-embed", "bench-rdm")
 """The kinds of JSON that a report shows."""
 FORMAT = 1
-"""Of those that say one."""
-_NAMELESS = {
-    "bench-step": {"arms", "method", "student", "rounds"},
-    "bench-embed": {"stage_samples_per_s", "forward_samples_per_s"},
-    "bench-rdm": {"spec", "count", "teacher_batch"},
-}
-"""By what the JSON of a benchmark is known that does not say its kind."""
+"""Of each of them."""
 _TRIAL = re.compile(r"trial-\d{4,}")
 _EXPECTED = (
     "a run or a folder of runs, a store, or the JSON of `teachonce bench live`, `bench macs`, `estimate`, "
@@ -118,8 +112,8 @@ def gather(places: Sequence[Path], *, store: Path | None, events: Events) -> Mat
     runs = tuple(read_runs(own_runs, events)) if own_runs else ()
     for run in runs:
         _check_run(run)
-        if not (run.folder / METRICS).exists():
-            events.warn(f"{run.folder} has no {METRICS}: its curves are left out")
+        if not read_metrics(run.folder):
+            events.warn(f"{run.folder} has no epochs in a {METRICS}: its curves are left out")
     named = [open_store(place) for place in _each_once([*stores, *([] if store is None else [store])])]
     own = [] if store is not None else list(_stores_of(runs, named, events))
     return Material(runs=runs, trials=len(all_runs) - len(own_runs), stores=(*named, *own), benches=benches)
@@ -179,9 +173,7 @@ def _refuse(constant: str) -> None:
 
 def _kind(value: Mapping[str, Any]) -> str | None:
     told = str(value.get("kind", "")).removeprefix("teachonce.")
-    if told in BENCHES:
-        return told
-    return next((kind for kind, keys in _NAMELESS.items() if "kind" not in value and keys <= value.keys()), None)
+    return told if told in BENCHES else None
 
 
 def _stores_of(runs: Sequence[Run], known: Sequence[Store], events: Events) -> Iterator[Store]:

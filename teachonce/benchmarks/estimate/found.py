@@ -1,8 +1,6 @@
 """The probes of one job in their order, and what they come to."""
 
-import shlex
 import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -14,10 +12,10 @@ from teachonce.benchmarks.estimate.disk import probe_disk
 from teachonce.benchmarks.estimate.passes import probe_pass
 from teachonce.benchmarks.estimate.result import Estimate, sentence
 from teachonce.benchmarks.estimate.steps import StudentCost
+from teachonce.benchmarks.origin import origin
 from teachonce.engine.device import host_memory_bytes, peak_memory_bytes, reset_peak
-from teachonce.engine.machine import this_machine
 from teachonce.engine.stage_one.conduct import is_complete, pass_settings
-from teachonce.engine.stage_one.contents import teacher_attributes, versions
+from teachonce.engine.stage_one.contents import teacher_attributes
 from teachonce.engine.stage_one.forward import Forward
 from teachonce.engine.stage_one.job import Job
 from teachonce.engine.stage_one.stored import check_digests
@@ -134,10 +132,8 @@ def told(found: Found, student: StudentCost | None, events: Events) -> Estimate:
         probe_rows=costing.found.rows,
         table=costing.table(tuple(sorted({*_VIEWS, job.spec.views})), get_args(StoredDtype)),
         student=student,
-        machine=this_machine(job.device).to_json(),
-        versions=versions(),
-        command=shlex.join(["teachonce", *sys.argv[1:]]),
         warnings=warnings,
+        **origin(job.device),
     )
 
 

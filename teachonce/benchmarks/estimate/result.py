@@ -6,13 +6,14 @@ from typing import Any
 
 from teachonce.benchmarks.estimate.cost import Cost, Limit
 from teachonce.benchmarks.estimate.steps import StudentCost
+from teachonce.benchmarks.origin import Origin
 from teachonce.texts import epochs_text
 
 KIND = "teachonce.estimate"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Estimate:
+class Estimate(Origin):
     """What stage one will take on this machine, and what it will leave on the disk."""
 
     kind: str = KIND
@@ -56,9 +57,6 @@ class Estimate:
     table: Sequence[Cost]
     """New stores of other views and dtypes, over all rows."""
     student: StudentCost | None
-    machine: Mapping[str, Any]
-    versions: Mapping[str, str]
-    command: str
     warnings: Sequence[str]
 
 

@@ -1,7 +1,5 @@
 """`bench live`: does the cache pay? Live against cached, each arm in a process of its own, case after case."""
 
-import shlex
-import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -17,8 +15,7 @@ from teachonce.benchmarks.live.outfile import OutFile
 from teachonce.benchmarks.live.request import RDM_EPOCHS, Options, listed
 from teachonce.benchmarks.live.result import CaseResult
 from teachonce.benchmarks.live.stage_one import StageOne, StageSpec, measure_stage_one
-from teachonce.engine.machine import this_machine
-from teachonce.engine.runfile import versions
+from teachonce.benchmarks.origin import origin
 from teachonce.errors import CutShortError, DiskError, TeachonceError
 from teachonce.events import SILENT, Events
 
@@ -138,16 +135,12 @@ class _Sweep:
     """All combinations of a request; a store is kept as long as the next combination reads it too."""
 
     def __init__(self, request: Request, out: Path | None, events: Events) -> None:
-        machine = this_machine(torch.device(request.device))
+        source = origin(torch.device(request.device))
+        gpus = source["machine"]["gpus"]
         self.request, self.events = request, events
         self.combinations = request.combinations()
         self.several = len(self.combinations) > 1
-        frame = {
-            "device": machine.gpus[0] if machine.gpus else "cpu",
-            "machine": machine.to_json(),
-            "versions": versions(),
-            "command": _command(),
-        }
+        frame = {"device": gpus[0] if gpus else "cpu", **source}
         self.file = OutFile(path=out, request=request, frame=frame)
         self._folder = ExitStack()
         self._stage: tuple[Combination, Path, StageOne] | None = None
@@ -225,11 +218,3 @@ class _Sweep:
         )
         self._stage = combination, folder, measure_stage_one(spec, self.events)
         return self._stage[1:]
-
-
-def _command() -> str:
-    """The command line that is running; from Python the program's."""
-    program, *words = sys.argv
-    if Path(program).name in ("teachonce", "__main__.py"):
-        return shlex.join(["teachonce", *words])
-    return shlex.join([Path(program).name, *words])
