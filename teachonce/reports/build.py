@@ -5,14 +5,17 @@ from pathlib import Path
 
 from teachonce.events import SILENT, Events
 from teachonce.reports.accuracy import accuracy_section
-from teachonce.reports.benches import costs_section, estimate_section, parts_section, sweep_section
+from teachonce.reports.benches import estimate_section, parts_section
+from teachonce.reports.break_even import break_even_section
+from teachonce.reports.costs import costs_section
 from teachonce.reports.curves import curves_section
 from teachonce.reports.embeddings import cost_section, embedding_section, rdm_section
 from teachonce.reports.gather import Noted, gather
-from teachonce.reports.live import arms_section, break_even_section
+from teachonce.reports.live import arms_section
 from teachonce.reports.page import Page
 from teachonce.reports.provenance import provenance_section
 from teachonce.reports.stores import store_section
+from teachonce.reports.sweeps import sweep_section
 from teachonce.reports.verdict import doubts, judge, tiles
 from teachonce.reports.whole import check_whole
 

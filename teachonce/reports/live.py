@@ -1,18 +1,14 @@
-"""Live against cached: the bars of the arms and the break-even curve, from benchmarks, else from trainings."""
+"""Live against cached: the bars of the arms, from benchmarks, else from trainings."""
 
-import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from teachonce.plots.arms import ARMS, STEP_PARTS, ArmBar, Arms, arms
-from teachonce.plots.break_even import BreakEven, break_even
-from teachonce.plots.draw.arms import draw_arms
-from teachonce.plots.draw.break_even import draw_break_even
-from teachonce.plots.runs import Run, comparable
+from teachonce.plots.arms import ARMS, STEP_PARTS, Arms, arms
 from teachonce.reports.gather import Material
-from teachonce.reports.measured import Measured, measurements
-from teachonce.reports.page import Block, Facts, Figure, Section, Table, Text
-from teachonce.reports.pairs import Pair, epoch_seconds, pairs, quartiles, step_ms
+from teachonce.reports.measured import MOST, Measured, measurements
+from teachonce.reports.page import Block, Facts, Section, Table, Text
+from teachonce.reports.pairs import pairs
+from teachonce.reports.trained import arms_figure, pair_arms
 from teachonce.texts import (
     count_text,
     duration_text,
@@ -20,13 +16,10 @@ from teachonce.texts import (
     listed,
     number_text,
     rate_text,
-    share_text,
     size_text,
     step_text,
 )
 
-MOST = 6
-"""Figures of a kind; a sweep has the others in its own picture."""
 _BESIDE = 4  # methods and settings that stand beside each other in a table
 _RATIOS = (
     ("live/cached, time", "speedup"),
@@ -55,24 +48,12 @@ def arms_section(material: Material) -> Section | None:
         blocks += [_ratios(measured), *_facts(measured)]
         return Section(name="arms", title=title, blocks=tuple(blocks), lead=_lead(measured))
     found = pairs(material)
-    blocks = [_pair_arms(place, pair) for place, pair in enumerate(found[:MOST], 1)]
+    blocks = [pair_arms(place, pair) for place, pair in enumerate(found[:MOST], 1)]
     lead = (
         "From the trainings themselves, which ran at different times; teachonce bench live measures the arms "
         "in turn, and the memory between steps."
     )
     return Section(name="arms", title=title, blocks=tuple(blocks), lead=lead) if blocks else None
-
-
-def break_even_section(material: Material) -> Section | None:
-    """Hours over epochs; None where nothing was done both ways, or stage one is not on record."""
-    lines: list[tuple[str, BreakEven]] = [
-        (one.setting, break_even(one.case, one.method)) for one in measurements(material)[:MOST]
-    ] or list(_pair_lines(pairs(material)[:MOST]))
-    if not lines:
-        return None
-    blocks = tuple(_line_figure(place, setting, line) for place, (setting, line) in enumerate(lines, 1))
-    lead = "What both ways have cost after so many epochs; stage one and all RDM training are charged to the cache."
-    return Section(name="break-even", title="When the cache has paid", blocks=blocks, lead=lead)
 
 
 def _lead(measured: Sequence[Measured]) -> str:
@@ -94,17 +75,13 @@ def _counted(measured: Sequence[Measured], key: str) -> str:
 
 def _bench_arms(place: int, one: Measured) -> Iterator[Block]:
     data = arms(one.case, one.method)
-    yield _figure(place, _title(one.method, one.setting), data, _caption(one.found, data), _bench_table(one.found))
+    yield arms_figure(place, one.title, data, _caption(one.found, data), _bench_table(one.found))
     check = one.found.get("live_check")
     if check and not check["within"]:
         told = f"The live arm took {check['ratio']:.2f} times the teacher's forward and a student's step together"
         too_good = f"more than {check['limit']:.2f}: its speed-up is too good"
         why = too_good if one.is_flattered else "which cannot be: measure again"
         yield Text(text=f"{told}, {why}.", warns=True)
-
-
-def _title(method: str, setting: str) -> str:
-    return f"{method}, {setting}" if setting else method
 
 
 def _ratios(measured: Sequence[Measured]) -> Table:
@@ -121,7 +98,7 @@ def _ratios(measured: Sequence[Measured]) -> Table:
 def _ratio_cells(one: Measured) -> tuple[str, ...]:
     ratios = ("-" if one.found.get(key) is None else f"{one.found[key]:.3f}" for _, key in _RATIOS)
     stage_one, size = duration_text(one.found["stage_one_s"]), size_text(one.found["store_bytes"])
-    return (_title(one.method, one.setting), *ratios, stage_one, size, epochs_text(one.found["break_even_epochs"]))
+    return (one.title, *ratios, stage_one, size, epochs_text(one.found["break_even_epochs"]))
 
 
 def _facts(measured: Sequence[Measured]) -> Iterator[Facts]:
@@ -148,18 +125,6 @@ def _caption(found: Mapping[str, Any], data: Arms) -> str:
     return words
 
 
-def _figure(place: int, title: str, data: Arms, caption: str, table: Table) -> Figure:
-    told = "; ".join(f"{ARMS[bar.arm]} {step_text(bar.step_ms)} ms" for bar in data.bars)
-    return Figure(
-        name=f"arms-{place}",
-        title=title,
-        caption=caption,
-        alt=f"Bars of the milliseconds of a step: {told}.",
-        draw=lambda width: draw_arms(data, width),
-        table=table,
-    )
-
-
 def _bench_table(found: Mapping[str, Any]) -> Table:
     each = {arm: found["arms"][arm] for arm in ARMS if arm in found["arms"]}
     parts = [part for part in STEP_PARTS if any((arm.get("parts_ms") or {}).get(part) for arm in each.values())]
@@ -180,91 +145,4 @@ def _bench_row(name: str, arm: Mapping[str, Any], parts: Sequence[str]) -> tuple
         *(size_text(arm.get(key)) for key in ("allocated_bytes", "peak_memory_bytes", "host_memory_bytes")),
         "-" if joules is None else f"{joules:.3g}",
         *(step_text((arm.get("parts_ms") or {}).get(part)) for part in parts),
-    )
-
-
-def _pair_arms(place: int, pair: Pair) -> Figure:
-    each = {"student-only": pair.without, "cached": pair.cached, "live": pair.live}
-    bars = tuple(_bar(arm, runs) for arm, runs in each.items() if runs)
-    data = Arms(method=pair.method, live_method=pair.method, device=pair.cached[0].description["device"], bars=bars)
-    which = comparable(run for runs in each.values() for run in runs)
-    rows = tuple(_run_row(ARMS[arm], runs, which) for arm, runs in each.items() if runs)
-    columns = ("arm", "runs", "ms a step", "quartiles of the epochs", "epoch", "peak of the device", "host", "top-1")
-    table = Table(columns=columns, rows=rows, numeric=(False, *[True] * 7))
-    seeds = f"The median of {pair.seeds} seeds" if pair.seeds > 1 else "One seed"
-    return _figure(place, f"{pair.label}: {pair.student}", data, f"{seeds}; lines are quartiles over epochs.", table)
-
-
-def _bar(arm: str, runs: Sequence[Run]) -> ArmBar:
-    low, high = quartiles(runs)
-    return ArmBar(
-        arm=arm, step_ms=step_ms(runs), low=low, high=high, peak_memory_bytes=_peak(runs, "peak_memory_bytes")
-    )
-
-
-def _run_row(name: str, runs: Sequence[Run], which: str) -> tuple[str, ...]:
-    low, high = quartiles(runs)
-    return (
-        name,
-        str(len(runs)),
-        step_text(step_ms(runs)),
-        f"{step_text(low)} - {step_text(high)}",
-        duration_text(epoch_seconds(runs)),
-        size_text(_peak(runs, "peak_memory_bytes")),
-        size_text(_peak(runs, "host_memory_bytes")),
-        _accuracy(runs, which),
-    )
-
-
-def _accuracy(runs: Sequence[Run], which: str) -> str:
-    """The mean, and of which data."""
-    values = [run.test_top1 if which == "test" else run.result.get("val_top1") for run in runs]
-    if None in values:
-        return "-"
-    mean = statistics.fmean(float(value) for value in values if value is not None)
-    return f"{share_text(mean)} ({which})"
-
-
-def _peak(runs: Sequence[Run], key: str) -> int | None:
-    """The largest of some runs; None where one does not tell."""
-    peaks = [run.result.get(key) for run in runs]
-    return None if None in peaks else max(map(int, filter(None, peaks)))
-
-
-def _pair_lines(found: Sequence[Pair]) -> Iterator[tuple[str, BreakEven]]:
-    for pair in found:
-        if pair.stage_one_s is not None and pair.rdm_s is not None:
-            yield (
-                pair.student,
-                BreakEven(
-                    method=pair.label,
-                    live_method=pair.method,
-                    stage_one_s=pair.stage_one_s,
-                    rdm_s=pair.rdm_s,
-                    cached_epoch_s=epoch_seconds(pair.cached),
-                    live_epoch_s=epoch_seconds(pair.live),
-                    epochs=pair.epochs,
-                ),
-            )
-
-
-def _line_figure(place: int, setting: str, line: BreakEven) -> Figure:
-    when = "never" if line.crossing is None else f"after {epochs_text(line.crossing)}"
-    told = f"The cache has paid {when}; a student is trained for {line.epochs:,}."
-    rows = (
-        ("stage one", duration_text(line.stage_one_s)),
-        ("RDM training", duration_text(line.rdm_s)),
-        ("an epoch from the cache", duration_text(line.cached_epoch_s)),
-        ("an epoch with the live teacher", duration_text(line.live_epoch_s)),
-        (f"{count_text(line.epochs, 'epoch')} from the cache", duration_text(line.cached_s(line.epochs))),
-        (f"{count_text(line.epochs, 'epoch')} with the live teacher", duration_text(line.live_s(line.epochs))),
-        ("the cache has paid", when),
-    )
-    return Figure(
-        name=f"break-even-{place}",
-        title=_title(line.method, setting),
-        caption=told,
-        alt=f"Two lines, time over epochs, from the cache and live. {told}",
-        draw=lambda width: draw_break_even(line, width),
-        table=Table(columns=("what", "time"), rows=rows, numeric=(False, True)),
     )

@@ -7,6 +7,9 @@ from typing import Any
 
 from teachonce.reports.gather import Material
 
+MOST = 6
+"""Figures of a kind; a sweep has the others in its own picture."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
@@ -16,6 +19,11 @@ class Measured:
     method: str
     setting: str
     """In what the case differs from the others: `l32-32, batch 8, bf16, compiled`."""
+
+    @property
+    def title(self) -> str:
+        """Of its figures."""
+        return f"{self.method}, {self.setting}" if self.setting else self.method
 
     @property
     def found(self) -> Mapping[str, Any]:

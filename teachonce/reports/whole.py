@@ -3,10 +3,13 @@
 from teachonce.errors import CorruptError
 from teachonce.plots.runs import Run
 from teachonce.reports.accuracy import accuracy_section
-from teachonce.reports.benches import costs_section, estimate_section, parts_section, sweep_section
+from teachonce.reports.benches import estimate_section, parts_section
+from teachonce.reports.break_even import break_even_section
+from teachonce.reports.costs import costs_section
 from teachonce.reports.gather import Bench, Material
-from teachonce.reports.live import arms_section, break_even_section
+from teachonce.reports.live import arms_section
 from teachonce.reports.provenance import provenance_section
+from teachonce.reports.sweeps import sweep_section
 from teachonce.reports.verdict import judge, tiles
 
 _RUN = (accuracy_section, provenance_section, tiles)

@@ -1,0 +1,62 @@
+"""When the cache has paid: hours over epochs, from benchmarks, else from trainings."""
+
+from collections.abc import Iterator, Sequence
+
+from teachonce.plots.break_even import BreakEven, break_even
+from teachonce.plots.draw.break_even import draw_break_even
+from teachonce.reports.gather import Material
+from teachonce.reports.measured import MOST, measurements
+from teachonce.reports.page import Figure, Section, Table
+from teachonce.reports.pairs import Pair, epoch_seconds, pairs
+from teachonce.texts import count_text, duration_text, epochs_text
+
+
+def break_even_section(material: Material) -> Section | None:
+    """Hours over epochs; None where nothing was done both ways, or stage one is not on record."""
+    lines: list[tuple[str, BreakEven]] = [
+        (one.title, break_even(one.case, one.method)) for one in measurements(material)[:MOST]
+    ] or list(_pair_lines(pairs(material)[:MOST]))
+    if not lines:
+        return None
+    blocks = tuple(_line_figure(place, title, line) for place, (title, line) in enumerate(lines, 1))
+    lead = "What both ways have cost after so many epochs; stage one and all RDM training are charged to the cache."
+    return Section(name="break-even", title="When the cache has paid", blocks=blocks, lead=lead)
+
+
+def _pair_lines(found: Sequence[Pair]) -> Iterator[tuple[str, BreakEven]]:
+    for pair in found:
+        if pair.stage_one_s is not None and pair.rdm_s is not None:
+            yield (
+                f"{pair.label}, {pair.student}",
+                BreakEven(
+                    method=pair.label,
+                    live_method=pair.method,
+                    stage_one_s=pair.stage_one_s,
+                    rdm_s=pair.rdm_s,
+                    cached_epoch_s=epoch_seconds(pair.cached),
+                    live_epoch_s=epoch_seconds(pair.live),
+                    epochs=pair.epochs,
+                ),
+            )
+
+
+def _line_figure(place: int, title: str, line: BreakEven) -> Figure:
+    when = "never" if line.crossing is None else f"after {epochs_text(line.crossing)}"
+    told = f"The cache has paid {when}; a student is trained for {line.epochs:,}."
+    rows = (
+        ("stage one", duration_text(line.stage_one_s)),
+        ("RDM training", duration_text(line.rdm_s)),
+        ("an epoch from the cache", duration_text(line.cached_epoch_s)),
+        ("an epoch with the live teacher", duration_text(line.live_epoch_s)),
+        (f"{count_text(line.epochs, 'epoch')} from the cache", duration_text(line.cached_s(line.epochs))),
+        (f"{count_text(line.epochs, 'epoch')} with the live teacher", duration_text(line.live_s(line.epochs))),
+        ("the cache has paid", when),
+    )
+    return Figure(
+        name=f"break-even-{place}",
+        title=title,
+        caption=told,
+        alt=f"Two lines, time over epochs, from the cache and live. {told}",
+        draw=lambda width: draw_break_even(line, width),
+        table=Table(columns=("what", "time"), rows=rows, numeric=(False, True)),
+    )

@@ -1,0 +1,75 @@
+"""Live against cached, from trainings: the bars of two that differ in nothing but where the targets came from."""
+
+import statistics
+from collections.abc import Sequence
+
+from teachonce.plots.arms import ARMS, ArmBar, Arms
+from teachonce.plots.draw.arms import draw_arms
+from teachonce.plots.runs import Run, comparable
+from teachonce.reports.page import Figure, Table
+from teachonce.reports.pairs import Pair, epoch_seconds, quartiles, step_ms
+from teachonce.texts import duration_text, share_text, size_text, step_text
+
+
+def pair_arms(place: int, pair: Pair) -> Figure:
+    """Bars of a training with the live teacher, the same from the cache, and one without a teacher."""
+    each = {"student-only": pair.without, "cached": pair.cached, "live": pair.live}
+    bars = tuple(_bar(arm, runs) for arm, runs in each.items() if runs)
+    data = Arms(method=pair.method, live_method=pair.method, device=pair.cached[0].description["device"], bars=bars)
+    which = comparable(run for runs in each.values() for run in runs)
+    rows = tuple(_run_row(ARMS[arm], runs, which) for arm, runs in each.items() if runs)
+    columns = ("arm", "runs", "ms a step", "quartiles of the epochs", "epoch", "peak of the device", "host", "top-1")
+    table = Table(columns=columns, rows=rows, numeric=(False, *[True] * 7))
+    seeds = f"The median of {pair.seeds} seeds" if pair.seeds > 1 else "One seed"
+    return arms_figure(
+        place, f"{pair.label}: {pair.student}", data, f"{seeds}; lines are quartiles over epochs.", table
+    )
+
+
+def _bar(arm: str, runs: Sequence[Run]) -> ArmBar:
+    low, high = quartiles(runs)
+    return ArmBar(
+        arm=arm, step_ms=step_ms(runs), low=low, high=high, peak_memory_bytes=_peak(runs, "peak_memory_bytes")
+    )
+
+
+def _run_row(name: str, runs: Sequence[Run], which: str) -> tuple[str, ...]:
+    low, high = quartiles(runs)
+    return (
+        name,
+        str(len(runs)),
+        step_text(step_ms(runs)),
+        f"{step_text(low)} - {step_text(high)}",
+        duration_text(epoch_seconds(runs)),
+        size_text(_peak(runs, "peak_memory_bytes")),
+        size_text(_peak(runs, "host_memory_bytes")),
+        _accuracy(runs, which),
+    )
+
+
+def _accuracy(runs: Sequence[Run], which: str) -> str:
+    """The mean, and of which data."""
+    values = [run.test_top1 if which == "test" else run.result.get("val_top1") for run in runs]
+    if None in values:
+        return "-"
+    mean = statistics.fmean(float(value) for value in values if value is not None)
+    return f"{share_text(mean)} ({which})"
+
+
+def _peak(runs: Sequence[Run], key: str) -> int | None:
+    """The largest of some runs; None where one does not tell."""
+    peaks = [run.result.get(key) for run in runs]
+    return None if None in peaks else max(map(int, filter(None, peaks)))
+
+
+def arms_figure(place: int, title: str, data: Arms, caption: str, table: Table) -> Figure:
+    """The bars of the arms, with their numbers."""
+    told = "; ".join(f"{ARMS[bar.arm]} {step_text(bar.step_ms)} ms" for bar in data.bars)
+    return Figure(
+        name=f"arms-{place}",
+        title=title,
+        caption=caption,
+        alt=f"Bars of the milliseconds of a step: {told}.",
+        draw=lambda width: draw_arms(data, width),
+        table=table,
+    )
