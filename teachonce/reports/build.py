@@ -16,7 +16,8 @@ from teachonce.reports.page import Page
 from teachonce.reports.provenance import provenance_section
 from teachonce.reports.stores import store_section
 from teachonce.reports.sweeps import sweep_section
-from teachonce.reports.verdict import doubts, judge, tiles
+from teachonce.reports.tiles import tiles
+from teachonce.reports.verdict import doubts, judge
 from teachonce.reports.whole import check_whole
 
 

@@ -10,7 +10,8 @@ from teachonce.reports.gather import Bench, Material
 from teachonce.reports.live import arms_section
 from teachonce.reports.provenance import provenance_section
 from teachonce.reports.sweeps import sweep_section
-from teachonce.reports.verdict import judge, tiles
+from teachonce.reports.tiles import tiles
+from teachonce.reports.verdict import judge
 
 _RUN = (accuracy_section, provenance_section, tiles)
 _BENCH = (

@@ -15,7 +15,7 @@ from tests.reports.reportkit import case, live_json, make_run, method_result, no
 
 STUDENT = "vit:patch=4,width=256,layers=6,heads=8"
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
-MEASURED = ("bench-step-cifd-vit", "bench-embed-vit-b16", "bench-rdm-vit-b16")
+MEASURED = ("bench-step-cifd-cnn-2", "bench-embed-vit-b16", "bench-rdm-vit-b16")
 ESTIMATE = ("estimate", "--teacher", "cnn-2", "--data", "digits", "--limit", "64", "--student", "cnn-2")
 BRIEFLY = ("--batch-size", "16", "--seconds", "0.1", "--workers", "0", "--device", "cpu")
 LABELS = (SCRIPT, CJK, LONG, "$x$ & <b>")
