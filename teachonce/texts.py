@@ -1,4 +1,4 @@
-"""Numbers with their units, as people read them."""
+"""Numbers with their units, as people read them, and what is not shown to them beside the numbers."""
 
 from collections.abc import Iterable
 

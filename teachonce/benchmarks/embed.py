@@ -33,7 +33,6 @@ class EmbedBench(Origin):
     """Medians over rounds in which the arms take turns; a ratio is the median of the rounds' own ratios."""
 
     kind: str = "teachonce.bench-embed"
-    format: int = 1
     teacher: str
     device: str
     compute_dtype: str

@@ -1,4 +1,4 @@
-"""Where a benchmark's numbers come from, as its JSON says: the machine, the versions, the command line."""
+"""Where measured numbers come from, as their JSON says: the machine, the versions, the command line."""
 
 import shlex
 import sys
@@ -16,8 +16,11 @@ from teachonce.engine.stage_one import contents
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """What the result of every benchmark says of it."""
+    """With what every result that was measured begins; `texts.ORIGIN` has the names."""
 
+    kind: str
+    """`teachonce.bench-step`, say."""
+    format: int = 1
     machine: Mapping[str, Any]
     """See `Machine`."""
     versions: Mapping[str, str]
@@ -27,7 +30,7 @@ class Origin:
 
 
 def origin(device: torch.device) -> dict[str, Any]:
-    """The fields of an Origin, of this process and where it computes."""
+    """Machine, versions and command of an Origin: of this process, and of where it computes."""
     return {
         "machine": this_machine(device).to_json(),
         "versions": contents.versions() | runfile.versions(),
@@ -38,6 +41,6 @@ def origin(device: torch.device) -> dict[str, Any]:
 def command_line() -> str:
     """The command line that is running; from Python the program's."""
     program, *words = sys.argv
-    if Path(program).name in ("teachonce", "__main__.py"):
+    if Path(program).name == "teachonce" or Path(program).parts[-2:] == ("teachonce", "__main__.py"):
         return shlex.join(["teachonce", *words])
     return shlex.join([Path(program).name, *words])

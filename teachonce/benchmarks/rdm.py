@@ -26,7 +26,6 @@ class RdmBench(Origin):
     """Medians over the rounds of one run, the arms taking turns; a ratio is the median of the rounds' own ratios."""
 
     kind: str = "teachonce.bench-rdm"
-    format: int = 1
     teacher: str
     device: str
     precision: str

@@ -34,7 +34,6 @@ class StepBench(Origin):
     """Medians over the rounds of one run, the arms taking turns; a ratio is the median of the rounds' own ratios."""
 
     kind: str = "teachonce.bench-step"
-    format: int = 1
     method: str
     student: str
     teacher: str

@@ -136,7 +136,7 @@ def export_parts(result: Result) -> Parts:
 
 
 def bench_parts(result: Result) -> Parts:
-    """Every number of a measure, as it came."""
+    """Every number of a measure, as it came, without where it came from."""
     told = {key: value for key, value in result.items() if key not in ORIGIN}
     return [pairs((key.replace("_", " "), _value(value)) for key, value in told.items())]
 

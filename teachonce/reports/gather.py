@@ -17,7 +17,7 @@ from teachonce.plots.runs import Run, nothing_finished, read_runs, run_folders
 BENCHES = ("bench-live", "bench-macs", "estimate", "bench-step", "bench-embed", "bench-rdm")
 """The kinds of JSON that a report shows."""
 FORMAT = 1
-"""Of each of them."""
+"""Of those that say one."""
 _TRIAL = re.compile(r"trial-\d{4,}")
 _EXPECTED = (
     "a run or a folder of runs, a store, or the JSON of `teachonce bench live`, `bench macs`, `estimate`, "

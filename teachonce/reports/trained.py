@@ -1,4 +1,4 @@
-"""Live against cached, from trainings: the bars of two that differ in nothing but where the targets came from."""
+"""Live against cached, from trainings that differ in nothing but where the targets came from."""
 
 import statistics
 from collections.abc import Sequence

@@ -22,7 +22,7 @@ def judge(material: Material) -> tuple[str, Verdict]:
 
 
 def judge_live(result: Mapping[str, Any]) -> str:
-    """The sentence about a result of `bench live` alone."""
+    """The sentence about a result of `bench live` alone, which has at least one case."""
     measured = measured_in([result])
     return _judged(list(map(of_bench, measured)), measured)[0]
 

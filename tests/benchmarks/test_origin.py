@@ -1,6 +1,8 @@
-"""Every benchmark's JSON says where its numbers come from, and a report knows it by that."""
+"""What was measured says in its JSON where it comes from, and a report knows it by that."""
 
 import sys
+from dataclasses import fields
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -8,9 +10,10 @@ import torch
 from typer.testing import CliRunner
 
 import teachonce
-from teachonce.benchmarks.origin import command_line, origin
+from teachonce.benchmarks.origin import Origin, command_line, origin
 from teachonce.cli.app import app
 from teachonce.reports.gather import read_bench
+from teachonce.texts import ORIGIN
 
 BRIEFLY = ("--rounds", "1", "--device", "cpu", "--json")
 DIGITS = ("--teacher", "cnn-2", "--data", "digits", "--limit", "32", "--batch-size", "16", "--workers", "0")
@@ -32,7 +35,7 @@ def test_a_part_is_known_by_its_json(kind: str, tmp_path: Path, monkeypatch: pyt
     bench = read_bench(path)
     assert bench.kind == kind
     assert bench.result["command"] == " ".join(["teachonce", *words])
-    assert bench.result["versions"]["torch"] == torch.__version__
+    assert bench.result["versions"]["torch"] == version("torch")
     assert bench.result["machine"]["cores"] >= 1
     teachonce.report([path], out=tmp_path / "report.md")
     assert bench.result["command"] in (tmp_path / "report.md").read_text()
@@ -45,9 +48,14 @@ def test_a_part_is_known_by_its_json(kind: str, tmp_path: Path, monkeypatch: pyt
         (["/x/teachonce", "embed", "--store", "a b.zarr"], "teachonce embed --store 'a b.zarr'"),
         (["/x/teachonce/__main__.py", "embed"], "teachonce embed"),
         (["/home/me/train.py", "--fast"], "train.py --fast"),
+        (["/x/mine/__main__.py", "--fast"], "__main__.py --fast"),
     ],
 )
 def test_the_command_line_that_is_running(argv: list[str], told: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys, "argv", argv)
     assert command_line() == told
     assert origin(torch.device("cpu"))["command"] == told
+
+
+def test_people_are_not_shown_it_beside_the_numbers():
+    assert {field.name for field in fields(Origin)} == ORIGIN

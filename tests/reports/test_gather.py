@@ -41,7 +41,7 @@ def test_the_store_of_a_run_is_found_beside_its_folder(tmp_path: Path, monkeypat
 def test_a_store_that_is_gone_is_told_once(tmp_path: Path):
     store = make_store(tmp_path / "s.zarr")
     for seed in (0, 1):
-        make_run(tmp_path / "runs" / f"kd-{seed}", store=store, seed=seed)
+        make_run(tmp_path / "runs" / f"kd-{seed}", store=store, seed=seed, losses=[1.0], accuracies=[0.5])
     shutil.move(store.path, tmp_path / "moved.zarr")
     heard = Heard()
     page = build_page([tmp_path / "runs"], events=heard)
@@ -92,7 +92,7 @@ def test_files_of_other_kinds(tmp_path: Path, content: str, error: type[Exceptio
         {"kind": "teachonce.bench-live", "cases": []},
         {"kind": "teachonce.bench-macs"},
         {"kind": "teachonce.estimate", "verdict": 1},
-        {"arms": 1, "method": 1, "student": 1, "rounds": 1},
+        {"kind": "teachonce.bench-step", "arms": 1},
     ],
 )
 def test_a_benchmark_that_is_not_whole_is_named(tmp_path: Path, content: dict[str, Any]):
@@ -156,7 +156,8 @@ def test_a_store_alone_has_its_facts(tmp_path: Path):
 
 
 def test_the_benchmarks_of_single_parts(tmp_path: Path):
-    step = {"method": "kd", "student": "cnn-2", "rounds": 3, "arms": {"ce": {"step_ms": 12.5, "spread_ms": 1.5}}}
+    step: dict[str, Any] = {"kind": "teachonce.bench-step", "method": "kd", "student": "cnn-2", "rounds": 3}
+    step["arms"] = {"ce": {"step_ms": 12.5, "spread_ms": 1.5}}
     step["speedup"] = {"median": 4.0, "low": 3.5, "high": 4.5}
     (tmp_path / "a.json").write_text(json.dumps(step))
     page = build_page([tmp_path / "a.json"])

@@ -17,7 +17,6 @@ class Estimate(Origin):
     """What stage one will take on this machine, and what it will leave on the disk."""
 
     kind: str = KIND
-    format: int = 1
     verdict: str
     """One sentence."""
     teacher: str
