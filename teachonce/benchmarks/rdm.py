@@ -105,7 +105,7 @@ def bench_rdm(  # noqa: PLR0913 - one parameter an option
     precision: str = "auto",
     events: Events = SILENT,
 ) -> RdmBench:
-    """Time training steps of K RDMs together and of one, and the teacher's forward pass, in turning order.
+    """Time training steps of K RDMs together and of one, and the teacher's forward pass, in changing order.
 
     Args:
         teacher: See `load_teacher`; its embedding's width is the RDMs'.

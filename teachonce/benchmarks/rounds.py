@@ -1,5 +1,6 @@
 """Arithmetic of repeated measurements: medians, spreads, and ratios within a round."""
 
+import random
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -50,7 +51,10 @@ def wait(device: torch.device) -> None:
 def in_turns(
     works: Mapping[str, Callable[[], object]], rounds: int, warm_up: int, device: torch.device, task: Task
 ) -> dict[str, list[float]]:
-    """Milliseconds of each work in each round; in turning order, so that whatever else the machine does falls on all.
+    """Milliseconds of each work in each round, so that whatever else the machine does falls on all.
+
+    The order is another one in each round, and the same in each run: a work finds its caches as cold as the one before
+    has left them, so each must follow each other as often.
 
     Args:
         works: Name -> what is timed; the device is waited for before and after.
@@ -60,10 +64,9 @@ def in_turns(
         task: A unit is a round.
     """
     times: dict[str, list[float]] = {name: [] for name in works}
-    names = list(works)
+    order = random.Random(0)
     for index in range(warm_up + rounds):
-        first = index % len(names)
-        for name in names[first:] + names[:first]:
+        for name in order.sample(list(works), len(works)):
             wait(device)
             began = time.perf_counter()
             works[name]()

@@ -86,7 +86,7 @@ def bench_step(  # noqa: PLR0913 - one parameter an option
 ) -> StepBench:
     """Time steps of the same training from the cache, with constant targets, by `ce` alone, and with the live teacher.
 
-    A temporary store is made first. In every round each arm makes `steps` steps, in turning order, so that whatever
+    A temporary store is made first. In every round each arm makes `steps` steps, in changing order, so that whatever
     else the machine does falls on all of them; a step is drawing the batch, targets, forward, loss, backward, update.
 
     Args:
