@@ -34,10 +34,10 @@ def loss_parts(stepper: Stepper, batch: Batch, rounds: int, wait: Callable[[], N
     with torch.no_grad(), stepper.accelerator.autocast():
         embedding, logits = stepper.student(batch.images)
     out = StudentOut(embedding=embedding.float().requires_grad_(), logits=logits.float().requires_grad_())
-    parts = stepper.method.parts(out, targets, batch.labels) or {
-        "loss": lambda: stepper.method(out, targets, batch.labels, 0)
-    }
-    if "projector" in dict(stepper.method.modules.named_children()):
+    parts = stepper.method.parts(out, targets, batch.labels)
+    if not parts:
+        parts = {"loss": lambda: stepper.method(out, targets, batch.labels, 0)}
+    elif "projector" in dict(stepper.method.modules.named_children()):  # such methods project the student's embedding
         projector = stepper.method.modules.get_submodule("projector")
         parts["projector"] = lambda: {"projector": projector(out.embedding).sum()}
     with precise(logits):

@@ -43,4 +43,4 @@ def command_line() -> str:
     program, *words = sys.argv
     if Path(program).name == "teachonce" or Path(program).parts[-2:] == ("teachonce", "__main__.py"):
         return shlex.join(["teachonce", *words])
-    return shlex.join([Path(program).name, *words])
+    return shlex.join(["python", *([Path(program).name] if program else []), *words])

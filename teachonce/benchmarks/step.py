@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from teachonce.benchmarks.arms import Arm, ConstantTargets
+from teachonce.benchmarks.live.cases import LIVE
 from teachonce.benchmarks.losses import loss_parts
 from teachonce.benchmarks.origin import Origin, origin
 from teachonce.benchmarks.rounds import Ratio, in_turns, median_ms, paired_ratio, wait
@@ -35,6 +36,8 @@ class StepBench(Origin):
 
     kind: str = "teachonce.bench-step"
     method: str
+    live_method: str
+    """What the live arm trains by; another method where this one needs class means only."""
     student: str
     teacher: str
     device: str
@@ -171,11 +174,13 @@ class _Bench:
         self.rounds, self.steps = rounds, steps
         self.device = pick_device(config.device)
         self.digests = all_digests(samples, events)
+        self.live_method = LIVE.get(config.method, config.method)
+        settings = config.settings if self.live_method == config.method else {}
         self.arms = {
             "ce": self._arm(method="ce", settings={}, rdm=(), source="cached"),
             "constant": self._arm(source="cached"),
             "cached": self._arm(source="cached"),
-            "live": self._arm(source="live"),
+            "live": self._arm(source="live", method=self.live_method, settings=settings),
         }
         stepper, feed = self.arms["constant"].session.stepper, self.arms["constant"].session.feed
         self.batch = next(iter(feed.batches(self.arms["constant"].session.loop.batches(0), 0)))
@@ -209,6 +214,7 @@ class _Bench:
         session, own = self.arms["live"].session, self.arms["constant"].session.stepper
         return StepBench(
             method=self.config.method,
+            live_method=self.live_method,
             student=self.config.student,
             teacher=str(self.config.teacher),
             device=str(session.device),

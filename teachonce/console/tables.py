@@ -146,4 +146,6 @@ def _value(value: Any) -> str:
         if set(value) == {"median", "low", "high"}:  # a ratio with its quartiles
             return f"{value['median']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
         return "; ".join(f"{key} {_value(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -79,7 +79,7 @@ def read_metrics(run: Path) -> dict[int, Mapping[str, Any]]:
     """
     path = run / METRICS
     try:
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
         return {int(line["epoch"]): line for line in lines}
     except FileNotFoundError:
         return {}

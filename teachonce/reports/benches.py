@@ -17,18 +17,18 @@ def estimate_section(material: Material) -> Section | None:
 
 
 def _estimate(result: Mapping[str, Any]) -> Iterator[Block]:
-    yield Text(text=result["verdict"])
+    yield Text(text=str(result["verdict"]))
     yield Facts(
         title=str(result["teacher"]),
         pairs=(
             ("rows", f"{result['rows']:,}"),
             ("views", str(result["views"])),
-            ("dtype", result["dtype"]),
+            ("dtype", str(result["dtype"])),
             ("stage one", f"{duration_text(result['seconds'])}, {rate_text(result['samples_per_s'])} rows/s"),
             ("store", size_text(result["store_bytes"])),
-            ("what limits", result["limit"]),
+            ("what limits", str(result["limit"])),
             ("peak memory", size_text(result["peak_memory_bytes"] or result["host_memory_bytes"])),
-            ("device", result["device"]),
+            ("device", str(result["device"])),
             *_student(result.get("student")),
         ),
     )
@@ -37,10 +37,10 @@ def _estimate(result: Mapping[str, Any]) -> Iterator[Block]:
         rows=tuple(
             (
                 str(one["views"]),
-                one["dtype"],
+                str(one["dtype"]),
                 size_text(one["store_bytes"]),
                 duration_text(one["seconds"]),
-                one["limit"],
+                str(one["limit"]),
             )
             for one in result["table"]
         ),

@@ -18,6 +18,12 @@ BENCHES = ("bench-live", "bench-macs", "estimate", "bench-step", "bench-embed", 
 """The kinds of JSON that a report shows."""
 FORMAT = 1
 """Of those that say one."""
+_PARTS = {
+    "bench-step": {"arms", "speedup"},
+    "bench-embed": {"ratio"},
+    "bench-rdm": {"arms", "rdm_over_teacher"},
+}
+"""What the JSON of a single part must have."""
 _TRIAL = re.compile(r"trial-\d{4,}")
 _EXPECTED = (
     "a run or a folder of runs, a store, or the JSON of `teachonce bench live`, `bench macs`, `estimate`, "
@@ -143,8 +149,8 @@ def read_bench(path: Path) -> Bench:
         InputError: It is of no benchmark that a report shows, or of another version's.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
-    except (OSError, ValueError) as error:
+        value = json.loads(path.read_text(encoding="utf-8-sig"), parse_constant=_refuse)
+    except (OSError, ValueError, RecursionError) as error:
         raise CorruptError(f"{path} cannot be read as JSON: {error}", f"Expected {_EXPECTED}") from error
     kind = _kind(value) if isinstance(value, dict) else None
     if kind is None:
@@ -155,6 +161,9 @@ def read_bench(path: Path) -> Bench:
     if kind == "bench-live" and not _has_methods(value):
         message = f"{path} is not whole: expected cases with the methods that were measured"
         raise CorruptError(message, "Measure it again, or leave it out")
+    lacks = sorted(key for key in _PARTS.get(kind, ()) if not isinstance(value.get(key), dict))
+    if lacks:
+        raise CorruptError(f"{path} is not whole: expected {lacks[0]}", "Measure it again, or leave it out")
     return Bench(kind=kind, result=value, path=path)
 
 

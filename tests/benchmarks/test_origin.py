@@ -47,8 +47,10 @@ def test_a_part_is_known_by_its_json(kind: str, tmp_path: Path, monkeypatch: pyt
     [
         (["/x/teachonce", "embed", "--store", "a b.zarr"], "teachonce embed --store 'a b.zarr'"),
         (["/x/teachonce/__main__.py", "embed"], "teachonce embed"),
-        (["/home/me/train.py", "--fast"], "train.py --fast"),
-        (["/x/mine/__main__.py", "--fast"], "__main__.py --fast"),
+        (["/home/me/train.py", "--fast"], "python train.py --fast"),
+        (["-c"], "python -c"),
+        ([""], "python"),
+        (["/x/mine/__main__.py", "--fast"], "python __main__.py --fast"),
     ],
 )
 def test_the_command_line_that_is_running(argv: list[str], told: str, monkeypatch: pytest.MonkeyPatch):

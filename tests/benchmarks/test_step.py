@@ -40,6 +40,13 @@ def test_a_method_that_is_one_piece():
     assert found["loss_parts"].keys() == {"loss"}
 
 
+def test_a_method_of_class_means_is_compared_with_a_live_teacher():
+    found = measured(method="clip-embed-kd", settings={"learn_scale": "false"}, teacher="cnn-10")
+    assert found["live_method"] == "clip-teacher-kd"
+    assert found["teacher_ms"] > 1
+    assert found["arms"]["live"]["step_ms"] > found["arms"]["cached"]["step_ms"]
+
+
 def test_what_the_cached_arm_reads_it_reads_in_its_own_time(monkeypatch: pytest.MonkeyPatch):
     read = CachedTargets.read
     monkeypatch.setattr(parts, "device_budget", lambda _: 0)

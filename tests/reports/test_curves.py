@@ -68,7 +68,7 @@ def test_students_that_were_trained_in_two_ways_have_a_figure(tmp_path: Path):
 
 def test_runs_without_metrics_have_no_curves(tmp_path: Path):
     run = make_run(tmp_path / "a")
-    for leave in (lambda path: path.write_text(""), lambda path: path.unlink()):
+    for leave in (lambda path: path.write_text("\n\n"), lambda path: path.unlink()):
         leave(run / "metrics.jsonl")
         page = build_page([tmp_path])
         assert "curves" not in names(page)

@@ -69,6 +69,7 @@ def test_another_store_of_that_name_is_not_the_runs(tmp_path: Path):
         ("[]", InputError, "of no kind that a report shows"),
         ('{"kind": "teachonce.run"}', InputError, "of no kind that a report shows"),
         ('{"arms": {}}', InputError, "of no kind that a report shows"),
+        ("[" * 100_000, CorruptError, "cannot be read as JSON"),
         ('{"kind": "teachonce.estimate", "seconds": NaN}', CorruptError, "NaN is no number"),
     ],
 )
@@ -93,6 +94,8 @@ def test_files_of_other_kinds(tmp_path: Path, content: str, error: type[Exceptio
         {"kind": "teachonce.bench-macs"},
         {"kind": "teachonce.estimate", "verdict": 1},
         {"kind": "teachonce.bench-step", "arms": 1},
+        {"kind": "teachonce.bench-step", "arms": {"ce": 1}, "speedup": {}},
+        {"kind": "teachonce.bench-embed"},
     ],
 )
 def test_a_benchmark_that_is_not_whole_is_named(tmp_path: Path, content: dict[str, Any]):
