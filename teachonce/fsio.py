@@ -1,17 +1,27 @@
-"""Writing that survives a kill: temporary file, fsync, rename, fsync of the folder; and disk errors in one line."""
+"""Files: reading only what is a regular file of a known size; writing that survives a kill; disk errors in one line.
+
+Whatever is read may come from elsewhere: a pipe would be waited for without end, a device or a link to one would fill
+the memory. So everything is opened through here, or looked at here first.
+"""
 
 import errno
 import itertools
 import json
+import math
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from teachonce.errors import DiskError
+from teachonce.errors import CorruptError, DiskError
+
+DOCUMENT_BYTES = 64 << 20
+"""The largest document that is read: JSON, TOML, a journal of lines. The largest that is written has some MiB."""
+COPY = "Restore it from a copy"
 
 TEMPORARY = ".teachonce-tmp-"
 
@@ -24,6 +34,120 @@ _MENDS = {
     errno.EACCES: "Choose a place you may write to",
     errno.EPERM: "Choose a place you may write to",
 }
+
+
+def require_regular(path: Path, *, most: int | None = None, mend: str = COPY) -> int:
+    """The size in bytes of a file that something else is about to open; links are followed.
+
+    Args:
+        path: The file.
+        most: The largest size; None: any.
+        mend: What to do where it is something else.
+
+    Raises:
+        FileNotFoundError: There is none.
+        CorruptError: It is no regular file, it cannot be looked at, or it is larger than `most`.
+    """
+    try:
+        return _checked(path, path.stat(), most, mend)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise CorruptError(f"{path} cannot be read: {error.strerror or error}", mend) from error
+
+
+def _checked(path: Path, found: os.stat_result, most: int | None, mend: str) -> int:
+    if not stat.S_ISREG(found.st_mode):
+        raise CorruptError(f"{path}: expected a regular file, got {_KINDS.get(stat.S_IFMT(found.st_mode))}", mend)
+    if most is not None and found.st_size > most:
+        raise CorruptError(f"{path}: expected at most {most} bytes, got {found.st_size}", mend)
+    return found.st_size
+
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def read_file(path: Path, *, most: int = DOCUMENT_BYTES, mend: str = COPY) -> bytes:
+    """The bytes of a regular file; as many as it has when it is opened.
+
+    Args:
+        path: The file.
+        most: The largest size in bytes.
+        mend: What to do where it cannot be read.
+
+    Raises:
+        FileNotFoundError: There is none.
+        CorruptError: It is no regular file, is larger, or cannot be read.
+    """
+    require_regular(path, most=most, mend=mend)
+    try:
+        # Not blocking: between the two looks a pipe may have taken its place.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            return file.read(_checked(path, os.fstat(descriptor), most, mend))
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise CorruptError(f"{path} cannot be read: {error.strerror or error}", mend) from error
+
+
+def read_text(path: Path, *, most: int = DOCUMENT_BYTES, mend: str = COPY) -> str:
+    """The text of a regular file, UTF-8, a byte-order mark left out; see `read_file`.
+
+    Raises:
+        FileNotFoundError: There is none.
+        CorruptError: It is no regular file, is larger, cannot be read, or is no UTF-8.
+    """
+    try:
+        return read_file(path, most=most, mend=mend).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CorruptError(f"{path} is no text in UTF-8: {error}", mend) from error
+
+
+def read_json(path: Path, *, most: int = DOCUMENT_BYTES, mend: str = COPY) -> Any:
+    """The value in a JSON file; see `read_file` and `parse_json`.
+
+    Raises:
+        FileNotFoundError: There is none.
+        CorruptError: It cannot be read as JSON.
+    """
+    return parse_json(read_text(path, most=most, mend=mend), str(path), mend=mend)
+
+
+def parse_json(text: str | bytes, name: str, *, mend: str = COPY) -> Any:
+    """A value of JSON as RFC 8259 has it: no NaN, no infinity (also not as 1e999), no half of a surrogate pair.
+
+    Args:
+        text: UTF-8.
+        name: What it is called in an error.
+        mend: What to do where it is no JSON.
+
+    Raises:
+        CorruptError: It is no JSON.
+    """
+    try:
+        text = text if isinstance(text, str) else text.decode()
+        value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        if "\\ud" in text or "\\uD" in text:  # what no file and no terminal could be given
+            json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise CorruptError(f"{name} cannot be read as JSON: {error}", mend) from error
+    return value
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _refuse(text)
 
 
 @contextmanager

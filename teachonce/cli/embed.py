@@ -12,7 +12,7 @@ from teachonce.console.tables import embed_parts
 Teacher = Annotated[
     str,
     Option(
-        help="Hub id, folder, trained run, built-in name (cnn-10, wrn-40-2, vit:...) or package.module:factory.",
+        help=f"Hub id, folder, trained run, built-in name (cnn-10, wrn-40-2, vit:...) or {shared.FACTORY}.",
         metavar="TEACHER",
     ),
 ]
@@ -53,9 +53,7 @@ def embed(  # noqa: PLR0913  (one parameter an option)
     max_failed: Annotated[int, Option(min=0, help="Samples that may fail to decode.")] = 0,
     embedding: Annotated[str, Option(help="auto, cls, pooler, mean, projected (CLIP) or penultimate.")] = "auto",
     revision: Annotated[str | None, Option(help="Revision of a hub teacher.")] = None,
-    trust_remote_code: Annotated[
-        bool, Option("--trust-remote-code", help="Run code that comes with a teacher.")
-    ] = False,
+    trust_remote_code: shared.TrustRemoteCode = False,
     image_size: Annotated[int | None, Option(min=1, help="Pixels a side, of built-in teachers.")] = None,
     blocks: Blocks = None,
     precision: shared.PrecisionOption = shared.Precision.auto,

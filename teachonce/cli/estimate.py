@@ -35,9 +35,7 @@ def estimate(  # noqa: PLR0913  (one parameter an option)
     per_class: PerClass = "100",
     embedding: Annotated[str, Option(help="auto, cls, pooler, mean, projected (CLIP) or penultimate.")] = "auto",
     revision: Annotated[str | None, Option(help="Revision of a hub teacher.")] = None,
-    trust_remote_code: Annotated[
-        bool, Option("--trust-remote-code", help="Run code that comes with a teacher.")
-    ] = False,
+    trust_remote_code: shared.TrustRemoteCode = False,
     image_size: Annotated[int | None, Option(min=1, help="Pixels a side, of built-in teachers.")] = None,
     seconds: Annotated[float, Option(min=0.1, help="How long the pass is probed; longer is surer.")] = 10.0,
     student: Annotated[

@@ -36,6 +36,11 @@ def evaluate(  # noqa: PLR0913  (one parameter an option)
     workers: shared.Workers = None,
     threads: shared.Threads = None,
     seed: shared.Seed = 0,
+    student: Annotated[
+        str | None,
+        Option(help="The run's own factory, named again: it is run only then.", metavar="STUDENT"),
+    ] = None,
+    trust_remote_code: shared.TrustRemoteCode = False,
     as_json: shared.Json = False,
     debug: shared.Debug = False,
 ) -> None:
@@ -68,6 +73,8 @@ def evaluate(  # noqa: PLR0913  (one parameter an option)
             device=device,
             workers=workers,
             seed=seed,
+            student=student,
+            trust_remote_code=trust_remote_code,
             events=events,
         )
     finish(result, evaluate_parts, as_json=as_json)

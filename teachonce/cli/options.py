@@ -88,6 +88,12 @@ DensityLr = Annotated[
     Option(help="Rate of factorised densities, as a multiple of --lr; found if absent.", rich_help_panel="Optimiser"),
 ]
 
+TrustRemoteCode = Annotated[
+    bool,
+    Option("--trust-remote-code", help="Run code that a model, a run or a recipe names.", rich_help_panel=MACHINE),
+]
+FACTORY = "package.module:factory (looked up as Python does, then in this folder; a recipe's also in the recipe's)"
+
 Store = Annotated[Path, Option(help="Folder of the store (NAME.zarr).", metavar="STORE")]
 Target = Annotated[str, Option(help="Name of the target in the store.")]
 

@@ -24,6 +24,7 @@ def run(
             rich_help_panel=shared.MACHINE,
         ),
     ] = None,
+    trust_remote_code: shared.TrustRemoteCode = False,
     as_json: shared.Json = False,
     debug: shared.Debug = False,
 ) -> None:
@@ -31,5 +32,5 @@ def run(
     with work(debug=debug) as events:
         from teachonce.pipeline.run import run as stage
 
-        result = stage(recipe, out=out, dry_run=dry_run, jobs=jobs, events=events)
+        result = stage(recipe, out=out, dry_run=dry_run, jobs=jobs, trust_remote_code=trust_remote_code, events=events)
     finish(result, run_parts, as_json=as_json)

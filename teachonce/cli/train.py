@@ -16,7 +16,7 @@ Student = Annotated[
     str,
     Option(
         help="vit:patch=4,width=256,..., cnn-2, wrn-40-1, resnet8x4, resnet-18, mobilenet-v1, ..., transformers:CONFIG "
-        "or package.module:factory.",
+        f"or {shared.FACTORY}.",
         metavar="STUDENT",
     ),
 ]
@@ -123,6 +123,7 @@ def train(  # noqa: PLR0913  (one parameter an option)
     workers: shared.Workers = None,
     threads: shared.Threads = None,
     seed: shared.Seed = 0,
+    trust_remote_code: shared.TrustRemoteCode = False,
     as_json: shared.Json = False,
     debug: shared.Debug = False,
 ) -> None:
@@ -176,6 +177,7 @@ def train(  # noqa: PLR0913  (one parameter an option)
             device=device,
             workers=workers,
             seed=seed,
+            trust_remote_code=trust_remote_code,
             events=events,
         )
     finish(result, train_parts, as_json=as_json)

@@ -10,7 +10,7 @@ from teachonce.cli.frame import finish, work
 from teachonce.console.tune import tune_parts
 
 
-def tune(
+def tune(  # noqa: PLR0913  (one parameter an option)
     recipe: Annotated[str, Argument(help="A TOML file, or quickstart (built in).", metavar="RECIPE")],
     trials: Annotated[int | None, Option(min=1, help="Of each variant, in place of the recipe's.")] = None,
     jobs: Annotated[int | None, Option(min=1, help="Trials at once; the recipe's, or one, if absent.")] = None,
@@ -19,6 +19,7 @@ def tune(
         Path | None, Option(help="The tuned recipe; RECIPE-tuned.toml beside the recipe if absent.", metavar="FILE")
     ] = None,
     dry_run: Annotated[bool, Option("--dry-run", help="Only say what would be searched, and where.")] = False,
+    trust_remote_code: shared.TrustRemoteCode = False,
     as_json: shared.Json = False,
     debug: shared.Debug = False,
 ) -> None:
@@ -30,5 +31,14 @@ def tune(
     with work(debug=debug) as events:
         from teachonce.pipeline.tune.tune import tune as stage
 
-        result = stage(recipe, out=out, trials=trials, jobs=jobs, write=write, dry_run=dry_run, events=events)
+        result = stage(
+            recipe,
+            out=out,
+            trials=trials,
+            jobs=jobs,
+            write=write,
+            dry_run=dry_run,
+            trust_remote_code=trust_remote_code,
+            events=events,
+        )
     finish(result, tune_parts, as_json=as_json)

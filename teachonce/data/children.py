@@ -1,17 +1,13 @@
 """The parent's end of a decoding process."""
 
-import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 
 from teachonce.data.decode import CODES, DecodeError
-
-_ROOT = str(Path(__file__).resolve().parents[2])  # where the package lies, installed or not
+from teachonce.processes import environment, program
 
 
 class ChildEndedError(Exception):
@@ -22,14 +18,13 @@ class Child:
     """One decoding process; used by one thread at a time."""
 
     def __init__(self) -> None:
-        path = os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH")]))
         # Its own program, not a fork or spawn: no locks inherited, no __main__ imported again, no shared memory needed.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "teachonce.data.worker"],
+            program("teachonce.data.worker"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=os.environ | {"PYTHONPATH": path},
+            env=environment(),
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None

@@ -75,6 +75,7 @@ def live_teacher(parts: Parts) -> Teacher | None:
         device=parts.device,
         embedding=embedding if embedding in ("cls", "pooler", "mean", "projected") else "auto",
         classes=parts.samples.classes,
+        trust_remote_code=parts.config.trust_remote_code,
     )
     if record is not None and record.fingerprint_fields.get("teacher", {}).get("weights") != teacher.info.weights:
         message = f"the live teacher has other weights than the one that made target {record.name!r}"

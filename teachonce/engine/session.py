@@ -134,7 +134,13 @@ def _divide(parts: Parts, images: ImageSource, digests: NDArray[np.uint64], sour
 def _student(parts: Parts) -> Student:
     config, classes = parts.config, parts.samples.classes
     assert classes is not None
-    return build_student(config.student, classes=classes, image_size=config.image_size, seed=config.seed)
+    return build_student(
+        config.student,
+        classes=classes,
+        image_size=config.image_size,
+        seed=config.seed,
+        trust_remote_code=config.trust_remote_code,
+    )
 
 
 def _stepper(parts: Parts, student: Student, source: TargetSource, rows: Division) -> Stepper:

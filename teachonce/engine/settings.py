@@ -41,6 +41,8 @@ class TrainConfig:
     seed: int = 0
     device: str | None = None
     workers: int | None = None
+    trust_remote_code: bool = False
+    """Tells no runs apart: the same code runs, or none."""
 
     def check(self) -> None:
         """Refuse what cannot be used, before anything is read.

@@ -3,18 +3,51 @@
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import safetensors.torch
+from pydantic import BaseModel, ConfigDict, Field
 
-from teachonce.fsio import write_bytes, write_json
+from teachonce.fsio import read_json, write_bytes, write_json
 from teachonce.models.classifier import SplitClassifier
 from teachonce.models.hub import loading
 from teachonce.models.processor import squeezing_processor
 from teachonce.models.student import Student
-from teachonce.types import EvalView
+from teachonce.types import EvalView, InputSpec
+from teachonce.validation import InputJson, require_type
 
 WEIGHTS, SPEC = "model.safetensors", "student.json"
+_MEND = "Train it again, or restore the file from a copy"
+
+
+class Saved(BaseModel):
+    """The student.json of a folder."""
+
+    model_config = ConfigDict(strict=True)
+
+    format: Literal[1]
+    spec: str
+    family: Literal["transformers", "own"]
+    classes: int = Field(ge=1, le=1 << 24)
+    embedding_dim: int = Field(ge=1)
+    input: InputJson
+
+    def input_spec(self) -> InputSpec:
+        """What it takes."""
+        return InputSpec.from_json(self.input.model_dump())
+
+
+def read_saved(folder: Path) -> Saved:
+    """The student.json of a folder.
+
+    Raises:
+        FileNotFoundError: There is none.
+        CorruptError: It is damaged.
+    """
+    path = folder / SPEC
+    value = read_json(path, mend=_MEND)
+    require_type(Saved, value, str(path), mend=_MEND)
+    return Saved.model_validate(value)
 
 
 def save_student(

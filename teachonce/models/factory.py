@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 from teachonce.errors import ModelError
 from teachonce.models.classifier import evaluating, probe_pixels
-from teachonce.models.spec import import_factory, seeded
+from teachonce.models.spec import seeded
 from teachonce.models.student import Student
+from teachonce.models.trust import factory_lookup, import_factory
 from teachonce.types import InputSpec
 
 
@@ -32,7 +33,7 @@ class FactoryStudent(Student):
         super().__init__()
         factory = import_factory(spec)
         try:
-            with seeded(seed):
+            with seeded(seed), factory_lookup():
                 network = factory(classes=classes, image_size=image_size)
         except Exception as error:
             mend = "It is called as factory(classes=..., image_size=...)"

@@ -8,6 +8,7 @@ import torch
 
 from teachonce.errors import ModelError
 from teachonce.models.classifier import SplitClassifier
+from teachonce.models.folders import require_config
 from teachonce.models.hub import loading
 from teachonce.models.spec import parse_options, seeded
 from teachonce.types import InputSpec
@@ -82,24 +83,37 @@ def _check_vit(spec: str, options: Mapping[str, Any], image_size: int) -> None:
         raise ModelError(f"{spec!r}: a dropout must be in [0, 1)", "Correct the spec")
 
 
-def from_source(spec: str, source: str, classes: int, image_size: int | None, seed: int) -> SplitClassifier:
+def from_source(
+    spec: str, source: str, classes: int, image_size: int | None, seed: int, *, trust_remote_code: bool = False
+) -> SplitClassifier:
     """Any AutoModelForImageClassification by its config, with fresh weights, mean and std 0.5."""
     if source.endswith(".json") and not Path(source).is_file():
         raise ModelError(f"no config file {source!r}", "Check the path")
+    _look_at(Path(source), trust_remote_code)
     with loading(spec):
         from transformers import AutoConfig
 
-        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(source, trust_remote_code=trust_remote_code)
         config.num_labels = classes
     own = getattr(config, "image_size", None)
     if image_size is not None and own is not None:
         config.image_size = image_size
     size = image_size or own or 224
     height, width = (size, size) if isinstance(size, int) else size
-    return from_config(config, spec=spec, input=InputSpec(height=height, width=width), seed=seed)
+    given = InputSpec(height=height, width=width)
+    return from_config(config, spec=spec, input=given, seed=seed, trust_remote_code=trust_remote_code)
 
 
-def from_config(config: Any, *, spec: str, input: InputSpec, seed: int) -> SplitClassifier:
+def _look_at(source: Path, trust_remote_code: bool) -> None:
+    """See `require_config`, where the config is a file here."""
+    path = source / "config.json" if source.is_dir() else source
+    if path.exists():
+        require_config(path, trust_remote_code=trust_remote_code)
+
+
+def from_config(
+    config: Any, *, spec: str, input: InputSpec, seed: int, trust_remote_code: bool = False
+) -> SplitClassifier:
     """A transformers image classifier with fresh weights, split at its head.
 
     Raises:
@@ -110,5 +124,5 @@ def from_config(config: Any, *, spec: str, input: InputSpec, seed: int) -> Split
 
         config.architectures = config.architectures or []  # transformers looks through it where it has two classifiers
         build: Any = AutoModelForImageClassification.from_config
-        network = build(config, dtype=torch.float32)
+        network = build(config, dtype=torch.float32, trust_remote_code=trust_remote_code)
         return SplitClassifier(network, spec=spec, input=input)

@@ -121,9 +121,14 @@ def linear_head(student: Student) -> tuple[Tensor, Tensor | None] | None:
 
 
 def weights_digest(module: nn.Module) -> str:
-    """xxh3-128 (hex) over the state dict, sorted by name: name, dtype, shape and bytes of each tensor."""
+    """xxh3-128 (hex) over the state dict; see `tensors_digest`."""
+    return tensors_digest(module.state_dict())
+
+
+def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
+    """xxh3-128 (hex) over tensors, sorted by name: name, dtype, shape and bytes of each."""
     digest = xxhash.xxh3_128()
-    for name, tensor in sorted(module.state_dict().items()):
+    for name, tensor in sorted(tensors.items()):
         digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
         flat = tensor.detach().cpu().contiguous().reshape(-1)
         digest.update(flat.view(torch.uint8).numpy().tobytes())

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from teachonce.errors import ModelError, TeachonceError
+from teachonce.models.folders import require_model_folder
 
 _CONVERT = (
     "Convert it once where you trust it: AutoModel.from_pretrained(FOLDER).save_pretrained(FOLDER) writes safetensors"
@@ -72,20 +73,23 @@ def _explained(spec: str, error: Exception) -> ModelError:
     return ModelError(f"{spec!r} cannot be loaded: {first}", "Check the model's files, and that transformers knows it")
 
 
-def locate(spec: str, *, revision: str | None) -> dict[str, Any]:
+def locate(spec: str, *, revision: str | None, trust_remote_code: bool = False) -> dict[str, Any]:
     """Where a model is: the arguments that make every `from_pretrained` read one and the same state of it.
 
     A folder is read as it is. A hub id is resolved once to its commit; without network, to the copy in the local
     cache of huggingface_hub, if there is one.
 
     Raises:
-        ModelError: No such folder, id or revision; no network and no copy; a folder without safetensors.
+        ModelError: No such folder, id or revision; no network and no copy; a folder without safetensors; see
+            `require_model_folder`.
+        CorruptError: A file of a folder cannot be read.
     """
     folder = Path(spec)
     if folder.is_dir():
         if revision is not None:
             raise ModelError(f"{spec!r} is a folder, which has no revision {revision!r}", "Leave --revision out")
         _require_safetensors(folder)
+        require_model_folder(folder, trust_remote_code=trust_remote_code)
         return {"pretrained_model_name_or_path": str(folder), "local_files_only": True}
     if folder.is_absolute() or spec.startswith((".", "~")) or spec.count("/") > 1:
         raise ModelError(f"no folder {spec!r}", "Check the path; a hub id is NAME or OWNER/NAME")
@@ -116,7 +120,7 @@ def _resolve(spec: str, revision: str | None) -> dict[str, Any]:
 
 
 def _require_safetensors(folder: Path) -> None:
-    if not (folder / "config.json").is_file():
+    if not (folder / "config.json").exists():
         raise ModelError(
             f"{folder} holds no config.json: not a transformers model",
             "Name the folder that save_pretrained wrote, or a run of `teachonce train`",

@@ -28,7 +28,7 @@ def load_pretrained(spec: str, *, embedding: str, trust_remote_code: bool, revis
     """
     if embedding not in CHOICES:
         raise ModelError(f"no embedding {embedding!r}", f"Use one of {', '.join(CHOICES)}")
-    where = locate(spec, revision=revision)
+    where = locate(spec, revision=revision, trust_remote_code=trust_remote_code)
     with loading(spec):
         from transformers import AutoConfig
 

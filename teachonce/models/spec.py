@@ -1,8 +1,6 @@
-"""Model specs: `name:key=value,...` for built-in networks, `package.module:factory` for a user's own."""
+"""Model specs: `name:key=value,...` for built-in networks; and initial weights from a seed."""
 
-import importlib
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
@@ -10,33 +8,6 @@ from typing import Any
 import torch
 
 from teachonce.errors import ModelError
-
-_FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
-
-
-def is_factory(spec: str) -> bool:
-    """Whether a spec has the form `package.module:factory`."""
-    return _FACTORY.fullmatch(spec) is not None
-
-
-def import_factory(spec: str) -> Callable[..., Any]:
-    """Import what `package.module:factory` names.
-
-    Raises:
-        ModelError: The module cannot be imported, or holds no such callable.
-    """
-    module_name, _, path = spec.partition(":")
-    try:
-        value: Any = importlib.import_module(module_name)
-        for part in path.split("."):
-            value = getattr(value, part)
-    except (ImportError, AttributeError) as error:
-        mend = "Check the spelling of package.module:factory, and that the package can be imported from here"
-        raise ModelError(f"factory {spec!r} cannot be imported: {error}", mend) from error
-    if not callable(value):
-        raise ModelError(f"factory {spec!r} is a {type(value).__name__}, not a callable", "Name a function or a class")
-    factory: Callable[..., Any] = value
-    return factory
 
 
 def parse_options(spec: str, defaults: Mapping[str, int | float | str]) -> dict[str, Any]:

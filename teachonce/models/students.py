@@ -1,22 +1,21 @@
 """Students by spec: a built-in network, any transformers image classifier from its config, or a user's factory."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import safetensors.torch
 
 from teachonce.errors import ModelError
 from teachonce.models import cifar, imagenet
-from teachonce.models.checkpoint import SPEC, WEIGHTS, save_student
+from teachonce.models.checkpoint import SPEC, WEIGHTS, Saved, read_saved, save_student
 from teachonce.models.classifier import SplitClassifier
 from teachonce.models.cnn import Cnn
 from teachonce.models.factory import FactoryStudent
 from teachonce.models.families import from_source, vit
+from teachonce.models.folders import require_model_folder, require_weights_file
+from teachonce.models.frozen import tensors_digest, weights_digest
 from teachonce.models.hub import loading
-from teachonce.models.spec import is_factory
 from teachonce.models.student import Student, require_classes
-from teachonce.types import InputSpec
+from teachonce.models.trust import is_factory, refuse_code
 
 __all__ = ["Student", "build_student", "is_built_in", "load_student", "save_student"]
 
@@ -27,7 +26,9 @@ _KNOWN = (
 )
 
 
-def build_student(spec: str, *, classes: int, image_size: int | None = None, seed: int = 0) -> Student:
+def build_student(
+    spec: str, *, classes: int, image_size: int | None = None, seed: int = 0, trust_remote_code: bool = False
+) -> Student:
     """A student with fresh weights, in float32 on the CPU.
 
     Args:
@@ -37,6 +38,8 @@ def build_student(spec: str, *, classes: int, image_size: int | None = None, see
         image_size: Height and width of its input in pixels; by default 32 (224 for `imagenet.NAMES`), or what the
             config says.
         seed: Of the initial weights; the same seed gives the same weights whatever was drawn before.
+        trust_remote_code: Allow a config of transformers to name code that is run. A factory is run since it is named
+            here: who passes on what a file says asks first (see `teachonce.models.trust`).
 
     Raises:
         ModelError: An unknown spec or option, a config or factory that cannot be used.
@@ -46,7 +49,7 @@ def build_student(spec: str, *, classes: int, image_size: int | None = None, see
     if name == "vit":
         return vit(spec, classes, image_size, seed)
     if name == "transformers":
-        return from_source(spec, rest, classes, image_size, seed)
+        return from_source(spec, rest, classes, image_size, seed, trust_remote_code=trust_remote_code)
     if name.startswith("cnn-") and name[4:].isdigit() and not rest:
         return Cnn(int(name[4:]), classes=classes, image_size=image_size or 32, seed=seed)
     if spec in cifar.NAMES:
@@ -75,39 +78,61 @@ def is_built_in(spec: str) -> bool:
     return name == "vit" or cnn or spec in (*cifar.NAMES, *imagenet.NAMES)
 
 
-def load_student(folder: str | Path) -> Student:
+def load_student(folder: str | Path, *, student: str | None = None, trust_remote_code: bool = False) -> Student:
     """The student of a run, or of a folder that `save_student` wrote; on the CPU, in eval mode.
 
     Args:
         folder: A run of `teachonce train` (its best checkpoint is taken), or the student's folder itself.
+        student: What it was built from, named again, where that is a factory: it is imported only then.
+        trust_remote_code: Allow the folder to name code that is run: a factory, or a model of transformers with code.
+
+    Raises:
+        ModelError: There is no student, its weights do not fit, it is another than `student`, or it wants code to be
+            run; then the message names the file.
+        CorruptError: Its files are damaged, or are none.
+    """
+    folder = Path(folder)
+    folder = folder / "best" if (folder / "run.json").exists() else folder
+    if not (folder / SPEC).exists() or not (folder / WEIGHTS).exists():
+        mend = "Name a run of `teachonce train` that has finished its first epoch, or its best/ folder"
+        raise ModelError(f"{folder} holds no student ({SPEC} and {WEIGHTS})", mend)
+    saved = read_saved(folder)
+    require_weights_file(folder / WEIGHTS)
+    if student not in (None, saved.spec):
+        raise ModelError(f"{folder} was built from {saved.spec!r}, got {student!r}", "Name what it was built from")
+    if is_factory(saved.spec) and student is None and not trust_remote_code:
+        raise refuse_code(str(folder), saved.spec, again=", or name it in --student where there is one")
+    try:
+        return _rebuild(folder, saved, trust_remote_code).eval()
+    except (RuntimeError, safetensors.SafetensorError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(f"the student in {folder} cannot be read: {first}", "Train it again") from error
+
+
+def student_digest(folder: Path) -> str:
+    """See `weights_digest`: of the student in a run's folder, whose factory, where it has one, is not run.
 
     Raises:
         ModelError: There is no student, or its weights do not fit.
+        CorruptError: Its files are damaged, or are none.
     """
-    folder = Path(folder)
-    folder = folder / "best" if (folder / "run.json").is_file() else folder
-    if not (folder / SPEC).is_file() or not (folder / WEIGHTS).is_file():
-        mend = "Name a run of `teachonce train` that has finished its first epoch, or its best/ folder"
-        raise ModelError(f"{folder} holds no student ({SPEC} and {WEIGHTS})", mend)
-    try:
-        description = json.loads((folder / SPEC).read_text())
-        student = _rebuild(folder, description)
-    except (ValueError, KeyError, RuntimeError, safetensors.SafetensorError) as error:
-        if isinstance(error, ModelError):
-            raise
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(f"the student in {folder} cannot be read: {first}", "Train it again") from error
-    return student.eval()
+    saved = read_saved(folder / "best")
+    if not is_factory(saved.spec):
+        return weights_digest(load_student(folder))
+    require_weights_file(folder / "best" / WEIGHTS)
+    return tensors_digest(safetensors.torch.load_file(folder / "best" / WEIGHTS))
 
 
-def _rebuild(folder: Path, description: dict[str, Any]) -> Student:
-    given = InputSpec.from_json(description["input"])
-    if description["family"] == "transformers":
+def _rebuild(folder: Path, saved: Saved, trust_remote_code: bool) -> Student:
+    if saved.family == "transformers":
+        require_model_folder(folder, trust_remote_code=trust_remote_code)
         with loading(str(folder)):
             from transformers import AutoModelForImageClassification
 
-            network = AutoModelForImageClassification.from_pretrained(folder, use_safetensors=True)
-            return SplitClassifier(network, spec=description["spec"], input=given)
-    student = build_student(description["spec"], classes=description["classes"], image_size=given.height)
+            network = AutoModelForImageClassification.from_pretrained(
+                folder, use_safetensors=True, local_files_only=True, trust_remote_code=trust_remote_code
+            )
+            return SplitClassifier(network, spec=saved.spec, input=saved.input_spec())
+    student = build_student(saved.spec, classes=saved.classes, image_size=saved.input.height)
     student.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))
     return student

@@ -1,21 +1,24 @@
 """Teachers by spec: a transformers model, a trained run, a built-in network, or a user's factory."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import torch
+from pydantic import BaseModel, ConfigDict
 
 from teachonce.errors import ModelError
+from teachonce.fsio import read_json
 from teachonce.models.frozen import ClassifierTeacher, Signal, Teacher, TeacherInfo, weights_digest
 from teachonce.models.pretrained import load_pretrained
 from teachonce.models.processor import plain_processor
-from teachonce.models.spec import is_factory
 from teachonce.models.student import Student
 from teachonce.models.students import build_student, is_built_in, load_student
+from teachonce.models.trust import is_factory
 from teachonce.types import EvalView
+from teachonce.validation import ViewJson, require_type
 
 __all__ = ["Signal", "Teacher", "TeacherInfo", "from_student", "load_teacher"]
+
+_AGAIN = "Train the run again, or restore the file from a copy"
 
 
 def load_teacher(
@@ -37,7 +40,7 @@ def load_teacher(
             before a built-in network of its name.
         device: Where to put it.
         embedding: Which output is the embedding; `auto` by the rules of `encoders.choose`.
-        trust_remote_code: Allow a hub model to run code of its own.
+        trust_remote_code: Allow a model of transformers, or the factory that a run names, to run code of its own.
         revision: Branch, tag or commit of a hub model.
         image_size: Pixels, of built-in networks and factories; others know their own, and refuse it.
         classes: Of built-in networks (10 where not given) and factories.
@@ -45,18 +48,19 @@ def load_teacher(
 
     Raises:
         ModelError: It cannot be found, loaded or used; the message says what was expected and got.
+        CorruptError: A file of its folder is damaged, or no file.
     """
     folder = Path(spec)
-    run = (folder / "run.json").is_file()
+    run = (folder / "run.json").exists()
     fresh = not run and (
-        (is_built_in(spec) and not (folder / "config.json").is_file()) or (is_factory(spec) and not folder.exists())
+        (is_built_in(spec) and not (folder / "config.json").exists()) or (is_factory(spec) and not folder.exists())
     )
     if run or fresh:
         _require_penultimate(spec, embedding)
     if not fresh and image_size is not None:
         raise ModelError(f"{spec!r} has its own image size, got image size {image_size}", "Leave the image size out")
     if run:
-        teacher = _from_run(spec, folder)
+        teacher = _from_run(spec, folder, trust_remote_code)
     elif fresh:
         student = build_student(spec, classes=classes or 10, image_size=image_size, seed=seed)
         teacher = from_student(student, name=spec)
@@ -99,12 +103,20 @@ def _require_penultimate(spec: str, embedding: str) -> None:
         raise ModelError(message, "Leave --embedding out, or use auto")
 
 
-def _from_run(spec: str, folder: Path) -> Teacher:
-    try:
-        run: dict[str, Any] = json.loads((folder / "run.json").read_text())
-    except ValueError as error:
-        raise ModelError(f"{folder / 'run.json'} is not JSON", "Train the run again, or restore the file") from error
-    names = run.get("class_names")
-    view = EvalView.from_json(run["view"]) if run.get("view") else None
-    student = load_student(folder)
-    return from_student(student, name=spec, class_names=tuple(names) if names else None, view=view)
+class _Run(BaseModel):
+    """What a teacher takes of a run.json."""
+
+    model_config = ConfigDict(strict=True)
+
+    class_names: list[str] | None = None
+    view: ViewJson | None = None
+
+
+def _from_run(spec: str, folder: Path, trust_remote_code: bool) -> Teacher:
+    path = folder / "run.json"
+    value = read_json(path, mend=_AGAIN)
+    require_type(_Run, value, str(path), mend=_AGAIN)
+    run = _Run.model_validate(value)
+    view = None if run.view is None else EvalView.from_json(run.view.model_dump())
+    student = load_student(folder, trust_remote_code=trust_remote_code)
+    return from_student(student, name=spec, class_names=tuple(run.class_names) if run.class_names else None, view=view)

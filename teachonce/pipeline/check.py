@@ -87,7 +87,7 @@ class Checker:
 
     def _live(self, teacher: TeacherTable) -> None:
         """With these keys the live teacher would be another than the store's."""
-        for key in ("revision", "image_size", "trust_remote_code"):
+        for key in ("revision", "image_size"):
             if teacher.given().get(key):
                 self._add(f'[teacher] {key} does not go with source = "live", which takes no more than its model')
 

@@ -1,15 +1,16 @@
 """One step in a process of its own: so that its memory figures mean something, and nothing of it stays behind."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import IO, Any
 
 from teachonce.errors import InputError, TeachonceError
+from teachonce.models.trust import factory_environment
+from teachonce.processes import environment as child_environment
+from teachonce.processes import program
 
 PATIENCE = (30.0, 10.0)  # seconds a child has to end after SIGTERM, SIGKILL
 
@@ -27,7 +28,7 @@ def run_child(words: Sequence[str], step: str) -> dict[str, Any]:
         TeachonceError: What the child raised, with the step's name before the message.
         KeyboardInterrupt: The child was interrupted.
     """
-    process = start_child(words)
+    process = start_child(words, environment=factory_environment())
     try:
         output, _ = process.communicate()
     except BaseException:
@@ -47,10 +48,10 @@ def start_child(
         environment: On top of ours.
     """
     return subprocess.Popen(
-        [sys.executable, "-m", "teachonce", *words, "--json"],
+        program("teachonce", *words, "--json"),
         stdout=subprocess.PIPE,
         stderr=stderr,
-        env={**os.environ, **(environment or {})},
+        env=child_environment(environment),
         process_group=0,
     )
 

@@ -14,6 +14,7 @@ from teachonce.pipeline.steps import Step
 from teachonce.stages.evaluate import evaluate_run
 
 HERE = ("evaluate", "report")
+_OPTIONS = ("device", "workers", "trust_remote_code")  # of an evaluation
 Results = dict[str, Mapping[str, Any] | None]
 
 
@@ -33,7 +34,9 @@ def execute(planned: Sequence[Planned], facts: Facts, events: Events) -> Results
 
 def _do(step: Step, facts: Facts, events: Events) -> Mapping[str, Any]:
     """Trainings and teacher passes have a process of their own."""
-    return do_here(step, facts, events) if step.verb in HERE else run_child(step.words(), step.name)
+    if step.verb in HERE:
+        return do_here(step, facts, events)
+    return run_child(step.words(), step.name)
 
 
 def do_here(step: Step, facts: Facts, events: Events) -> Mapping[str, Any]:
@@ -51,7 +54,7 @@ def do_evaluation(step: Step, facts: Facts, events: Events) -> Mapping[str, Any]
     Raises:
         TeachonceError: See `evaluate`.
     """
-    options = {name: value for name, value in step.options.items() if name in ("device", "workers")}
+    options = {name: value for name, value in step.options.items() if name in _OPTIONS}
     samples = facts.samples(step.options, prefer="test")
     result = asdict(evaluate_run(step.run, samples, **options, events=events))
     record(step, facts, result)

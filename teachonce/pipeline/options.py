@@ -30,7 +30,7 @@ def embed_options(recipe: Recipe) -> dict[str, Any]:
     if recipe.store is None or recipe.teacher is None or teacher is None:
         return {}
     options = {"teacher": teacher, **_pass_options(recipe)}
-    options |= recipe.teacher.model_dump(exclude_unset=True, exclude={"model", "train"})
+    options |= recipe.teacher.model_dump(exclude_unset=True, exclude={"model", "train", "trust_remote_code"})
     return options | recipe.store.model_dump(exclude_unset=True, exclude={"path"})
 
 
@@ -99,8 +99,9 @@ def test_data_options(recipe: Recipe) -> dict[str, Any]:
 
 
 def machine(recipe: Recipe) -> dict[str, Any]:
-    """Where a step that names no other runs."""
-    return {key: value for key, value in recipe.run.given().items() if key in ("device", "workers")}
+    """Where a step that names no other runs, and whether it may run code that others name."""
+    trust = {"trust_remote_code": True} if recipe.trust_remote_code else {}
+    return {key: value for key, value in recipe.run.given().items() if key in ("device", "workers")} | trust
 
 
 def threads(recipe: Recipe) -> dict[str, Any]:

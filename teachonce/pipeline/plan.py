@@ -60,7 +60,9 @@ def _check_students(planned: list[Planned], facts: Facts) -> None:
     problems = []
     for (student, size), step in wanted.items():
         try:
-            build_student(student, classes=facts.samples(step.options).classes or 2, image_size=size)
+            trusts = step.options.get("trust_remote_code", False)
+            classes = facts.samples(step.options).classes or 2
+            build_student(student, classes=classes, image_size=size, trust_remote_code=trusts)
         except ModelError as error:
             problems.append(error)
     if problems:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from teachonce.errors import InputError
+from teachonce.fsio import read_text
 from teachonce.pipeline.check import Checker
 from teachonce.pipeline.expand import Training
 from teachonce.pipeline.schema import (
@@ -32,6 +33,7 @@ class Recipe:
         folder: What paths in the recipe are relative to.
         out: The folder of the runs.
         raw: As it was read.
+        trust_remote_code: The user's word that code may be run that the recipe names: never the recipe's own.
     """
 
     folder: Path
@@ -46,6 +48,7 @@ class Recipe:
     tune: TuneTable = field(default_factory=TuneTable)
     report: ReportTable | None = None
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    trust_remote_code: bool = False
 
     def spec(self, text: str) -> str:
         """A dataset, teacher or student of the recipe; a path in it becomes absolute, since runs are known by it."""
@@ -67,15 +70,17 @@ class Recipe:
         return [] if self.report is None else [self.folder / out for out in self.report.out]
 
 
-def load_recipe(recipe: str | Path, out: str | Path | None = None) -> Recipe:
+def load_recipe(recipe: str | Path, out: str | Path | None = None, *, trust_remote_code: bool = False) -> Recipe:
     """Read and check a recipe.
 
     Args:
         recipe: A file, or the name of a built-in recipe.
         out: The folder of the runs in place of the recipe's; for a built-in recipe, the folder of everything.
+        trust_remote_code: Allow the recipe to name code that is run.
 
     Raises:
         InputError: No such file, not TOML, or unknown or wrong keys (all of them, in one line).
+        CorruptError: It is no regular file, or too large.
     """
     built_in = BUILT_IN.get(str(recipe))
     path = built_in or Path(recipe)
@@ -86,14 +91,15 @@ def load_recipe(recipe: str | Path, out: str | Path | None = None) -> Recipe:
         raise InputError(f"recipe {recipe}: {'; '.join(checker.problems)}", "Correct these keys of the recipe")
     folder = (Path(out) if out else Path(path.stem)) if built_in else path.parent
     runs = folder / (tables["run"].out or f"{path.stem}-runs")
-    return Recipe(folder=folder, out=Path(out) if out and not built_in else runs, raw=raw, **tables)
+    place = Path(out) if out and not built_in else runs
+    return Recipe(folder=folder, out=place, raw=raw, trust_remote_code=trust_remote_code, **tables)
 
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_text(path, mend="Name a TOML file"))
     except FileNotFoundError as error:
         mend = f"Give a TOML file, or the built-in recipe {' or '.join(BUILT_IN)}"
         raise InputError(f"there is no recipe {path}", mend) from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is not a TOML file: {error}", "Correct the file") from error

@@ -51,6 +51,7 @@ def run(
     out: str | Path | None = None,
     dry_run: bool = False,
     jobs: int | None = None,
+    trust_remote_code: bool = False,
     events: Events = SILENT,
 ) -> RunResult:
     """Run a recipe; what is there with the same fingerprint or settings is reused.
@@ -62,21 +63,24 @@ def run(
         out: The folder of the runs in place of the recipe's; for a built-in recipe, the folder of everything.
         dry_run: Only plan.
         jobs: How many steps at once that do not need each other; None: as the recipe says, else one.
+        trust_remote_code: Allow the recipe, and the models that it names, to name code that is run.
         events: Who watches.
 
     Raises:
         InputError: The recipe has unknown or wrong keys (all of them are named).
+        ModelError: It names code, and that is not allowed.
         MismatchError: A step is refused: its place holds something else. Nothing was run.
         TeachonceError: A step failed; those before it are kept.
     """
     if jobs is not None and jobs < 1:
         raise InputError(f"jobs must be at least 1, got {jobs}", "Give another --jobs")
-    loaded = load_recipe(recipe, out)
+    loaded = load_recipe(recipe, out, trust_remote_code=trust_remote_code)
     from teachonce.pipeline.facts import Facts  # torch and its friends come with it: not before the recipe is right
     from teachonce.pipeline.plan import make_plan
+    from teachonce.pipeline.trust import code_of
 
     facts = Facts(events)
-    with limited_threads(loaded.run.threads):
+    with code_of(loaded, str(recipe)), limited_threads(loaded.run.threads):
         planned = make_plan(loaded, facts)
         if dry_run:
             return _result(loaded, planned, {plan.step.name: plan.verdict.result for plan in planned})

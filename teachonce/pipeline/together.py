@@ -7,6 +7,7 @@ from typing import Any
 
 from teachonce.errors import TeachonceError
 from teachonce.events import Events, Silent, Task
+from teachonce.models.trust import factory_environment
 from teachonce.pipeline.crew import Crew, Outcome
 from teachonce.pipeline.execute import HERE, Results, do_here
 from teachonce.pipeline.facts import Facts
@@ -43,7 +44,7 @@ def execute_together(
     with (
         events.task("steps", total=len(planned), unit="steps") as task,
         limited_threads(share),
-        Crew(logs, environment) as crew,
+        Crew(logs, environment | factory_environment()) as crew,
     ):
         return _Course(planned, facts, events, task, crew).run(jobs)
 

@@ -12,9 +12,8 @@ from teachonce.digests import digest_hex
 from teachonce.engine.runfile import read_result, read_run
 from teachonce.errors import CorruptError, InputError, StoreMissingError
 from teachonce.events import Events
-from teachonce.models.frozen import weights_digest
 from teachonce.models.macs import count_macs
-from teachonce.models.students import load_student
+from teachonce.models.students import load_student, student_digest
 
 _WEIGHTS = Path("best") / "model.safetensors"
 
@@ -69,7 +68,7 @@ class Run:
     @cached_property
     def weights(self) -> str:
         """The digest of its best student, by which a target says which teacher made it."""
-        return weights_digest(load_student(self.folder))
+        return student_digest(self.folder)
 
     @property
     def samples_seen(self) -> int:

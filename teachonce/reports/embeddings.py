@@ -123,9 +123,9 @@ def _students(store: Store, material: Material) -> tuple[dict[str, Embedder], st
         return {}, ""
     try:
         samples = store_samples(store, tuple(mine))
+        return {f"student: {one.group.label}": embedder(_best_run(one), samples) for one in chosen}, ""
     except TeachonceError as error:
         return {}, f"Students are not in the maps: {error.message}."
-    return {f"student: {one.group.label}": embedder(_best_run(one), samples) for one in chosen}, ""
 
 
 def _of_store(store: Store, material: Material) -> list[Run]:

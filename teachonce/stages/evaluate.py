@@ -75,6 +75,8 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     device: str | None = None,
     workers: int | None = None,
     seed: int = 0,
+    student: str | None = None,
+    trust_remote_code: bool = False,
     events: Events = SILENT,
 ) -> EvaluateRunResult | EvaluateStoreResult:
     """Evaluate a run on data, or a store on its own held-out rows.
@@ -99,6 +101,8 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
         device: `cpu`, `cuda`, `cuda:1`; None: the GPU where there is one.
         workers: Workers that decode; None: by the processors.
         seed: Of the split of the store's rows.
+        student: Of a run whose student is a factory: that factory, named again.
+        trust_remote_code: Allow the run to name code that is run.
         events: Who watches.
 
     Raises:
@@ -132,7 +136,15 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
         raise InputError("a run is evaluated on data, and none was given", "Add --data D")
     assert run is not None
     result = evaluate_run(
-        Path(run), data, batch_size=batch_size, precision=precision, device=device, workers=workers, events=events
+        Path(run),
+        data,
+        batch_size=batch_size,
+        precision=precision,
+        device=device,
+        workers=workers,
+        student=student,
+        trust_remote_code=trust_remote_code,
+        events=events,
     )
     _keep(Path(run), data, result, events)
     return result
@@ -150,7 +162,7 @@ def _keep(run: Path, samples: Samples, result: EvaluateRunResult, events: Events
         events.warn(f"no report will tell this result: {error}")
 
 
-def evaluate_run(
+def evaluate_run(  # noqa: PLR0913 - one parameter an option
     run: Path,
     samples: Samples,
     *,
@@ -158,6 +170,8 @@ def evaluate_run(
     precision: str = "auto",
     device: str | None = None,
     workers: int | None = None,
+    student: str | None = None,
+    trust_remote_code: bool = False,
     events: Events = SILENT,
 ) -> EvaluateRunResult:
     """Evaluate a run on data, and write nothing; see `evaluate`.
@@ -175,7 +189,7 @@ def evaluate_run(
     check_test_classes(f"run {run}", description["classes"], description["class_names"], samples)
     if read_result(run) is None:
         events.warn(f"{run} is not finished: its best student so far is evaluated")
-    student = load_student(run).to(where)
+    network = load_student(run, student=student, trust_remote_code=trust_remote_code).to(where)
     images = open_images(samples, device=where, workers=workers, events=events)
     rule = EvalView.from_json(description["view"])
     views = EpochViews(images.sizes, rule, stored=None, augment=None, seed=0)
@@ -184,9 +198,9 @@ def evaluate_run(
     rows = np.flatnonzero(usable)
     if not len(rows):
         raise DataError("no row could be decoded", "Choose other data")
-    feed = Feed(images, labels, views, student=student.input, teacher=None, device=where)
+    feed = Feed(images, labels, views, student=network.input, teacher=None, device=where)
     batches = feed.batches(cut(rows, batch_size, drop_last=False), None)
-    scores = score(student, batches, make_accelerator(where, pick_precision(precision, where)).autocast)
+    scores = score(network, batches, make_accelerator(where, pick_precision(precision, where)).autocast)
     return EvaluateRunResult(
         run=str(run),
         top1=scores.top1,

@@ -92,6 +92,7 @@ def train(  # noqa: PLR0913 - one parameter an option
     device: str | None = None,
     workers: int | None = None,
     seed: int = 0,
+    trust_remote_code: bool = False,
     events: Events = SILENT,
 ) -> TrainResult:
     """Train a student; without a store and with `ce`, a teacher.
@@ -140,6 +141,7 @@ def train(  # noqa: PLR0913 - one parameter an option
         device: `cpu`, `cuda`, `cuda:1`; None: the GPU where there is one.
         workers: Workers that decode; None: by the processors.
         seed: Of the split, the weights, the shuffles, dropout and augmentation.
+        trust_remote_code: Allow a config of transformers, or the live teacher, to run code of its own.
         events: Who watches.
 
     Raises:
@@ -189,6 +191,7 @@ def train(  # noqa: PLR0913 - one parameter an option
         seed=seed,
         device=device,
         workers=workers,
+        trust_remote_code=trust_remote_code,
     )
     config.check()
     if teacher is not None and source == "cached":

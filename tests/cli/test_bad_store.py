@@ -159,7 +159,7 @@ def test_classes_of_teacher_and_data_differ(call: Call, tmp_path: Path, data: st
     done = call(*words_of_train(tmp_path / "teacher", theirs))
     assert done.code == 0, done.out
     path = tmp_path / "c.zarr"
-    made_store = call(*embed_words(path, data, "--teacher", tmp_path / "teacher"))
+    made_store = call(*embed_words(path, data, "--teacher", tmp_path / "teacher", "--trust-remote-code"))
     error = (
         made_store.error if made_store.code else refused(call, path, train_words(tmp_path / "run", data, "kd", path))
     )

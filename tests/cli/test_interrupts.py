@@ -103,13 +103,13 @@ epochs = 5
 def test_run_ends_its_child_and_goes_on(tmp_path: Path, data: str):
     recipe = tmp_path / "r.toml"
     recipe.write_text(RECIPE.format(data=data))
-    with started(["run", recipe, "--json"]) as process:
+    with started(["run", recipe, "--trust-remote-code", "--json"]) as process:
         wait_for(process, lambda: (tmp_path / "r-runs" / "ce-slow-s0" / "metrics.jsonl").exists())
         children = psutil.Process(process.pid).children(recursive=True)
         assert children
         interrupt(process)
         assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
-    with started(["run", recipe, "--json"]) as process:
+    with started(["run", recipe, "--trust-remote-code", "--json"]) as process:
         out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err.decode()
     (step,) = json.loads(out)["steps"]

@@ -34,7 +34,7 @@ def test_the_whole_way(call: Call, tmp_path: Path, data: str):
     assert trained.keys() >= TRAIN
     assert (trained["method"], trained["source"], trained["epochs"]) == ("kd", "cached", 1)
     assert trained["host_memory_bytes"] > 1e7
-    tested = call("evaluate", "--run", run, "--data", data, "--workers", 0, "--json").json
+    tested = call("evaluate", "--run", run, "--student", TINY, "--data", data, "--workers", 0, "--json").json
     assert tested.keys() >= {"top1", "top5", "rows"}
     assert tested["rows"] == made.ROWS
     assert [entry["class"] for entry in tested["per_class"]] == list(made.NAMES)
@@ -57,7 +57,7 @@ def test_the_same_without_json_is_tables(call: Call, tmp_path: Path, data: str):
     assert "90 in blocks of 64" in shown
     assert "image_embedding  90 x 1 x 6  float16" in shown
     assert "validation top-1" in lines(*train_words(run, data))
-    assert "ant" in lines("evaluate", "--run", run, "--data", data, "--workers", 0)
+    assert "ant" in lines("evaluate", "--run", run, "--student", TINY, "--data", data, "--workers", 0)
     assert "nearest neighbours" in lines("evaluate", "--store", store, "--neighbours", 5)
     assert "s.h5" in lines("export", store, "--out", tmp_path / "s.h5")
 
@@ -77,9 +77,9 @@ def test_bench(call: Call, data: str, verb: str):
 def test_run(call: Call, tmp_path: Path, data: str):
     recipe = tmp_path / "r.toml"
     recipe.write_text(f'[data]\ntrain = "{data}"\n[[train]]\nstudent = "{TINY}"\nbatch_size = 32\n')
-    (step,) = call("run", recipe, "--dry-run", "--json").json["steps"]
+    (step,) = call("run", recipe, "--trust-remote-code", "--dry-run", "--json").json["steps"]
     assert step == {"name": "train ce-tiny-s0", "action": "run", "reason": "there is no such run yet", "result": None}
-    shown = call("run", recipe, "--dry-run").out
+    shown = call("run", recipe, "--trust-remote-code", "--dry-run").out
     assert "train ce-tiny-s0  run     there is no such run yet" in shown
 
 

@@ -36,10 +36,10 @@ def recipe(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_what_is_printed(call: Call, recipe: Path):
-    shown = call("tune", recipe, "--dry-run", "--trials", 2).out
+    shown = call("tune", recipe, "--trust-remote-code", "--dry-run", "--trials", 2).out
     assert "train teacher  run" in shown
     assert "ce-tiny lr 1e-05 to 0.05, log 0.01 2" in " ".join(shown.split())
-    done = call("tune", recipe, "--trials", 2)
+    done = call("tune", recipe, "--trust-remote-code", "--trials", 2)
     assert done.code == 0, done.err
     assert "ce-tiny trial 0 begins: lr 0.01" in done.err
     assert "tune: 4/4 trials" in done.err
@@ -47,7 +47,7 @@ def test_what_is_printed(call: Call, recipe: Path):
     assert header.split()[:5] == ["variant", "trials", "pruned", "failed", "epochs"]
     assert [row.split()[:2] for row in rows] == [["ce-tiny", "2"], ["kd-tiny", "2"]]
     assert done.out.splitlines()[-1] == f"teachonce run {recipe.with_name('r-tuned.toml')}"
-    told = call("tune", recipe, "--trials", 2, "--json").json
+    told = call("tune", recipe, "--trust-remote-code", "--trials", 2, "--json").json
     assert told.keys() == {"metric", "trials", "steps", "variants", "best", "tuned"}
     assert told["variants"] == json.loads(Path(told["best"]).read_text())["variants"]
     assert (told["variants"][1]["name"], told["variants"][1]["trials"]) == ("kd-tiny", 2)
@@ -65,7 +65,7 @@ def test_errors_are_one_line(call: Call, recipe: Path, old: str, new: str, told:
     assert old in RECIPE
     recipe.write_text(RECIPE.replace(old, new))
     there = set(recipe.parent.iterdir())
-    error = call("tune", recipe, "--json").error
+    error = call("tune", recipe, "--trust-remote-code", "--json").error
     assert error["kind"] == "input"
     assert told in error["message"]
     assert set(recipe.parent.iterdir()) == there
@@ -74,7 +74,7 @@ def test_errors_are_one_line(call: Call, recipe: Path, old: str, new: str, told:
 def test_ctrl_c_ends_the_workers_and_the_same_command_goes_on(call: Call, tmp_path: Path):
     recipe = tmp_path / "r.toml"
     recipe.write_text(SLOW.format(data=made.parquet(tmp_path / "data.parquet", made.pictures(160), made.labels(160))))
-    words: list[object] = ["tune", recipe, "--jobs", 2, "--json"]
+    words: list[object] = ["tune", recipe, "--trust-remote-code", "--jobs", 2, "--json"]
     with started(words) as process:
         wait_for(process, lambda: any(tmp_path.rglob("trial-*/checkpoints/last/state.json")))
         children = psutil.Process(process.pid).children(recursive=True)
@@ -83,7 +83,7 @@ def test_ctrl_c_ends_the_workers_and_the_same_command_goes_on(call: Call, tmp_pa
         assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
     begun = {path: path.read_text() for path in tmp_path.rglob("metrics.jsonl")}
     with in_this_process():  # no new interpreters for what is left
-        result = call("tune", recipe, "--json").json
+        result = call("tune", recipe, "--trust-remote-code", "--json").json
     assert all(path.read_text().startswith(text) for path, text in begun.items())
     assert [(variant["trials"], variant["done"]) for variant in result["variants"]] == [(2, 2), (2, 2)]
     epochs = [text.count("\n") for text in map(Path.read_text, tmp_path.rglob("trial-*/metrics.jsonl"))]

@@ -7,7 +7,7 @@ import pytest
 import tiny_models as tiny
 import torch
 
-from teachonce.errors import ModelError
+from teachonce.errors import CorruptError, ModelError
 from teachonce.models import Student, build_student, load_student, load_teacher, save_student
 from teachonce.types import EvalView, InputSpec
 
@@ -68,7 +68,7 @@ class TestEveryStudent:
         before = student(tiny.pixels())
         save_student(student, tmp_path / "saved", class_names=tuple("abcde"))
         assert all(torch.equal(a, b) for a, b in zip(before, student(tiny.pixels()), strict=True))
-        loaded = load_student(tmp_path / "saved")
+        loaded = load_student(tmp_path / "saved", student=student.spec)
         assert (loaded.spec, loaded.classes, loaded.input) == (student.spec, student.classes, student.input)
         assert all(torch.equal(a, b) for a, b in zip(before, loaded(tiny.pixels()), strict=True))
         assert not loaded.training
@@ -207,7 +207,7 @@ class TestFactory:
         student = build_student("student_factories:tied", classes=3).eval()
         save_student(student, tmp_path)
         pixels = torch.rand(2, 3, 8, 8)
-        assert torch.equal(load_student(tmp_path)(pixels)[1], student(pixels)[1])
+        assert torch.equal(load_student(tmp_path, trust_remote_code=True)(pixels)[1], student(pixels)[1])
 
     @pytest.mark.parametrize(
         ("spec", "message"),
@@ -257,7 +257,7 @@ class TestLoading:
         save_student(build_student(spec, classes=3), tmp_path)
         weights = tmp_path / "model.safetensors"
         weights.write_bytes(weights.read_bytes()[:-100])
-        with pytest.raises(ModelError, match=r"cannot be (read|loaded)"):
+        with pytest.raises(CorruptError):
             load_student(tmp_path)
 
     def test_weights_of_another_student(self, tmp_path: Path):

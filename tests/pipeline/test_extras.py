@@ -9,10 +9,11 @@ from teachonce.errors import InputError, MismatchError, StoreMissingError
 from teachonce.pipeline.expand import Training
 from teachonce.pipeline.labels import labels
 from teachonce.pipeline.recipe import load_recipe
-from teachonce.pipeline.run import RunResult, run
+from teachonce.pipeline.run import RunResult
 from teachonce.pipeline.schema import TrainTable
 from teachonce.pipeline.steps import Step, make_steps
 from tests.pipeline.conftest import Written
+from tests.pipeline.trusted import run
 
 HEAD = """
 [data]

@@ -28,7 +28,7 @@ epochs = {epochs}
 
 
 def start(recipe: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "teachonce", "run", str(recipe), "--json"]
+    command = [sys.executable, "-m", "teachonce", "run", str(recipe), "--trust-remote-code", "--json"]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 

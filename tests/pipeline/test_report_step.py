@@ -9,11 +9,12 @@ import pytest
 from teachonce.console.runs import run_parts
 from teachonce.errors import InputError, MismatchError, TeachonceError
 from teachonce.pipeline.recipe import load_recipe
-from teachonce.pipeline.run import RunResult, run
+from teachonce.pipeline.run import RunResult
 from teachonce.pipeline.steps import make_steps
 from teachonce.pipeline.tune.variants import find_variants
 from teachonce.pipeline.tune.write import write_tuned
 from tests.pipeline.conftest import Written
+from tests.pipeline.trusted import run
 
 RECIPE = """
 [data]

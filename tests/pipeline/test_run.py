@@ -8,9 +8,10 @@ import pytest
 
 from teachonce.errors import DataError, InputError, MismatchError, ModelError, TeachonceError
 from teachonce.pipeline.child import run_child
-from teachonce.pipeline.run import RunResult, run
+from teachonce.pipeline.run import RunResult
 from tests.cli import made
 from tests.pipeline.conftest import Written
+from tests.pipeline.trusted import run
 
 RECIPE = """
 [data]

@@ -13,9 +13,8 @@ from teachonce.engine.metrics import read_metrics
 from teachonce.engine.runfile import owned, read_run
 from teachonce.errors import BusyError, CorruptError, DiskError, InputError, MismatchError, TeachonceError
 from teachonce.pipeline.recipe import load_recipe
-from teachonce.pipeline.run import run
 from teachonce.pipeline.tune.results import TuneResult, VariantResult
-from teachonce.pipeline.tune.tune import tune
+from tests.pipeline.trusted import run, tune
 from tests.pipeline.tunekit import LR, Here, change, files, in_this_process, write_recipe
 from tests.stages.trainkit import Heard
 

@@ -159,6 +159,7 @@ def estimate(  # noqa: PLR0913 - one parameter an option
             return told(found, None, events)
         samples = open_samples(str(data), limit=min(measured_rows(plan), job.samples.rows), **opened)
         machine: dict[str, Any] = {"device": device, "precision": precision, "workers": workers, "seed": seed}
+        machine["trust_remote_code"] = trust_remote_code
         config = TrainConfig(student=plan.student, out=job.path, **machine)
         task.note("steps from the cache and with the live teacher")
         step_ms = measure_steps(plan, teacher=str(teacher), samples=samples, config=config, seconds=seconds / 2)

@@ -97,8 +97,8 @@ def measure_steps(
     """
     with tempfile.TemporaryDirectory(prefix="teachonce-estimate-") as folder:
         path = Path(folder) / "probe.zarr"
-        shared = {"device": config.device, "precision": config.precision, "workers": config.workers}
-        embed(teacher=teacher, data=samples, store=path, **shared)  # type: ignore[arg-type]
+        shared = {name: getattr(config, name) for name in ("device", "precision", "workers", "trust_remote_code")}
+        embed(teacher=teacher, data=samples, store=path, **shared)
         config = replace(config, out=Path(folder) / "run", store=path, teacher=teacher, val_fraction=0.0)
         config = replace(config, student=plan.student, batch_size=plan.batch_size, image_size=plan.image_size)
         cached = replace(config, method=plan.method, settings=plan.settings, source="cached")

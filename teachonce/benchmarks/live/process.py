@@ -8,8 +8,9 @@ import sys
 from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import IO, Any
+
+from teachonce.processes import environment, program
 
 Process = subprocess.Popen
 _LOOK = 1.0  # seconds between two looks whether the process is still there
@@ -20,8 +21,7 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 def start(module: str, said: IO[bytes] | int) -> tuple["Process[bytes]", "Connection[Any, Any]"]:
     """Start a module as a program, neither forked nor spawned: no lock is inherited, no `__main__` imported again.
 
-    It finds what we find, in the same places, and nothing else: `-P` keeps the working folder off its path unless it is
-    on ours. It is in a process group of its own, so that Ctrl-C reaches it once, through us.
+    It is in a process group of its own, so that Ctrl-C reaches it once, through us.
 
     Args:
         module: Its main function calls `served`.
@@ -34,12 +34,12 @@ def start(module: str, said: IO[bytes] | int) -> tuple["Process[bytes]", "Connec
     ours, theirs = Pipe()
     with theirs:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", module, str(theirs.fileno()), str(os.getpid())],
+            program(module, str(theirs.fileno()), str(os.getpid())),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=said,
             pass_fds=(theirs.fileno(),),
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(place or str(Path.cwd()) for place in sys.path)},
+            env=environment(),
             process_group=0,
         )
     return process, ours

@@ -25,7 +25,7 @@ from teachonce.errors import InputError
 from teachonce.events import SILENT, Events
 from teachonce.heap import keeps_freed
 from teachonce.models.rdm import RdmStack
-from teachonce.models.spec import import_factory
+from teachonce.models.trust import import_factory
 
 
 class Work:

@@ -13,6 +13,7 @@ from typing import Any
 from optuna.trial import TrialState
 
 from teachonce.events import Events, Task
+from teachonce.models.trust import factory_environment
 from teachonce.pipeline.child import PATIENCE, revived
 from teachonce.pipeline.threads import cores
 from teachonce.pipeline.tune.study import Running, Search
@@ -37,7 +38,7 @@ def search_all(searches: Sequence[Search], events: Events, *, jobs: int, threads
         KeyboardInterrupt: The workers have ended; the same call goes on.
     """
     total, done = (sum(len(trials) for trials in each) for each in (_all(searches), [s.over for s in searches]))
-    environment = _environment(jobs, threads)
+    environment = _environment(jobs, threads) | factory_environment()
     with events.task("tune", total=total, done=done, unit="trials") as task:
         _Course(searches, events, task, [Worker(logs / f"worker-{n}.log", environment) for n in range(jobs)]).run()
 

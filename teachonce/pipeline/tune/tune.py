@@ -20,6 +20,7 @@ def tune(
     jobs: int | None = None,
     write: str | Path | None = None,
     dry_run: bool = False,
+    trust_remote_code: bool = False,
     events: Events = SILENT,
 ) -> TuneResult:
     """Search temperature, weights and learning rate of each training of a recipe, all from the one store.
@@ -36,10 +37,12 @@ def tune(
         jobs: Trials at once; None: as the recipe says, else one.
         write: The tuned recipe in place of RECIPE-tuned.toml beside the recipe.
         dry_run: Only say what would be searched, and where.
+        trust_remote_code: See `run`.
         events: Who watches.
 
     Raises:
         InputError: The recipe, or the space, has wrong keys or values. Nothing was run.
+        ModelError: The recipe names code, and that is not allowed.
         MismatchError: What comes before the trainings holds something else.
         CorruptError: The journal cannot be read.
         BusyError: Another search is at work there.
@@ -49,15 +52,16 @@ def tune(
     for name, value in {"trials": trials, "jobs": jobs}.items():
         if value is not None and value < 1:
             raise InputError(f"{name} must be at least 1, got {value}", f"Give another --{name}")
-    loaded = load_recipe(recipe, out)
+    loaded = load_recipe(recipe, out, trust_remote_code=trust_remote_code)
     if trials is not None:
         loaded = replace(loaded, tune=loaded.tune.model_copy(update={"trials": trials}))
     variants = find_variants(loaded.trainings)
     path = tuned_path(recipe, loaded, write)
     from teachonce.pipeline.facts import Facts  # torch and its friends come with it: not before the recipe is right
+    from teachonce.pipeline.trust import code_of
     from teachonce.pipeline.tune.conduct import Conduct
 
-    with limited_threads(loaded.run.threads):
+    with code_of(loaded, str(recipe)), limited_threads(loaded.run.threads):
         conduct = Conduct(loaded, variants, Facts(events), events)
         if dry_run:
             return conduct.planned()

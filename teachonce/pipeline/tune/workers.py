@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -13,10 +12,10 @@ from typing import Any
 
 from teachonce.fsio import disk_errors
 from teachonce.pipeline.child import PATIENCE
+from teachonce.processes import environment, program
 
 Message = dict[str, Any]
 _PROGRAM = "teachonce.pipeline.tune.worker"
-_ROOT = str(Path(__file__).resolve().parents[3])  # where the package lies, installed or not
 
 
 class EndedError(Exception):
@@ -102,13 +101,12 @@ class Worker:
             return self._process
 
     def _start(self, stderr: Any) -> "subprocess.Popen[bytes]":
-        path = os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH")]))
         return subprocess.Popen(
-            [sys.executable, "-m", _PROGRAM],
+            program(_PROGRAM),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            env={**os.environ, "PYTHONPATH": path, **self._environment},
+            env=environment(self._environment),
             process_group=0,  # Ctrl-C reaches it through us
         )
 

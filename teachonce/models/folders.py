@@ -1,0 +1,97 @@
+"""Folders of models, looked at before transformers opens a file: what they hold is data, and of a known size."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import safetensors
+
+from teachonce.errors import CorruptError, ModelError
+from teachonce.fsio import DOCUMENT_BYTES, read_text, require_regular
+
+_COPY = "Copy the model again"
+_KERNELS = ("attn_implementation", "_attn_implementation", "experts_implementation")
+
+
+def require_model_folder(folder: Path, *, trust_remote_code: bool) -> None:
+    """Refuse a folder of a transformers model of which a file cannot be read, or asks for code.
+
+    Files of weights may have any size, JSON that of a document.
+
+    Raises:
+        CorruptError: A file is no regular one, is too large, or is no safetensors file where its name says so.
+        ModelError: A part of the weights is not in the folder, or no safetensors file; its config names a kernel to be
+            fetched and run, and `trust_remote_code` is not given.
+    """
+    for path in sorted(path for path in folder.iterdir() if path.exists() and not path.is_dir()):
+        if path.suffix == ".safetensors":
+            require_weights_file(path)
+        else:
+            require_regular(path, most=DOCUMENT_BYTES if path.suffix == ".json" else None, mend=_COPY)
+    index = folder / "model.safetensors.index.json"
+    if index.exists():
+        _require_shards(index)
+    if (folder / "config.json").exists():
+        require_config(folder / "config.json", trust_remote_code=trust_remote_code)
+
+
+def require_config(path: Path, *, trust_remote_code: bool) -> None:
+    """Refuse a config.json that is none, or names a kernel to be fetched and run.
+
+    Raises:
+        CorruptError: It is no regular file, too large, or no JSON object.
+        ModelError: It names a kernel, and `trust_remote_code` is not given.
+    """
+    config = _object(path)
+    if not trust_remote_code and (name := _kernel(config)):
+        mend = "Remove it from the config; or, if you trust that code, add --trust-remote-code"
+        raise ModelError(f"{path} asks for the kernel {name}, which would be fetched and run", mend)
+
+
+def _object(path: Path) -> dict[str, Any]:
+    """As transformers reads it, which takes NaN."""
+    try:
+        value = json.loads(read_text(path, mend=_COPY))
+    except (ValueError, RecursionError) as error:
+        raise CorruptError(f"{path} cannot be read as JSON: {error}", _COPY) from error
+    if not isinstance(value, dict):
+        raise CorruptError(f"{path}: expected a JSON object, got a {type(value).__name__}", _COPY)
+    return value
+
+
+def require_weights_file(path: Path) -> None:
+    """Refuse a file that is no safetensors file: its header is compared with its size, nothing else is read.
+
+    Raises:
+        CorruptError: It is not there, no regular file, or its header does not fit.
+    """
+    try:
+        require_regular(path, mend=_COPY)
+        with safetensors.safe_open(path, framework="numpy"):
+            pass
+    except (OSError, safetensors.SafetensorError) as error:
+        if isinstance(error, CorruptError):
+            raise
+        raise CorruptError(f"{path} is no safetensors file: {error}", _COPY) from error
+
+
+def _require_shards(index: Path) -> None:
+    """The files of a checkpoint in several parts: safetensors, and in the folder itself."""
+    names = _object(index).get("weight_map")
+    if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
+        raise CorruptError(f"{index}: expected a weight_map of file names", _COPY)
+    for name in sorted(set(names.values())):
+        if Path(name).name != name or not name.endswith(".safetensors"):
+            raise ModelError(f"{index} names {name!r}, which is no safetensors file of this folder", _COPY)
+        if not (index.parent / name).exists():
+            raise ModelError(f"{index} names {name}, which is not there", "Copy the whole model folder")
+
+
+def _kernel(config: Any) -> str | None:
+    """The first kernel of the hub, `OWNER/NAME`, that a config or a part of it names."""
+    if isinstance(config, dict):
+        told = [config[key] for key in _KERNELS if key in config]
+        named = [name for each in told for name in (each.values() if isinstance(each, dict) else [each])]
+        found = next((name for name in named if isinstance(name, str) and "/" in name), None)
+        return found or next(filter(None, map(_kernel, config.values())), None)
+    return None
