@@ -34,7 +34,26 @@ class ViewJson(BaseModel):
     crop: _Sides | None = None
 
 
-def require_type(kind: Any, value: Any, name: str, *, mend: str) -> None:
+class _Augment(BaseModel):
+    """What `Augment.to_json` gives."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    crop: Annotated[float, Field(gt=0, le=1)] | None = None
+    flip: bool = False
+
+
+class ViewsSpecJson(BaseModel):
+    """How the views of a store were made: its attribute `views_spec`."""
+
+    model_config = ConfigDict(strict=True)
+
+    augment: _Augment | None
+    seed: Annotated[int, Field(ge=0)] | None
+    view: ViewJson
+
+
+def require_type(kind: Any, value: Any, name: str, *, mend: str, within: str = "") -> None:
     """Refuse a value of JSON that is not of a type.
 
     Args:
@@ -42,6 +61,7 @@ def require_type(kind: Any, value: Any, name: str, *, mend: str) -> None:
         value: As it was read; it stays as it is.
         name: What it is called in an error.
         mend: What to do where it is something else.
+        within: The file of it that is meant.
 
     Raises:
         CorruptError: Names the first entry that is missing, or of another type.
@@ -49,7 +69,8 @@ def require_type(kind: Any, value: Any, name: str, *, mend: str) -> None:
     try:
         _adapter(kind).validate_python(value)
     except ValidationError as error:
-        raise CorruptError(f"{name} is not whole: {_first(error)}", mend) from error
+        place = f" in {within}" if within else ""
+        raise CorruptError(f"{name} is not whole: {_first(error)}{place}", mend) from error
 
 
 @lru_cache

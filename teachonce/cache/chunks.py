@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from teachonce.cache.dtypes import STORED, is_finite
 from teachonce.cache.layout import Grid
 from teachonce.errors import CorruptError, InputError, NonFiniteError
+from teachonce.fsio import read_file, require_regular
 
 _COPY = "Restore the file from a copy, or embed again with another --name"
 
@@ -75,7 +76,7 @@ def read_bytes(path: Path) -> bytes:
         CorruptError: It is missing or cannot be read.
     """
     try:
-        return path.read_bytes()
+        return read_file(path, most=1 << 62, mend=_COPY)
     except OSError as error:
         raise CorruptError(f"{path} cannot be read: {error.strerror}", _COPY) from None
 
@@ -99,8 +100,29 @@ def read_block(root: Path, grid: Grid, block: int, column: int = 0) -> NDArray[A
     return data.reshape(shape)[: len(grid.rows(block))]
 
 
+def require_chunks(root: Path, grid: Grid) -> None:
+    """Compare the sizes of an array's chunk files with its document, which may ask for any amount of memory.
+
+    Raises:
+        CorruptError: The first that is missing, no regular file, or of another size.
+    """
+    for block in range(grid.blocks):
+        for key in grid.keys(block):
+            try:
+                size = require_regular(root / key, mend=_COPY)
+            except FileNotFoundError:
+                raise wrong_size(root / key, grid.chunk_bytes, "no file") from None
+            if size != grid.chunk_bytes:
+                raise wrong_size(root / key, grid.chunk_bytes, f"{size} bytes")
+
+
 def read_whole(root: Path, grid: Grid) -> NDArray[Any]:
-    """A whole array in memory, in its shape, writable."""
+    """A whole array in memory, in its shape, writable.
+
+    Raises:
+        CorruptError: A chunk file is missing, or not of its size: found before any memory is taken.
+    """
+    require_chunks(root, grid)
     result = np.empty(grid.shape, dtype=grid.numpy)
     if grid.chunk == grid.shape:
         result.reshape(-1)[:] = np.frombuffer(read_chunk(root, grid, grid.key(0)), dtype=grid.numpy)

@@ -1,6 +1,5 @@
 """The `zarr.json` documents: made as Zarr v3 spells them, always in the same bytes; read strictly."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from teachonce.cache.dtypes import STORED
 from teachonce.cache.identity import short
 from teachonce.cache.layout import Grid
 from teachonce.errors import CorruptError, StoreMissingError
+from teachonce.fsio import read_json
 
 DOCUMENT = "zarr.json"
 
@@ -57,11 +57,9 @@ def read_document(folder: Path, node: str) -> dict[str, Any]:
     """
     path = folder / DOCUMENT
     try:
-        document = json.loads(path.read_bytes())
+        document = read_json(path)
     except FileNotFoundError:
         raise StoreMissingError(f"{path} is missing", "Restore it from a copy, or make the store again") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise CorruptError(f"{path} cannot be read as JSON: {short(str(error))}", "Restore it from a copy") from error
     if not isinstance(document, dict) or document.get("zarr_format") != 3 or document.get("node_type") != node:
         raise CorruptError(f"{path}: expected a Zarr v3 {node}, got {short(document)}", "Restore it from a copy")
     if not isinstance(document.setdefault("attributes", {}), dict):

@@ -1,6 +1,5 @@
 """The journal: one record a committed block. A block without a valid record does not exist."""
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,8 +7,9 @@ from pathlib import Path
 
 from teachonce.cache.layout import Grid, record_path
 from teachonce.errors import CorruptError, InputError
-from teachonce.fsio import json_bytes
+from teachonce.fsio import json_bytes, parse_json, read_file
 
+_MEND = "Run the same `teachonce embed` command again, or restore the file from a copy"
 _CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _HASH = re.compile(r"[0-9a-f]{32}")
 
@@ -61,21 +61,20 @@ class Journal:
         """
         path = self.path(block)
         try:
-            data = path.read_bytes()
-        except OSError as error:
-            mend = "Run the same `teachonce embed` command again, or restore the file from a copy"
-            raise CorruptError(f"{path} cannot be read: {error.strerror}", mend) from None
+            data = read_file(path, mend=_MEND)
+        except FileNotFoundError as error:
+            raise CorruptError(f"{path} cannot be read: {error.strerror}", _MEND) from None
         return self._parse(block, data)
 
     def _parse(self, block: int, data: bytes) -> Record:
         try:
-            value = json.loads(data)
+            value = parse_json(data, str(self.path(block)))
             chunks, failed = value["chunks"], tuple((int(row), str(code)) for row, code in value["failed"])
             sound = set(value) == {"block", "chunks", "failed"} and value["block"] == block
             sound = sound and sorted(chunks) == sorted(self.keys(block))
             sound = sound and all(isinstance(v, str) and _HASH.fullmatch(v) for v in chunks.values())
             sound = sound and all(row in self.grids[0].rows(block) for row, _ in failed)
-        except (ValueError, TypeError, KeyError, RecursionError):
+        except (CorruptError, ValueError, TypeError, KeyError):
             sound = False
         if not sound:
             raise CorruptError(f"{self.path(block)} is not the record of block {block}", "Restore it from a copy")
@@ -94,9 +93,14 @@ class Journal:
 
     def present(self, blocks: Iterable[int] | None = None) -> dict[int, Record]:
         """The valid records of the given blocks (all of them by default), in order."""
-        wanted = range(self.blocks) if blocks is None else blocks
+        wanted = self._written() if blocks is None else blocks
         found = ((block, self.valid(block)) for block in wanted)
         return {block: record for block, record in found if record is not None}
+
+    def _written(self) -> list[int]:
+        """The blocks whose records have a file: a document may tell of any number of blocks."""
+        stems = (path.stem for path in self.path(0).parent.glob("*.json"))
+        return sorted(block for block in {int(stem) for stem in stems if stem.isdecimal()} if block < self.blocks)
 
 
 def failures(failed: Mapping[int, str], rows: range) -> tuple[tuple[int, str], ...]:

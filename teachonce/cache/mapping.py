@@ -68,7 +68,7 @@ def map_chunks(root: Path, grid: Grid, keys: Sequence[str]) -> NDArray[Any]:
 
 def _map_file(path: Path, size: int, address: int) -> None:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe would wait
     except OSError as error:
         raise wrong_size(path, size, error.strerror or str(error)) from None
     try:

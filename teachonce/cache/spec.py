@@ -51,6 +51,11 @@ def read_spec(path: Path, attributes: Mapping[str, Any]) -> StoreSpec:
     return spec
 
 
+def is_names(value: Any) -> bool:
+    """Whether a value of JSON can be the names of classes: texts, or none at all."""
+    return value is None or (isinstance(value, list | tuple) and all(isinstance(name, str) for name in value))
+
+
 def wrong_field(spec: StoreSpec) -> str | None:
     """The first field that no store can have; None where all are sound."""
     counts = ("rows", "views", "block_rows")
@@ -59,4 +64,6 @@ def wrong_field(spec: StoreSpec) -> str | None:
         wrong = ["block_rows"]
     wrong += [] if spec.identity in ("encoded", "array", "key") else ["identity"]
     wrong += [name for name in ("data", "views_spec") if not isinstance(getattr(spec, name), Mapping)]
+    if not wrong and not is_names(spec.data.get("class_names")):
+        wrong = ["data"]
     return wrong[0] if wrong else None

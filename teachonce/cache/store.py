@@ -201,7 +201,7 @@ def open_store(path: str | Path) -> Store:
     mend = "Check the path, or make the store with `teachonce embed`"
     if not path.exists():
         raise StoreMissingError(f"there is no store at {path}", mend)
-    if not (path / DOCUMENT).is_file():
+    if not (path / DOCUMENT).exists():
         raise StoreMissingError(f"{path} is no store: it has no {DOCUMENT}", mend)
     attributes = read_document(path, "group")["attributes"]
     if attributes.get("kind") != KIND:

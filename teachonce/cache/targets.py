@@ -10,6 +10,7 @@ from teachonce.cache.documents import DOCUMENT, check_array, read_document
 from teachonce.cache.dtypes import STORED
 from teachonce.cache.journal import Journal
 from teachonce.cache.layout import Grid, class_grids, head_grids, is_name, row_grid, view_grid, weights_grid
+from teachonce.cache.spec import is_names
 from teachonce.errors import CorruptError
 from teachonce.types import ArraySpec, TargetSpec
 
@@ -192,6 +193,8 @@ def _check(record: TargetRecord) -> None:
     """
     if not record.arrays or any(not is_name(name) for name in record.arrays):
         raise ValueError(f"arrays called {sorted(record.arrays)}")
+    if not is_names(record.attributes.get("class_names")):
+        raise ValueError("class names that are no texts")
     if record.sealed:
         seal = record.seal
         got = seal["rows"], seal["blocks"], type(seal["failed"]), type(seal["journal"])

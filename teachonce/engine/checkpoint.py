@@ -1,9 +1,8 @@
 """Checkpoints that a kill cannot spoil: folders of safetensors, written aside, made durable, then renamed."""
 
-import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,13 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from teachonce.errors import CorruptError
-from teachonce.fsio import TEMPORARY, disk_errors, json_bytes, sync_folder
+from teachonce.fsio import TEMPORARY, disk_errors, json_bytes, read_json, require_regular, sync_folder
+from teachonce.validation import require_type
 
 Tensors = Mapping[str, Tensor]
+Checkpoint = tuple[dict[str, dict[str, Tensor]], dict[str, Any]]
+"""Its parts (on the CPU) and its state."""
+_ANEW = "Remove the run's folder, then run the same command again: it starts anew"
 
 
 @contextmanager
@@ -73,7 +76,7 @@ def save_checkpoint(folder: Path, parts: Mapping[str, Tensors], state: Mapping[s
         (temporary / "state.json").write_bytes(json_bytes(dict(state)))
 
 
-def load_checkpoint(folder: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]] | None:
+def load_checkpoint(folder: Path) -> Checkpoint | None:
     """The parts (on the CPU) and the state of a checkpoint; None where there is none.
 
     Raises:
@@ -82,12 +85,47 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, dict[str, Tensor]], dict[st
     if not restore(folder):
         return None
     try:
-        parts = {path.stem: load_file(path) for path in sorted(folder.glob("*.safetensors"))}
-        state = json.loads((folder / "state.json").read_text())
+        parts = {path.stem: _tensors(path) for path in sorted(folder.glob("*.safetensors"))}
+        state = read_json(folder / "state.json", mend=_ANEW)
     except (OSError, ValueError, SafetensorError) as error:
-        mend = "Remove the run's folder, then run the same command again: it starts anew"
-        raise CorruptError(f"the checkpoint {folder} cannot be read: {error}", mend) from error
+        raise CorruptError(f"the checkpoint {folder} cannot be read: {error}", _ANEW) from error
     return parts, state
+
+
+def require_parts(folder: Path, found: Checkpoint, names: Collection[str], state: Any) -> None:
+    """Refuse the checkpoint of another kind of training.
+
+    Args:
+        folder: Where it is.
+        found: What it holds.
+        names: Of the parts that it needs.
+        state: The type of its state; see `require_type`.
+
+    Raises:
+        CorruptError: A part is missing, or the state is of another type.
+    """
+    if missing := set(names) - found[0].keys():
+        raise CorruptError(f"the checkpoint {folder} cannot be read: it has no {min(missing)}.safetensors", _ANEW)
+    require_type(state, found[1], str(folder), mend=_ANEW, within="state.json")
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    require_regular(path, mend=_ANEW)
+    return load_file(path)
+
+
+@contextmanager
+def fitting(folder: Path) -> Iterator[None]:
+    """Around putting a checkpoint back: tensors of other names, shapes or contents are the checkpoint's fault.
+
+    Raises:
+        CorruptError: In the place of what torch raises of them.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        first = str(error).split("\n")[0]
+        raise CorruptError(f"the checkpoint {folder} is of another training: {first}", _ANEW) from error
 
 
 def own_tensors(tensors: Tensors) -> dict[str, Tensor]:
@@ -107,10 +145,17 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
-    """Put back what `optimizer_tensors` gave."""
+    """Put back what `optimizer_tensors` gave.
+
+    Raises:
+        RuntimeError: A tensor is of no parameter, or of another shape.
+    """
+    shapes = [parameter.shape for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
-        index, key = name.split(".", 1)
+        index, _, key = name.partition(".")
+        if not (index.isdecimal() and key and int(index) < len(shapes) and value.shape in ((), shapes[int(index)])):
+            raise RuntimeError(f"the optimiser has no state {name!r} of shape {tuple(value.shape)}")
         state.setdefault(int(index), {})[key] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
@@ -124,7 +169,13 @@ def random_state(device: torch.device) -> dict[str, Tensor]:
 
 
 def set_random_state(states: Tensors, device: torch.device) -> None:
-    """Put back what `random_state` gave; a run that goes on on another kind of device keeps what fits."""
+    """Put back what `random_state` gave; a run that goes on on another kind of device keeps what fits.
+
+    Raises:
+        RuntimeError: It is no state of a generator.
+    """
+    if states.keys() - {"cpu", "cuda"} or "cpu" not in states or states["cpu"].dtype != torch.uint8:
+        raise RuntimeError("no state of a generator")
     torch.set_rng_state(states["cpu"])
     if device.type == "cuda" and "cuda" in states:
         torch.cuda.set_rng_state(states["cuda"], device)

@@ -1,6 +1,5 @@
 """evaluation.json of a run: what was measured, of which weights and on which data."""
 
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,11 +11,16 @@ from numpy.typing import NDArray
 from teachonce.data.samples import Samples
 from teachonce.digests import digest_hex
 from teachonce.engine.machine import now
+from teachonce.engine.shapes import EvaluationJson
 from teachonce.engine.stage_one.contents import labels_digest
-from teachonce.fsio import write_json
+from teachonce.errors import CorruptError
+from teachonce.fsio import read_file, read_json, write_json
+from teachonce.validation import require_type
 
 NAME = "evaluation.json"
 _WEIGHTS = Path("best") / "model.safetensors"
+_MOST = 1 << 40  # bytes: weights may have any size
+_MEND = "Evaluate the run again, restore the file from a copy, or remove it"
 
 
 def data_identity(samples: Samples, digests: NDArray[np.uint64]) -> dict[str, Any]:
@@ -61,17 +65,40 @@ def write_evaluation(run: Path, data: Mapping[str, Any], result: Mapping[str, An
     write_json(run / NAME, {"of": _identity(run, data), "result": dict(result), **told})
 
 
-def read_evaluation(run: Path, data: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The result of an evaluation of the same weights on the same data; None where there is none."""
+def read_kept(run: Path) -> Mapping[str, Any] | None:
+    """The evaluation.json of a run: `of` what, and the `result`; None where there is none.
+
+    Raises:
+        CorruptError: It is damaged.
+    """
     try:
-        kept = json.loads((run / NAME).read_text(encoding="utf-8"))
-        if kept["of"] == _identity(run, data):
-            result: dict[str, Any] = kept["result"]
-            return result
-    except (OSError, ValueError, KeyError, TypeError):  # nothing usable: it is measured again
+        kept: Mapping[str, Any] = read_json(run / NAME, mend=_MEND)
+    except FileNotFoundError:
         return None
-    return None
+    require_type(EvaluationJson, kept, str(run), mend=_MEND, within=NAME)
+    return kept
+
+
+def read_evaluation(run: Path, data: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The result of an evaluation of the same weights on the same data; None where there is none that can be read."""
+    try:
+        kept = read_kept(run)
+    except CorruptError:  # it is measured again, and written anew
+        return None
+    return dict(kept["result"]) if kept is not None and kept["of"] == _identity(run, data) else None
+
+
+def weights_digest(run: Path) -> str | None:
+    """The digest of the file of a run's best weights; None where there is none.
+
+    Raises:
+        CorruptError: It is no regular file.
+    """
+    try:
+        return digest_hex(read_file(run / _WEIGHTS, most=_MOST))
+    except FileNotFoundError:
+        return None
 
 
 def _identity(run: Path, data: Mapping[str, Any]) -> dict[str, Any]:
-    return {"weights": digest_hex((run / _WEIGHTS).read_bytes()), "data": dict(data)}
+    return {"weights": weights_digest(run), "data": dict(data)}

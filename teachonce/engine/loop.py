@@ -15,11 +15,13 @@ from teachonce.engine.feed import Feed, cut
 from teachonce.engine.losslog import MEND, LossLog
 from teachonce.engine.metrics import MetricsLog
 from teachonce.engine.score import score
+from teachonce.engine.shapes import ProgressJson
 from teachonce.engine.split import shuffled
 from teachonce.engine.step import Stepper
 from teachonce.engine.steptime import StepTimer, steady_ms
 from teachonce.errors import NonFiniteError
 from teachonce.events import SILENT, Events, Task
+from teachonce.fsio import read_text
 from teachonce.models.students import save_student
 from teachonce.types import EvalView
 
@@ -27,6 +29,7 @@ Rows = NDArray[np.int64]
 CHECK_STEPS = 50  # steps between two looks at the losses
 CHECK_SECONDS = 1.0  # or seconds, where steps are slow
 _VAL_BATCH = 256
+_PARTS = ("model", "method", "optimizer", "random")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,14 +203,16 @@ class Loop:
         if found is None:
             return False
         parts, state = found
+        checkpoint.require_parts(self._last, found, _PARTS, ProgressJson)
         self.progress = Progress(**{**state, "best": tuple(state["best"]) if state["best"] else None})
-        self.stepper.student.load_state_dict(parts["model"])
-        self.stepper.method.modules.load_state_dict(parts["method"])
-        checkpoint.load_optimizer(self.stepper.optimizer, parts["optimizer"])
-        checkpoint.set_random_state(parts["random"], self.device)
+        with checkpoint.fitting(self._last):
+            self.stepper.student.load_state_dict(parts["model"])
+            self.stepper.method.modules.load_state_dict(parts["method"])
+            checkpoint.load_optimizer(self.stepper.optimizer, parts["optimizer"])
+            checkpoint.set_random_state(parts["random"], self.device)
         self.stepper.done = self.progress.step
         self.events.info(f"goes on after epoch {self.progress.epoch} of {self.config.epochs}")
-        kept = (best / "epoch").read_text().strip() if (best / "epoch").exists() else ""
+        kept = read_text(best / "epoch").strip() if (best / "epoch").exists() else ""
         if self.progress.best_epoch == self.progress.epoch and kept != str(self.progress.epoch):
             self._save_best()  # a kill came between the checkpoint and its copy
         return True

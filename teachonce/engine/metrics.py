@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from teachonce.fsio import disk_errors, write_bytes
+from teachonce.engine.shapes import MetricsLine
+from teachonce.fsio import disk_errors, parse_json, read_text, write_bytes
+from teachonce.validation import require_type
 
+METRICS = "metrics.jsonl"
 _BOARD = "tensorboard"
+_MEND = "Restore it from a copy, or leave the run out"
 
 
 class MetricsLog:
@@ -21,7 +25,7 @@ class MetricsLog:
     """
 
     def __init__(self, run: Path, done: int, *, board: bool = True) -> None:
-        self.path = run / "metrics.jsonl"
+        self.path = run / METRICS
         kept = [line for line in read_metrics(run) if line["epoch"] <= done]
         write_bytes(self.path, b"".join(_line(entry) for entry in kept))
         self.entries = kept
@@ -54,13 +58,20 @@ class MetricsLog:
                 self._board.close()
 
 
-def read_metrics(run: Path) -> list[dict[str, Any]]:
-    """The lines of metrics.jsonl in order; a last line that a kill cut short is left out."""
+def read_metrics(run: Path, *, finished: bool = False) -> list[dict[str, Any]]:
+    """The lines of metrics.jsonl in order; where the run is not finished, without a last line that a kill cut short.
+
+    Raises:
+        CorruptError: A line cannot be read.
+    """
+    path = run / METRICS
     try:
-        text = (run / "metrics.jsonl").read_text()
+        lines = read_text(path, mend=_MEND).split("\n")
     except FileNotFoundError:
         return []
-    return [json.loads(line) for line in text.split("\n")[:-1]]
+    entries = [parse_json(line, str(path), mend=_MEND) for line in (lines if finished else lines[:-1]) if line.strip()]
+    require_type(list[MetricsLine], entries, f"{path} cannot be read: it", mend=_MEND)
+    return entries
 
 
 def _line(entry: Mapping[str, Any]) -> bytes:

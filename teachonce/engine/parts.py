@@ -22,6 +22,7 @@ from teachonce.engine.feed import cut
 from teachonce.engine.guard import check_classes, check_means
 from teachonce.engine.live import Autocast, LiveTargets, live_class_means
 from teachonce.engine.settings import TrainConfig
+from teachonce.engine.stage_one.views import stored_views
 from teachonce.engine.targets import TargetSource
 from teachonce.engine.views import EpochViews
 from teachonce.errors import MismatchError
@@ -194,7 +195,7 @@ def epoch_views(parts: Parts, images: ImageSource, teacher: Teacher | None, stud
     """The evaluation view is the store's, else the live teacher's, else the whole image squeezed to the student."""
     store = parts.store
     if store is not None:
-        rule = EvalView.from_json(store.spec.views_spec["view"])
+        rule = stored_views(store).view
     else:
         rule = EvalView(resize=(student.height, student.width)) if teacher is None else teacher.info.view
     return EpochViews(

@@ -11,8 +11,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from teachonce.engine.shapes import ResultJson, RunJson
 from teachonce.errors import BusyError, CorruptError, InputError, MismatchError
-from teachonce.fsio import TEMPORARY, disk_errors, write_json
+from teachonce.fsio import TEMPORARY, disk_errors, read_json, write_json
+from teachonce.validation import require_type
 
 FORMAT = 1
 KIND = "teachonce.run"
@@ -39,30 +41,34 @@ def read_run(run: Path) -> dict[str, Any] | None:
     """The run.json of a folder; None where there is none.
 
     Raises:
-        CorruptError: It is no run of this format.
+        CorruptError: It is no run of this format, or damaged.
     """
-    return _read(run / RUN, {"format": FORMAT, "kind": KIND})
+    value = _read(run, RUN)
+    if value is None:
+        return None
+    if not isinstance(value, dict) or (value.get("format"), value.get("kind")) != (FORMAT, KIND):
+        raise CorruptError(f"{run / RUN} is not of a run of this version of teachonce", _ANEW)
+    require_type(RunJson, value, str(run), mend=_ANEW, within=RUN)
+    return value
 
 
 def read_result(run: Path) -> dict[str, Any] | None:
     """The result of a finished run; None before.
 
     Raises:
-        CorruptError: It cannot be read.
+        CorruptError: It cannot be read, or is damaged.
     """
-    return _read(run / RESULT, {})
+    value: dict[str, Any] | None = _read(run, RESULT)
+    if value is not None:
+        require_type(ResultJson, value, str(run), mend=_ANEW, within=RESULT)
+    return value
 
 
-def _read(path: Path, expected: Mapping[str, Any]) -> dict[str, Any] | None:
+def _read(run: Path, name: str) -> Any:
     try:
-        value = json.loads(path.read_text())
+        return read_json(run / name, mend=_ANEW)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        raise CorruptError(f"{path} cannot be read: {error}", _ANEW) from error
-    if not isinstance(value, dict) or any(value.get(key) != wanted for key, wanted in expected.items()):
-        raise CorruptError(f"{path} is not of a run of this version of teachonce", _ANEW)
-    return value
 
 
 @contextmanager

@@ -9,8 +9,9 @@ from typing import Any
 
 from teachonce.digests import digest_hex
 from teachonce.engine.stage_one.runs import runs_path
+from teachonce.errors import CorruptError
 from teachonce.events import Events
-from teachonce.fsio import write_json
+from teachonce.fsio import read_file, read_json, write_json
 from teachonce.pipeline.steps import Step
 
 _FILES = ("run.json", "result.json", "evaluation.json", "metrics.jsonl")
@@ -32,11 +33,11 @@ def do_report(step: Step, events: Events) -> dict[str, Any]:
 def reported(step: Step) -> dict[str, Any] | None:
     """The result of a report that is there and still tells what the runs hold; None where there is none."""
     try:
-        kept = json.loads(_record(step).read_text(encoding="utf-8"))
+        kept = read_json(_record(step))
         if kept["of"] == _identity(step) and all(Path(out).is_file() for out in step.options["out"]):
             result: dict[str, Any] = kept["result"]
             return result
-    except (OSError, ValueError, KeyError, TypeError):  # nothing usable: it is written again
+    except (OSError, CorruptError, KeyError, TypeError):  # nothing usable: it is written again
         return None
     return None
 
@@ -47,7 +48,7 @@ def _record(step: Step) -> Path:
 
 
 def _identity(step: Step) -> Mapping[str, Any]:
-    digests = {str(path): digest_hex(path.read_bytes()) for path in _sources(step) if path.is_file()}
+    digests = {str(path): digest_hex(read_file(path)) for path in _sources(step) if path.exists()}
     return {"version": version("teachonce"), "options": dict(step.options), "files": digests}
 
 

@@ -1,6 +1,5 @@
 """Training curves, as data: validation accuracy and training loss over epochs, mean and range over seeds."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from teachonce.errors import CorruptError
+from teachonce.engine.metrics import METRICS
+from teachonce.engine.metrics import read_metrics as read_lines
 from teachonce.plots.groups import Group
 
-METRICS = "metrics.jsonl"
+__all__ = ["METRICS", "Curve", "Line", "read_metrics", "training_curves"]
+
 _NAMES = ("val_top1", "loss")
 
 
@@ -77,11 +78,4 @@ def read_metrics(run: Path) -> dict[int, Mapping[str, Any]]:
     Raises:
         CorruptError: A line cannot be read.
     """
-    path = run / METRICS
-    try:
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        return {int(line["epoch"]): line for line in lines}
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CorruptError(f"{path} cannot be read: {error}", "Restore it from a copy, or leave the run out") from error
+    return {line["epoch"]: line for line in read_lines(run, finished=True)}

@@ -8,14 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from teachonce.digests import digest_hex
+from teachonce.engine.evalfile import read_kept, weights_digest
 from teachonce.engine.runfile import read_result, read_run
 from teachonce.errors import CorruptError, InputError, StoreMissingError
 from teachonce.events import Events
 from teachonce.models.macs import count_macs
 from teachonce.models.students import load_student, student_digest
-
-_WEIGHTS = Path("best") / "model.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,14 +157,10 @@ def _folders(place: Path) -> Iterable[Path]:
 
 def _evaluation(folder: Path, events: Events) -> Mapping[str, Any] | None:
     """What `evaluate` found of the weights that are there now."""
-    path = folder / "evaluation.json"
-    if not path.is_file():
+    kept = read_kept(folder)
+    if kept is None:
         return None
-    try:
-        kept: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        float(kept["result"]["top1"]), kept["of"]["data"]
-        is_of_these = kept["of"]["weights"] == digest_hex((folder / _WEIGHTS).read_bytes())
-    except (OSError, ValueError, KeyError, TypeError):
-        events.warn(f"{path} holds no evaluation that can be read, and is left out")
-        return None
-    return kept if is_of_these else None
+    digest = weights_digest(folder)
+    if digest is None:
+        events.warn(f"{folder} has no weights any more, so its evaluation is left out")
+    return kept if kept["of"]["weights"] == digest else None

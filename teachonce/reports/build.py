@@ -18,7 +18,6 @@ from teachonce.reports.stores import store_section
 from teachonce.reports.sweeps import sweep_section
 from teachonce.reports.tiles import tiles
 from teachonce.reports.verdict import doubts, judge
-from teachonce.reports.whole import check_whole
 
 
 def build_page(
@@ -39,7 +38,6 @@ def build_page(
     """
     noted = Noted(events)
     material = gather(places, store=store, events=noted)
-    check_whole(material)
     made = (
         arms_section(material),
         break_even_section(material),

@@ -1,6 +1,5 @@
 """What a report is made from: finished runs, stores, and the JSON files of benchmarks."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -8,22 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from teachonce.benchmarks.shapes import shape_of
 from teachonce.cache.store import Store, open_store
-from teachonce.errors import CorruptError, InputError, StoreMissingError, TeachonceError
+from teachonce.errors import InputError, StoreMissingError, TeachonceError
 from teachonce.events import SILENT, Events, Task
+from teachonce.fsio import read_json
 from teachonce.plots.curves import METRICS, read_metrics
 from teachonce.plots.runs import Run, nothing_finished, read_runs, run_folders
+from teachonce.validation import require_type
 
 BENCHES = ("bench-live", "bench-macs", "estimate", "bench-step", "bench-embed", "bench-rdm")
 """The kinds of JSON that a report shows."""
 FORMAT = 1
 """Of those that say one."""
-_PARTS = {
-    "bench-step": {"arms", "speedup"},
-    "bench-embed": {"ratio"},
-    "bench-rdm": {"arms", "rdm_over_teacher"},
-}
-"""What the JSON of a single part must have."""
+_MEND = "Measure it again, restore it from a copy, or leave it out"
 _TRIAL = re.compile(r"trial-\d{4,}")
 _EXPECTED = (
     "a run or a folder of runs, a store, or the JSON of `teachonce bench live`, `bench macs`, `estimate`, "
@@ -107,8 +104,8 @@ def gather(places: Sequence[Path], *, store: Path | None, events: Events) -> Mat
     for place in places:
         if not place.exists():
             raise StoreMissingError(f"there is nothing at {place}", f"Name {_EXPECTED}")
-    files = [place for place in places if place.is_file()]
-    stores = [place for place in places if (place / "zarr.json").is_file()]
+    files = [place for place in places if not place.is_dir()]
+    stores = [place for place in places if (place / "zarr.json").exists()]
     folders = [place for place in places if place not in files and place not in stores]
     benches = tuple(map(read_bench, files))
     all_runs = run_folders(folders)
@@ -117,20 +114,11 @@ def gather(places: Sequence[Path], *, store: Path | None, events: Events) -> Mat
         raise nothing_finished(folders)
     runs = tuple(read_runs(own_runs, events)) if own_runs else ()
     for run in runs:
-        _check_run(run)
         if not read_metrics(run.folder):
             events.warn(f"{run.folder} has no epochs in a {METRICS}: its curves are left out")
     named = [open_store(place) for place in _each_once([*stores, *([] if store is None else [store])])]
     own = [] if store is not None else list(_stores_of(runs, named, events))
     return Material(runs=runs, trials=len(all_runs) - len(own_runs), stores=(*named, *own), benches=benches)
-
-
-def _check_run(run: Run) -> None:
-    """Refuse one whose run.json lacks what tells a run from others."""
-    lacks = [key for key in ("settings", "store", "targets", "teacher") if key not in run.description]
-    if lacks or not isinstance(run.description["settings"], dict):
-        mend = "Train it again, restore it from a copy, or leave it out"
-        raise CorruptError(f"{run.folder} is not whole: {(lacks or ['settings'])[0]!r} is missing", mend)
 
 
 def _each_once(places: Sequence[Path]) -> list[Path]:
@@ -148,36 +136,15 @@ def read_bench(path: Path) -> Bench:
         CorruptError: It is no JSON.
         InputError: It is of no benchmark that a report shows, or of another version's.
     """
-    try:
-        value = json.loads(path.read_text(encoding="utf-8-sig"), parse_constant=_refuse)
-    except (OSError, ValueError, RecursionError) as error:
-        raise CorruptError(f"{path} cannot be read as JSON: {error}", f"Expected {_EXPECTED}") from error
+    value = read_json(path, mend=f"Expected {_EXPECTED}")
     kind = _kind(value) if isinstance(value, dict) else None
     if kind is None:
         raise InputError(f"{path} is of no kind that a report shows", f"Name {_EXPECTED}")
     if value.get("format", FORMAT) != FORMAT:
         message = f"{path} is of another version: expected format {FORMAT}, got {value['format']!r}"
         raise InputError(message, "Measure it again with this version of teachonce")
-    if kind == "bench-live" and not _has_methods(value):
-        message = f"{path} is not whole: expected cases with the methods that were measured"
-        raise CorruptError(message, "Measure it again, or leave it out")
-    lacks = sorted(key for key in _PARTS.get(kind, ()) if not isinstance(value.get(key), dict))
-    if lacks:
-        raise CorruptError(f"{path} is not whole: expected {lacks[0]}", "Measure it again, or leave it out")
+    require_type(shape_of(kind, value), value, str(path), mend=_MEND)
     return Bench(kind=kind, result=value, path=path)
-
-
-def _has_methods(value: Mapping[str, Any]) -> bool:
-    """Whether each case of a `bench live` has found something; a sweep of none has nothing to show."""
-    cases = value.get("cases", [value])
-    if not isinstance(cases, list) or not cases or not all(isinstance(case, dict) for case in cases):
-        return False
-    return all(isinstance(case.get("methods"), dict) and bool(case["methods"]) for case in cases)
-
-
-def _refuse(constant: str) -> None:
-    """NaN and infinities, which JSON has not and teachonce never writes."""
-    raise ValueError(f"{constant} is no number")
 
 
 def _kind(value: Mapping[str, Any]) -> str | None:

@@ -1,17 +1,22 @@
 """What a store holds, of which teacher, and what it cost to make."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from teachonce.cache.store import Store
 from teachonce.cache.targets import TargetRecord
 from teachonce.engine.rdm.stored import KIND
+from teachonce.engine.shapes import MachineJson
 from teachonce.engine.stage_one.runs import runs_path
+from teachonce.errors import CorruptError
+from teachonce.fsio import parse_json, read_text
 from teachonce.reports.gather import Material
 from teachonce.reports.page import Block, Facts, Section, Table
 from teachonce.texts import duration_text, rate_text, share_text, size_text
+from teachonce.validation import require_type
 
 _COLUMNS = ("target", "made by", "arrays", "dtype", "size", "state", "made in", "rows/s")
 _NUMERIC = (False, False, False, False, True, False, True, True)
@@ -51,19 +56,40 @@ def _last(lines: Sequence[Mapping[str, Any]], rdm: str) -> int | None:
 
 
 def run_lines(store: Store) -> list[Mapping[str, Any]]:
-    """The run record beside a store; lines that cannot be read are left out."""
+    """The run record beside a store; lines that are no record are left out.
+
+    Raises:
+        CorruptError: It is no regular file, or too large.
+    """
     try:
-        texts = runs_path(store.path).read_text(encoding="utf-8").splitlines()
-    except OSError:
+        texts = read_text(runs_path(store.path)).splitlines()
+    except FileNotFoundError:
         return []
-    return [line for line in map(_line, texts) if isinstance(line, Mapping)]
+    return [line for line in map(_line, texts) if line is not None]
 
 
-def _line(text: str) -> Any:
+class _Record(BaseModel):
+    """What is read of a line."""
+
+    model_config = ConfigDict(strict=True)
+
+    target: str | None = None
+    targets: list[str] | None = None
+    outcome: str | None = None
+    seconds: Annotated[float, Field(ge=0)] = 0.0
+    time: str = ""
+    machine: MachineJson | None = None
+    versions: dict[str, str] | None = None
+    command: str | list[str] | None = None
+
+
+def _line(text: str) -> Mapping[str, Any] | None:
     try:
-        return json.loads(text)
-    except ValueError:
+        value: Mapping[str, Any] = parse_json(text, "a line")
+        require_type(_Record, value, "a line", mend="")
+    except CorruptError:
         return None
+    return value
 
 
 def target_bytes(record: TargetRecord) -> int:
@@ -73,7 +99,7 @@ def target_bytes(record: TargetRecord) -> int:
 
 def _facts(store: Store) -> Facts:
     spec, seal = store.spec, store.samples_seal
-    data = spec.data.get("description", {})
+    data = data_description(store)
     source = ", ".join(str(data[key]) for key in ("source", "split") if data.get(key))
     return Facts(
         title=str(store.path),
@@ -85,6 +111,12 @@ def _facts(store: Store) -> Facts:
             ("samples", "sealed" if seal else "not sealed"),
         ),
     )
+
+
+def data_description(store: Store) -> Mapping[str, Any]:
+    """What a store says of where its data came from; nothing where that is no object."""
+    told = store.spec.data.get("description")
+    return told if isinstance(told, Mapping) else {}
 
 
 def _views(views: Mapping[str, Any]) -> str:

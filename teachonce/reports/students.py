@@ -1,8 +1,7 @@
 """Embeddings of trained students on the rows of a store, where its data can be opened again."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ from teachonce.errors import DataError, TeachonceError
 from teachonce.models.students import load_student
 from teachonce.plots.runs import Run
 from teachonce.plots.tsne import Embedder
-from teachonce.reports.stores import run_lines
+from teachonce.reports.stores import data_description, run_lines
 from teachonce.types import EvalView
 
 _BATCH = 256
@@ -36,7 +35,7 @@ def store_samples(store: Store, runs: tuple[Run, ...]) -> Samples:
     Raises:
         DataError: It cannot be opened here, or is another by now.
     """
-    told: Mapping[str, Any] = store.spec.data.get("description", {})
+    told = data_description(store)
     options = {key: told[key] for key in ("split", "image_column", "label_column", "key_column") if told.get(key)}
     for place in dict.fromkeys(_places(str(told.get("source", "")), store, runs)):
         try:

@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ from teachonce.engine.settings import TrainConfig, Value
 from teachonce.errors import InputError
 from teachonce.events import SILENT, Events
 from teachonce.fsio import write_json
+from teachonce.validation import require_type
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,7 +233,7 @@ def run_training(config: TrainConfig, samples: Samples, events: Events = SILENT)
             if store is not None:
                 check_data(store, samples, every=False)
             events.info(f"{config.out} is finished: its result is reused")
-            return TrainResult(**{**result, "run": str(config.out), "reused": True})
+            return _reused(config.out, result)
         warn_versions(known, events)
     warn_unused(config, store, events)
     device = pick_device(config.device)
@@ -247,6 +248,13 @@ def run_training(config: TrainConfig, samples: Samples, events: Events = SILENT)
             trained = _result(session, session.loop.fit())
             write_json(config.out / RESULT, asdict(trained))
     return trained
+
+
+def _reused(run: Path, result: Mapping[str, Any]) -> TrainResult:
+    mend = "Choose another --out, or remove this folder to train anew"
+    require_type(TrainResult, dict(result), str(run), mend=mend, within=RESULT)
+    known = {field.name: result[field.name] for field in fields(TrainResult) if field.name in result}
+    return TrainResult(**{**known, "run": str(run), "reused": True})
 
 
 def _result(session: Session, entries: Sequence[Mapping[str, Any]]) -> TrainResult:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from teachonce.errors import CorruptError
 from teachonce.reports.build import build_page
 from tests.reports.reportkit import make_run, section, tables, texts
 
@@ -88,12 +89,11 @@ def test_other_test_data_do_not_compare(tmp_path: Path):
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"a": 1}', '{"of": {"weights": "x"}, "result": {"top1": 0.5}}'])
-def test_an_evaluation_that_cannot_be_read_is_told(tmp_path: Path, content: str):
+def test_an_evaluation_that_cannot_be_read_is_refused(tmp_path: Path, content: str):
     seeds(tmp_path, "kd", [0.6])
     (tmp_path / "kd-0" / "evaluation.json").write_text(content)
-    page = build_page([tmp_path])
-    assert any("holds no evaluation that can be read" in warning for warning in page.warnings)
-    assert page.tiles[0].label == "best validation top-1"
+    with pytest.raises(CorruptError):
+        build_page([tmp_path])
 
 
 def test_an_accuracy_that_no_run_has_is_no_column(tmp_path: Path):

@@ -106,7 +106,7 @@ def test_a_benchmark_that_is_not_whole_is_named(tmp_path: Path, content: dict[st
 
 def test_a_value_of_another_kind_is_told_in_words(tmp_path: Path):
     path = live_json(tmp_path / "a.json", case({"kd": {**method_result(), "speedup": None}}))
-    with pytest.raises(CorruptError, match="is not whole: a value is of another kind than expected: "):
+    with pytest.raises(CorruptError, match=r"is not whole: .*speedup"):
         build_page([path])
 
 

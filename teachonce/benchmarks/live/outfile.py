@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from teachonce.benchmarks.live.cases import Combination, Request
+from teachonce.benchmarks.shapes import shape_of
 from teachonce.engine.runfile import first_difference
+from teachonce.engine.shapes import Shape
 from teachonce.errors import CorruptError, DiskError, InputError, MismatchError
-from teachonce.fsio import disk_errors, require_writable, write_json
+from teachonce.fsio import disk_errors, read_json, require_writable, write_json
 from teachonce.methods.clip_embed_kd import MEMORY_CLAIM, TIME_CLAIM
+from teachonce.validation import require_type
 
 KIND, FORMAT = "teachonce.bench-live", 1
 _ANEW = "Choose another --out, or remove the file to measure anew"
@@ -27,6 +30,12 @@ they are the larger part: `memory_9x`. Without any data there, as where images a
 are compared, which is what the paper's own code keeps: `memory_9x_without_data`. At the peak of a step activations are
 in it: `memory_9x_at_peak`.
 """
+
+
+class _File(Shape):
+    """What of a file is looked at before its settings are compared."""
+
+    settings: dict[str, Any]
 
 
 @dataclass(kw_only=True)
@@ -68,6 +77,7 @@ class OutFile:
         if found is not None:
             name, old, new = found
             raise MismatchError(f"{path} was measured with {name} {old}, got {new}", _ANEW)
+        require_type(shape_of("bench-live", known), known, str(path), mend=_ANEW)
         measured, shared = known.get("cases", [known]), {*self._common(), "settings"}
         for combination in combinations:
             for case in filter(combination.is_of, measured):
@@ -122,7 +132,7 @@ def claims_of(cases: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
             f"{label}, {name}"
             for label, case in cases.items()
             for name, method in case["methods"].items()
-            if method[ratio] >= least
+            if (method.get(ratio) or 0) >= least
         ]
         for claim, (ratio, least) in _CLAIMS.items()
     }
@@ -130,13 +140,10 @@ def claims_of(cases: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = read_json(path, mend=_ANEW)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        raise CorruptError(f"{path} cannot be read: {error}", _ANEW) from error
     if not isinstance(value, dict) or (value.get("kind"), value.get("format")) != (KIND, FORMAT):
         raise CorruptError(f"{path} is not of a `bench live` of this version of teachonce", _ANEW)
-    if "settings" not in value:
-        raise CorruptError(f"{path} does not say how it was measured", _ANEW)
+    require_type(_File, value, str(path), mend=_ANEW)
     return value

@@ -20,6 +20,7 @@ from teachonce.engine.metrics import MetricsLog
 from teachonce.engine.optim import learning_rate, make_optimizer, set_rate
 from teachonce.engine.rdm.job import Job
 from teachonce.engine.rdm.measure import Scores, Targeted, measure
+from teachonce.engine.shapes import RdmProgressJson
 from teachonce.engine.split import shuffled
 from teachonce.engine.targets import BatchRows, on_device
 from teachonce.errors import NonFiniteError
@@ -200,11 +201,14 @@ class Fit:
         if found is None:
             return False
         parts, state = found
+        checkpoint.require_parts(self._last, found, ("model", "best", "optimizer", "random"), RdmProgressJson)
         self.progress = Progress(**state)
-        self.stack.load_state_dict(parts["model"])
+        with checkpoint.fitting(self._last):
+            self.stack.load_state_dict(parts["best"])  # of the same names and shapes
+            self.stack.load_state_dict(parts["model"])
+            checkpoint.load_optimizer(self.optimizer, parts["optimizer"])
+            checkpoint.set_random_state(parts["random"], self.job.device)
         self.best = {name: value.to(self.job.device) for name, value in parts["best"].items()}
-        checkpoint.load_optimizer(self.optimizer, parts["optimizer"])
-        checkpoint.set_random_state(parts["random"], self.job.device)
         self.events.info(f"goes on after epoch {self.progress.epoch} of {self.job.config.epochs}")
         return True
 

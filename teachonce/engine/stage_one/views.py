@@ -13,6 +13,7 @@ from teachonce.data.views import Augment, draw_views, eval_views, parse_augment
 from teachonce.engine.stage_one.options import Request
 from teachonce.errors import InputError, MismatchError
 from teachonce.types import EvalView
+from teachonce.validation import ViewsSpecJson, require_type
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,13 +72,25 @@ def new_views(request: Request, view: EvalView) -> ViewPlan:
     return ViewPlan(views=count, augment=augment, seed=request.seed, view=view)
 
 
+def stored_views(store: Store) -> ViewPlan:
+    """The plan that a store was made with.
+
+    Raises:
+        CorruptError: It does not say, or its words are none.
+    """
+    mend = "Restore its zarr.json from a copy, or make the store again"
+    require_type(ViewsSpecJson, store.spec.views_spec, str(store.path), mend=mend, within="views_spec")
+    return ViewPlan.from_json(store.spec.views, store.spec.views_spec)
+
+
 def kept_views(store: Store, request: Request) -> ViewPlan:
     """The views of a store that is there; where none are asked for, they are taken as they are.
 
     Raises:
         MismatchError: Others are asked for.
+        CorruptError: See `stored_views`.
     """
-    kept = ViewPlan.from_json(store.spec.views, store.spec.views_spec)
+    kept = stored_views(store)
     if request.views is None and request.augment is None:
         return kept
     augment = parse_augment(request.augment)

@@ -1,6 +1,5 @@
 """Optuna's journal of a search: one file that only grows, opened so that what a kill left behind does no harm."""
 
-import json
 import logging
 import warnings
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from teachonce.errors import CorruptError, DiskError
-from teachonce.fsio import disk_errors
+from teachonce.fsio import disk_errors, parse_json, require_regular
 
 
 @contextmanager
@@ -43,7 +42,7 @@ def open_journal(path: Path) -> JournalStorage:
         lines = _whole_lines(path)
     try:
         for line in lines:
-            json.loads(line)  # Optuna itself lets a last line pass that it cannot read
+            parse_json(line, str(path))  # Optuna itself lets a last line pass that it cannot read
         with quiet(), disk_errors(path):
             return JournalStorage(JournalFileBackend(str(path)))
     except DiskError:
@@ -55,6 +54,7 @@ def open_journal(path: Path) -> JournalStorage:
 
 def _whole_lines(path: Path) -> list[bytes]:
     try:
+        require_regular(path, mend=f"Remove the folder {path.parent}: the search begins anew")
         with path.open("r+b") as file:
             data = file.read()
             whole = data.rfind(b"\n") + 1

@@ -24,7 +24,7 @@ def tuned_path(recipe: str | Path, loaded: Recipe, write: str | Path | None) -> 
         DiskError: It could not be written, when the search is over.
     """
     path = Path(write) if write is not None else loaded.folder / f"{Path(recipe).stem}-tuned.toml"
-    if path.is_dir() or (path.exists() and not _is_ours(path)):
+    if (path.exists() and not path.is_file()) or (path.exists() and not _is_ours(path)):
         message = f"{path} is there and was not written by `teachonce tune`"
         raise InputError(message, "Move it away, or give another --write")
     require_writable(path.parent, "--write")
