@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from teachonce.engine.shapes import ResultJson, RunJson
+from teachonce.engine.shapes import RdmRunJson, ResultJson, RunJson
 from teachonce.errors import BusyError, CorruptError, InputError, MismatchError
 from teachonce.fsio import TEMPORARY, disk_errors, read_json, write_json
 from teachonce.validation import require_type
@@ -48,7 +48,7 @@ def read_run(run: Path) -> dict[str, Any] | None:
         return None
     if not isinstance(value, dict) or (value.get("format"), value.get("kind")) != (FORMAT, KIND):
         raise CorruptError(f"{run / RUN} is not of a run of this version of teachonce", _ANEW)
-    require_type(RunJson, value, str(run), mend=_ANEW, within=RUN)
+    require_type(RdmRunJson if "rdms" in value else RunJson, value, str(run), mend=_ANEW, within=RUN)
     return value
 
 

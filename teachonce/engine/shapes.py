@@ -120,6 +120,15 @@ class RunJson(Shape):
         return self
 
 
+class RdmRunJson(Shape):
+    """The run.json of RDMs in training, which are no run of a student."""
+
+    rdms: dict[str, float]
+    """Target -> the weight of its distortion."""
+    settings: dict[str, Any]
+    versions: dict[str, str] = {}
+
+
 class ResultJson(Shape):
     """A result.json; see `TrainResult`."""
 

@@ -183,7 +183,7 @@ def evaluate_run(  # noqa: PLR0913 - one parameter an option
     """
     where = pick_device(device)
     description = read_run(run)
-    if description is None:
+    if description is None or "rdms" in description:
         raise StoreMissingError(f"there is no run at {run}", "Check the path, or make the run with `teachonce train`")
     labels = require_labels(samples, "evaluating")
     check_test_classes(f"run {run}", description["classes"], description["class_names"], samples)

@@ -91,7 +91,7 @@ def _train(job: Job, events: Events) -> float:
     """Train the RDMs that have no target yet, and begin their targets; the seconds of the epochs."""
     run, there = read_run(job.work), job.known()
     weights = {name: weight for name, weight in sorted(job.config.names.items()) if name not in there}
-    if run is None or not weights.keys() <= run["rdms"].keys():
+    if run is None or not weights.keys() <= run.get("rdms", {}).keys():
         remove_tree(job.work / "checkpoints")  # of RDMs without one that was there then, and was removed since
         run = {"rdms": weights, "settings": job.fingerprint(0.0)}
         write_run(job.work, run)
