@@ -21,7 +21,7 @@ class InputJson(BaseModel):
     height: Side
     width: Side
     mean: _Three
-    std: _Three
+    std: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=3, max_length=3)]
     filter: Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
 
 

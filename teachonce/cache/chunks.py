@@ -69,14 +69,14 @@ def wrong_size(path: Path, expected: int, got: str) -> CorruptError:
     return CorruptError(f"{path}: expected {expected} bytes, got {got}", _COPY)
 
 
-def read_bytes(path: Path) -> bytes:
-    """The bytes of a file that has to be there.
+def read_bytes(path: Path, most: int = 1 << 62) -> bytes:
+    """The bytes of a file that has to be there, at most so many.
 
     Raises:
-        CorruptError: It is missing or cannot be read.
+        CorruptError: It is missing, larger, no regular file, or cannot be read.
     """
     try:
-        return read_file(path, most=1 << 62, mend=_COPY)
+        return read_file(path, most=most, mend=_COPY)
     except OSError as error:
         raise CorruptError(f"{path} cannot be read: {error.strerror}", _COPY) from None
 
@@ -87,7 +87,7 @@ def read_chunk(root: Path, grid: Grid, key: str) -> bytes:
     Raises:
         CorruptError: It is missing, or not of its size.
     """
-    data = read_bytes(root / key)
+    data = read_bytes(root / key, grid.chunk_bytes)
     if len(data) != grid.chunk_bytes:
         raise wrong_size(root / key, grid.chunk_bytes, f"{len(data)} bytes")
     return data

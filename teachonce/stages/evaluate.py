@@ -1,5 +1,6 @@
 """Evaluate: a trained run on data it has not seen, or what the cached embeddings of a store are worth."""
 
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from teachonce.engine.score import Scores, score
 from teachonce.engine.split import split_rows
 from teachonce.engine.views import EpochViews
 from teachonce.engine.worth import linear_top1, neighbour_top1
-from teachonce.errors import DataError, DiskError, InputError, StoreMissingError
+from teachonce.errors import DataError, DiskError, InputError, NonFiniteError, StoreMissingError
 from teachonce.events import SILENT, Events
 from teachonce.models.students import load_student
 from teachonce.types import EvalView
@@ -178,6 +179,7 @@ def evaluate_run(  # noqa: PLR0913 - one parameter an option
 
     Raises:
         DataError: The data has no labels, or no row could be decoded.
+        NonFiniteError: The student gives NaN or infinity.
         StoreMissingError: There is no such run.
         MismatchError: The data has other classes than the run.
     """
@@ -201,6 +203,8 @@ def evaluate_run(  # noqa: PLR0913 - one parameter an option
     feed = Feed(images, labels, views, student=network.input, teacher=None, device=where)
     batches = feed.batches(cut(rows, batch_size, drop_last=False), None)
     scores = score(network, batches, make_accelerator(where, pick_precision(precision, where)).autocast)
+    if not math.isfinite(scores.loss):
+        raise NonFiniteError(f"the outputs of the student of {run} are NaN or infinite", "Train the run again")
     return EvaluateRunResult(
         run=str(run),
         top1=scores.top1,
