@@ -38,6 +38,8 @@ class Beginning:
     weights: bytes | None
     """A safetensors file."""
     block_rows: int
+    samples: str | None = None
+    """The digest of the samples' journal; None where they are not sealed yet."""
 
     @property
     def grids(self) -> tuple[Grid, ...]:
@@ -115,6 +117,7 @@ class Beginning:
             "arrays": _arrays_json(self.arrays),
             "head": head,
             "seal": None,
+            "samples": self.samples,
         }
 
     def _head(self) -> tuple[list[tuple[Path, bytes | memoryview]], dict[str, Any] | None]:

@@ -71,6 +71,7 @@ class TargetWriter(Writer):
             head=head,
             weights=weights,
             block_rows=store.spec.block_rows,
+            samples=store.samples_seal.get("journal"),
         )
         journal = Journal(root=store.path, name=name, grids=self._beginning.grids)
         super().__init__(journal, blocks, sealed=self._compare())
@@ -152,11 +153,13 @@ class TargetWriter(Writer):
             raise UnsealedError(f"the samples of {self.store.path} are not sealed", "Seal them first")
         records, seal = seal_records(self.journal)
         refuse_failed(records, max_failed)
+        chunks = self.journal.chunks_of(records)
+        samples = self.store.samples_seal["journal"]
         folder = self._beginning.folder
         if self.store.record(self.name).sealed:
             write_seal(folder, None)
-        chunks = write_class_means(self.store.path, self.name, self.journal.grids, rule)
-        write_seal(folder, {**seal, **wanted, "chunks": chunks})
+        means = write_class_means(chunks, self.name, self.journal.grids, rule)
+        write_seal(folder, {**seal, **wanted, "chunks": means}, samples=samples)
 
 
 def _full_shapes(store: Store, arrays: Mapping[str, ArraySpec]) -> dict[str, ArraySpec]:

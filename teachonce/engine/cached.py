@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from teachonce.cache.chunks import read_whole
 from teachonce.cache.store import Store
 from teachonce.engine.readahead import ReadAhead, Rows
 from teachonce.engine.targets import BatchRows, TargetSource
@@ -163,8 +162,9 @@ def _with_logits(spec: TargetSpec, classes: int) -> TargetSpec:
 
 def has_targets(store: Store, name: str) -> NDArray[np.bool_]:
     """Which rows did not fail in the teacher pass, (N,)."""
-    grid = next(grid for grid in store.sealed(name).grids if grid.name == "status")
-    usable: NDArray[np.bool_] = read_whole(store.path, grid) == DECODED
+    record = store.sealed(name)
+    grid = next(grid for grid in record.grids if grid.name == "status")
+    usable: NDArray[np.bool_] = record.chunks.whole(grid) == DECODED
     return usable
 
 

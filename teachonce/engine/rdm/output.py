@@ -7,10 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from teachonce.cache.chunks import read_block
 from teachonce.cache.layout import Grid
 from teachonce.cache.targets import TargetRecord, target_grids
-from teachonce.cache.verify import read_weights, verify_chunks
+from teachonce.cache.verify import read_weights
 from teachonce.cache.writer import TargetWriter
 from teachonce.digests import digest_hex
 from teachonce.engine.background import Behind
@@ -146,14 +145,12 @@ def _fill(job: Job, rdm: RdmStack, writer: TargetWriter, blocks: list[int], task
 def _block(job: Job, rdm: RdmStack, block: int) -> Arrays:
     """The outputs for a block, (rows, views, length) as stored; those of failed rows are NaN."""
     grid = next(grid for grid in job.parent.grids if grid.name == "image_embedding")
-    recorded = job.parent.journal.read(block).chunks
-    verify_chunks(job.store.path, {key: recorded[key] for key in grid.keys(block)})
     views = [apply(rdm, _read(job, grid, block, view), job.dtype) for view in range(job.store.spec.views)]
     return {name: np.stack([view[name] for view in views], axis=1) for name in views[0]}
 
 
 def _read(job: Job, grid: Grid, block: int, view: int) -> torch.Tensor:
-    return as_tensor(read_block(job.store.path, grid, block, view)).to(job.device)
+    return as_tensor(job.parent.chunks.block(grid, block, view)).to(job.device)
 
 
 @torch.inference_mode()
