@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from teachonce.cache.chunks import Chunks
 from teachonce.cache.layout import Grid
 from teachonce.cache.rows import Index, Rows, chunk_keys
+from teachonce.errors import CorruptError
 
 
 class CheckedRows:
@@ -33,6 +34,7 @@ class CheckedRows:
         self._touched = np.zeros(len(self._keys), np.bool_)
         self.unchecked_rows = 0
         """Rows that were read before their chunk was checked."""
+        self._error: CorruptError | None = None
 
     def take(self, rows: Index, view: int | Index) -> NDArray[Any]:
         """See Rows.
@@ -40,6 +42,8 @@ class CheckedRows:
         Raises:
             CorruptError: A chunk that is touched is not what was sealed.
         """
+        if self._error is not None:
+            raise self._error
         numbers = rows // self._grid.chunk[0] + view * self._grid.blocks
         unseen = numbers[self._unseen[numbers]]
         if self._behind:
@@ -54,19 +58,17 @@ class CheckedRows:
         """See Rows."""
         return self.rows.chunk(number)
 
-    def check_next(self, *, touched: bool = False) -> int:
-        """Check one more chunk.
-
-        Args:
-            touched: Only one of which rows were read already.
+    def check_next(self) -> int:
+        """Check one more chunk, those first of which rows were read already.
 
         Returns:
             Its bytes; 0 where there is none left.
 
         Raises:
-            CorruptError: It is not what was sealed.
+            CorruptError: It is not what was sealed; every later read raises it, too.
         """
-        left = np.flatnonzero(self._unseen & self._touched if touched else self._unseen)
+        unseen = self._unseen & self._touched
+        left = np.flatnonzero(unseen if unseen.any() else self._unseen)
         if not len(left):
             return 0
         self._check(int(left[0]))
@@ -74,7 +76,11 @@ class CheckedRows:
 
     def _check(self, number: int) -> None:
         values = self.rows.chunk(number)
-        self._chunks.check(self._keys[number], values.reshape(-1).view(np.uint8).data)
+        try:
+            self._chunks.check(self._keys[number], values.reshape(-1).view(np.uint8).data)
+        except CorruptError as error:
+            self._error = error
+            raise
         self._unseen[number] = False
         if not self._unseen.any():
             self._done()

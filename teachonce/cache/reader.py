@@ -43,8 +43,8 @@ class TargetReader:
         self.tier: Literal["resident", "mapped"] = "resident" if size <= self._budget else "mapped"
         self._check: Check = check
         self._open: dict[str, Rows] = {}
-        self.checking: dict[str, CheckedRows] = {}
-        """The arrays that are open and not checked throughout yet."""
+        self._checking: dict[str, CheckedRows] = {}  # arrays that are open and not checked throughout yet
+        self._checked: list[CheckedRows] = []
 
     def __repr__(self) -> str:
         return f"TargetReader({str(self.record.root)!r}, {self.record.name!r}, tier={self.tier!r})"
@@ -93,19 +93,31 @@ class TargetReader:
             result[rows.start : rows.stop] = self.record.chunks.block(grid, block, view)
         return result
 
-    def check_next(self, *, touched: bool = False) -> int:
-        """Compare one more mapped chunk with its digest; for readers whose check is `background`.
+    def open(self, arrays: Collection[str]) -> None:
+        """Open arrays before their first read, so that a missing chunk is told at once.
 
-        Args:
-            touched: Only a chunk of which rows were given out already.
+        Raises:
+            StoreMissingError: The target has no such array.
+            CorruptError: See `read`.
+        """
+        for array in arrays:
+            self._rows(array)
+
+    def check_next(self) -> int:
+        """Compare one more mapped chunk of the open arrays with its digest.
 
         Returns:
             Its bytes; 0 where nothing is left.
 
         Raises:
-            CorruptError: It is not what was sealed.
+            CorruptError: It is not what was sealed; every later read of the array raises it, too.
         """
-        return next((size for rows in list(self.checking.values()) if (size := rows.check_next(touched=touched))), 0)
+        return next((size for rows in list(self._checking.values()) if (size := rows.check_next())), 0)
+
+    @property
+    def unchecked_rows(self) -> int:
+        """Rows that were read before their chunks were checked, each as often as it was read."""
+        return sum(rows.unchecked_rows for rows in self._checked)
 
     def verify(self, arrays: Collection[str] | None = None) -> None:
         """Recompute the digests of the target; some gigabytes a second where the files are in the page cache.
@@ -140,11 +152,13 @@ class TargetReader:
 
         def done() -> None:  # from now on nothing stands between a read and its map
             self._open[array] = rows
-            del self.checking[array]
+            del self._checking[array]
 
         behind = self._check == "background"
-        self.checking[array] = CheckedRows(rows, self.record.chunks, grid, behind=behind, done=done)
-        return self.checking[array]
+        checked = CheckedRows(rows, self.record.chunks, grid, behind=behind, done=done)
+        self._checking[array] = checked
+        self._checked.append(checked)
+        return checked
 
 
 def _reopen(root: Path, name: str, journal: str, budget: int, check: Check) -> TargetReader:

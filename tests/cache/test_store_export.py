@@ -13,10 +13,9 @@ import zarr
 from storekit import FAILURES, FINGERPRINT, ROWS, VIEWS, build, spec
 
 from teachonce import fsio
-from teachonce.cache import export as module
 from teachonce.cache import open_store
-from teachonce.cache.describe import describe
 from teachonce.cache.chunks import Chunks
+from teachonce.cache.describe import describe
 from teachonce.cache.export import export
 from teachonce.cache.hdf5 import GuardedFile
 from teachonce.errors import DiskError, InputError, StoreMissingError, UnsealedError

@@ -8,7 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 import xxhash
-from storekit import ARRAYS, BLOCKS, CLASSES, FAILURES, FINGERPRINT, ROWS, VIEWS, build, head, labels, params, stored_values
+from storekit import (
+    ARRAYS,
+    BLOCKS,
+    CLASSES,
+    FAILURES,
+    FINGERPRINT,
+    ROWS,
+    VIEWS,
+    build,
+    head,
+    labels,
+    params,
+    stored_values,
+)
 
 from teachonce.cache import fingerprint_digest, to_stored
 from teachonce.cache.documents import array_document
