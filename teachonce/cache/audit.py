@@ -8,9 +8,9 @@ from teachonce.cache.documents import DOCUMENT
 from teachonce.cache.layout import SAMPLES, is_name
 from teachonce.cache.problems import Problem, problem_of
 from teachonce.cache.store import Store, read_store
-from teachonce.cache.targets import read_record
+from teachonce.cache.targets import read_target
 from teachonce.cache.verify import Checked, check_documents, check_journal, check_target
-from teachonce.errors import CorruptError, MismatchError, StoreError, UnsealedError
+from teachonce.errors import CorruptError, MismatchError, StoreError, StoreMissingError, UnsealedError
 from teachonce.events import SILENT, Events
 
 
@@ -41,6 +41,11 @@ def find_problems(
     except CorruptError as error:
         yield problem_of(error, path, path / DOCUMENT, "document", None)
         return
+    except StoreMissingError as error:
+        if not (path / "journal" / SAMPLES).is_dir():
+            raise
+        yield problem_of(error, path, path / DOCUMENT, "missing", None)
+        return
     seal: dict[str, object] = {}
     try:
         seal = store.samples_seal
@@ -63,7 +68,7 @@ def _target(
     root, spec = store.path, store.spec
     place = root / "targets" / name / DOCUMENT
     try:
-        record = read_record(root, name, rows=spec.rows, block_rows=spec.block_rows, samples=samples)
+        record = read_target(root, name, rows=spec.rows, block_rows=spec.block_rows, samples=samples)
     except MismatchError as error:
         yield problem_of(error, root, place, "samples", name)
     except StoreError as error:

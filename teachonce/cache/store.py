@@ -97,14 +97,16 @@ class Store:
             UnsealedError: They are not sealed.
             CorruptError: The records of their journal are not those that were sealed.
         """
-        seal = self.samples_seal
-        if not seal:
-            done = len(self.journal.present())
-            raise UnsealedError(
-                f"the samples of {self.path} are not sealed: {done} of {self.blocks} blocks are there",
-                "Run the same `teachonce embed` command again: it goes on where it stopped, or mends with --repair",
-            )
-        return self.journal.chunks(seal)
+        return self.journal.chunks(self._require_samples())
+
+    def _require_samples(self) -> dict[str, Any]:
+        if seal := self.samples_seal:
+            return seal
+        done = len(self.journal.present())
+        raise UnsealedError(
+            f"the samples of {self.path} are not sealed: {done} of {self.blocks} blocks are there",
+            "Run the same `teachonce embed` command again: it goes on where it stopped",
+        )
 
     def _whole(self, chunks: Chunks, grid: Grid) -> NDArray[Any]:
         check_array(self.path, grid)
@@ -123,7 +125,7 @@ class Store:
         """
         from teachonce.cache.audit import find_problems  # it opens stores
 
-        _ = self.chunks
+        self._require_samples()
         for problem in find_problems(self.path, zeros=False):
             if problem.kind != "unsealed":
                 raise problem.error
@@ -133,11 +135,17 @@ class Store:
         """Every target that was begun, by name."""
         return {name: self.record(name) for name in target_names(self.path)}
 
-    def record(self, name: str) -> TargetRecord:
+    def record(self, name: str, *, arrays: bool = True) -> TargetRecord:
         """What is known of one target.
+
+        Args:
+            name: The target.
+            arrays: Whether to compare the documents of its arrays, too.
 
         Raises:
             StoreMissingError: There is no such target.
+            CorruptError: Its documents contradict the format, or are not what was sealed.
+            MismatchError: It is a target of other samples.
         """
         if name not in (names := target_names(self.path)):
             there = f"it has {', '.join(names)}" if names else "it has none"
@@ -145,7 +153,10 @@ class Store:
             mend = f"Choose one of them, or {mend}" if names else mend.capitalize()
             raise StoreMissingError(f"{self.path} has no target {name!r}: {there}", mend)
         spec, samples = self.spec, self.samples_seal.get("journal")
-        return read_target(self.path, name, rows=spec.rows, block_rows=spec.block_rows, samples=samples)
+        record = read_target(self.path, name, rows=spec.rows, block_rows=spec.block_rows, samples=samples)
+        for grid in record.grids if arrays else ():
+            check_array(self.path, grid)
+        return record
 
     def target(self, name: str, *, budget_bytes: int | None = None, check: Check = "first-touch") -> TargetReader:
         """Open a sealed target for reading.
@@ -169,6 +180,7 @@ class Store:
             UnsealedError: It is not complete; says how far.
         """
         record = self.record(name)
+        self._require_samples()
         if not record.sealed:
             done = f"{record.blocks_done} of {record.blocks} blocks are done"
             raise UnsealedError(

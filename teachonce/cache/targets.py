@@ -10,7 +10,6 @@ from teachonce.cache.chunks import REPAIR, Chunks
 from teachonce.cache.documents import (
     DOCUMENT,
     array_document,
-    check_array,
     check_sealed,
     group_document,
     read_document,
@@ -175,7 +174,7 @@ def _grid(place: str, array: str, spec: ArraySpec, block_rows: int) -> Grid:
 
 
 def read_target(root: Path, name: str, *, rows: int, block_rows: int, samples: str | None) -> TargetRecord:
-    """Read a target's attributes, and compare its arrays' documents with them.
+    """Read a target's attributes; its arrays' documents are not looked at.
 
     Args:
         root: The store.
@@ -183,20 +182,6 @@ def read_target(root: Path, name: str, *, rows: int, block_rows: int, samples: s
         rows: Of the store.
         block_rows: Of the store.
         samples: The digest of the samples' journal; None before they are sealed.
-
-    Raises:
-        StoreMissingError: There is no such target.
-        CorruptError: Its attributes or its arrays' documents contradict the format, or are not what was sealed.
-        MismatchError: It is a target of other samples or views.
-    """
-    record = read_record(root, name, rows=rows, block_rows=block_rows, samples=samples)
-    for grid in record.grids:
-        check_array(root, grid)
-    return record
-
-
-def read_record(root: Path, name: str, *, rows: int, block_rows: int, samples: str | None) -> TargetRecord:
-    """The same without a look at the arrays' documents.
 
     Raises:
         StoreMissingError: There is no such target.
@@ -214,7 +199,7 @@ def read_record(root: Path, name: str, *, rows: int, block_rows: int, samples: s
             raise
         place = root / "targets" / name / DOCUMENT
         raise CorruptError(f"{place}: the attributes are no target's ({error!r})", REPAIR) from error
-    if record.samples not in (None, samples):
+    if samples is not None and record.samples not in (None, samples):
         raise MismatchError(
             f"target {name!r} of {root} is of other samples: expected {samples}, got {record.samples}", _OTHER
         )

@@ -12,6 +12,7 @@ from teachonce.cache.dtypes import stored
 from teachonce.cache.journal import Journal
 from teachonce.cache.layout import check_name, is_name
 from teachonce.cache.locks import documents_lock
+from teachonce.cache.repair import RepairRule, repair_target
 from teachonce.cache.samples import SamplesWriter, Writer
 from teachonce.cache.seal import ClassRule, class_rule, refuse_failed, seal_records, write_class_means, write_seal
 from teachonce.cache.store import Store
@@ -39,6 +40,7 @@ class TargetWriter(Writer):
         head: Head | None = None,
         weights: bytes | None = None,
         blocks: range | None = None,
+        repair: RepairRule | None = None,
     ) -> None:
         """Begin a target, or go on with one that was begun in the same way.
 
@@ -53,6 +55,7 @@ class TargetWriter(Writer):
             head: The teacher's linear head, float32 (C, D) and (C,), where logits = W e + b.
             weights: A safetensors file with the weights of what makes the target, kept with it.
             blocks: The range this writer owns; None: all.
+            repair: Mend what is damaged first: documents are written again, bad blocks dropped, the seal taken off.
 
         Raises:
             MismatchError: The target was begun from other things; names the first field that differs.
@@ -74,6 +77,8 @@ class TargetWriter(Writer):
             samples=store.samples_seal.get("journal"),
         )
         journal = Journal(root=store.path, name=name, grids=self._beginning.grids)
+        if repair is not None:
+            repair_target(store, self._beginning, repair)
         super().__init__(journal, blocks, sealed=self._compare())
         if self.sealed:
             return
