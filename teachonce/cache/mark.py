@@ -1,7 +1,7 @@
 """The verified mark beside a store: what was checked in full, and whether a file has changed since."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,13 @@ def mark_path(store: Path) -> Path:
     return place.with_name(f"{place.name}.verified.json")
 
 
-def write_mark(store: Store, names: Iterable[str]) -> None:
-    """Say that samples and targets have just been checked in full; what is said of other targets stays.
+def write_mark(store: Store, names: Collection[str], *, samples: bool) -> None:
+    """Say that targets, and perhaps the samples, have just been written or checked in full; what is said of others stays.
 
     Args:
         store: Its samples are sealed.
         names: Sealed targets.
+        samples: Whether it is said of samples and views, too.
 
     Raises:
         StoreError: A file of them is missing.
@@ -37,14 +38,10 @@ def write_mark(store: Store, names: Iterable[str]) -> None:
     """
     known = read_mark(store.path)
     targets = {name: entry for name, entry in known.get("targets", {}).items() if name not in names}
-    entries = {name: _target_entry(store.record(name)) for name in names}
-    time = datetime.now(UTC).isoformat(timespec="seconds")
-    entries = {name: {**entry, "time": time} for name, entry in entries.items()}
-    samples = {**_entry(store.journal, store.samples_seal, _documents(store.path)), "time": time}
-    write_json(
-        mark_path(store.path),
-        {"kind": _KIND, "format": 1, "samples": samples, "targets": {**targets, **entries}},
-    )
+    time = {"time": datetime.now(UTC).isoformat(timespec="seconds")}
+    targets |= {name: _target_entry(store.sealed(name)) | time for name in names}
+    of_samples = known.get("samples", {}) if not samples else _samples_entry(store) | time
+    write_json(mark_path(store.path), {"kind": _KIND, "format": 1, "samples": of_samples, "targets": targets})
 
 
 def read_mark(path: Path) -> dict[str, Any]:
@@ -73,7 +70,7 @@ def verified_at(store: Store, name: str) -> str | None:
     if kept is None or samples is None:
         return None
     try:
-        now = _target_entry(store.sealed(name)), _entry(store.journal, store.samples_seal, _documents(store.path))
+        now = _target_entry(store.sealed(name)), _samples_entry(store)
     except StoreError:
         return None
     times = [str(entry.pop("time", "")) for entry in (kept, samples)]
@@ -85,8 +82,9 @@ def _target_entry(record: TargetRecord) -> dict[str, str]:
     return _entry(record.journal, record.seal, [*nodes, *(record.root / key for key in record.digests)])
 
 
-def _documents(root: Path) -> list[Path]:
-    return [root / DOCUMENT, root / "samples" / DOCUMENT]
+def _samples_entry(store: Store) -> dict[str, str]:
+    documents = [store.path / DOCUMENT, store.path / "samples" / DOCUMENT]
+    return _entry(store.journal, store.samples_seal, documents)
 
 
 def _entry(journal: Journal, seal: Mapping[str, Any], others: Iterable[Path]) -> dict[str, str]:

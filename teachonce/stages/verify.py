@@ -139,7 +139,7 @@ def verify(  # noqa: PLR0913 - one parameter an option
 
 def _mark(store: Store, checked: Checked, events: Events) -> None:
     try:
-        write_mark(store, [name for name in checked.blocks if name != "samples"])
+        write_mark(store, [name for name in checked.blocks if name != "samples"], samples=True)
     except DiskError as error:
         events.warn(f"no mark says that the store was verified: {error.message}")
 

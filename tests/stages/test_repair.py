@@ -14,6 +14,7 @@ from teachonce.cache.audit import find_problems
 from teachonce.errors import StoreError
 from teachonce.models import Signal
 from teachonce.stages.embed import EmbedResult, embed
+from teachonce.stages.rdm import rdm
 
 ROWS = 300
 VIEWS = {"views": 2, "augment": "crop=0.5,flip"}
@@ -171,3 +172,43 @@ def test_without_repair_the_command_says_what_to_do(store: Path):
         assert "--repair" in caught.value.mend
         (store / name).write_bytes(kept)
     assert run(store, Counted()).reused_blocks == 5
+
+
+@pytest.fixture(scope="module")
+def sound_rdm(sound: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = Path(shutil.copytree(sound, tmp_path_factory.mktemp("rdm") / "s.zarr"))
+    rdm(store=path, distortion_weight=50, epochs=1, device="cpu")
+    return path
+
+
+class TestRdm:
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "targets/rdm-50/image_embedding/c/1/0/0", "targets/rdm-50/logits/c/4/1/0", "targets/rdm-50/status/c/2",
+            "journal/rdm-50/000003.json", "classes/rdm-50/count/c/0", "targets/rdm-50/logits/zarr.json",
+            "targets/rdm-50/head/bias/c/0",
+        ],
+    )  # fmt: skip
+    @pytest.mark.parametrize("damage", ["flip", "gone"])
+    def test_bad_blocks_are_written_again_by_the_stored_weights(
+        self, sound_rdm: Path, tmp_path: Path, name: str, damage: str
+    ):
+        path = Path(shutil.copytree(sound_rdm, tmp_path / "s.zarr"))
+        flip(path / name, 123) if damage == "flip" else (path / name).unlink()
+        assert list(find_problems(path))
+        done = rdm(store=path, distortion_weight=50, epochs=1, device="cpu", repair=True)
+        assert done.seconds == 0  # nothing was trained
+        assert snapshot(path) == snapshot(sound_rdm)
+
+    @pytest.mark.parametrize("name", ["targets/rdm-50/weights/c/0", "targets/rdm-50/zarr.json"])
+    def test_what_has_to_be_trained_anew(self, sound_rdm: Path, tmp_path: Path, name: str):
+        path = Path(shutil.copytree(sound_rdm, tmp_path / "s.zarr"))
+        flip(path / name, 12345)
+        with pytest.raises(StoreError) as caught:
+            rdm(store=path, distortion_weight=50, epochs=1, device="cpu", repair=True)
+        assert caught.value.kind == "corrupt"
+        for folder in ("targets", "journal", "classes"):
+            shutil.rmtree(path / folder / "rdm-50")
+        rdm(store=path, distortion_weight=50, epochs=1, device="cpu")
+        assert snapshot(path) == snapshot(sound_rdm)

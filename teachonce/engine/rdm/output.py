@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from teachonce.cache.layout import Grid
+from teachonce.cache.repair import RepairRule
 from teachonce.cache.targets import TargetRecord, target_grids
 from teachonce.cache.verify import read_weights
 from teachonce.cache.writer import TargetWriter
@@ -16,10 +17,11 @@ from teachonce.engine.background import Behind
 from teachonce.engine.cached import as_tensor
 from teachonce.engine.rdm.fit import Trained
 from teachonce.engine.rdm.job import Job
-from teachonce.engine.rdm.stored import KIND, rdm_bytes, rdm_head, rdm_of
+from teachonce.engine.rdm.stored import KIND, places, rdm_bytes, rdm_head, rdm_of
 from teachonce.engine.stage_one.contents import versions
 from teachonce.engine.stage_one.forward import TORCH_DTYPES, as_stored
 from teachonce.engine.stage_one.output import block_bytes
+from teachonce.errors import CorruptError, StoreMissingError
 from teachonce.events import Events, Task
 from teachonce.fsio import require_space, require_writable
 from teachonce.models.rdm import RdmStack
@@ -71,8 +73,37 @@ def _info(job: Job, trained: Trained, name: str) -> dict[str, Any]:
     }
 
 
+def repair(job: Job, name: str, events: Events) -> None:
+    """Write damaged documents of a target again and drop its bad blocks; `finish` then writes these by its weights.
+
+    Raises:
+        CorruptError: Its own document or its weights are damaged, so that it has to be trained anew.
+        MismatchError: It was made from other things.
+        BusyError: Another process writes it.
+        DiskError: It cannot be written.
+    """
+    try:
+        record = job.store.record(name, arrays=False)
+        rdm, data = rdm_of(record), read_weights(record)
+    except (CorruptError, StoreMissingError) as error:
+        mend = f"Remove {places(name)} of the store, then run the same command: it trains {name} anew"
+        raise CorruptError(error.message, mend) from error
+    assert data is not None
+    rule = RepairRule(classes=job.parent.seal["classes"], per_class=job.parent.seal["per_class"])
+    with _writer(job, name, rdm, data, record.fingerprint_fields, {}, rule) as writer:
+        if not writer.sealed:
+            count = writer.journal.blocks - len(writer.done())
+            events.info(f"{name} is mended: {count} of its {writer.journal.blocks} blocks are written again")
+
+
 def _writer(
-    job: Job, name: str, rdm: RdmStack, data: bytes, fields: Mapping[str, Any], info: Mapping[str, Any]
+    job: Job,
+    name: str,
+    rdm: RdmStack,
+    data: bytes,
+    fields: Mapping[str, Any],
+    info: Mapping[str, Any],
+    repair: RepairRule | None = None,
 ) -> TargetWriter:
     return TargetWriter(
         job.store,
@@ -84,6 +115,7 @@ def _writer(
         arrays=arrays(job),
         head=rdm_head(rdm),
         weights=data,
+        repair=repair,
     )
 
 

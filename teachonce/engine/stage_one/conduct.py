@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from teachonce.cache import open_store
+from teachonce.cache.mark import write_mark
 from teachonce.engine.stage_one.batches import find_batch_size
 from teachonce.engine.stage_one.feed import Feed
 from teachonce.engine.stage_one.forward import Forward
@@ -73,6 +75,8 @@ def conduct(job: Job, workers: int | None, events: Events) -> Done:
             seconds = time.perf_counter() - start
             _record(job, output, events, outcome=outcome, seconds=round(seconds, 3), **settings)
         failed = len(output.failed())
+    if is_sealed and len(missing) == output.blocks:
+        _mark(job, events)
     if not is_sealed:
         events.info(f"{job.path} waits for blocks of other processes; whoever brings the last one seals it")
     return Done(
@@ -148,6 +152,15 @@ def _decode_again(output: Output, feed: Feed, blocks: Sequence[int]) -> None:
         if batch.is_last:
             output.commit_samples(filling.filled())
             filling = Filling(arrays={})
+
+
+def _mark(job: Job, events: Events) -> None:
+    """Every byte has just been written and hashed by this process: no reader has to do it again."""
+    store = open_store(job.path)
+    try:
+        write_mark(store, [job.request.name], samples=job.store is None)
+    except DiskError as error:
+        events.warn(error.message)
 
 
 def _record(job: Job, output: Output, events: Events, **facts: Any) -> None:

@@ -72,6 +72,11 @@ class Output:
             repair=RepairRule(**seal_rule(job)) if job.request.repair else None,
         )
 
+    @property
+    def blocks(self) -> int:
+        """How many blocks the store has."""
+        return self.open()[1].journal.blocks
+
     def missing_samples(self) -> list[int]:
         """The blocks of the job whose samples alone are not committed: their targets are there."""
         if self._samples is None or self._target is None:
