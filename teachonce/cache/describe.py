@@ -15,8 +15,8 @@ def describe(path: str | Path) -> dict[str, Any]:
 
     Returns:
         format, rows, views, block_rows, bytes_per_sample (of all its arrays, bytes, without padding), identity, data,
-        views_spec, samples {sealed, failed}, and targets: NAME -> kind, sealed, fingerprint, arrays, how far, and when it
-        was verified in full (ISO 8601, UTC; None: never, or a file has changed since).
+        views_spec, samples {sealed, failed}, and targets: NAME -> kind, sealed, fingerprint, arrays, how far, and when
+        it was verified in full (ISO 8601, UTC; None: never, or a file has changed since).
 
     Raises:
         StoreError: It cannot be read.

@@ -25,7 +25,7 @@ def mark_path(store: Path) -> Path:
 
 
 def write_mark(store: Store, names: Collection[str], *, samples: bool) -> None:
-    """Say that targets, and perhaps the samples, have just been written or checked in full; what is said of others stays.
+    """Say that targets, and perhaps the samples, have just been written or checked in full; the rest of the mark stays.
 
     Args:
         store: Its samples are sealed.

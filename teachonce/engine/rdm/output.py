@@ -1,6 +1,7 @@
 """What RDMs make of the stored embeddings, written into the store as targets."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from teachonce.cache.layout import Grid
+from teachonce.cache.mark import write_mark
 from teachonce.cache.repair import RepairRule
 from teachonce.cache.targets import TargetRecord, target_grids
 from teachonce.cache.verify import read_weights
@@ -21,7 +23,7 @@ from teachonce.engine.rdm.stored import KIND, places, rdm_bytes, rdm_head, rdm_o
 from teachonce.engine.stage_one.contents import versions
 from teachonce.engine.stage_one.forward import TORCH_DTYPES, as_stored
 from teachonce.engine.stage_one.output import block_bytes
-from teachonce.errors import CorruptError, StoreMissingError
+from teachonce.errors import CorruptError, DiskError, StoreMissingError
 from teachonce.events import Events, Task
 from teachonce.fsio import require_space, require_writable
 from teachonce.models.rdm import RdmStack
@@ -154,6 +156,9 @@ def finish(job: Job, record: TargetRecord, events: Events) -> None:
             per_class=job.parent.seal["per_class"],
             max_failed=len(job.failed),
         )
+    if len(blocks) == store.blocks:
+        with suppress(DiskError):  # without a mark the target is checked when it is read
+            write_mark(store, [record.name], samples=False)
 
 
 def _fill(job: Job, rdm: RdmStack, writer: TargetWriter, blocks: list[int], task: Task) -> None:
