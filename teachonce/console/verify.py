@@ -23,6 +23,8 @@ def verify_parts(result: Result) -> Parts:
         ("problems", f"{len(result['problems']):,}"),
         *((f"  blocks of {name}", _numbers(blocks)) for name, blocks in result["bad_blocks"].items()),
     ]
+    if result["unproven"]:
+        rows.append(("unproven", f"sealed by an earlier version: {', '.join(result['unproven'])}"))
     if result["data"] is not None:
         rows.append(("data", "every row is the store's" if result["data"] == "ok" else result["data"]))
     if result["teacher"] is not None:

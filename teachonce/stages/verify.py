@@ -40,6 +40,8 @@ class VerifyResult:
     """Of those files."""
     seconds: float
     """Of reading and checking the store."""
+    unproven: list[str]
+    """Targets that an earlier version sealed: nothing proves that they belong to the samples beside them."""
     data: str | None
     """`ok`, or the first difference from the data; None where no data was given."""
     teacher: TeacherCheck | None
@@ -132,9 +134,19 @@ def verify(  # noqa: PLR0913 - one parameter an option
         files=checked.files,
         bytes=checked.bytes,
         seconds=seconds,
+        unproven=_unproven(path, [name for name in checked.blocks if name not in bad]),
         data=differs,
         teacher=again,
     )
+
+
+def _unproven(path: Path, names: Sequence[str]) -> list[str]:
+    """Those of journals without a problem whose seals prove less than those of this version."""
+    if "samples" not in names:
+        return []
+    store = open_store(path)
+    old = {name for name in names if name != "samples" and store.record(name).samples is None}
+    return sorted(old if "document" in store.samples_seal else old | {"samples"})
 
 
 def _mark(store: Store, checked: Checked, events: Events) -> None:
