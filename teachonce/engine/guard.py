@@ -137,7 +137,7 @@ def tell_unproven(store: Store, names: Sequence[str], events: Events) -> None:
     old = [name for name in names if name in target_names(store.path) and store.record(name).samples is None]
     if old:
         events.info(
-            f"{', '.join(old)} of {store.path} was sealed by an earlier version: arrays are checked, but nothing proves "
+            f"{', '.join(old)} of {store.path} was sealed by an earlier version: no digest says "
             "that it belongs to the samples beside it; `teachonce verify --data D --teacher T` compares it with both"
         )
 
