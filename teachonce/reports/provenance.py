@@ -21,7 +21,6 @@ from teachonce.reports.stores import run_lines
 from teachonce.stages.train import train
 from teachonce.texts import size_text
 
-_PROGRAMS = ("teachonce", "__main__.py")
 _TOLD_OTHERWISE = ("data", "store", "settings", "seed")
 """Settings of a run that tell what a thing holds, and options of `train` that tell where it lies."""
 
@@ -104,7 +103,11 @@ def _recorded(material: Material) -> Iterator[str]:
 
 
 def _is_ours(words: Any) -> TypeGuard[list[Any]]:
-    return isinstance(words, list) and bool(words) and Path(str(words[0])).name in _PROGRAMS
+    """Whether words are of `teachonce` or `python -m teachonce`, and not of another program."""
+    if not (isinstance(words, list) and words):
+        return False
+    program = Path(str(words[0]))
+    return program.name == "teachonce" or program.parts[-2:] == ("teachonce", "__main__.py")
 
 
 def _is_recorded(run: Run) -> bool:

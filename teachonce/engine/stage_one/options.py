@@ -9,6 +9,12 @@ from teachonce.engine.settings import check_seed
 from teachonce.errors import InputError
 from teachonce.types import StoredDtype
 
+PLACES = ("store", "name", "blocks", "max_failed", "revision", "trust_remote_code", "device", "workers")
+"""Options of `embed` that do not tell targets apart: where one lies, how much of it is filled, and what computes it.
+
+A revision is told apart by the weights that it has.
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
