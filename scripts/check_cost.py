@@ -3,11 +3,11 @@
     python scripts/check_cost.py steps  --gigabytes 2 --rounds 7
     python scripts/check_cost.py verify --gigabytes 2 --rounds 5
 
-`steps`: three arms take turns in changing order, each with the same student and batches of a full shuffle. `unchecked`
-reads the mapped store as one with a verified mark is read; `first touch` opens it anew in every round, so that each chunk is
-checked when its first row is read; `checked` reads it after the last chunk was checked. `verify`: reading all files of a
-store with `read`, and `teachonce.verify`, each after the files were evicted from the page cache; with --warm, both after a
-pass that leaves them there.
+`steps`: three arms take turns in changing order, each with the same student and batches of a full shuffle.
+`unchecked` reads the mapped store as one with a verified mark is read; `first touch` opens it anew in every round, so
+that each chunk is checked when its first row is read; `checked` reads it after the last chunk was checked.
+`verify`: reading all files of a store, and `teachonce.verify`, each after the files were evicted from the page cache;
+with --warm, without that.
 """
 
 import argparse

@@ -1,7 +1,9 @@
 """Stage one: run the teacher once over the data and keep its outputs in a store."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from teachonce.data.open import open_samples
 from teachonce.data.samples import Samples
@@ -10,6 +12,7 @@ from teachonce.engine.stage_one.conduct import conduct
 from teachonce.engine.stage_one.job import Job, repaired_store, store_at
 from teachonce.engine.stage_one.options import Request
 from teachonce.engine.stage_one.remarks import score_teacher
+from teachonce.engine.words import data_options, given_options
 from teachonce.errors import DataError
 from teachonce.events import SILENT, Events
 from teachonce.models import Teacher, load_teacher
@@ -113,6 +116,7 @@ def embed(  # noqa: PLR0913 - one parameter an option
         DiskError: Too little space, or the disk is read-only or failing.
         BusyError: Another process writes the same blocks.
     """
+    given = given_options(embed, locals())
     request = Request(
         name=name,
         dtype=dtype,
@@ -143,7 +147,7 @@ def embed(  # noqa: PLR0913 - one parameter an option
         revision=revision,
         image_size=image_size,
     )
-    done = conduct(job, workers, events)
+    done = conduct(job, workers, events, _told(given, job))
     return EmbedResult(
         store=str(job.path),
         target=name,
@@ -155,6 +159,12 @@ def embed(  # noqa: PLR0913 - one parameter an option
         teacher_top1=score_teacher(job, events) if done.is_sealed else None,
         sealed=done.is_sealed,
     )
+
+
+def _told(given: Mapping[str, Any], job: Job) -> dict[str, Any]:
+    """What a call was given; a loaded teacher and opened data are told by their names."""
+    opened = {} if "data" in given else data_options(job.samples.description)
+    return {"teacher": job.teacher.info.name, **given, **opened}
 
 
 def open_job(  # noqa: PLR0913 - one parameter an option

@@ -10,6 +10,7 @@ from teachonce.engine.optim import OptimConfig
 from teachonce.engine.rdm.conduct import conduct
 from teachonce.engine.rdm.job import open_job
 from teachonce.engine.rdm.settings import RdmConfig, Select
+from teachonce.engine.words import given_options
 from teachonce.events import SILENT, Events
 from teachonce.methods.rate_distortion import Kind, Reduction
 from teachonce.models.rdm import Preset
@@ -142,6 +143,7 @@ def rdm(  # noqa: PLR0913 - one parameter an option
         NonFiniteError: A loss became NaN or infinite, or an output cannot be stored; nothing of it is sealed.
         DiskError: The disk is full, read-only or failing; the last checkpoint is kept.
     """
+    given = given_options(rdm, locals())
     optim = OptimConfig(
         lr=lr,
         weight_decay=weight_decay,
@@ -176,7 +178,7 @@ def rdm(  # noqa: PLR0913 - one parameter an option
         device=device,
     )
     job = open_job(config, events)
-    done = conduct(job, events, mend=repair)
+    done = conduct(job, events, {**given, "distortion_weight": list(weights)}, mend=repair)
     rdms = [_entry(record, reused=name in done.reused) for name, record in done.records.items()]
     rows = len(job.rows.train)
     return RdmResult(

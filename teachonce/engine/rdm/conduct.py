@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -33,8 +34,14 @@ class Done:
     """Of the epochs that were trained, validation not included; 0 where none had to be."""
 
 
-def conduct(job: Job, events: Events, *, mend: bool = False) -> Done:
+def conduct(job: Job, events: Events, options: Mapping[str, Any], *, mend: bool = False) -> Done:
     """Train, write and seal what is missing; with `mend`, also what is damaged of what was begun before.
+
+    Args:
+        job: What is asked for.
+        events: Who watches.
+        options: What `rdm` was given, as JSON; for the run record.
+        mend: Whether damaged targets are mended.
 
     Raises:
         TeachonceError: See `rdm`.
@@ -48,7 +55,7 @@ def conduct(job: Job, events: Events, *, mend: bool = False) -> Done:
         with owned(job.work, _WAIT):
             reused = _reused(job, events)  # only now: another process may have made some meanwhile
             seconds = _make(job, reused, events)
-            _record(job, reused, seconds, events)
+            _record(job, reused, events, {"options": dict(options), "seconds": round(seconds, 3)})
             remove_tree(job.work)
     else:
         reused = _reused(job, events)
@@ -79,13 +86,13 @@ def _make(job: Job, reused: frozenset[str], events: Events) -> float:
     return seconds
 
 
-def _record(job: Job, reused: frozenset[str], seconds: float, events: Events) -> None:
+def _record(job: Job, reused: frozenset[str], events: Events, facts: Mapping[str, Any]) -> None:
     """Tell the run record beside the store what was made, together, and how long it trained."""
     made = [name for name in job.config.names if name not in reused]
     if not made:
         return
     try:
-        record_run(job.store.path, targets=made, device=str(job.device), outcome="sealed", seconds=round(seconds, 3))
+        record_run(job.store.path, targets=made, device=str(job.device), outcome="sealed", **facts)
     except DiskError as error:
         events.warn(error.message)
 

@@ -1,7 +1,7 @@
 """The course of one call: find out what is missing, run it, seal, and record the run."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,13 +33,14 @@ class Done:
     """From the first row read to the seal."""
 
 
-def conduct(job: Job, workers: int | None, events: Events) -> Done:
+def conduct(job: Job, workers: int | None, events: Events, options: Mapping[str, Any]) -> Done:
     """Run what is missing, and seal where everything is there.
 
     Args:
         job: Checked.
         workers: Workers that decode; None: by the processors.
         events: Who watches.
+        options: What `embed` was given, as JSON; for the run record.
 
     Raises:
         TeachonceError: See `embed`.
@@ -73,7 +74,8 @@ def conduct(job: Job, workers: int | None, events: Events) -> Done:
             raise
         finally:
             seconds = time.perf_counter() - start
-            _record(job, output, events, outcome=outcome, seconds=round(seconds, 3), **settings)
+            facts = {"options": dict(options), "outcome": outcome, "seconds": round(seconds, 3), **settings}
+            _record(job, output, events, facts)
         failed = len(output.failed())
     if is_sealed and len(missing) == output.blocks:
         _mark(job, events)
@@ -163,10 +165,10 @@ def _mark(job: Job, events: Events) -> None:
         events.warn(error.message)
 
 
-def _record(job: Job, output: Output, events: Events, **facts: Any) -> None:
+def _record(job: Job, output: Output, events: Events, facts: Mapping[str, Any]) -> None:
     if output.store is None:
         return  # nothing was written, so nothing is left behind
     try:
-        record_run(job.path, target=job.request.name, request=job.request.to_json(), device=str(job.device), **facts)
+        record_run(job.path, target=job.request.name, device=str(job.device), **facts)
     except DiskError as error:
         events.warn(error.message)
