@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from teachonce.engine import checkpoint
@@ -21,6 +20,7 @@ from teachonce.engine.steptime import StepTimer, steady_ms
 from teachonce.errors import NonFiniteError
 from teachonce.events import SILENT, Events, Task
 from teachonce.models.students import save_student
+from teachonce.processwide import seed_host, seed_training
 from teachonce.types import EvalView
 
 Rows = NDArray[np.int64]
@@ -92,12 +92,13 @@ class Loop:
             DiskError: A checkpoint could not be written; the one before is kept.
         """
         if not self._resume():
-            torch.manual_seed(self.config.seed)
+            seed_training(self.config.seed, self.device)
         config, log = self.config, MetricsLog(self.config.run, self.progress.epoch)
         try:
             title, total = f"train {self.stepper.method.name}", config.epochs * self.steps
             with self.events.task(title, total=total, done=self.progress.step, unit="steps") as task:
                 for epoch in range(self.progress.epoch, config.epochs):
+                    seed_host(config.seed, epoch)
                     entry = self._epoch(epoch, task) | self._validate()
                     self._keep(epoch, entry, log)
                     self._warn_failed()
@@ -151,7 +152,7 @@ class Loop:
         if not len(self.val):
             return {"val_top1": None, "val_loss": None}
         batches = self.feed.batches(cut(self.val, _VAL_BATCH, drop_last=False), None)
-        scores = score(self.stepper.student, batches, self.stepper.accelerator.autocast)
+        scores = score(self.stepper.student, batches, self.stepper.autocast)
         if not np.isfinite(scores.loss):
             raise NonFiniteError("the validation loss is not finite; the last good weights are kept", MEND)
         return {"val_top1": scores.top1, "val_loss": scores.loss}

@@ -26,6 +26,7 @@ from teachonce.errors import NonFiniteError
 from teachonce.events import Events, Task
 from teachonce.methods.targets import Needs
 from teachonce.models.rdm import RdmStack
+from teachonce.processwide import seed_training
 
 _MEND = "Lower --lr, add --warmup-epochs, or use smaller distortion weights"
 
@@ -102,7 +103,7 @@ class Fit:
         """
         epochs = self.job.config.epochs
         if not self._resume():
-            torch.manual_seed(self.job.config.seed)
+            seed_training(self.job.config.seed, self.job.device)
         log = MetricsLog(self.folder, self.progress.epoch, board=False)
         title = f"train {', '.join(self.names)}"
         try:
