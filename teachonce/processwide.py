@@ -10,6 +10,7 @@ meanwhile would depend on who was faster.
 import logging
 import os
 import random
+import re
 import signal
 import threading
 import warnings
@@ -25,6 +26,7 @@ if TYPE_CHECKING:  # torch is imported by what needs it: the command line asks f
 
 Handler = Callable[[int, FrameType | None], Any] | int | None
 Formulas = Mapping[Any, Callable[..., int]]
+_OF_PIL = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 
 
 def _require_own_thread() -> None:
@@ -118,6 +120,29 @@ def seed_host(seed: int, epoch: int = 0) -> None:
     np.random.seed(random.getrandbits(32))
 
 
+def random_state(device: "torch.device") -> dict[str, "torch.Tensor"]:
+    """The state of torch's generators, uint8."""
+    import torch
+
+    states = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    return states
+
+
+def set_random_state(states: "Mapping[str, torch.Tensor]", device: "torch.device") -> None:
+    """Put back what `random_state` gave; a run that goes on on another kind of device keeps what fits.
+
+    Within `random_kept(device)`.
+    """
+    import torch
+
+    _require_own_thread()
+    torch.set_rng_state(states["cpu"])
+    if device.type == "cuda" and "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"], device)
+
+
 @contextmanager
 def limited_threads(count: int | None) -> Iterator[None]:
     """Let torch use so many CPU threads inside; None changes nothing.
@@ -201,6 +226,16 @@ def unwarned(message: str = "") -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message)
         yield
+
+
+def ignore_warnings_of_pil() -> None:
+    """PIL says once for each damaged file what helps nobody: what matters comes as a code.
+
+    Nothing is put back: decoding is done by many threads, and whether a row can be decoded must not depend on who has
+    made errors of warnings meanwhile. It costs nothing where it was the last to be asked for.
+    """
+    if warnings.filters[:1] != [_OF_PIL]:
+        warnings.filterwarnings("ignore", module=_OF_PIL[3].pattern)
 
 
 @contextmanager

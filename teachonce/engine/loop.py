@@ -20,7 +20,7 @@ from teachonce.engine.steptime import StepTimer, steady_ms
 from teachonce.errors import NonFiniteError
 from teachonce.events import SILENT, Events, Task
 from teachonce.models.students import save_student
-from teachonce.processwide import seed_host, seed_training
+from teachonce.processwide import random_state, seed_host, seed_training, set_random_state
 from teachonce.types import EvalView
 
 Rows = NDArray[np.int64]
@@ -180,7 +180,7 @@ class Loop:
             "model": self.stepper.student.state_dict(),
             "method": self.stepper.method.modules.state_dict(),
             "optimizer": checkpoint.optimizer_tensors(self.stepper.optimizer),
-            "random": checkpoint.random_state(self.device),
+            "random": random_state(self.device),
         }
 
     @property
@@ -205,7 +205,7 @@ class Loop:
         self.stepper.student.load_state_dict(parts["model"])
         self.stepper.method.modules.load_state_dict(parts["method"])
         checkpoint.load_optimizer(self.stepper.optimizer, parts["optimizer"])
-        checkpoint.set_random_state(parts["random"], self.device)
+        set_random_state(parts["random"], self.device)
         self.stepper.done = self.progress.step
         self.events.info(f"goes on after epoch {self.progress.epoch} of {self.config.epochs}")
         kept = (best / "epoch").read_text().strip() if (best / "epoch").exists() else ""

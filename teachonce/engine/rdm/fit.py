@@ -26,7 +26,7 @@ from teachonce.errors import NonFiniteError
 from teachonce.events import Events, Task
 from teachonce.methods.targets import Needs
 from teachonce.models.rdm import RdmStack
-from teachonce.processwide import seed_training
+from teachonce.processwide import random_state, seed_training, set_random_state
 
 _MEND = "Lower --lr, add --warmup-epochs, or use smaller distortion weights"
 
@@ -192,7 +192,7 @@ class Fit:
             "model": self.stack.state_dict(),
             "best": self.best,
             "optimizer": checkpoint.optimizer_tensors(self.optimizer),
-            "random": checkpoint.random_state(self.job.device),
+            "random": random_state(self.job.device),
         }
 
     def _resume(self) -> bool:
@@ -205,7 +205,7 @@ class Fit:
         self.stack.load_state_dict(parts["model"])
         self.best = {name: value.to(self.job.device) for name, value in parts["best"].items()}
         checkpoint.load_optimizer(self.optimizer, parts["optimizer"])
-        checkpoint.set_random_state(parts["random"], self.job.device)
+        set_random_state(parts["random"], self.job.device)
         self.events.info(f"goes on after epoch {self.progress.epoch} of {self.job.config.epochs}")
         return True
 
