@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from teachonce.engine import checkpoint
@@ -23,6 +22,7 @@ from teachonce.errors import CorruptError, NonFiniteError
 from teachonce.events import SILENT, Events, Task
 from teachonce.fsio import disk_errors
 from teachonce.models.students import save_student
+from teachonce.processwide import random_state, seed_host, seed_training, set_random_state
 from teachonce.types import EvalView
 
 Rows = NDArray[np.int64]
@@ -94,12 +94,13 @@ class Loop:
             DiskError: A checkpoint could not be written; the one before is kept.
         """
         if not self._resume():
-            torch.manual_seed(self.config.seed)
+            seed_training(self.config.seed, self.device)
         config, log = self.config, MetricsLog(self.config.run, self.progress.epoch)
         try:
             title, total = f"train {self.stepper.method.name}", config.epochs * self.steps
             with self.events.task(title, total=total, done=self.progress.step, unit="steps") as task:
                 for epoch in range(self.progress.epoch, config.epochs):
+                    seed_host(config.seed, epoch)
                     entry = self._epoch(epoch, task) | self._validate()
                     self._keep(epoch, entry, log)
                     self._warn_failed()
@@ -174,7 +175,7 @@ class Loop:
         if not len(self.val):
             return {"val_top1": None, "val_loss": None}
         batches = self.feed.batches(cut(self.val, _VAL_BATCH, drop_last=False), None)
-        scores = score(self.stepper.student, batches, self.stepper.accelerator.autocast)
+        scores = score(self.stepper.student, batches, self.stepper.autocast)
         if not np.isfinite(scores.loss):
             raise NonFiniteError("the validation loss is not finite; the last good weights are kept", MEND)
         return {"val_top1": scores.top1, "val_loss": scores.loss}
@@ -202,7 +203,7 @@ class Loop:
             "model": self.stepper.student.state_dict(),
             "method": self.stepper.method.modules.state_dict(),
             "optimizer": checkpoint.optimizer_tensors(self.stepper.optimizer),
-            "random": checkpoint.random_state(self.device),
+            "random": random_state(self.device),
         }
 
     @property
@@ -227,7 +228,7 @@ class Loop:
         self.stepper.student.load_state_dict(parts["model"])
         self.stepper.method.modules.load_state_dict(parts["method"])
         checkpoint.load_optimizer(self.stepper.optimizer, parts["optimizer"])
-        checkpoint.set_random_state(parts["random"], self.device)
+        set_random_state(parts["random"], self.device)
         self.stepper.done = self.progress.step
         self.events.info(f"goes on after epoch {self.progress.epoch} of {self.config.epochs}")
         kept = (best / "epoch").read_text().strip() if (best / "epoch").exists() else ""

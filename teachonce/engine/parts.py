@@ -17,10 +17,10 @@ from teachonce.data.resident import ImageSource
 from teachonce.data.samples import Samples
 from teachonce.data.views import parse_augment
 from teachonce.engine.cached import CachedTargets
-from teachonce.engine.device import Precision, make_accelerator
+from teachonce.engine.device import Autocast, Precision, autocast
 from teachonce.engine.feed import cut
 from teachonce.engine.guard import check_classes, check_means
-from teachonce.engine.live import Autocast, LiveTargets, live_class_means
+from teachonce.engine.live import LiveTargets, live_class_means
 from teachonce.engine.settings import TrainConfig
 from teachonce.engine.targets import TargetSource
 from teachonce.engine.views import EpochViews
@@ -137,12 +137,12 @@ def live_targets(parts: Parts, needs: Needs, teacher: Teacher, images: ImageSour
         InputError: The method needs logits, and the teacher has none.
         DataError: A class has no mean, and the method needs one.
     """
-    autocast = make_accelerator(parts.device, parts.precision).autocast
-    means = _live_means(parts, teacher, images, views, autocast) if needs.class_mean else None
-    return LiveTargets(teacher, needs, rows=parts.samples.rows, views=views.count, class_mean=means, autocast=autocast)
+    context = partial(autocast, parts.device, parts.precision)
+    means = _live_means(parts, teacher, images, views, context) if needs.class_mean else None
+    return LiveTargets(teacher, needs, rows=parts.samples.rows, views=views.count, class_mean=means, autocast=context)
 
 
-def _live_means(parts: Parts, teacher: Teacher, images: ImageSource, views: EpochViews, autocast: Autocast) -> Tensor:
+def _live_means(parts: Parts, teacher: Teacher, images: ImageSource, views: EpochViews, context: Autocast) -> Tensor:
     """As a seal computes them: over view 0 of the first rows of each class."""
     classes = parts.samples.classes
     assert classes is not None
@@ -152,7 +152,7 @@ def _live_means(parts: Parts, teacher: Teacher, images: ImageSource, views: Epoc
     drawn = images.stream(batches, partial(views.base, epoch=0), teacher.info.input)
     with parts.events.task("class means of the live teacher", total=len(batches), unit="batches") as task:
         seen = _told(drawn, task)
-        return live_class_means(teacher, seen, parts.labels, classes, autocast=autocast).to(parts.device)
+        return live_class_means(teacher, seen, parts.labels, classes, autocast=context).to(parts.device)
 
 
 def _told(

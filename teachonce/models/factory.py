@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from teachonce.errors import ModelError
-from teachonce.models.classifier import evaluating, probe_pixels
-from teachonce.models.spec import import_factory, seeded
+from teachonce.models.classifier import probe_pixels
+from teachonce.models.spec import import_factory
 from teachonce.models.student import Student
+from teachonce.processwide import evaluating, seeded
 from teachonce.types import InputSpec
 
 

@@ -1,6 +1,7 @@
 """Evaluate: a trained run on data it has not seen, or what the cached embeddings of a store are worth."""
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from teachonce.data.open import open_samples
 from teachonce.data.resident import open_images
 from teachonce.data.samples import Samples
 from teachonce.engine.cached import as_tensor, has_targets
-from teachonce.engine.device import make_accelerator, pick_device, pick_precision
+from teachonce.engine.device import autocast, pick_device, pick_precision
 from teachonce.engine.evalfile import data_identity, was_trained_on, write_evaluation
 from teachonce.engine.feed import Feed, cut
 from teachonce.engine.guard import check_data, check_test_classes, require_labels, tell_unproven
@@ -25,6 +26,7 @@ from teachonce.engine.worth import linear_top1, neighbour_top1
 from teachonce.errors import DataError, DiskError, InputError, StoreMissingError
 from teachonce.events import SILENT, Events
 from teachonce.models.students import load_student
+from teachonce.processwide import current
 from teachonce.types import EvalView
 
 
@@ -187,7 +189,8 @@ def evaluate_run(
         raise DataError("no row could be decoded", "Choose other data")
     feed = Feed(images, labels, views, student=student.input, teacher=None, device=where)
     batches = feed.batches(cut(rows, batch_size, drop_last=False), None)
-    scores = score(student, batches, make_accelerator(where, pick_precision(precision, where)).autocast)
+    with current(where):
+        scores = score(student, batches, partial(autocast, where, pick_precision(precision, where)))
     return EvaluateRunResult(
         run=str(run),
         top1=scores.top1,

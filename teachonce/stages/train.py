@@ -6,8 +6,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-
 from teachonce.cache.store import open_store
 from teachonce.data.open import open_samples
 from teachonce.data.samples import Samples
@@ -22,6 +20,7 @@ from teachonce.engine.settings import TrainConfig, Value
 from teachonce.errors import InputError
 from teachonce.events import SILENT, Events
 from teachonce.fsio import write_json
+from teachonce.processwide import current, random_kept
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,7 +234,7 @@ def run_training(config: TrainConfig, samples: Samples, events: Events = SILENT)
     if store is not None and config.make_method().needs.teacher:
         tell_unproven(store, (config.target, *config.extras), events)
     device = pick_device(config.device)
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+    with current(device), random_kept(device):
         reset_peak(device)
         session = open_session(config, samples, store, digests=digests, events=events)
         with owned(config.out):

@@ -9,7 +9,7 @@ from torch.autograd import gradcheck
 
 from teachonce.models.cumulative import nats
 from teachonce.models.density import FactorizedDensity
-from teachonce.models.spec import seeded
+from teachonce.processwide import seeded
 from tests.alike import assert_alike
 
 CHUNKS = pytest.mark.parametrize("chunk", [0, 16, 56, 16384], ids=["kept", "chunks of 2", "chunks of 7", "one chunk"])

@@ -5,8 +5,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from teachonce.cache.seal import remove_tree
 from teachonce.cache.targets import TargetRecord, target_names
 from teachonce.engine.describe import warn_versions
@@ -18,6 +16,7 @@ from teachonce.engine.runfile import owned, read_run, write_run
 from teachonce.engine.stage_one.runs import record_run
 from teachonce.errors import BusyError, DiskError
 from teachonce.events import Events
+from teachonce.processwide import current, random_kept
 
 _WAIT = "Wait for it: the same command then reuses what it made"
 
@@ -107,7 +106,7 @@ def _train(job: Job, events: Events) -> float:
         write_run(job.work, run)
     else:
         warn_versions(run, events)
-    with torch.random.fork_rng([job.device] if job.device.type == "cuda" else []):
+    with current(job.device), random_kept(job.device):
         trained = Fit(job, run["rdms"], job.work, events).run()
     begin(job, trained, teacher_top1(job))
     return trained.seconds

@@ -32,6 +32,8 @@ class Output:
 
     def __init__(self, job: Job, settings: dict[str, Any]) -> None:
         self._job, self._settings = job, settings
+        # before threads start: both run the teacher
+        self._info, self._head = teacher_attributes(job.teacher), teacher_head(job.teacher)
         self._samples: SamplesWriter | None = None
         self._target: TargetWriter | None = None
         self.store: Store | None = job.store
@@ -65,9 +67,9 @@ class Output:
             kind=job.teacher.info.kind,
             fingerprint=job.fingerprint,
             settings=self._settings,
-            info=teacher_attributes(job.teacher),
+            info=self._info,
             arrays=job.arrays,
-            head=teacher_head(job.teacher),
+            head=self._head,
             blocks=job.blocks,
             repair=RepairRule(**seal_rule(job)) if job.request.repair else None,
         )
