@@ -1,0 +1,83 @@
+"""From the identity of a sample to its row in the store."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teachonce.cache import Store
+from teachonce.engine.cached import has_targets
+from teachonce.engine.failed import failed_rows
+from teachonce.errors import MismatchError
+from teachonce.types import DECODED
+
+Digests = NDArray[np.uint64]
+Rows = NDArray[np.int64]
+
+
+class RowIndex:
+    """Finds rows by content. Of rows that hold the same bytes it takes the first that did not fail.
+
+    Each row's targets belong to the views of that row, also where views are drawn at random, so any of those rows is
+    right; always taking the same one makes the join depend on nothing but the content. Rows of the same key (identity
+    `key`) may hold other bytes: those are refused.
+
+    Args:
+        store: A store whose samples are sealed.
+        targets: Names of sealed targets.
+
+    Attributes:
+        usable: (N,) bool, the rows that have values in every target.
+    """
+
+    def __init__(self, store: Store, targets: tuple[str, ...]) -> None:
+        self._store, self._targets = store, targets
+        self.usable: NDArray[np.bool_] = store.sample_status() == DECODED
+        for name in targets:
+            self.usable &= has_targets(store, name)
+        digests = store.digests()
+        order = np.lexsort((~self.usable, digests))  # stable: equal ones stay in the order of their rows
+        order = order[digests[order] != 0]  # 0: the bytes were missing
+        ordered = digests[order]
+        first = np.flatnonzero(np.diff(ordered, prepend=~ordered[:1]) != 0)
+        self._digests, self._rows = ordered[first], order[first]
+        self._copies = np.diff(np.append(first, len(ordered)))
+
+    def find(self, digests: Digests, name: Callable[[int], str]) -> Rows:
+        """The row of each identity, int64 (n,); -1 where the store has none.
+
+        Args:
+            digests: uint64 (n,), 0 where there are no bytes.
+            name: What to call the i-th of them in an error.
+
+        Raises:
+            MismatchError: Several rows of the store have the same key.
+        """
+        if not len(self._digests):
+            return np.full(len(digests), -1, np.int64)
+        place = np.searchsorted(self._digests, digests).clip(max=len(self._digests) - 1)
+        found = self._digests[place] == digests
+        if self._store.spec.identity == "key":
+            self._refuse_ambiguous(np.flatnonzero(found & (self._copies[place] > 1)), digests, name)
+        return np.where(found, self._rows[place], -1)
+
+    def _refuse_ambiguous(self, wrong: Rows, digests: Digests, name: Callable[[int], str]) -> None:
+        if not len(wrong):
+            return
+        rows = np.flatnonzero(self._store.digests() == digests[wrong[0]])
+        raise MismatchError(
+            f"{len(wrong)} keys are those of several rows of {self._store.path}, which may be of different samples: "
+            f"{name(int(wrong[0]))} is of rows {', '.join(map(str, rows[:5]))}",
+            "Make the store with keys that are unique, or without --key-column",
+        )
+
+    def unused(self, digests: Digests) -> Rows:
+        """The rows of the store whose content none of the identities has, ascending."""
+        return np.flatnonzero(~np.isin(self._store.digests(), digests))
+
+    def reasons(self) -> dict[int, str]:
+        """Row -> why it has no target, of the rows that failed."""
+        reasons = failed_rows(self._store.journal)
+        for name in self._targets:
+            reasons = {**failed_rows(self._store.record(name).journal), **reasons}
+        return reasons

@@ -1,0 +1,148 @@
+"""Stores whose targets can be told from the bytes of their rows, and datasets to join them with."""
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from teachonce.cache import SamplesWriter, Store, StoreSpec, TargetWriter, create_or_open, to_stored
+from teachonce.digests import digest_bytes
+from teachonce.types import DECODED, FAILED, ArraySpec, EvalView, InputSpec
+
+WIDTH, CLASSES, BLOCK = 8, 3, 16
+LONG_AGO = 1_600_000_000  # files that were written just now are not remembered
+
+
+def signal(content: bytes, length: int, view: int = 0) -> np.ndarray:
+    """What the teacher says of these bytes: float32 (length,)."""
+    seed = int.from_bytes(hashlib.sha256(content + bytes([view, length])).digest()[:8], "little")
+    return np.random.default_rng(seed).normal(size=length).astype(np.float32)
+
+
+def make_store(
+    path: Path,
+    contents: Sequence[bytes],
+    *,
+    identity: str = "encoded",
+    views: int = 1,
+    dtype: str = "float16",
+    failed: Mapping[int, str] | None = None,
+    targets: Sequence[str] = ("teacher",),
+) -> Store:
+    """A sealed store of rows with these bytes (or keys); those of `failed` gave no image."""
+    rows, gone = len(contents), dict(failed or {})
+    view = {"augment": None, "seed": None, "view": EvalView().to_json()}
+    data: dict[str, Any] = {"description": {}, "class_names": None, "labels": None}
+    store = create_or_open(
+        path, StoreSpec(rows=rows, views=views, block_rows=BLOCK, identity=identity, data=data, views_spec=view)
+    )
+    digests = np.array([digest_bytes(content) if content else 0 for content in contents], np.uint64)
+    status = np.array([FAILED if row in gone else DECODED for row in range(rows)], np.uint8)
+    with SamplesWriter(store) as samples:
+        for block in range(store.blocks):
+            start, stop = store.block_range(block)
+            params = np.tile(np.array([0, 0, 1, 1, 0, 0], np.float32), (stop - start, views, 1))
+            codes = {row: code for row, code in gone.items() if start <= row < stop}
+            samples.commit(
+                block, digests[start:stop], np.full(stop - start, -1, np.int32), status[start:stop], params, codes
+            )
+        samples.seal()
+    for number, name in enumerate(targets):
+        _add_target(store, name, contents, status, gone, dtype, salt=number)
+    return store
+
+
+def _add_target(
+    store: Store, name: str, contents: Sequence[bytes], status: np.ndarray, gone: dict[int, str], dtype: str, salt: int
+) -> None:
+    lengths = {"image_embedding": WIDTH, "logits": CLASSES}
+    arrays = {key: ArraySpec(shape=(length,), dtype=dtype) for key, length in lengths.items()}
+    info = {"teacher": "made", "class_names": None, "input": InputSpec(height=16, width=16).to_json()}
+    writer = TargetWriter(
+        store, name, kind="classifier", fingerprint={"made": name}, settings={}, info=info, arrays=arrays, head=None
+    )
+    with writer:
+        for block in range(store.blocks):
+            start, stop = store.block_range(block)
+            part = {
+                key: np.stack(
+                    [
+                        np.stack(
+                            [
+                                to_stored(signal(contents[row], length, view + 16 * salt), dtype)
+                                for view in range(store.spec.views)
+                            ]
+                        )
+                        for row in range(start, stop)
+                    ]
+                )
+                for key, length in lengths.items()
+            }
+            writer.commit(
+                block, part, status[start:stop], {row: code for row, code in gone.items() if start <= row < stop}
+            )
+        writer.seal(labels=None, classes=None, per_class=None, max_failed=len(gone))
+
+
+def expected(content: bytes, key: str = "image_embedding", view: int = 0, dtype: torch.dtype = torch.float16) -> Tensor:
+    """The target of these bytes, as stored."""
+    return torch.from_numpy(signal(content, WIDTH if key.endswith("image_embedding") else CLASSES, view)).to(dtype)
+
+
+def write_files(folder: Path, contents: Mapping[str, bytes]) -> list[str]:
+    """Files of these bytes, written long ago."""
+    paths = [folder / name for name in contents]
+    for path, content in zip(paths, contents.values(), strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        os.utime(path, (LONG_AGO, LONG_AGO))
+    return [str(path) for path in paths]
+
+
+class FileItems(torch.utils.data.Dataset):
+    """Items that are the bytes of files as a tensor, and the number of the item."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        self.paths = list(paths)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        data = np.frombuffer(Path(self.paths[index]).read_bytes(), np.uint8)
+        return torch.from_numpy(data.copy()), index
+
+
+class ImageFolder(torch.utils.data.Dataset):
+    """What torchvision's looks like: `samples` by class and name, of files with these extensions."""
+
+    extensions = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+
+    def __init__(self, root: Path, transform: Callable[[bytes], Any] = len) -> None:
+        self.loader, self.transform = Path.read_bytes, transform
+        self.classes = sorted(path.name for path in root.iterdir() if path.is_dir())
+        self.class_to_idx = {name: number for number, name in enumerate(self.classes)}
+        self.samples = [
+            (str(path), self.class_to_idx[name])
+            for name in self.classes
+            for path in sorted((root / name).rglob("*"))
+            if path.suffix.lower() in self.extensions
+        ]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        path, label = self.samples[index]
+        return self.transform(self.loader(Path(path))), label
+
+
+class GifFolder(ImageFolder):
+    """Another lister, which takes GIF files too."""
+
+    extensions = (*ImageFolder.extensions, ".gif")
