@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ WIDTH, CLASSES, BLOCK = 8, 3, 16
 LONG_AGO = 1_600_000_000  # files that were written just now are not remembered
 
 
+@lru_cache(maxsize=4096)
 def signal(content: bytes, length: int, view: int = 0) -> np.ndarray:
     """What the teacher says of these bytes: float32 (length,)."""
     seed = int.from_bytes(hashlib.sha256(content + bytes([view, length])).digest()[:8], "little")
@@ -91,7 +93,8 @@ def _add_target(
 
 def expected(content: bytes, key: str = "image_embedding", view: int = 0, dtype: torch.dtype = torch.float16) -> Tensor:
     """The target of these bytes, as stored."""
-    return torch.from_numpy(signal(content, WIDTH if key.endswith("image_embedding") else CLASSES, view)).to(dtype)
+    length = WIDTH if key.endswith("image_embedding") else CLASSES
+    return torch.from_numpy(signal(content, length, view).copy()).to(dtype)
 
 
 def write_files(folder: Path, contents: Mapping[str, bytes]) -> list[str]:
