@@ -16,6 +16,7 @@ from teachonce.digests import digest_bytes
 from teachonce.types import DECODED, FAILED, ArraySpec, EvalView, InputSpec
 
 WIDTH, CLASSES, BLOCK = 8, 3, 16
+LENGTHS = {"image_embedding": WIDTH, "logits": CLASSES}
 LONG_AGO = 1_600_000_000  # files that were written just now are not remembered
 
 
@@ -35,6 +36,8 @@ def make_store(
     dtype: str = "float16",
     failed: Mapping[int, str] | None = None,
     targets: Sequence[str] = ("teacher",),
+    info: Mapping[str, dict[str, Any]] | None = None,
+    fingerprints: Mapping[str, dict[str, Any]] | None = None,
 ) -> Store:
     """A sealed store of rows with these bytes (or keys); those of `failed` gave no image."""
     rows, gone = len(contents), dict(failed or {})
@@ -55,45 +58,39 @@ def make_store(
             )
         samples.seal()
     for number, name in enumerate(targets):
-        _add_target(store, name, contents, status, gone, dtype, salt=number)
+        told = (info or {}).get(name, {"input": InputSpec(height=16, width=16).to_json()})
+        made = (fingerprints or {}).get(name, {"made": name})
+        writer = TargetWriter(
+            store, name, kind="classifier", fingerprint=made, settings={}, info=told, arrays=_arrays(dtype), head=None
+        )
+        _fill(writer, contents, status, gone, dtype, 16 * number)
     return store
 
 
-def _add_target(
-    store: Store, name: str, contents: Sequence[bytes], status: np.ndarray, gone: dict[int, str], dtype: str, salt: int
+def _arrays(dtype: str) -> dict[str, ArraySpec]:
+    return {key: ArraySpec(shape=(length,), dtype=dtype) for key, length in LENGTHS.items()}
+
+
+def _fill(
+    writer: TargetWriter, contents: Sequence[bytes], status: np.ndarray, gone: dict[int, str], dtype: str, salt: int
 ) -> None:
-    lengths = {"image_embedding": WIDTH, "logits": CLASSES}
-    arrays = {key: ArraySpec(shape=(length,), dtype=dtype) for key, length in lengths.items()}
-    info = {"teacher": "made", "class_names": None, "input": InputSpec(height=16, width=16).to_json()}
-    writer = TargetWriter(
-        store, name, kind="classifier", fingerprint={"made": name}, settings={}, info=info, arrays=arrays, head=None
-    )
+    store = writer.store
+    values = {
+        key: [[signal(content, length, view + salt) for view in range(store.spec.views)] for content in contents]
+        for key, length in LENGTHS.items()
+    }
     with writer:
         for block in range(store.blocks):
             start, stop = store.block_range(block)
-            part = {
-                key: np.stack(
-                    [
-                        np.stack(
-                            [
-                                to_stored(signal(contents[row], length, view + 16 * salt), dtype)
-                                for view in range(store.spec.views)
-                            ]
-                        )
-                        for row in range(start, stop)
-                    ]
-                )
-                for key, length in lengths.items()
-            }
-            writer.commit(
-                block, part, status[start:stop], {row: code for row, code in gone.items() if start <= row < stop}
-            )
+            part = {key: to_stored(np.array(rows[start:stop]), dtype) for key, rows in values.items()}
+            codes = {row: code for row, code in gone.items() if start <= row < stop}
+            writer.commit(block, part, status[start:stop], codes)
         writer.seal(labels=None, classes=None, per_class=None, max_failed=len(gone))
 
 
 def expected(content: bytes, key: str = "image_embedding", view: int = 0, dtype: torch.dtype = torch.float16) -> Tensor:
     """The target of these bytes, as stored."""
-    length = WIDTH if key.endswith("image_embedding") else CLASSES
+    length = LENGTHS[key.rpartition("/")[2]]
     return torch.from_numpy(signal(content, length, view).copy()).to(dtype)
 
 

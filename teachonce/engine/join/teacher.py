@@ -218,7 +218,6 @@ class CachedTeacher:
             FailedSamplesError: The row failed when the teacher ran.
             MismatchError: The image is another, where that can be told.
             DataError: It is no image of 8 bits a channel.
-            DecodeError: It is the bytes of no image.
         """
         if not 0 <= row < self.rows or not 0 <= view < self.views:
             raise InputError(

@@ -10,12 +10,12 @@ from PIL import Image
 from torch import Tensor
 
 from teachonce.cache import Store
-from teachonce.data.decode import decode_image, rgb_array, upright
+from teachonce.data.decode import DecodeError, decode_image, rgb_array, upright
 from teachonce.data.pil import render_image
 from teachonce.data.render import normalise
 from teachonce.data.torchsets import as_rgb
 from teachonce.digests import digest_array, digest_bytes
-from teachonce.errors import CorruptError, InputError, MismatchError, StoreMissingError
+from teachonce.errors import CorruptError, DataError, InputError, MismatchError, StoreMissingError
 from teachonce.types import Identity, InputSpec
 
 Picture = Image.Image | np.ndarray | Tensor | bytes | memoryview
@@ -23,21 +23,25 @@ Picture = Image.Image | np.ndarray | Tensor | bytes | memoryview
 
 
 def teacher_input(store: Store, targets: tuple[str, ...]) -> InputSpec:
-    """What the teacher of a store takes: of these targets, or where RDMs made them, of another one.
+    """What the teacher of these targets takes; an RDM's teacher is that of the target it was made from.
 
     Raises:
         StoreMissingError: No target says it.
         CorruptError: What it says is no input.
     """
-    records = store.targets()
-    for name in (*targets, *records):
-        found = records[name].attributes.get("input")
+    for name in targets:
+        record = store.record(name)
+        parent = record.fingerprint_fields.get("parent")
+        if isinstance(parent, Mapping):
+            record = store.record(str(parent.get("name")))
+        found = record.attributes.get("input")
         if isinstance(found, Mapping):
             try:
                 return InputSpec.from_json(found)
             except TypeError as error:
                 raise CorruptError(f"target {name!r} of {store.path}: its input is {found}") from error
-    raise StoreMissingError(f"no target of {store.path} says what its teacher takes", "Draw views yourself")
+    names = ", ".join(targets)
+    raise StoreMissingError(f"{store.path} does not say what the teacher of {names} takes", "Name its target too")
 
 
 def as_pixels(image: Picture, identity: Identity) -> np.ndarray:
@@ -46,11 +50,13 @@ def as_pixels(image: Picture, identity: Identity) -> np.ndarray:
     Of an image file, transparency is put on white, and a PIL image is turned upright as its EXIF says.
 
     Raises:
-        DecodeError: Bytes that are no image.
-        DataError: Something else than an 8-bit image.
+        DataError: Something else than an image of 8 bits a channel.
     """
     if isinstance(image, bytes | bytearray | memoryview):
-        return decode_image(image)
+        try:
+            return decode_image(image)
+        except DecodeError as error:
+            raise DataError(f"expected the bytes of an image file, got {len(image)} bytes ({error.code})") from None
     if isinstance(image, Image.Image) and identity != "array":
         return rgb_array(upright(image))
     return as_rgb(image, 0)
