@@ -123,7 +123,8 @@ class ImageFolder(torch.utils.data.Dataset):
 
     extensions = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 
-    def __init__(self, root: Path, transform: Callable[[bytes], Any] = len) -> None:
+    def __init__(self, root: str | Path, transform: Callable[[bytes], Any] = len) -> None:
+        root = Path(root)
         self.loader, self.transform = Path.read_bytes, transform
         self.classes = sorted(path.name for path in root.iterdir() if path.is_dir())
         self.class_to_idx = {name: number for number, name in enumerate(self.classes)}

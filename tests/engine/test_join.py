@@ -190,6 +190,41 @@ def test_a_function_is_for_datasets_and_other_words_are_refused(store: Path):
         teacher(store).dataset(Plain(), digests=[1] * 40, view=1)
 
 
+def test_what_is_no_dataset_with_numbered_items(store: Path):
+    class Stream(torch.utils.data.IterableDataset):
+        def __iter__(self):
+            return iter(range(3))
+
+    for data in (Stream(), iter([1])):
+        with pytest.raises(InputError):
+            teacher(store).dataset(data, digests=[1])
+
+
+def test_a_view_for_each_row_or_for_all(tmp_path: Path):
+    model = teacher(make_store(tmp_path / "s.zarr", VALUES[:5], views=2).path)
+    assert torch.equal(model([1, 2], np.int64(1))["logits"], model([1, 2], [1, 1])["logits"])
+    for view in ([0, 1, 0], 2, [0, 2], -1, [0.5, 1]):
+        with pytest.raises(InputError):
+            model([1, 2], view)
+
+
+def test_a_store_of_nothing_but_missing_files(tmp_path: Path):
+    model = teacher(make_store(tmp_path / "s.zarr", [b"", b""], failed={0: "missing", 1: "missing"}).path)
+    with pytest.raises(MismatchError):
+        model.rows_of(files=[b"a", b""])
+
+
+def test_a_table_with_several_images_or_none_says_which_way(store: Path):
+    features = {"a": datasets.Image(), "b": datasets.Image()}
+    cells = [{"bytes": value, "path": None} for value in VALUES]
+    two = datasets.Dataset.from_dict({"a": cells, "b": cells}, datasets.Features(features))
+    for data in (two, datasets.Dataset.from_dict({"text": ["a"] * 40})):
+        with pytest.raises(InputError):
+            teacher(store).dataset(data)
+    chosen = two.cast_column("b", datasets.Image(decode=False))
+    assert teacher(store).dataset(two, files=lambda _, i: chosen[i]["b"]["bytes"]).rows.tolist() == list(range(40))
+
+
 @pytest.mark.parametrize("rows", [[40], [-1], [0.5], [True, False], [[0]]])
 def test_rows_that_are_none(store: Path, rows: list[Any]):
     with pytest.raises(InputError):

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from torch.utils.data import Subset
@@ -9,18 +10,16 @@ from torch.utils.data import Subset
 from teachonce.data.arrow import ArrowSamples
 from teachonce.data.columns import image_column
 from teachonce.engine.join.hashing import File
+from teachonce.errors import DataError
 
 Files = list[File] | Callable[[Any, int], File]
 
 
 def find_files(dataset: Any) -> Files | None:
-    """Where the files of a dataset's items are; None where that is not known.
+    """Where the files of a dataset's items are; None where that is not known, or not the only possibility.
 
     Known are torchvision's `ImageFolder` and `DatasetFolder` (by their `samples`, `loader` and `class_to_idx`), a
     `datasets.Dataset` with one column of images, whose bytes are read as they are, and torch's `Subset` of these.
-
-    Raises:
-        DataError: A `datasets.Dataset` with several columns of images.
     """
     samples = getattr(dataset, "samples", None)
     if isinstance(samples, Sequence) and hasattr(dataset, "loader") and hasattr(dataset, "class_to_idx"):
@@ -29,7 +28,8 @@ def find_files(dataset: Any) -> Files | None:
         return _subset(find_files(dataset.dataset), dataset)
     datasets = sys.modules.get("datasets")  # who has such a dataset has imported it
     if datasets is not None and isinstance(dataset, datasets.Dataset):
-        return _arrow_files(dataset)
+        with suppress(DataError):  # no column of images, or several
+            return _arrow_files(dataset, image_column(dataset.features, None))
     return None
 
 
@@ -41,11 +41,10 @@ def _subset(files: Files | None, subset: Any) -> Files | None:
     return lambda _, i: files(subset.dataset, int(subset.indices[i]))
 
 
-def _arrow_files(dataset: Any) -> Callable[[Any, int], File]:
+def _arrow_files(dataset: Any, column: str) -> Callable[[Any, int], File]:
     """The bytes of the images where the table holds them, else their paths; a selection or shuffle is followed."""
     from datasets import Image
 
-    column = image_column(dataset.features, None)
     rows = None if dataset._indices is None else dataset._indices.column(0).to_numpy()
     plain = dataset.with_format(None).select_columns([column]).cast_column(column, Image(decode=False))
     samples = ArrowSamples(plain, column, description={})

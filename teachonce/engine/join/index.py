@@ -1,6 +1,6 @@
 """From the identity of a sample to its row in the store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,19 +24,12 @@ class RowIndex:
 
     Args:
         store: A store whose samples are sealed.
-        targets: Names of sealed targets.
-
-    Attributes:
-        usable: (N,) bool, the rows that have values in every target.
+        usable: (N,) bool, the rows that have targets.
     """
 
-    def __init__(self, store: Store, targets: tuple[str, ...]) -> None:
-        self._store, self._targets = store, targets
-        self.usable: NDArray[np.bool_] = store.sample_status() == DECODED
-        for name in targets:
-            self.usable &= has_targets(store, name)
-        digests = store.digests()
-        order = np.lexsort((~self.usable, digests))  # stable: equal ones stay in the order of their rows
+    def __init__(self, store: Store, usable: NDArray[np.bool_]) -> None:
+        self._store, digests = store, store.digests()
+        order = np.lexsort((~usable, digests))  # stable: equal ones stay in the order of their rows
         order = order[digests[order] != 0]  # 0: the bytes were missing
         ordered = digests[order]
         first = np.flatnonzero(np.diff(ordered, prepend=~ordered[:1]) != 0)
@@ -75,9 +68,23 @@ class RowIndex:
         """The rows of the store whose content none of the identities has, ascending."""
         return np.flatnonzero(~np.isin(self._store.digests(), digests))
 
-    def reasons(self) -> dict[int, str]:
-        """Row -> why it has no target, of the rows that failed."""
-        reasons = failed_rows(self._store.journal)
-        for name in self._targets:
-            reasons = {**failed_rows(self._store.record(name).journal), **reasons}
-        return reasons
+
+def usable_rows(store: Store, targets: Sequence[str]) -> NDArray[np.bool_]:
+    """The rows that have values in every one of these targets, (N,).
+
+    Raises:
+        UnsealedError: The samples or a target are not complete.
+        CorruptError: Bytes that are read are not what was sealed.
+    """
+    usable: NDArray[np.bool_] = store.sample_status() == DECODED
+    for name in targets:
+        usable &= has_targets(store, name)
+    return usable
+
+
+def failure_reasons(store: Store, targets: Sequence[str]) -> dict[int, str]:
+    """Row -> why it has no values in one of these targets."""
+    reasons: dict[int, str] = {}
+    for journal in (*(store.record(name).journal for name in targets), store.journal):
+        reasons |= failed_rows(journal)
+    return reasons

@@ -14,7 +14,7 @@ from teachonce.engine.device import pick_device
 from teachonce.engine.join.dataset import JoinedDataset
 from teachonce.engine.join.found import find_files
 from teachonce.engine.join.identities import Identified, Way, Ways, identify
-from teachonce.engine.join.index import RowIndex, Rows
+from teachonce.engine.join.index import RowIndex, Rows, failure_reasons, usable_rows
 from teachonce.engine.join.memo import Memo
 from teachonce.engine.join.report import JoinReport
 from teachonce.engine.join.signals import Signals, as_rows, to_device
@@ -60,7 +60,7 @@ class CachedTeacher:
         self.device = pick_device(None if device is None else str(device))
         self._arrays, self._events = arrays, events
         self._signals = Signals(self.store, self.targets, arrays)
-        _ = self._index  # refuses what is not sealed or damaged now, not in the middle of an epoch
+        self._digests, self._usable = self.store.digests(), usable_rows(self.store, self.targets)
 
     def __repr__(self) -> str:
         return f"CachedTeacher({str(self.store.path)!r}, targets={self.targets}, device={str(self.device)!r})"
@@ -99,7 +99,10 @@ class CachedTeacher:
             CorruptError: Bytes that are read are not what was sealed.
         """
         numbers = as_rows(rows, "row")
-        signals = self._signals.read(numbers, view if isinstance(view, int) else as_rows(view, "view"))
+        views = view if isinstance(view, int) else as_rows(view, "view")
+        if not isinstance(views, int) and len(views) not in (1, len(numbers)):
+            raise InputError(f"expected one view, or one of each of {len(numbers)} rows, got {len(views)}")
+        signals = self._signals.read(numbers, views)
         self._refuse_failed(numbers)
         return to_device(signals, self.device)
 
@@ -173,10 +176,7 @@ class CachedTeacher:
             FailedSamplesError: They are, but failed when the teacher ran.
             DataError: No item is left.
         """
-        if missing not in ("raise", "drop"):
-            raise InputError(f"expected missing to be raise or drop, got {missing!r}")
-        if not 0 <= view < self.views:
-            raise InputError(f"there is no view {view}: the store has {self.views}, counted from 0")
+        self._check_options(dataset, view, missing)
         ways, watch = Ways(files=files, digests=digests, keys=keys, arrays=arrays, texts=texts), events or self._events
         if ways.given() is None and self.store.spec.identity == "encoded":
             ways = Ways(files=find_files(dataset))
@@ -230,11 +230,7 @@ class CachedTeacher:
 
     @cached_property
     def _index(self) -> RowIndex:
-        return RowIndex(self.store, self.targets)
-
-    @cached_property
-    def _digests(self) -> Any:
-        return self.store.digests()
+        return RowIndex(self.store, self._usable)
 
     @cached_property
     def _params(self) -> Any:
@@ -244,6 +240,15 @@ class CachedTeacher:
     def _input(self) -> Any:
         return teacher_input(self.store, self.targets)
 
+    def _check_options(self, dataset: Any, view: int, missing: str) -> None:
+        if missing not in ("raise", "drop"):
+            raise InputError(f"expected missing to be raise or drop, got {missing!r}")
+        if not 0 <= view < self.views:
+            raise InputError(f"there is no view {view}: the store has {self.views}, counted from 0")
+        if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
+            mend = "Look its samples up with rows_of, and their targets with teacher(rows)"
+            raise InputError(f"expected a map-style dataset, got {type(dataset).__name__}", mend)
+
     def _identify(self, ways: Ways, dataset: Any, count: int | None, events: Events) -> Identified:
         identity = self.store.spec.identity
         return identify(ways, identity, dataset=dataset, count=count, memo=lambda: Memo(self.store.path), events=events)
@@ -251,8 +256,8 @@ class CachedTeacher:
     def _join(self, found: Identified) -> tuple[Rows, JoinReport]:
         """The row of each item, -1 where the store has none; and what did not fit."""
         rows = self._index.find(found.digests, found.name)
-        failed = np.flatnonzero((rows >= 0) & ~self._index.usable[rows])
-        reasons = self._index.reasons() if len(failed) else {}
+        failed = np.flatnonzero((rows >= 0) & ~self._usable[rows])
+        reasons = failure_reasons(self.store, self.targets) if len(failed) else {}
         repeated = np.setdiff1d(np.flatnonzero(rows >= 0), np.unique(rows, return_index=True)[1])
         report = JoinReport(
             store=str(self.store.path),
@@ -266,10 +271,10 @@ class CachedTeacher:
         return rows, report
 
     def _refuse_failed(self, rows: Rows) -> None:
-        usable = self._index.usable[rows]
+        usable = self._usable[rows]
         if not usable.all():
             row = int(rows[~usable][0])
-            reason = self._index.reasons().get(row, "failed")
+            reason = failure_reasons(self.store, self.targets).get(row, "failed")
             raise FailedSamplesError(
                 f"row {row} of {self.store.path} failed when the teacher ran ({reason}): it has no targets",
                 "Leave it out, as teacher.dataset(..., missing='drop') does",
