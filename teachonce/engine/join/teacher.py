@@ -14,12 +14,12 @@ from teachonce.engine.device import pick_device
 from teachonce.engine.join.dataset import JoinedDataset
 from teachonce.engine.join.found import find_files
 from teachonce.engine.join.identities import Identified, Way, Ways, identify
-from teachonce.engine.join.index import RowIndex, Rows, failure_reasons, usable_rows
+from teachonce.engine.join.index import Rows
 from teachonce.engine.join.memo import Memo
-from teachonce.engine.join.report import JoinReport
+from teachonce.engine.join.rows import StoreRows
 from teachonce.engine.join.signals import Signals, as_rows, to_device
 from teachonce.engine.join.view import Picture, as_pixels, draw, refuse_other, resized, teacher_input
-from teachonce.errors import DataError, FailedSamplesError, InputError
+from teachonce.errors import DataError, InputError
 from teachonce.events import SILENT, Events
 from teachonce.types import ArraySpec
 
@@ -60,7 +60,7 @@ class CachedTeacher:
         self.device = pick_device(None if device is None else str(device))
         self._arrays, self._events = arrays, events
         self._signals = Signals(self.store, self.targets, arrays)
-        self._digests, self._usable = self.store.digests(), usable_rows(self.store, self.targets)
+        self._rows = StoreRows(self.store, self.targets)
 
     def __repr__(self) -> str:
         return f"CachedTeacher({str(self.store.path)!r}, targets={self.targets}, device={str(self.device)!r})"
@@ -103,7 +103,7 @@ class CachedTeacher:
         if not isinstance(views, int) and len(views) not in (1, len(numbers)):
             raise InputError(f"expected one view, or one of each of {len(numbers)} rows, got {len(views)}")
         signals = self._signals.read(numbers, views)
-        self._refuse_failed(numbers)
+        self._rows.refuse_failed(numbers)
         return to_device(signals, self.device)
 
     def rows_of(
@@ -134,8 +134,7 @@ class CachedTeacher:
             FailedSamplesError: They are, but failed when the teacher ran.
         """
         ways = Ways(files=files, digests=digests, keys=keys, arrays=arrays, texts=texts)
-        found = self._identify(ways, None, None, self._events)
-        rows, report = self._join(found)
+        rows, report = self._rows.match(self._identify(ways, None, None, self._events))
         if error := report.error():
             raise error
         return rows
@@ -180,7 +179,7 @@ class CachedTeacher:
         ways, watch = Ways(files=files, digests=digests, keys=keys, arrays=arrays, texts=texts), events or self._events
         if ways.given() is None and self.store.spec.identity == "encoded":
             ways = Ways(files=find_files(dataset))
-        rows, report = self._join(self._identify(ways, dataset, len(dataset), watch))
+        rows, report = self._rows.match(self._identify(ways, dataset, len(dataset), watch))
         error = report.error()
         if error is not None and missing == "raise":
             raise error
@@ -219,18 +218,15 @@ class CachedTeacher:
             MismatchError: The image is another, where that can be told.
             DataError: It is no image of 8 bits a channel.
         """
+        row, view = int(row), int(view)  # of a collated tensor, too
         if not 0 <= row < self.rows or not 0 <= view < self.views:
             raise InputError(
                 f"there is no view {view} of row {row}: the store has {self.rows} rows, {self.views} views"
             )
-        self._refuse_failed(np.array([row]))
-        refuse_other(image, self.store, int(row), int(self._digests[row]))
+        self._rows.refuse_failed(np.array([row]))
+        refuse_other(image, self.store, row, int(self._rows.digests[row]))
         spec = resized(self._input, size, mean=mean, std=std)
         return draw(as_pixels(image, self.store.spec.identity), self._params[row, view], spec)
-
-    @cached_property
-    def _index(self) -> RowIndex:
-        return RowIndex(self.store, self._usable)
 
     @cached_property
     def _params(self) -> Any:
@@ -252,33 +248,6 @@ class CachedTeacher:
     def _identify(self, ways: Ways, dataset: Any, count: int | None, events: Events) -> Identified:
         identity = self.store.spec.identity
         return identify(ways, identity, dataset=dataset, count=count, memo=lambda: Memo(self.store.path), events=events)
-
-    def _join(self, found: Identified) -> tuple[Rows, JoinReport]:
-        """The row of each item, -1 where the store has none; and what did not fit."""
-        rows = self._index.find(found.digests, found.name)
-        failed = np.flatnonzero((rows >= 0) & ~self._usable[rows])
-        reasons = failure_reasons(self.store, self.targets) if len(failed) else {}
-        repeated = np.setdiff1d(np.flatnonzero(rows >= 0), np.unique(rows, return_index=True)[1])
-        report = JoinReport(
-            store=str(self.store.path),
-            items=len(rows),
-            missing=np.flatnonzero(rows < 0),
-            failed={item: reasons.get(int(rows[item]), "failed") for item in failed.tolist()},
-            repeated=repeated,
-            unused=self._index.unused(found.digests),
-            name=found.name,
-        )
-        return rows, report
-
-    def _refuse_failed(self, rows: Rows) -> None:
-        usable = self._usable[rows]
-        if not usable.all():
-            row = int(rows[~usable][0])
-            reason = failure_reasons(self.store, self.targets).get(row, "failed")
-            raise FailedSamplesError(
-                f"row {row} of {self.store.path} failed when the teacher ran ({reason}): it has no targets",
-                "Leave it out, as teacher.dataset(..., missing='drop') does",
-            )
 
 
 def _reopen(path: Path, targets: tuple[str, ...], arrays: Collection[str] | None, device: str) -> CachedTeacher:
