@@ -339,6 +339,9 @@ def test_of_equal_bytes_the_first_that_did_not_fail(tmp_path: Path, paths: list[
     joined = teacher(path).dataset(TensorDataset(torch.arange(4)), files=[b"z", b"y", b"x", b"x"])
     assert joined.report is not None
     assert (joined.report.repeated.tolist(), joined.report.unused.tolist()) == ([3], [])
+    assert joined.report.copies.tolist() == [1, 2]
+    line = str(joined.report)
+    assert all(word in line for word in ("4 of 4", "item 3", "row 1, row 2"))
 
 
 def test_a_key_of_several_rows_is_refused(tmp_path: Path):

@@ -25,6 +25,9 @@ class RowIndex:
     Args:
         store: A store whose samples are sealed.
         usable: (N,) bool, the rows that have targets.
+
+    Attributes:
+        copies: The rows that are not taken, because another one holds the same bytes; int64, ascending.
     """
 
     def __init__(self, store: Store, usable: NDArray[np.bool_]) -> None:
@@ -34,7 +37,8 @@ class RowIndex:
         ordered = digests[order]
         first = np.flatnonzero(np.diff(ordered, prepend=~ordered[:1]) != 0)
         self._digests, self._rows = ordered[first], order[first]
-        self._copies = np.diff(np.append(first, len(ordered)))
+        self._alike = np.diff(np.append(first, len(ordered)))  # how many rows have each content
+        self.copies: Rows = np.sort(np.delete(order, first))
 
     def find(self, digests: Digests, name: Callable[[int], str]) -> Rows:
         """The row of each identity, int64 (n,); -1 where the store has none.
@@ -51,7 +55,7 @@ class RowIndex:
         place = np.searchsorted(self._digests, digests).clip(max=len(self._digests) - 1)
         found = self._digests[place] == digests
         if self._store.spec.identity == "key":
-            self._refuse_ambiguous(np.flatnonzero(found & (self._copies[place] > 1)), digests, name)
+            self._refuse_ambiguous(np.flatnonzero(found & (self._alike[place] > 1)), digests, name)
         return np.where(found, self._rows[place], -1)
 
     def _refuse_ambiguous(self, wrong: Rows, digests: Digests, name: Callable[[int], str]) -> None:

@@ -25,6 +25,8 @@ class JoinReport:
     """Item -> why its row has no target."""
     repeated: Numbers
     """The items whose content an earlier item has too: they get the same targets."""
+    copies: Numbers
+    """The rows of the store that are not taken, because another one holds the same bytes, ascending."""
     unused: Numbers
     """The rows of the store that no item is of, ascending."""
     name: Callable[[int], str]
@@ -53,6 +55,8 @@ class JoinReport:
         parts = [f"{self.joined:,} of {self.items:,} items have targets in {self.store}", *self._problems()]
         if len(self.repeated):
             parts.append(f"{len(self.repeated):,} items repeat another ({self._named(self.repeated)})")
+        if len(self.copies):
+            parts.append(f"{len(self.copies):,} rows of the store repeat another ({_first(self.copies, _row)})")
         if len(self.unused):
             parts.append(f"{len(self.unused):,} rows of the store are of no item ({_first(self.unused, _row)})")
         return "; ".join(parts)

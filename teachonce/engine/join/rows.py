@@ -50,6 +50,7 @@ class StoreRows:
             missing=np.flatnonzero(rows < 0),
             failed={item: reasons.get(int(rows[item]), "failed") for item in failed.tolist()},
             repeated=np.setdiff1d(np.flatnonzero(rows >= 0), np.unique(rows, return_index=True)[1]),
+            copies=self._index.copies,
             unused=self._index.unused(found.digests),
             name=found.name,
         )
