@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from teachonce.stages.evaluate import evaluate
     from teachonce.stages.rdm import rdm
     from teachonce.stages.train import train
+    from teachonce.stages.verify import verify
 
 __version__ = "0.1.0"
 __all__ = [
     "CachedTeacher", "embed", "estimate", "evaluate", "keep_freed", "load_student", "open_store",
-    "rdm", "report", "run", "train", "tune",
+    "rdm", "report", "run", "train", "tune", "verify",
 ]  # fmt: skip
 
 _HOMES = {
@@ -40,6 +41,7 @@ _HOMES = {
     "run": "teachonce.pipeline.run",
     "train": "teachonce.stages.train",
     "tune": "teachonce.pipeline.tune.tune",
+    "verify": "teachonce.stages.verify",
 }
 
 

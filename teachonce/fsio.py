@@ -5,13 +5,14 @@ import itertools
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from teachonce.errors import DiskError
+from teachonce.errors import CorruptError, DiskError
 
 TEMPORARY = ".teachonce-tmp-"
 
@@ -131,6 +132,47 @@ def write_json(path: Path, value: Any) -> None:
 def json_bytes(value: Any) -> bytes:
     """The bytes that `write_json` writes."""
     return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def open_regular(path: Path) -> int:
+    """Open a file for reading, after a look at what it is: a pipe would wait for ever, a device never end.
+
+    Returns:
+        Its descriptor; the caller closes it.
+
+    Raises:
+        OSError: It is missing, or cannot be opened.
+        CorruptError: It is no regular file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # non-blocking: it may be a pipe
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise CorruptError(f"{path}: expected a regular file, got a folder, a pipe or a device", "Remove it")
+
+
+def read_file(path: Path, *, most: int) -> bytes:
+    """The bytes of a regular file.
+
+    Args:
+        path: The file.
+        most: Bytes that it may have.
+
+    Raises:
+        FileNotFoundError: It is missing.
+        CorruptError: It is no regular file, has more bytes than `most`, or cannot be read.
+    """
+    try:
+        with os.fdopen(open_regular(path), "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > most:
+                raise CorruptError(f"{path}: expected at most {most:,} bytes, got {size:,}", "Restore it from a copy")
+            data = file.read(size)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise CorruptError(f"{path} cannot be read: {error.strerror}", "Restore it from a copy") from error
+    return data
 
 
 def sync_folder(folder: Path) -> None:

@@ -5,10 +5,15 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from teachonce.cache.chunks import REPAIR, Chunks
+from teachonce.cache.identity import journal_digest
 from teachonce.cache.layout import Grid, record_path
 from teachonce.errors import CorruptError, InputError
-from teachonce.fsio import json_bytes
+from teachonce.fsio import json_bytes, read_file
+
+_RECORD_BYTES = 64 << 20  # a record names each chunk of its block and each failed row
 
 _CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _HASH = re.compile(r"[0-9a-f]{32}")
@@ -61,11 +66,25 @@ class Journal:
         """
         path = self.path(block)
         try:
-            data = path.read_bytes()
-        except OSError as error:
-            mend = "Run the same `teachonce embed` command again, or restore the file from a copy"
-            raise CorruptError(f"{path} cannot be read: {error.strerror}", mend) from None
+            data = read_file(path, most=_RECORD_BYTES)
+        except FileNotFoundError:
+            raise CorruptError(f"{path} is missing: expected the record of block {block}", REPAIR) from None
         return self._parse(block, data)
+
+    def chunks(self, seal: Mapping[str, Any]) -> Chunks:
+        """The chunk files of all blocks, to be read.
+
+        Raises:
+            CorruptError: A record is missing or damaged, or the records are not those that were sealed.
+        """
+        records = [self.read(block) for block in range(self.blocks)]
+        if journal_digest(record.data for record in records) != seal.get("journal"):
+            raise CorruptError(f"{self.path(0).parent}: the records are not those that were sealed", REPAIR)
+        return self.chunks_of(records)
+
+    def chunks_of(self, records: Iterable[Record]) -> Chunks:
+        """The chunk files of some blocks, to be read."""
+        return Chunks(self.root, {key: digest for record in records for key, digest in record.chunks.items()})
 
     def _parse(self, block: int, data: bytes) -> Record:
         try:
@@ -78,7 +97,7 @@ class Journal:
         except (ValueError, TypeError, KeyError, RecursionError):
             sound = False
         if not sound:
-            raise CorruptError(f"{self.path(block)} is not the record of block {block}", "Restore it from a copy")
+            raise CorruptError(f"{self.path(block)} is not the record of block {block}", REPAIR)
         return Record(block=block, chunks=chunks, failed=failed, data=data)
 
     def valid(self, block: int) -> Record | None:

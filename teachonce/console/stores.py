@@ -59,6 +59,7 @@ def _target(target: Mapping[str, Any]) -> list[tuple[str, str]]:
     weights = f", {target['weights_bytes']:,} bytes of weights" if target.get("weights_bytes") else ""
     return [
         ("  state", _state(target)),
+        ("  verified", target.get("verified") or "not since its files last changed: teachonce verify"),
         ("  kind", f"{target['kind']}{head}{weights}"),
         *(_rdm(target) if target["kind"] == "rdm" else ()),
         *((f"  {key.replace('_', ' ')}", value if isinstance(value, str) else _words(value)) for key, value in known),

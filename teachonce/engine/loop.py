@@ -1,5 +1,6 @@
 """The one training loop: epochs, validation, metrics, checkpoints. It goes on where a killed run stopped."""
 
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -18,8 +19,9 @@ from teachonce.engine.score import score
 from teachonce.engine.split import shuffled
 from teachonce.engine.step import Stepper
 from teachonce.engine.steptime import StepTimer, steady_ms
-from teachonce.errors import NonFiniteError
+from teachonce.errors import CorruptError, NonFiniteError
 from teachonce.events import SILENT, Events, Task
+from teachonce.fsio import disk_errors
 from teachonce.models.students import save_student
 from teachonce.types import EvalView
 
@@ -102,10 +104,31 @@ class Loop:
                     self._keep(epoch, entry, log)
                     self._warn_failed()
                     self.events.epoch(entry)
+            self._settle()
+        except CorruptError:
+            if self.stepper.source.checks_behind:
+                self._set_aside()
+            raise
         finally:
             log.close()
             self.stepper.source.close()
         return log.entries
+
+    def _settle(self) -> None:
+        """Before anything counts as a result, everything that it rests on is checked."""
+        if rows := self.stepper.source.settle():
+            self.events.info(f"{rows:,} rows were read before their chunks were checked; now all are, and sound")
+
+    def _set_aside(self) -> None:
+        """Weights that may rest on damaged bytes are moved away, so that the same command begins anew."""
+        place = self.config.run / "unchecked"
+        shutil.rmtree(place, ignore_errors=True)
+        with disk_errors(place):
+            for folder in (self._last.parent, self.config.run / "best"):
+                if folder.exists():
+                    place.mkdir(exist_ok=True)
+                    folder.rename(place / folder.name)
+        self.events.warn(f"weights that may rest on damaged bytes were moved to {place}; the same command begins anew")
 
     def _epoch(self, epoch: int, task: Task) -> dict[str, Any]:
         """Train one epoch (from 0) and say what came of it."""

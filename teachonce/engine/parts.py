@@ -12,7 +12,7 @@ from torch import Tensor
 from teachonce.cache.classes import chosen_rows
 from teachonce.cache.store import Store
 from teachonce.cache.targets import TargetRecord
-from teachonce.data.memory import device_budget, host_budget
+from teachonce.data.memory import available_memory, device_budget
 from teachonce.data.resident import ImageSource
 from teachonce.data.samples import Samples
 from teachonce.data.views import parse_augment
@@ -34,7 +34,6 @@ from teachonce.types import DECODED, EvalView, InputSpec
 PER_CLASS = 100  # rows of each class in its mean, where no store says otherwise
 TARGET_SHARE = 0.05
 _MEAN_BATCH = 64
-_VERIFIED = 4 << 30  # bytes of mapped targets that are checked before the first step; it reads them early, not twice
 
 
 @dataclass(kw_only=True)
@@ -120,7 +119,7 @@ def cached_targets(parts: Parts, target: str, needs: Needs, *, budget: int, from
         needs,
         device=parts.device,
         budget_bytes=budget,
-        verify_bytes=min(_VERIFIED, host_budget()),
+        memory_bytes=available_memory(),
         method=f"method {parts.method.name}",
         from_head=from_head,
     )

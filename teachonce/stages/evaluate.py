@@ -15,7 +15,7 @@ from teachonce.engine.cached import as_tensor, has_targets
 from teachonce.engine.device import make_accelerator, pick_device, pick_precision
 from teachonce.engine.evalfile import data_identity, was_trained_on, write_evaluation
 from teachonce.engine.feed import Feed, cut
-from teachonce.engine.guard import check_data, check_test_classes, require_labels
+from teachonce.engine.guard import check_data, check_test_classes, require_labels, tell_unproven
 from teachonce.engine.rows import all_digests
 from teachonce.engine.runfile import read_result, read_run
 from teachonce.engine.score import Scores, score
@@ -127,6 +127,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
         opened = open_store(store)
         if data is not None:
             check_data(opened, data, every=False, events=events)
+        tell_unproven(opened, [target], events)
         return _evaluate_store(opened, target, where, neighbours, val_fraction, seed, events)
     if data is None:
         raise InputError("a run is evaluated on data, and none was given", "Add --data D")

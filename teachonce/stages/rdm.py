@@ -83,6 +83,7 @@ def rdm(  # noqa: PLR0913 - one parameter an option
     dtype: StoredDtype | None = None,
     seed: int = 0,
     device: str | None = None,
+    repair: bool = False,
     events: Events = SILENT,
 ) -> RdmResult:
     """Train one RDM for each distortion weight R, all together, and write their outputs as targets `rdm-R`.
@@ -125,6 +126,7 @@ def rdm(  # noqa: PLR0913 - one parameter an option
         dtype: Stored dtype: float16, bfloat16 or float32; None: the parent's.
         seed: Of the split, the weights, the shuffles and the noise.
         device: `cpu`, `cuda`, `cuda:1`; None: the GPU where there is one. It computes in float32.
+        repair: Mend damaged targets of these RDMs: bad blocks are written again by the stored weights, nothing else.
         events: Who watches.
 
     Raises:
@@ -174,7 +176,7 @@ def rdm(  # noqa: PLR0913 - one parameter an option
         device=device,
     )
     job = open_job(config, events)
-    done = conduct(job, events)
+    done = conduct(job, events, mend=repair)
     rdms = [_entry(record, reused=name in done.reused) for name, record in done.records.items()]
     rows = len(job.rows.train)
     return RdmResult(

@@ -13,7 +13,7 @@ from teachonce.data.open import open_samples
 from teachonce.data.samples import Samples
 from teachonce.engine.describe import describe, identify, refuse_other_teacher, warn_unused, warn_versions
 from teachonce.engine.device import host_memory_bytes, peak_memory_bytes, pick_device, reset_peak
-from teachonce.engine.guard import check_data
+from teachonce.engine.guard import check_data, tell_unproven
 from teachonce.engine.optim import OptimConfig
 from teachonce.engine.rows import all_digests
 from teachonce.engine.runfile import RESULT, check_folder, owned, read_result, read_run, refuse_others, write_run
@@ -232,6 +232,8 @@ def run_training(config: TrainConfig, samples: Samples, events: Events = SILENT)
             return TrainResult(**{**result, "run": str(config.out), "reused": True})
         warn_versions(known, events)
     warn_unused(config, store, events)
+    if store is not None and config.make_method().needs.teacher:
+        tell_unproven(store, (config.target, *config.extras), events)
     device = pick_device(config.device)
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         reset_peak(device)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 
 from teachonce.cache.seal import remove_tree
-from teachonce.cache.targets import TargetRecord
+from teachonce.cache.targets import TargetRecord, target_names
 from teachonce.engine.describe import warn_versions
 from teachonce.engine.rdm.fit import Fit
 from teachonce.engine.rdm.job import Job, work_root
 from teachonce.engine.rdm.measure import teacher_top1
-from teachonce.engine.rdm.output import begin, finish, require_room
+from teachonce.engine.rdm.output import begin, finish, repair, require_room
 from teachonce.engine.runfile import owned, read_run, write_run
 from teachonce.engine.stage_one.runs import record_run
 from teachonce.errors import BusyError, DiskError
@@ -33,12 +33,15 @@ class Done:
     """Of the epochs that were trained, validation not included; 0 where none had to be."""
 
 
-def conduct(job: Job, events: Events) -> Done:
-    """Train, write and seal what is missing.
+def conduct(job: Job, events: Events, *, mend: bool = False) -> Done:
+    """Train, write and seal what is missing; with `mend`, also what is damaged of what was begun before.
 
     Raises:
         TeachonceError: See `rdm`.
     """
+    for name in target_names(job.store.path) if mend else ():
+        if name in job.config.names:
+            repair(job, name, events)
     missing, seconds = len(job.config.names) - len(_sealed(job)), 0.0
     if missing:
         require_room(job, missing)

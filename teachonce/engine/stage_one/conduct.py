@@ -5,16 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from teachonce.cache import open_store
+from teachonce.cache.mark import write_mark
 from teachonce.engine.stage_one.batches import find_batch_size
 from teachonce.engine.stage_one.feed import Feed
 from teachonce.engine.stage_one.forward import Forward
 from teachonce.engine.stage_one.job import Job
-from teachonce.engine.stage_one.output import Output, require_room
-from teachonce.engine.stage_one.passes import Pass
+from teachonce.engine.stage_one.output import Output, require_room, seal_rule
+from teachonce.engine.stage_one.passes import Filling, Pass
 from teachonce.engine.stage_one.remarks import tell_differences
 from teachonce.engine.stage_one.runs import record_run
 from teachonce.engine.stage_one.stored import check_digests, stored_block
-from teachonce.errors import DiskError, TeachonceError
+from teachonce.errors import CorruptError, DiskError, TeachonceError
 from teachonce.events import Events
 
 
@@ -45,7 +47,8 @@ def conduct(job: Job, workers: int | None, events: Events) -> Done:
     if job.store is not None:
         check_digests(job.store, job.samples, events)
         tell_differences(job, events)
-    if is_complete(job):
+    if is_complete(job) and not job.request.repair:
+        _require_whole(job)
         return Done(blocks_run=0, rows_run=0, failed=_failed(job), is_sealed=True, seconds=0.0)
     require_room(job)
     forward = Forward(job.teacher, device=job.device, dtype=job.request.dtype, compute_dtype=job.compute_dtype)
@@ -55,6 +58,9 @@ def conduct(job: Job, workers: int | None, events: Events) -> Done:
         missing = output.missing()
         outcome = "failed"
         try:
+            if unlabelled := output.missing_samples():
+                _decode_again(output, _feed(job, output, settings["batch_size"], workers), unlabelled)
+                missing = output.missing()
             if missing:
                 _run(job, output, forward, missing, _feed(job, output, settings["batch_size"], workers), events)
             is_sealed = output.seal()
@@ -69,6 +75,8 @@ def conduct(job: Job, workers: int | None, events: Events) -> Done:
             seconds = time.perf_counter() - start
             _record(job, output, events, outcome=outcome, seconds=round(seconds, 3), **settings)
         failed = len(output.failed())
+    if is_sealed and len(missing) == output.blocks:
+        _mark(job, events)
     if not is_sealed:
         events.info(f"{job.path} waits for blocks of other processes; whoever brings the last one seals it")
     return Done(
@@ -78,10 +86,25 @@ def conduct(job: Job, workers: int | None, events: Events) -> Done:
 
 def is_complete(job: Job) -> bool:
     """Whether nothing is left to write: the target is sealed, with the class means that are asked for."""
-    if job.record is None or not job.record.sealed:
+    if job.store is None or job.record is None or not (job.record.sealed and job.store.samples_sealed):
         return False
-    wanted = (None, None) if job.samples.labels is None else (job.samples.classes, job.request.per_class)
-    return (job.record.seal["classes"], job.record.seal["per_class"]) == wanted
+    return all(job.record.seal[key] == value for key, value in seal_rule(job).items())
+
+
+def _require_whole(job: Job) -> None:
+    """A look at every record and at the sizes of all chunks, since nothing will be written.
+
+    Raises:
+        CorruptError: Some are missing.
+    """
+    assert job.store is not None
+    assert job.record is not None
+    for journal in (job.store.journal, job.record.journal):
+        missing = sorted(set(range(journal.blocks)) - set(journal.present()))
+        if missing:
+            blocks = ", ".join(map(str, missing[:10]))
+            message = f"{journal.name} of {job.path} is sealed, but blocks are missing or cut: {blocks}"
+            raise CorruptError(message, "Run the same command with --repair: it runs these blocks again")
 
 
 def _failed(job: Job) -> int:
@@ -119,6 +142,25 @@ def _run(job: Job, output: Output, forward: Forward, missing: Sequence[int], fee
     unit = "rows" if views == 1 else "views"
     with events.task(f"run the teacher over {job.path.name}", total=total, done=done, unit=unit) as task:
         Pass(forward=forward, arrays=job.arrays, commit=output.commit, task=task).run(feed.batches(missing))
+
+
+def _decode_again(output: Output, feed: Feed, blocks: Sequence[int]) -> None:
+    """Write samples whose targets are there already: the teacher has nothing to do."""
+    filling = Filling(arrays={})
+    for batch in feed.batches(blocks):
+        filling.add(batch, [])
+        if batch.is_last:
+            output.commit_samples(filling.filled())
+            filling = Filling(arrays={})
+
+
+def _mark(job: Job, events: Events) -> None:
+    """Every byte has just been written and hashed by this process: no reader has to do it again."""
+    store = open_store(job.path)
+    try:
+        write_mark(store, [job.request.name], samples=job.store is None)
+    except DiskError as error:
+        events.warn(error.message)
 
 
 def _record(job: Job, output: Output, events: Events, **facts: Any) -> None:

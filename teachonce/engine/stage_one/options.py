@@ -25,6 +25,8 @@ class Request:
     max_failed: int
     blocks: str | None
     seed: int
+    repair: bool = False
+    """Mend what is damaged, and run its blocks again."""
 
     def __post_init__(self) -> None:
         """Check each setting.
