@@ -13,9 +13,20 @@ from teachonce.errors import MismatchError
 _SHOWN = 10
 
 
-def failed_rows(journal: Journal) -> dict[int, str]:
-    """Row -> reason code, of the committed blocks of the samples or of a target; ascending."""
-    return {row: code for record in journal.present().values() for row, code in record.failed}
+def failed_rows(journal: Journal, seal: Mapping[str, Any]) -> dict[int, str]:
+    """Row -> reason code, of the samples or of a target; ascending.
+
+    Args:
+        journal: Its journal.
+        seal: Its seal, which the records are compared with; empty before: then of the blocks that are committed.
+
+    Raises:
+        CorruptError: The records are not those that were sealed.
+    """
+    if seal:
+        journal.chunks(seal)
+    records = [journal.read(block) for block in range(journal.blocks)] if seal else journal.present().values()
+    return {row: code for record in records for row, code in record.failed}
 
 
 def list_failed(store: Store, samples: Samples | None = None) -> list[dict[str, Any]]:
@@ -32,14 +43,15 @@ def list_failed(store: Store, samples: Samples | None = None) -> list[dict[str, 
 
     Raises:
         MismatchError: The data is not the store's.
+        CorruptError: Records are not those that were sealed.
         UnsealedError: There is data, but the samples are not sealed, so that it cannot be compared.
     """
-    reasons = dict.fromkeys(failed_rows(store.journal), "samples")
-    codes = failed_rows(store.journal)
+    codes = failed_rows(store.journal, store.samples_seal)
+    where = dict.fromkeys(codes, "samples")
     for name, record in store.targets().items():
-        new = {row: code for row, code in failed_rows(record.journal).items() if row not in codes}
+        new = {row: code for row, code in failed_rows(record.journal, record.seal).items() if row not in codes}
         codes |= new
-        reasons |= dict.fromkeys(new, name)
+        where |= dict.fromkeys(new, name)
     digests = store.digests() if store.samples_sealed or samples is not None else np.zeros(store.spec.rows, np.uint64)
     if samples is not None:
         _refuse_other(store, samples, digests, codes)
@@ -47,7 +59,7 @@ def list_failed(store: Store, samples: Samples | None = None) -> list[dict[str, 
         {
             "row": row,
             "reason": codes[row],
-            "where": reasons[row],
+            "where": where[row],
             "content": f"{int(digests[row]):016x}" if digests[row] else None,
             "name": None if samples is None else row_name(samples, row),
         }

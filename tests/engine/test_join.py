@@ -17,6 +17,7 @@ from teachonce.data.quiet import quiet
 from teachonce.data.samples import ArraySamples
 from teachonce.digests import digest_array, digest_bytes
 from teachonce.errors import (
+    CorruptError,
     DataError,
     FailedSamplesError,
     InputError,
@@ -25,6 +26,7 @@ from teachonce.errors import (
     TeachonceError,
     UnsealedError,
 )
+from teachonce.events import Silent
 from tests.data.imagekit import encode, noise
 from tests.engine.joinkit import CLASSES, WIDTH, FileItems, GifFolder, ImageFolder, expected, make_store, write_files
 
@@ -369,6 +371,41 @@ def test_a_chunk_that_is_gone_is_told_when_the_store_is_opened(store: Path, plac
     with pytest.raises(TeachonceError) as refused:
         teacher(store)
     assert refused.value.kind == "corrupt"
+
+
+def test_a_flipped_bit_is_told_before_the_first_item(store: Path, paths: list[str]):
+    chunk = store / "targets" / "teacher" / "logits" / "c" / "2" / "0" / "0"
+    data = bytearray(chunk.read_bytes())
+    data[9] ^= 4
+    chunk.write_bytes(data)
+    with pytest.raises(CorruptError):
+        teacher(store).dataset(FileItems(paths[:3]), files=paths[:3])  # rows of another chunk
+    model = teacher(store)
+    assert model([0])["logits"].shape == (1, CLASSES)
+    with pytest.raises(CorruptError):
+        model([0, 39])
+    assert len(teacher(store, arrays=["image_embedding"]).dataset(FileItems(paths), files=paths)) == 40
+
+
+def test_a_large_target_is_checked_once_where_a_mark_says_so(
+    store: Path, paths: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    class Heard(Silent):
+        def __init__(self) -> None:
+            self.warnings: list[str] = []
+
+        def warn(self, text: str) -> None:
+            self.warnings.append(text)
+
+    monkeypatch.setattr("teachonce.engine.join.signals.EAGER", 0)
+    counts = []
+    for _ in range(2):
+        heard = Heard()
+        joined = teacher(store).dataset(FileItems(paths), files=paths, events=heard)
+        assert torch.equal(joined[3][1]["logits"], expected(VALUES[3], "logits"))
+        counts.append(len(heard.warnings))
+        teachonce.verify(store=store)
+    assert counts == [1, 0]
 
 
 def test_it_pickles_as_its_arguments(store: Path, paths: list[str]):

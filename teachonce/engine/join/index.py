@@ -88,7 +88,8 @@ def usable_rows(store: Store, targets: Sequence[str]) -> NDArray[np.bool_]:
 
 def failure_reasons(store: Store, targets: Sequence[str]) -> dict[int, str]:
     """Row -> why it has no values in one of these targets."""
+    records = [store.record(name) for name in targets]
     reasons: dict[int, str] = {}
-    for journal in (*(store.record(name).journal for name in targets), store.journal):
-        reasons |= failed_rows(journal)
+    for journal, seal in (*((record.journal, record.seal) for record in records), (store.journal, store.samples_seal)):
+        reasons |= failed_rows(journal, seal)
     return reasons

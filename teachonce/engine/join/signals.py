@@ -8,9 +8,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from teachonce.cache import Store
-from teachonce.engine.cached import as_tensor
+from teachonce.cache import Store, TargetRecord
+from teachonce.cache.mark import verified_at
+from teachonce.engine.cached import EAGER, as_tensor
 from teachonce.errors import InputError, StoreMissingError
+from teachonce.events import Events
 from teachonce.types import ArraySpec
 
 Rows = NDArray[np.int64]
@@ -38,8 +40,14 @@ class Signals:
     def __init__(self, store: Store, targets: Sequence[str], arrays: Collection[str] | None) -> None:
         if not targets or len(set(targets)) < len(targets):
             raise InputError(f"expected targets, each once, got {list(targets)}", "Name one or several of the store's")
+        large = [name for name in targets if _size(store.sealed(name)) > EAGER]
+        marked = [name for name in large if verified_at(store, name) is not None]
+        self._unmarked = [name for name in large if name not in marked]
         # mapped, not held in memory: loaders' workers share the pages of one file cache
-        self._readers = {name: store.target(name, budget_bytes=0) for name in targets}
+        self._readers = {
+            name: store.target(name, budget_bytes=0, check="marked" if name in marked else "first-touch")
+            for name in targets
+        }
         self._places = {
             (array if len(targets) == 1 else f"{name}/{array}"): (name, array)
             for name, reader in self._readers.items()
@@ -65,6 +73,29 @@ class Signals:
         return {
             key: as_tensor(self._readers[name].read(array, rows, view)) for key, (name, array) in self._places.items()
         }
+
+    def check(self, events: Events) -> None:
+        """Compare what is read with its digests now, once, before workers are forked that would each do so.
+
+        Targets over 4 GiB are checked where they are touched, in each process, unless a verified mark holds.
+
+        Raises:
+            CorruptError: Bytes are not what was sealed.
+        """
+        for name, reader in self._readers.items():
+            reader.open([array for of, array in self._places.values() if of == name])
+            while name not in self._unmarked and reader.check_next():
+                pass
+        if self._unmarked:
+            events.warn(
+                f"{', '.join(self._unmarked)}: over {EAGER / 1e9:.3g} GB and without a verified mark, so each process "
+                "checks what it reads; after `teachonce verify` none need"
+            )
+
+
+def _size(record: TargetRecord) -> int:
+    """Bytes of all arrays of a target, with their padding."""
+    return sum(grid.file_bytes for grid in record.grids)
 
 
 def as_rows(values: Any, what: str) -> Rows:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from teachonce.cache import Store, open_store
 from teachonce.engine.device import pick_device
+from teachonce.engine.guard import tell_unproven
 from teachonce.engine.join.dataset import JoinedDataset
 from teachonce.engine.join.found import find_files
 from teachonce.engine.join.identities import Identified, Way, Ways, identify
@@ -61,6 +62,7 @@ class CachedTeacher:
         self._arrays, self._events = arrays, events
         self._signals = Signals(self.store, self.targets, arrays)
         self._rows = StoreRows(self.store, self.targets)
+        tell_unproven(self.store, self.targets, events)
 
     def __repr__(self) -> str:
         return f"CachedTeacher({str(self.store.path)!r}, targets={self.targets}, device={str(self.device)!r})"
@@ -174,6 +176,7 @@ class CachedTeacher:
             MismatchError: Items are not in the store: the first are named, and how many.
             FailedSamplesError: They are, but failed when the teacher ran.
             DataError: No item is left.
+            CorruptError: Bytes of the targets are not what was sealed; all of them are checked here, up to 4 GiB.
         """
         self._check_options(dataset, view, missing)
         ways, watch = Ways(files=files, digests=digests, keys=keys, arrays=arrays, texts=texts), events or self._events
@@ -187,6 +190,7 @@ class CachedTeacher:
         items = np.setdiff1d(np.arange(len(rows)), report.left_out)
         if not len(items):
             raise DataError(f"no item is left: {report}", "Use the data that the store was made from")
+        self._signals.check(watch)
         return JoinedDataset(dataset, self._signals, items=items, rows=rows[items], view=view, report=report)
 
     def view(
