@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from teachonce.benchmarks.estimate.estimate import estimate
     from teachonce.cache.store import open_store
+    from teachonce.engine.join.teacher import CachedTeacher
     from teachonce.heap import keep_freed
     from teachonce.models.students import load_student
     from teachonce.pipeline.run import run
@@ -23,11 +24,12 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "embed", "estimate", "evaluate", "keep_freed", "load_student", "open_store",
+    "CachedTeacher", "embed", "estimate", "evaluate", "keep_freed", "load_student", "open_store",
     "rdm", "report", "run", "train", "tune", "verify",
 ]  # fmt: skip
 
 _HOMES = {
+    "CachedTeacher": "teachonce.engine.join.teacher",
     "embed": "teachonce.stages.embed",
     "estimate": "teachonce.benchmarks.estimate.estimate",
     "evaluate": "teachonce.stages.evaluate",

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from typer.main import get_command
 
 import teachonce
@@ -17,7 +18,9 @@ from teachonce.cache import Store, TargetReader, open_store
 from teachonce.cache.describe import describe
 from teachonce.cache.export import export
 from teachonce.cli import app
-from teachonce.digests import digest_hex
+from teachonce.data.digits import load_digits
+from teachonce.digests import digest_array, digest_hex
+from teachonce.engine.failed import list_failed
 from teachonce.errors import StoreError
 from teachonce.plots.make import plot_rate_distortion, plot_tsne
 
@@ -43,6 +46,8 @@ def bits(value: Any) -> Any:
     """A result that can be compared: arrays as bytes."""
     if isinstance(value, np.ndarray):
         return value.dtype.str, value.shape, value.tobytes()
+    if isinstance(value, torch.Tensor):
+        return bits(value.numpy())
     if isinstance(value, tuple | list):
         return [bits(part) for part in value]
     return value
@@ -92,7 +97,17 @@ def reader(store: Path, budget: int) -> TargetReader:
     return open_store(store).target("teacher", budget_bytes=budget)
 
 
+def cached(store: Path) -> teachonce.CachedTeacher:
+    return teachonce.CachedTeacher(store, targets=("teacher", "rdm-50"), device="cpu")
+
+
+def joined(store: Path) -> Any:
+    return cached(store).dataset(range(ROWS), digests=DIGESTS[::-1], view=1)
+
+
 ALL = np.random.default_rng(0).permutation(ROWS)
+IMAGES = load_digits("train", ROWS).images
+DIGESTS = [digest_array(image) for image in IMAGES]
 STORE: dict[str, Reader] = {
     "labels": lambda s, o: open_store(s).labels(),
     "digests": lambda s, o: open_store(s).digests(),
@@ -116,6 +131,16 @@ READER: dict[str, Reader] = {
     "read": read_all,
     "all": lambda s, o: [reader(s, 0).all(a, v) for a in ("image_embedding", "logits") for v in (0, 1)],
     "verify": lambda s, o: reader(s, 0).verify(),
+}
+TEACHER: dict[str, Reader] = {
+    "__call__": lambda s, o: [list(cached(s)(ALL, view).values()) for view in (0, 1)],
+    "rows_of": lambda s, o: cached(s).rows_of(digests=DIGESTS),
+    "dataset": lambda s, o: [list(targets.values()) for _, targets in joined(s)],
+    "view": lambda s, o: [cached(s).view(IMAGES[row], row, 1) for row in range(0, ROWS, 9)],
+    "signals": lambda s, o: str(cached(s).signals),
+    "rows": lambda s, o: cached(s).rows,
+    "views": lambda s, o: cached(s).views,
+    "list_failed": lambda s, o: list_failed(open_store(s)),
 }
 NO_VALUES = {"open", "check_next", "unchecked_rows", "record", "spec", "tier"}
 COMMANDS: dict[str, Reader] = {
@@ -149,6 +174,7 @@ def test_every_reader_and_every_command_is_in_the_list():
     public = lambda kind: {name for name, _ in inspect.getmembers(kind) if not name.startswith("_")}  # noqa: E731
     assert public(Store) | {"path", "spec"} == {*STORE, *NO_BYTES}
     assert public(TargetReader) | {"record", "spec", "tier"} == {*READER, *NO_VALUES}
+    assert public(teachonce.CachedTeacher) == {*TEACHER} - {"__call__", "list_failed"}
     names = set()
     for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
         names |= {f"{name} {below}" for below in command.commands} if hasattr(command, "commands") else {name}
@@ -198,6 +224,18 @@ def test_what_a_store_gives(sound: Path, tmp_path: Path, results: Callable[[str,
                 else:
                     assert got == whole, (what, seed)
     assert ("store", "verify") in refused
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_a_cached_teacher_gives(sound: Path, tmp_path: Path, results: Callable[[str, Reader], Any], name: str):
+    path = flipped(sound, tmp_path, name, seed=3)
+    for what, use in TEACHER.items():
+        whole = results(f"teacher {what}", use)
+        try:
+            got = bits(use(path, tmp_path))
+        except StoreError:
+            continue
+        assert got == whole, what
 
 
 def some(command: str) -> list[str]:

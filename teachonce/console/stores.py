@@ -25,7 +25,20 @@ def inspect_parts(result: Result) -> Parts:
     parts: Parts = [pairs(rows)]
     for name, target in result["targets"].items():
         parts += ["", Text(f"target {name}", style="bold"), pairs(_target(target)), _arrays(target["arrays"])]
+    if "failed_samples" in result:
+        parts += ["", *_failed(result["failed_samples"])]
     return parts
+
+
+def _failed(failed: list[Mapping[str, Any]]) -> Parts:
+    """The rows that failed, by name where they have one."""
+    if not failed:
+        return [Text("no row failed")]
+    table = columns("failed row", "reason", "where", "content", "file")
+    for entry in failed:
+        cells = (entry["reason"], entry["where"], entry["content"] or "no bytes", entry["name"] or "-")
+        table.add_row(f"{entry['row']:,}", *map(Text, cells))
+    return [table]
 
 
 def _data(data: Mapping[str, Any]) -> str:

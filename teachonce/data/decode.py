@@ -47,7 +47,7 @@ def decode_image(data: bytes | memoryview) -> np.ndarray:
         DecodeError: The bytes are cut short, damaged, too many pixels, or no image.
     """
     try:
-        return rgb_array(_upright(_open(data)))
+        return rgb_array(upright(_open(data)))
     except _TOO_LARGE:
         raise DecodeError(TOO_LARGE) from None
     except _BAD_BYTES as error:
@@ -89,7 +89,8 @@ def _open(data: bytes | memoryview) -> Image.Image:
     return Image.open(io.BytesIO(data))
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def upright(image: Image.Image) -> Image.Image:
+    """The image turned as its EXIF says; itself where that says nothing."""
     image.load()
     return ImageOps.exif_transpose(image) if _orientation(image) else image
 

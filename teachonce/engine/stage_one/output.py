@@ -12,9 +12,11 @@ from teachonce.cache.begin import Head
 from teachonce.cache.layout import Grid, sample_grids
 from teachonce.cache.repair import RepairRule
 from teachonce.cache.targets import target_grids
+from teachonce.engine.failed import tell_failed
 from teachonce.engine.stage_one.contents import teacher_attributes
 from teachonce.engine.stage_one.job import Job
 from teachonce.engine.stage_one.passes import FilledBlock
+from teachonce.errors import FailedSamplesError
 from teachonce.fsio import require_space, require_writable
 from teachonce.models import Teacher
 from teachonce.types import ArraySpec
@@ -115,7 +117,7 @@ class Output:
         """Seal samples and target where every block of the store is there; says whether it did.
 
         Raises:
-            FailedSamplesError: More samples failed than allowed.
+            FailedSamplesError: More samples failed than allowed; names the first ten, by file where they have one.
         """
         samples, target = self.open()
         for writer in (samples, target):
@@ -124,9 +126,17 @@ class Output:
         labels: NDArray[np.int32] | None = self._job.samples.labels
         request = self._job.request
         samples.seal()
-        target.seal(
-            labels=labels, classes=self._job.samples.classes, per_class=request.per_class, max_failed=request.max_failed
-        )
+        try:
+            target.seal(
+                labels=labels,
+                classes=self._job.samples.classes,
+                per_class=request.per_class,
+                max_failed=request.max_failed,
+            )
+        except FailedSamplesError as error:
+            failed = target.failed()
+            message = f"{len(failed)} samples failed, {request.max_failed} are allowed"
+            raise FailedSamplesError(f"{message}: {tell_failed(self._job.samples, failed)}", error.mend) from None
         return True
 
     def __enter__(self) -> Self:
