@@ -2,12 +2,14 @@
 
     python scripts/check_cost.py steps  --gigabytes 2 --rounds 7
     python scripts/check_cost.py verify --gigabytes 2 --rounds 5
+    python scripts/check_cost.py teacher --rounds 3
 
 `steps`: three arms take turns in changing order, each with the same student and batches of a full shuffle.
 `unchecked` reads the mapped store as one with a verified mark is read; `first touch` opens it anew in every round, so
 that each chunk is checked when its first row is read; `checked` reads it after the last chunk was checked.
 `verify`: reading all files of a store, and `teachonce.verify`, each after the files were evicted from the page cache;
 with --warm, without that.
+`teacher`: running a ViT-B/16 again on 256 rows of a store, and its bare forward pass over as many rendered images.
 """
 
 import argparse
@@ -28,9 +30,12 @@ from teachonce.cache import Store, StoreSpec, TargetReader, open_store
 from teachonce.cache.samples import SamplesWriter
 from teachonce.cache.store import create_or_open
 from teachonce.cache.writer import TargetWriter
+from teachonce.data.digits import load_digits
 from teachonce.engine.cached import as_tensor
 from teachonce.engine.readahead import ReadAhead
 from teachonce.models.students import build_student
+from teachonce.models.teacher import load_teacher
+from teachonce.stages.embed import embed
 from teachonce.stages.verify import verify
 from teachonce.types import DECODED, ArraySpec
 
@@ -153,6 +158,30 @@ def verifying(store: Store, rounds: int, *, warm: bool) -> dict[str, object]:
     return {"bytes": size, "speed_over_reading": quartiles(ratios), "warm": warm, "last": seconds}
 
 
+def running_again(folder: Path, rounds: int) -> dict[str, object]:
+    """The seconds of the teacher's part of `verify` over those of bare forward passes, in pairs."""
+    model = load_teacher("vit:patch=16,width=768,layers=12,heads=12", image_size=224, classes=10)
+    data, size, ratios = load_digits("all", 256), 32, []
+    embed(teacher=model, data=data, store=folder / "s.zarr", batch_size=size, device="cpu", workers=0)
+    pixels = torch.randn(size, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    for turn in range(rounds):
+        seconds = {}
+        for name in ("bare", "again") if turn % 2 else ("again", "bare"):
+            began = time.perf_counter()
+            if name == "bare":
+                with torch.inference_mode():
+                    for _ in range(256 // size):
+                        model(pixels)
+                seconds[name] = time.perf_counter() - began
+            else:
+                result = verify(store=folder / "s.zarr", data=data, teacher=model, device="cpu", workers=0).teacher
+                assert result is not None
+                assert result.ok
+                seconds[name] = result.seconds
+        ratios.append(seconds["again"] / seconds["bare"])
+    return {"again_over_bare": quartiles(ratios), "rows": 256, "rounds": rounds}
+
+
 def quartiles(values: list[float]) -> dict[str, float]:
     """Median and quartiles."""
     low, median, high = np.percentile(values, [25, 50, 75])
@@ -162,13 +191,16 @@ def quartiles(values: list[float]) -> dict[str, float]:
 def main() -> None:
     """Measure, and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["steps", "verify"])
+    parser.add_argument("what", choices=["steps", "verify", "teacher"])
     parser.add_argument("--gigabytes", type=float, default=2.0)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--folder", type=Path, help="Where the store is made; a temporary folder if absent.")
     parser.add_argument("--warm", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
+        if given.what == "teacher":
+            print(json.dumps(running_again(Path(folder), given.rounds)))  # noqa: T201
+            return
         store = make_store(Path(folder) / "s.zarr", given.gigabytes)
         found = steps(store, given.rounds) if given.what == "steps" else verifying(store, given.rounds, warm=given.warm)
     print(json.dumps(found))  # noqa: T201
