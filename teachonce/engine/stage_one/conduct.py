@@ -1,7 +1,7 @@
 """The course of one call: find out what is missing, run it, seal, and record the run."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,8 +59,11 @@ def conduct(job: Job, workers: int | None, events: Events, options: Mapping[str,
         missing = output.missing()
         outcome = "failed"
         try:
-            if unlabelled := output.missing_samples():
-                _decode_again(output, _feed(job, output, settings["batch_size"], workers), unlabelled)
+            again = output.missing_samples()
+            if job.request.repair:
+                _tell_repair(job, set(missing) - set(again), again, events)
+            if again:
+                _decode_again(output, _feed(job, output, settings["batch_size"], workers), again)
                 missing = output.missing()
             if missing:
                 _run(job, output, forward, missing, _feed(job, output, settings["batch_size"], workers), events)
@@ -144,6 +147,16 @@ def _run(job: Job, output: Output, forward: Forward, missing: Sequence[int], fee
     unit = "rows" if views == 1 else "views"
     with events.task(f"run the teacher over {job.path.name}", total=total, done=done, unit=unit) as task:
         Pass(forward=forward, arrays=job.arrays, commit=output.commit, task=task).run(feed.batches(missing))
+
+
+def _tell_repair(job: Job, targets: Collection[int], samples: Collection[int], events: Events) -> None:
+    """Say which blocks are made again."""
+    for name, blocks in ((job.request.name, targets), ("samples", samples)):
+        if blocks:
+            shown = ", ".join(map(str, sorted(blocks)[:10])) + (", ..." if len(blocks) > 10 else "")
+            events.info(f"{len(blocks)} blocks of {name} are made again: {shown}")
+    if not targets and not samples:
+        events.info("no block has to be made again")
 
 
 def _decode_again(output: Output, feed: Feed, blocks: Sequence[int]) -> None:
