@@ -18,8 +18,8 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 lint: $(READY)
-	$(BIN)/ruff check teachonce tests
-	$(BIN)/ruff format --check teachonce tests
+	$(BIN)/ruff check teachonce tests scripts
+	$(BIN)/ruff format --check teachonce tests scripts
 
 types: $(READY)
 	$(BIN)/mypy

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from teachonce.benchmarks.estimate.estimate import estimate
     from teachonce.cache.store import open_store
+    from teachonce.engine.join.teacher import CachedTeacher
     from teachonce.heap import keep_freed
     from teachonce.models.students import load_student
     from teachonce.pipeline.run import run
@@ -19,14 +20,16 @@ if TYPE_CHECKING:
     from teachonce.stages.evaluate import evaluate
     from teachonce.stages.rdm import rdm
     from teachonce.stages.train import train
+    from teachonce.stages.verify import verify
 
 __version__ = "0.1.0"
 __all__ = [
-    "embed", "estimate", "evaluate", "keep_freed", "load_student", "open_store",
-    "rdm", "report", "run", "train", "tune",
+    "CachedTeacher", "embed", "estimate", "evaluate", "keep_freed", "load_student", "open_store",
+    "rdm", "report", "run", "train", "tune", "verify",
 ]  # fmt: skip
 
 _HOMES = {
+    "CachedTeacher": "teachonce.engine.join.teacher",
     "embed": "teachonce.stages.embed",
     "estimate": "teachonce.benchmarks.estimate.estimate",
     "evaluate": "teachonce.stages.evaluate",
@@ -38,6 +41,7 @@ _HOMES = {
     "run": "teachonce.pipeline.run",
     "train": "teachonce.stages.train",
     "tune": "teachonce.pipeline.tune.tune",
+    "verify": "teachonce.stages.verify",
 }
 
 

@@ -87,10 +87,8 @@ def read_file(path: Path, *, most: int = DOCUMENT_BYTES, mend: str = COPY) -> by
     """
     require_regular(path, most=most, mend=mend)
     try:
-        # Not blocking: between the two looks a pipe may have taken its place.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            return file.read(_checked(path, os.fstat(descriptor), most, mend))
+        with os.fdopen(open_regular(path), "rb") as file:
+            return file.read(_checked(path, os.fstat(file.fileno()), most, mend))
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -255,6 +253,23 @@ def write_json(path: Path, value: Any) -> None:
 def json_bytes(value: Any) -> bytes:
     """The bytes that `write_json` writes."""
     return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def open_regular(path: Path) -> int:
+    """Open a file for reading, after a look at what it is: a pipe would wait for ever, a device never end.
+
+    Returns:
+        Its descriptor; the caller closes it.
+
+    Raises:
+        OSError: It is missing, or cannot be opened.
+        CorruptError: It is no regular file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # non-blocking: it may be a pipe
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise CorruptError(f"{path}: expected a regular file, got a folder, a pipe or a device", "Remove it")
 
 
 def sync_folder(folder: Path) -> None:

@@ -31,7 +31,7 @@ def loss_parts(stepper: Stepper, batch: Batch, rounds: int, wait: Callable[[], N
         Part -> `forward_ms` and `backward_ms`; `loss` alone where the method has no parts.
     """
     targets = stepper.source.fetch(batch.rows, 0, batch.teacher_images)
-    with torch.no_grad(), stepper.accelerator.autocast():
+    with torch.no_grad(), stepper.autocast():
         embedding, logits = stepper.student(batch.images)
     out = StudentOut(embedding=embedding.float().requires_grad_(), logits=logits.float().requires_grad_())
     parts = stepper.method.parts(out, targets, batch.labels)

@@ -9,7 +9,7 @@ import torch
 
 from teachonce.benchmarks.origin import Origin, origin
 from teachonce.benchmarks.rounds import Ratio, in_turns, median_ms, paired_ratio
-from teachonce.engine.device import make_accelerator, pick_device, pick_precision
+from teachonce.engine.device import autocast, pick_device, pick_precision
 from teachonce.engine.optim import OptimConfig, make_optimizer
 from teachonce.errors import InputError
 from teachonce.events import SILENT, Events
@@ -177,10 +177,9 @@ def bench_rdm(  # noqa: PLR0913 - one parameter an option
 def _forward(teacher: Teacher, batch: int, device: torch.device, precision: str) -> Callable[[], None]:
     spec = teacher.info.input
     pixels = torch.randn(batch, 3, spec.height, spec.width, generator=torch.Generator().manual_seed(0)).to(device)
-    accelerator = make_accelerator(device, "bf16" if precision == "bf16" else "float32")
 
     def work() -> None:
-        with torch.inference_mode(), accelerator.autocast():
+        with torch.inference_mode(), autocast(device, "bf16" if precision == "bf16" else "float32"):
             teacher(pixels)
 
     return work

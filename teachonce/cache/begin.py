@@ -38,6 +38,8 @@ class Beginning:
     weights: bytes | None
     """A safetensors file."""
     block_rows: int
+    samples: str | None = None
+    """The digest of the samples' journal; None where they are not sealed yet."""
 
     @property
     def grids(self) -> tuple[Grid, ...]:
@@ -93,6 +95,24 @@ class Beginning:
             write_files(files, tops=[self.root])
             write_bytes(self.folder / DOCUMENT, json_bytes(group_document(attributes)))
 
+    def restore(self, record: TargetRecord | None) -> None:
+        """Write again what is missing or damaged of a target that was begun, but no block.
+
+        Args:
+            record: What its document says, which has been compared; None: it is damaged, and written again, unsealed.
+
+        Raises:
+            DiskError: It cannot be written.
+        """
+        files, attributes = self.contents()
+        if record is None:
+            document = group_document({**attributes, "samples": None})
+            files = [*files, (self.folder / DOCUMENT, json_bytes(document))]
+        wrong = [(path, data) for path, data in files if not path.is_file() or path.read_bytes() != data]
+        if wrong:
+            with documents_lock(self.root):
+                write_files(wrong, tops=[self.root])
+
     def contents(self) -> tuple[list[tuple[Path, bytes | memoryview]], dict[str, Any]]:
         """The files that are written before the target's own document, and the attributes of that one.
 
@@ -115,6 +135,7 @@ class Beginning:
             "arrays": _arrays_json(self.arrays),
             "head": head,
             "seal": None,
+            "samples": self.samples,
         }
 
     def _head(self) -> tuple[list[tuple[Path, bytes | memoryview]], dict[str, Any] | None]:

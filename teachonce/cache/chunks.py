@@ -1,6 +1,7 @@
-"""Arrays to chunk bytes and back, without opening anything through Zarr."""
+"""Arrays to chunk bytes and back, without opening anything through Zarr; what is read is checked."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teachonce.cache.dtypes import STORED, is_finite
+from teachonce.cache.identity import chunk_digest
 from teachonce.cache.layout import Grid
 from teachonce.errors import CorruptError, InputError, NonFiniteError
-from teachonce.fsio import read_file, require_regular
+from teachonce.fsio import read_file
 
-_COPY = "Restore the file from a copy, or embed again with another --name"
+REPAIR = "Run the command that made it again with --repair: it mends what is damaged and nothing else"
 
 
 def check_block(grid: Grid, block: int, values: NDArray[Any]) -> None:
@@ -64,86 +66,87 @@ def whole_chunk(grid: Grid, values: NDArray[Any]) -> tuple[str, memoryview]:
     return grid.key(0), _bytes(np.asarray(values, dtype=grid.numpy))
 
 
+def found_at(path: Path) -> str:
+    """What is there in the place of a chunk file, in words."""
+    if not path.exists():
+        return "nothing"
+    return f"{path.stat().st_size} bytes" if path.is_file() else "no regular file"
+
+
 def wrong_size(path: Path, expected: int, got: str) -> CorruptError:
     """The error for a chunk file that is missing or not of its size."""
-    return CorruptError(f"{path}: expected {expected} bytes, got {got}", _COPY)
+    return CorruptError(f"{path}: expected {expected} bytes, got {got}", REPAIR)
 
 
-def read_bytes(path: Path, most: int = 1 << 62) -> bytes:
-    """The bytes of a file that has to be there, at most so many.
-
-    Raises:
-        CorruptError: It is missing, larger, no regular file, or cannot be read.
-    """
-    try:
-        return read_file(path, most=most, mend=_COPY)
-    except OSError as error:
-        raise CorruptError(f"{path} cannot be read: {error.strerror}", _COPY) from None
+def wrong_digest(path: Path, expected: str, got: str) -> CorruptError:
+    """The error for a chunk file whose bytes are not those that were committed."""
+    return CorruptError(f"{path}: its bytes have digest {got}, the journal says {expected}", REPAIR)
 
 
-def read_chunk(root: Path, grid: Grid, key: str) -> bytes:
-    """The bytes of a chunk file.
+@dataclass(frozen=True)
+class Chunks:
+    """The chunk files of a store with their digests: no byte is given out before it was compared with its digest."""
 
-    Raises:
-        CorruptError: It is missing, or not of its size.
-    """
-    data = read_bytes(root / key, grid.chunk_bytes)
-    if len(data) != grid.chunk_bytes:
-        raise wrong_size(root / key, grid.chunk_bytes, f"{len(data)} bytes")
-    return data
+    root: Path
+    digests: Mapping[str, str]
+    """Chunk file, relative to the store -> xxh3-128 of its bytes, in hex."""
 
+    def read(self, grid: Grid, key: str) -> bytes:
+        """The bytes of a chunk file.
 
-def read_block(root: Path, grid: Grid, block: int, column: int = 0) -> NDArray[Any]:
-    """One view of a block without its padding, read-only: (rows, length) or (rows,)."""
-    data = np.frombuffer(read_chunk(root, grid, grid.key(block, column)), dtype=grid.numpy)
-    shape = (grid.chunk[0], *grid.chunk[2:]) if len(grid.chunk) > 2 else grid.chunk
-    return data.reshape(shape)[: len(grid.rows(block))]
+        Raises:
+            CorruptError: It is missing, not of its size, or not what was committed.
+        """
+        path = self.root / key
+        try:
+            data = read_file(path, most=grid.chunk_bytes)
+        except (FileNotFoundError, CorruptError):
+            raise wrong_size(path, grid.chunk_bytes, found_at(path)) from None
+        if len(data) != grid.chunk_bytes:
+            raise wrong_size(path, grid.chunk_bytes, f"{len(data)} bytes")
+        self.check(key, data)
+        return data
 
+    def check(self, key: str, data: bytes | memoryview) -> None:
+        """Compare bytes with the digest of a chunk file.
 
-def require_chunks(root: Path, grid: Grid) -> None:
-    """Compare the sizes of an array's chunk files with its document, which may ask for any amount of memory.
+        Raises:
+            CorruptError: They differ, or there is no digest of such a file.
+        """
+        expected, got = self.digests.get(key, "nothing of it"), chunk_digest(data)
+        if got != expected:
+            raise wrong_digest(self.root / key, expected, got)
 
-    Raises:
-        CorruptError: The first that is missing, no regular file, or of another size.
-    """
-    for block in range(grid.blocks):
-        for key in grid.keys(block):
-            try:
-                size = require_regular(root / key, mend=_COPY)
-            except FileNotFoundError:
-                raise wrong_size(root / key, grid.chunk_bytes, "no file") from None
-            if size != grid.chunk_bytes:
-                raise wrong_size(root / key, grid.chunk_bytes, f"{size} bytes")
+    def block(self, grid: Grid, block: int, column: int = 0) -> NDArray[Any]:
+        """One view of a block without its padding, read-only: (rows, length) or (rows,)."""
+        data = np.frombuffer(self.read(grid, grid.key(block, column)), dtype=grid.numpy)
+        shape = (grid.chunk[0], *grid.chunk[2:]) if len(grid.chunk) > 2 else grid.chunk
+        return data.reshape(shape)[: len(grid.rows(block))]
 
+    def whole(self, grid: Grid) -> NDArray[Any]:
+        """A whole array in memory, in its shape, writable.
 
-def read_whole(root: Path, grid: Grid) -> NDArray[Any]:
-    """A whole array in memory, in its shape, writable.
-
-    Raises:
-        CorruptError: A chunk file is missing, or not of its size: found before any memory is taken.
-    """
-    require_chunks(root, grid)
-    result = np.empty(grid.shape, dtype=grid.numpy)
-    if grid.chunk == grid.shape:
-        result.reshape(-1)[:] = np.frombuffer(read_chunk(root, grid, grid.key(0)), dtype=grid.numpy)
+        Raises:
+            CorruptError: As `read`; sizes are compared before any memory is taken, of which a document may ask for any.
+        """
+        for key in (key for block in range(grid.blocks) for key in grid.keys(block)):
+            if (got := found_at(self.root / key)) != f"{grid.chunk_bytes} bytes":
+                raise wrong_size(self.root / key, grid.chunk_bytes, got)
+        result = np.empty(grid.shape, dtype=grid.numpy)
+        for rows, values in self.row_blocks(grid):
+            result[rows] = values
         return result
-    for block in range(grid.blocks):
-        rows = grid.rows(block)
-        for column in range(grid.columns):
-            target = result[rows.start : rows.stop]
-            (target[:, column] if result.ndim > 1 else target)[...] = read_block(root, grid, block, column)
-    return result
 
-
-def row_blocks(root: Path, grid: Grid) -> Iterator[tuple[slice, NDArray[Any]]]:
-    """An array in pieces of whole rows, one block in memory at a time: which rows, and their values."""
-    if grid.chunk == grid.shape:
-        yield slice(0, grid.shape[0]), read_whole(root, grid)
-        return
-    for block in range(grid.blocks):
-        rows = grid.rows(block)
-        views = [read_block(root, grid, block, column) for column in range(grid.columns)]
-        yield slice(rows.start, rows.stop), np.stack(views, axis=1) if len(grid.shape) > 1 else views[0]
+    def row_blocks(self, grid: Grid) -> Iterator[tuple[slice, NDArray[Any]]]:
+        """An array in pieces of whole rows, one block in memory at a time: which rows, and their values."""
+        if grid.chunk == grid.shape:
+            values = np.frombuffer(self.read(grid, grid.key(0)), dtype=grid.numpy).reshape(grid.shape)
+            yield slice(0, grid.shape[0]), values
+            return
+        for block in range(grid.blocks):
+            rows = grid.rows(block)
+            views = [self.block(grid, block, column) for column in range(grid.columns)]
+            yield slice(rows.start, rows.stop), np.stack(views, axis=1) if len(grid.shape) > 1 else views[0]
 
 
 def _bytes(values: NDArray[Any]) -> memoryview:

@@ -1,12 +1,11 @@
 """Class means: computed from stored rows, so they can be made again at any time without the teacher."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from teachonce.cache.chunks import read_block
+from teachonce.cache.chunks import Chunks
 from teachonce.cache.dtypes import from_stored
 from teachonce.cache.layout import Grid
 from teachonce.types import DECODED
@@ -31,7 +30,7 @@ def chosen_rows(labels: NDArray[np.int32], status: NDArray[np.uint8], per_class:
 
 
 def class_means(
-    root: Path, grid: Grid, labels: NDArray[np.int32], rows: NDArray[np.int64], classes: int
+    chunks: Chunks, grid: Grid, labels: NDArray[np.int32], rows: NDArray[np.int64], classes: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Mean and count of each class over view 0 of the given rows: added one by one in float64, in their order.
 
@@ -39,7 +38,7 @@ def class_means(
         float32 (classes, D), NaN where a class has no row; int64 (classes,).
     """
     sums = np.zeros((classes, grid.shape[2]), dtype=np.float64)
-    for numbers, values in _by_block(root, grid, rows):
+    for numbers, values in _by_block(chunks, grid, rows):
         for label, value in zip(labels[numbers].tolist(), values.astype(np.float64), strict=True):
             sums[label] += value
     count = np.bincount(labels[rows], minlength=classes).astype(np.int64)
@@ -49,9 +48,9 @@ def class_means(
 
 
 def _by_block(
-    root: Path, grid: Grid, rows: NDArray[np.int64]
+    chunks: Chunks, grid: Grid, rows: NDArray[np.int64]
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     blocks = rows // grid.chunk[0]
     for block in np.unique(blocks).tolist():
         numbers = rows[blocks == block]
-        yield numbers, from_stored(read_block(root, grid, block)[numbers - block * grid.chunk[0]], grid.dtype)
+        yield numbers, from_stored(chunks.block(grid, block)[numbers - block * grid.chunk[0]], grid.dtype)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from teachonce.cache.layout import FORMAT
+from teachonce.cache.mark import verified_at
 from teachonce.cache.store import open_store
 from teachonce.cache.targets import TargetRecord
 
@@ -14,7 +15,8 @@ def describe(path: str | Path) -> dict[str, Any]:
 
     Returns:
         format, rows, views, block_rows, bytes_per_sample (of all its arrays, bytes, without padding), identity, data,
-        views_spec, samples {sealed, failed}, and targets: NAME -> kind, sealed, fingerprint, arrays, and how far.
+        views_spec, samples {sealed, failed}, and targets: NAME -> kind, sealed, fingerprint, arrays, how far, and when
+        it was verified in full (ISO 8601, UTC; None: never, or a file has changed since).
 
     Raises:
         StoreError: It cannot be read.
@@ -30,7 +32,10 @@ def describe(path: str | Path) -> dict[str, Any]:
         **store.spec.to_json(),
         "bytes_per_sample": sum(math.prod(grid.shape[1:]) * grid.numpy.itemsize for grid in grids),
         "samples": {"sealed": bool(seal), "failed": seal.get("failed")},
-        "targets": {name: _target(record) for name, record in targets.items()},
+        "targets": {
+            name: _target(record) | {"verified": verified_at(store, name) if record.sealed else None}
+            for name, record in targets.items()
+        },
     }
 
 

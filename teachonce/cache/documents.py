@@ -4,14 +4,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from teachonce.cache.chunks import REPAIR
 from teachonce.cache.dtypes import STORED
-from teachonce.cache.identity import short
+from teachonce.cache.identity import chunk_digest, short
 from teachonce.cache.layout import Grid
 from teachonce.errors import CorruptError, StoreMissingError
-from teachonce.fsio import read_json
+from teachonce.fsio import json_bytes, parse_json, read_file
 
 DOCUMENT = "zarr.json"
 
+_MOST_BYTES = 64 << 20
+_OPTIONAL = ("dimension_names", "storage_transformers")
 _LITTLE = [{"name": "bytes", "configuration": {"endian": "little"}}]
 
 
@@ -48,6 +51,20 @@ def journal_document() -> dict[str, Any]:
     return array_document(grid)
 
 
+def document_bytes(folder: Path) -> bytes:
+    """The bytes of the document of a group or an array that has to be there.
+
+    Raises:
+        StoreMissingError: There is none.
+        CorruptError: It is no regular file, or larger than any document.
+    """
+    path = folder / DOCUMENT
+    try:
+        return read_file(path, most=_MOST_BYTES)
+    except FileNotFoundError:
+        raise StoreMissingError(f"{path} is missing", REPAIR) from None
+
+
 def read_document(folder: Path, node: str) -> dict[str, Any]:
     """The document of a group or an array that has to be there.
 
@@ -57,14 +74,85 @@ def read_document(folder: Path, node: str) -> dict[str, Any]:
     """
     path = folder / DOCUMENT
     try:
-        document = read_json(path)
-    except FileNotFoundError:
-        raise StoreMissingError(f"{path} is missing", "Restore it from a copy, or make the store again") from None
+        document = parse_json(document_bytes(folder), str(path), mend=REPAIR)
+    except CorruptError as error:
+        raise CorruptError(short(error.message, 200), error.mend) from error
     if not isinstance(document, dict) or document.get("zarr_format") != 3 or document.get("node_type") != node:
-        raise CorruptError(f"{path}: expected a Zarr v3 {node}, got {short(document)}", "Restore it from a copy")
+        raise CorruptError(f"{path}: expected a Zarr v3 {node}, got {short(document)}", REPAIR)
     if not isinstance(document.setdefault("attributes", {}), dict):
-        raise CorruptError(f"{path}: its attributes are no object", "Restore it from a copy")
+        raise CorruptError(f"{path}: its attributes are no object", REPAIR)
     return document
+
+
+def sealed_document(attributes: Mapping[str, Any], seal: Mapping[str, Any]) -> dict[str, Any]:
+    """The document of a sealed group. Its seal holds, as `document`, the digest of the document without that entry."""
+    bare = group_document({**attributes, "sealed": True, "seal": dict(seal)})
+    return group_document({**attributes, "sealed": True, "seal": {**seal, "document": chunk_digest(json_bytes(bare))}})
+
+
+def check_sealed(folder: Path, document: Mapping[str, Any], *, expected: bool) -> bool:
+    """Compare the document of a sealed group with the digest in its seal.
+
+    Args:
+        folder: The group's.
+        document: As it was read.
+        expected: Whether something else in it says that there is a digest.
+
+    Returns:
+        Whether there is one: seals of earlier versions have none.
+
+    Raises:
+        CorruptError: The document is not what was sealed.
+    """
+    attributes = document["attributes"]
+    seal = dict(attributes["seal"])
+    digest = seal.pop("document", None)
+    if digest is None and not expected:
+        return False
+    try:
+        sealed = sealed_document(attributes, seal)["attributes"]["seal"]["document"]
+    except ValueError:  # NaN, which no document of ours holds
+        sealed = None
+    if not expected or digest is None or digest != sealed:
+        raise CorruptError(f"{folder / DOCUMENT} is not what was sealed: another digest", REPAIR)
+    return True
+
+
+def check_document(folder: Path, expected: Mapping[str, Any] | None) -> int:
+    """Compare a document with what it has to be.
+
+    Args:
+        folder: The node's.
+        expected: The document. None: a seal covers it, and its bytes have to be those that our writer gives.
+
+    Returns:
+        Its bytes.
+
+    Raises:
+        StoreMissingError: It is missing.
+        CorruptError: It differs.
+    """
+    data = document_bytes(folder)
+    document = read_document(folder, "group" if expected is None else expected["node_type"])
+    if (data != _spelled(document)) if expected is None else _complete(document, expected) != expected:
+        raise CorruptError(f"{folder / DOCUMENT} is not the document of this node", REPAIR)
+    return len(data)
+
+
+def _spelled(document: Mapping[str, Any]) -> bytes | None:
+    """The bytes that our writer gives; None where it gives none (NaN)."""
+    try:
+        return json_bytes(document)
+    except ValueError:
+        return None
+
+
+def _complete(document: dict[str, Any], expected: Mapping[str, Any]) -> dict[str, Any]:
+    """A document with what other writers may leave out, or spell otherwise."""
+    complete = {**{name: expected[name] for name in _OPTIONAL if name in expected}, **document}
+    if complete.get("codecs") == _LITTLE and expected.get("data_type") == "uint8":
+        complete["codecs"] = expected["codecs"]  # some Zarr libraries name an order of one byte, too
+    return complete
 
 
 def check_array(root: Path, grid: Grid) -> None:
@@ -74,13 +162,11 @@ def check_array(root: Path, grid: Grid) -> None:
         CorruptError: The shape, dtype, chunks, keys, fill value or codecs differ.
         StoreMissingError: It has no document.
     """
-    document = read_document(root / grid.path, "array")
     expected = array_document(grid)
-    if grid.numpy.itemsize == 1 and document.get("codecs") == _LITTLE:
-        document["codecs"] = expected["codecs"]  # older Zarr libraries name an order of one byte, too
+    document = _complete(read_document(root / grid.path, "array"), expected)
     for field in ("shape", "data_type", "chunk_grid", "chunk_key_encoding", "fill_value", "codecs"):
         if document.get(field) != expected[field]:
             raise CorruptError(
                 f"{root / grid.path}: {field} should be {short(expected[field])}, it is {short(document.get(field))}",
-                "Restore the array's zarr.json from a copy, or make the store again",
+                REPAIR,
             )

@@ -89,6 +89,21 @@ def is_finite(values: NDArray[Any], dtype: str) -> bool:
     return bool((bits & bits.dtype.type((1 << (8 * bits.dtype.itemsize - 1)) - 1)).max() < infinity)
 
 
+def row_peaks(values: NDArray[Any], dtype: str) -> NDArray[Any]:
+    """The bits of the largest magnitude in each row, NaN above infinity.
+
+    Args:
+        values: (rows, length) as stored.
+        dtype: A floating one.
+
+    Returns:
+        Unsigned (rows,): 0 where a row is all zeros, `STORED[dtype].infinity` or more where it is not finite.
+    """
+    bits = values.view(f"<u{values.dtype.itemsize}")
+    peaks: NDArray[Any] = (bits & bits.dtype.type((1 << (8 * bits.dtype.itemsize - 1)) - 1)).max(axis=1)
+    return peaks
+
+
 def _bfloat16_bits(values: NDArray[np.float32]) -> NDArray[np.uint16]:
     bits = values.view("<u4")
     rounded = (bits + (np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1)))) >> np.uint32(16)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from teachonce.cache.chunks import row_blocks
+from teachonce.cache.chunks import Chunks
 from teachonce.cache.hdf5 import write_hdf5
 from teachonce.cache.layout import FORMAT, KIND, Grid
 from teachonce.cache.store import Store, open_store
@@ -40,6 +40,7 @@ def export(path: str | Path, out: str | Path, format: Format = "hdf5") -> Path:
         StoreMissingError: There is no store.
         UnsealedError: A target, or the samples, are not complete.
         InputError: `out` exists, or the format is neither.
+        CorruptError: Bytes of the store are not what was sealed; nothing is left.
         DiskError: It cannot be written; nothing is left.
     """
     out = Path(out)
@@ -49,30 +50,32 @@ def export(path: str | Path, out: str | Path, format: Format = "hdf5") -> Path:
     if out.exists():
         raise InputError(f"{out} exists already", "Remove it, or choose another --out")
     store = open_store(path)
-    grids, provenance = contents(store)
-    require_space(out, sum(math.prod(grid.shape) * grid.numpy.itemsize for grid in grids))
+    arrays, provenance = contents(store)
+    require_space(out, sum(math.prod(grid.shape) * grid.numpy.itemsize for grid, _ in arrays))
     with _temporary(out) as temporary:
-        writers[format](temporary, store.path, grids, provenance)
+        writers[format](temporary, arrays, provenance)
     return out
 
 
-def contents(store: Store) -> tuple[list[Grid], Provenance]:
-    """Every array of a store, and the attributes of its groups.
+def contents(store: Store) -> tuple[list[tuple[Grid, Chunks]], Provenance]:
+    """Every array of a store with its chunks, and the attributes of its groups.
 
     Raises:
         UnsealedError: A target, or the samples, are not complete.
+        CorruptError: Records or documents are not what was sealed.
     """
-    store.labels()  # refuses unsealed samples
-    grids = list(store.journal.grids)
+    samples = store.chunks
+    arrays = [(grid, samples) for grid in store.journal.grids]
     provenance: Provenance = {
         "": {"kind": KIND, "format": FORMAT, **store.spec.to_json()},
         "samples": {"failed": _failed(store.journal.present())},
     }
     for name in store.targets():
         record = store.sealed(name)
-        grids += [*record.grids, *record.head_grids, *record.weights_grids, *record.class_grids]
+        grids = (*record.grids, *record.head_grids, *record.weights_grids, *record.class_grids)
+        arrays += [(grid, record.chunks) for grid in grids]
         provenance[f"targets/{name}"] = _attributes(record)
-    return grids, provenance
+    return arrays, provenance
 
 
 def _attributes(record: TargetRecord) -> dict[str, Any]:
@@ -113,16 +116,16 @@ def _remove(place: Path) -> None:
         place.unlink(missing_ok=True)
 
 
-def _write_npy(out: Path, root: Path, grids: list[Grid], provenance: Provenance) -> None:
-    arrays = {grid.path: {"dtype": grid.dtype, "shape": list(grid.shape)} for grid in grids}
-    write_json(out / "provenance.json", {"groups": provenance, "arrays": arrays})
-    for grid in grids:
+def _write_npy(out: Path, arrays: list[tuple[Grid, Chunks]], provenance: Provenance) -> None:
+    kinds = {grid.path: {"dtype": grid.dtype, "shape": list(grid.shape)} for grid, _ in arrays}
+    write_json(out / "provenance.json", {"groups": provenance, "arrays": kinds})
+    for grid, chunks in arrays:
         path = out / f"{grid.path}.npy"
         path.parent.mkdir(parents=True, exist_ok=True)
         header = {"descr": grid.numpy.str, "fortran_order": False, "shape": grid.shape}
         with path.open("wb") as file:  # no memory map: on a full disk that would kill the process
             np.lib.format.write_array_header_1_0(file, header)
-            for _, values in row_blocks(root, grid):
+            for _, values in chunks.row_blocks(grid):
                 file.write(np.ascontiguousarray(values).data)
             file.flush()
             os.fsync(file.fileno())

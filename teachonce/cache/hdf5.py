@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from teachonce.cache.chunks import row_blocks
+from teachonce.cache.chunks import Chunks
 from teachonce.cache.identity import canonical_json
 from teachonce.cache.layout import Grid
 
@@ -65,7 +65,7 @@ class GuardedFile(io.RawIOBase):
         return self._file.readinto(buffer)
 
 
-def write_hdf5(out: Path, root: Path, grids: Sequence[Grid], provenance: Mapping[str, Mapping[str, Any]]) -> None:
+def write_hdf5(out: Path, arrays: Sequence[tuple[Grid, Chunks]], provenance: Mapping[str, Mapping[str, Any]]) -> None:
     """Write arrays of a store as datasets, and attributes of groups; objects and lists as JSON text.
 
     Raises:
@@ -78,8 +78,8 @@ def write_hdf5(out: Path, root: Path, grids: Sequence[Grid], provenance: Mapping
         try:
             # attributes above 64 kB (many class names) need a file of HDF5 1.8 at least
             with h5py.File(guarded, "w", libver=("v108", "latest")) as target:
-                for grid in grids:
-                    _write_array(target, guarded, root, grid)
+                for grid, chunks in arrays:
+                    _write_array(target, guarded, chunks, grid)
                 for group, attributes in provenance.items():
                     _write_attributes(target.require_group(group) if group else target, attributes)
         except (OSError, RuntimeError):
@@ -89,11 +89,11 @@ def write_hdf5(out: Path, root: Path, grids: Sequence[Grid], provenance: Mapping
         os.fsync(file.fileno())
 
 
-def _write_array(target: Any, guarded: GuardedFile, root: Path, grid: Grid) -> None:
+def _write_array(target: Any, guarded: GuardedFile, chunks: Chunks, grid: Grid) -> None:
     dataset = target.create_dataset(grid.path, grid.shape, grid.numpy)
     if grid.dtype == "bfloat16":
         dataset.attrs["dtype"] = grid.dtype
-    for rows, values in row_blocks(root, grid):
+    for rows, values in chunks.row_blocks(grid):
         dataset[rows] = values
         guarded.check()
 

@@ -4,12 +4,14 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from teachonce.cache.chunks import REPAIR, Chunks
+from teachonce.cache.identity import journal_digest
 from teachonce.cache.layout import Grid, record_path
 from teachonce.errors import CorruptError, InputError
 from teachonce.fsio import json_bytes, parse_json, read_file
 
-_MEND = "Run the same `teachonce embed` command again, or restore the file from a copy"
 _CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _HASH = re.compile(r"[0-9a-f]{32}")
 
@@ -61,10 +63,25 @@ class Journal:
         """
         path = self.path(block)
         try:
-            data = read_file(path, mend=_MEND)
-        except FileNotFoundError as error:
-            raise CorruptError(f"{path} cannot be read: {error.strerror}", _MEND) from None
+            data = read_file(path, mend=REPAIR)
+        except FileNotFoundError:
+            raise CorruptError(f"{path} is missing: expected the record of block {block}", REPAIR) from None
         return self._parse(block, data)
+
+    def chunks(self, seal: Mapping[str, Any]) -> Chunks:
+        """The chunk files of all blocks, to be read.
+
+        Raises:
+            CorruptError: A record is missing or damaged, or the records are not those that were sealed.
+        """
+        records = [self.read(block) for block in range(self.blocks)]
+        if journal_digest(record.data for record in records) != seal.get("journal"):
+            raise CorruptError(f"{self.path(0).parent}: the records are not those that were sealed", REPAIR)
+        return self.chunks_of(records)
+
+    def chunks_of(self, records: Iterable[Record]) -> Chunks:
+        """The chunk files of some blocks, to be read."""
+        return Chunks(self.root, {key: digest for record in records for key, digest in record.chunks.items()})
 
     def _parse(self, block: int, data: bytes) -> Record:
         try:
@@ -77,7 +94,7 @@ class Journal:
         except (CorruptError, ValueError, TypeError, KeyError):
             sound = False
         if not sound:
-            raise CorruptError(f"{self.path(block)} is not the record of block {block}", "Restore it from a copy")
+            raise CorruptError(f"{self.path(block)} is not the record of block {block}", REPAIR)
         return Record(block=block, chunks=chunks, failed=failed, data=data)
 
     def valid(self, block: int) -> Record | None:

@@ -18,8 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from teachonce.cache.chunks import wrong_size
+from teachonce.cache.chunks import found_at, wrong_size
 from teachonce.cache.layout import Grid
+from teachonce.errors import CorruptError
+from teachonce.fsio import open_regular
 
 AVAILABLE = sys.platform in ("linux", "darwin") and ctypes.sizeof(ctypes.c_void_p) == 8
 
@@ -68,9 +70,9 @@ def map_chunks(root: Path, grid: Grid, keys: Sequence[str]) -> NDArray[Any]:
 
 def _map_file(path: Path, size: int, address: int) -> None:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe would wait
-    except OSError as error:
-        raise wrong_size(path, size, error.strerror or str(error)) from None
+        descriptor = open_regular(path)
+    except (OSError, CorruptError):
+        raise wrong_size(path, size, found_at(path)) from None
     try:
         found = os.fstat(descriptor).st_size
         if found != size:

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teachonce.cache.blocks import BlockWriter
+from teachonce.cache.documents import document_bytes
+from teachonce.cache.identity import chunk_digest
 from teachonce.cache.journal import Journal
 from teachonce.cache.layout import SAMPLES
 from teachonce.cache.locks import documents_lock
@@ -111,5 +113,6 @@ class SamplesWriter(Writer):
             return
         with documents_lock(self.journal.root):
             _, seal = seal_records(self.journal)
-            write_seal(self.journal.root / SAMPLES, seal)
+            root = chunk_digest(document_bytes(self.journal.root))
+            write_seal(self.journal.root / SAMPLES, {**seal, "root": root})
         self.sealed = True

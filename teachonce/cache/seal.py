@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from teachonce.cache.chunks import read_whole, whole_chunk
+from teachonce.cache.chunks import Chunks, whole_chunk
 from teachonce.cache.classes import chosen_rows, class_means
-from teachonce.cache.documents import DOCUMENT, array_document, group_document, read_document
+from teachonce.cache.documents import DOCUMENT, array_document, group_document, read_document, sealed_document
 from teachonce.cache.identity import chunk_digest, journal_digest
 from teachonce.cache.journal import Journal, Record
 from teachonce.cache.layout import Grid, class_grids
@@ -95,21 +95,27 @@ def refuse_failed(records: list[Record], max_failed: int) -> None:
         )
 
 
-def write_seal(folder: Path, seal: dict[str, Any] | None) -> None:
-    """Rewrite a group's attributes: with a seal, or without one.
+def write_seal(folder: Path, seal: dict[str, Any] | None, **changes: Any) -> None:
+    """Rewrite a group's attributes: with a seal, or without one; and with `changes`.
 
     Raises:
         DiskError: The old attributes are still there.
     """
-    attributes = read_document(folder, "group")["attributes"]
-    attributes |= {"sealed": seal is not None, "seal": seal}
+    attributes = {**read_document(folder, "group")["attributes"], **changes}
+    open_ = group_document({**attributes, "sealed": False, "seal": None})
     with disk_errors(folder):
         remove_temporaries(folder, deep=False)
-    write_bytes(folder / DOCUMENT, json_bytes(group_document(attributes)))
+    write_bytes(folder / DOCUMENT, json_bytes(open_ if seal is None else sealed_document(attributes, seal)))
 
 
-def write_class_means(root: Path, name: str, grids: tuple[Grid, ...], rule: ClassRule | None) -> dict[str, str]:
+def write_class_means(chunks: Chunks, name: str, grids: tuple[Grid, ...], rule: ClassRule | None) -> dict[str, str]:
     """Compute and write `classes/NAME`, or remove it where it cannot be.
+
+    Args:
+        chunks: The committed chunks of the target, which are checked as they are read.
+        name: The target.
+        grids: Its arrays.
+        rule: Which rows; None: there are no labels.
 
     Returns:
         Chunk file, relative to the store -> its digest.
@@ -118,14 +124,15 @@ def write_class_means(root: Path, name: str, grids: tuple[Grid, ...], rule: Clas
         CorruptError: A chunk that is needed is damaged.
         DiskError: It cannot be written.
     """
+    root = chunks.root
     folder = root / "classes" / name
     embedding = next((grid for grid in grids if grid.name == "image_embedding"), None)
     if rule is None or embedding is None:
         remove_tree(folder)
         return {}
-    status = read_whole(root, next(grid for grid in grids if grid.name == "status"))
+    status = chunks.whole(next(grid for grid in grids if grid.name == "status"))
     rows = chosen_rows(rule.labels, status, rule.per_class)
-    means = class_means(root, embedding, rule.labels, rows, rule.classes)
+    means = class_means(chunks, embedding, rule.labels, rows, rule.classes)
     with disk_errors(folder):
         remove_temporaries(folder)
     mean, count = class_grids(name, rule.classes, embedding.shape[2])

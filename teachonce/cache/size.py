@@ -31,9 +31,9 @@ def sealed_bytes(spec: StoreSpec, target: Beginning, *, classes: int | None, per
     means = _means(target, classes)
     rule = {"classes": classes, "per_class": None if classes is None else per_class}
     files, attributes = target.contents()
-    nodes = documents(spec) | {SAMPLES: group_document({"sealed": True, "seal": _seal(samples)})}
+    nodes = documents(spec) | {SAMPLES: group_document({"sealed": True, "seal": {**_seal(samples), "root": _DIGEST}})}
     seal = _seal(journal) | rule | {"chunks": {grid.key(0): _DIGEST for grid in means}}
-    sealed = group_document(attributes | {"sealed": True, "seal": seal})
+    sealed = group_document(attributes | {"sealed": True, "seal": seal, "samples": _DIGEST})
     return (
         sum(len(data) for _, data in files)
         + _documents([*nodes.values(), sealed, *map(array_document, means), *([group_document({})] if means else [])])
@@ -51,7 +51,13 @@ def _means(target: Beginning, classes: int | None) -> tuple[Grid, ...]:
 
 
 def _seal(journal: Journal) -> dict[str, Any]:
-    return {"rows": journal.grids[0].shape[0], "blocks": journal.blocks, "failed": 0, "journal": _DIGEST}
+    return {
+        "rows": journal.grids[0].shape[0],
+        "blocks": journal.blocks,
+        "failed": 0,
+        "journal": _DIGEST,
+        "document": _DIGEST,
+    }
 
 
 def _documents(values: Iterable[Any]) -> int:

@@ -6,21 +6,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from teachonce.cache.chunks import read_whole
+from teachonce.cache.chunks import REPAIR, Chunks
 from teachonce.cache.create import create
-from teachonce.cache.documents import DOCUMENT, check_array, read_document
-from teachonce.cache.identity import first_difference, short
+from teachonce.cache.documents import DOCUMENT, check_array, check_sealed, document_bytes, read_document
+from teachonce.cache.identity import chunk_digest, first_difference, short
 from teachonce.cache.journal import Journal
 from teachonce.cache.layout import FORMAT, KIND, SAMPLES, Grid, sample_grids
-from teachonce.cache.reader import TargetReader
+from teachonce.cache.reader import Check, TargetReader
 from teachonce.cache.spec import StoreSpec, read_spec, wrong_field
 from teachonce.cache.targets import TargetRecord, read_target, target_names
-from teachonce.cache.verify import read_weights, verify_journal, verify_target
+from teachonce.cache.verify import read_weights
 from teachonce.errors import CorruptError, InputError, MismatchError, StoreMissingError, UnsealedError
 
 __all__ = ["Store", "StoreSpec", "create_or_open", "open_store"]
-
-_COPY = "Restore it from a copy, or make the store again"
 
 
 class Store:
@@ -50,11 +48,21 @@ class Store:
 
     @property
     def samples_seal(self) -> dict[str, Any]:
-        """What the seal of the samples says; empty before."""
-        attributes = read_document(self.path / SAMPLES, "group")["attributes"]
-        seal = attributes.get("seal") if attributes.get("sealed") is True else {}
-        if not isinstance(seal, dict):
-            raise CorruptError(f"{self.path / SAMPLES}: sealed, but without a seal", _COPY)
+        """What the seal of the samples says; empty before.
+
+        Raises:
+            CorruptError: It, or the store's own document, is not what was sealed.
+        """
+        folder = self.path / SAMPLES
+        document = read_document(folder, "group")
+        seal = document["attributes"].get("seal") if document["attributes"].get("sealed") is True else {}
+        if not isinstance(seal, dict) or (seal and not isinstance(seal.get("journal"), str)):
+            raise CorruptError(f"{folder}: sealed, but without a seal", REPAIR)
+        if seal and check_sealed(folder, document, expected="root" in seal):
+            got = chunk_digest(document_bytes(self.path))
+            if got != seal["root"]:
+                expected = short(seal["root"])
+                raise CorruptError(f"{self.path / DOCUMENT}: expected digest {expected}, got {got}", REPAIR)
         return seal
 
     @property
@@ -79,20 +87,30 @@ class Store:
         return self._samples("params")
 
     def _samples(self, name: str) -> NDArray[Any]:
-        self._require_samples()
-        return self._whole(next(grid for grid in self.journal.grids if grid.name == name))
+        return self._whole(self.chunks, next(grid for grid in self.journal.grids if grid.name == name))
 
-    def _require_samples(self) -> None:
-        if not self.samples_sealed:
-            done = len(self.journal.present())
-            raise UnsealedError(
-                f"the samples of {self.path} are not sealed: {done} of {self.blocks} blocks are there",
-                "Run the same `teachonce embed` command again: it goes on where it stopped",
-            )
+    @property
+    def chunks(self) -> Chunks:
+        """The chunk files of the sealed samples and views, to be read.
 
-    def _whole(self, grid: Grid) -> NDArray[Any]:
+        Raises:
+            UnsealedError: They are not sealed.
+            CorruptError: The records of their journal are not those that were sealed.
+        """
+        return self.journal.chunks(self._require_samples())
+
+    def _require_samples(self) -> dict[str, Any]:
+        if seal := self.samples_seal:
+            return seal
+        done = len(self.journal.present())
+        raise UnsealedError(
+            f"the samples of {self.path} are not sealed: {done} of {self.blocks} blocks are there",
+            "Run the same `teachonce embed` command again: it goes on where it stopped",
+        )
+
+    def _whole(self, chunks: Chunks, grid: Grid) -> NDArray[Any]:
         check_array(self.path, grid)
-        return read_whole(self.path, grid)
+        return chunks.whole(grid)
 
     def verify(self) -> list[str]:
         """Check every byte of the samples and of all sealed targets against their digests.
@@ -102,44 +120,57 @@ class Store:
 
         Raises:
             UnsealedError: The samples are not sealed.
-            CorruptError: Names the first chunk or record that is not what was sealed.
+            CorruptError: Names the first chunk, record or document that is not what was sealed.
+            MismatchError: A target is of other samples.
         """
+        from teachonce.cache.audit import find_problems  # it opens stores
+
         self._require_samples()
-        verify_journal(self.journal, self.samples_seal)
-        sealed = {name: record for name, record in self.targets().items() if record.sealed}
-        for record in sealed.values():
-            verify_target(record)
-        return list(sealed)
+        for problem in find_problems(self.path, zeros=False):
+            if problem.kind != "unsealed":
+                raise problem.error
+        return [name for name, record in self.targets().items() if record.sealed]
 
     def targets(self) -> dict[str, TargetRecord]:
         """Every target that was begun, by name."""
         return {name: self.record(name) for name in target_names(self.path)}
 
-    def record(self, name: str) -> TargetRecord:
+    def record(self, name: str, *, arrays: bool = True) -> TargetRecord:
         """What is known of one target.
+
+        Args:
+            name: The target.
+            arrays: Whether to compare the documents of its arrays, too.
 
         Raises:
             StoreMissingError: There is no such target.
+            CorruptError: Its documents contradict the format, or are not what was sealed.
+            MismatchError: It is a target of other samples.
         """
         if name not in (names := target_names(self.path)):
             there = f"it has {', '.join(names)}" if names else "it has none"
             mend = f"make it with `teachonce {'rdm' if name.startswith('rdm-') else 'embed'}`"
             mend = f"Choose one of them, or {mend}" if names else mend.capitalize()
             raise StoreMissingError(f"{self.path} has no target {name!r}: {there}", mend)
-        return read_target(self.path, name, rows=self.spec.rows, block_rows=self.spec.block_rows)
+        spec, samples = self.spec, self.samples_seal.get("journal")
+        record = read_target(self.path, name, rows=spec.rows, block_rows=spec.block_rows, samples=samples)
+        for grid in record.grids if arrays else ():
+            check_array(self.path, grid)
+        return record
 
-    def target(self, name: str, *, budget_bytes: int | None = None) -> TargetReader:
+    def target(self, name: str, *, budget_bytes: int | None = None, check: Check = "first-touch") -> TargetReader:
         """Open a sealed target for reading.
 
         Args:
             name: The target.
             budget_bytes: Up to this size its arrays are held in memory; None: 256 MiB.
+            check: When mapped chunks are compared with their digests; see `TargetReader`.
 
         Raises:
             StoreMissingError: There is no such target.
             UnsealedError: It is not complete; says how far.
         """
-        return TargetReader(self.sealed(name), budget_bytes=budget_bytes)
+        return TargetReader(self.sealed(name), budget_bytes=budget_bytes, check=check)
 
     def sealed(self, name: str) -> TargetRecord:
         """The record of a sealed target.
@@ -149,6 +180,7 @@ class Store:
             UnsealedError: It is not complete; says how far.
         """
         record = self.record(name)
+        self._require_samples()
         if not record.sealed:
             done = f"{record.blocks_done} of {record.blocks} blocks are done"
             raise UnsealedError(
@@ -164,18 +196,19 @@ class Store:
         Raises:
             StoreMissingError: The data has no labels, or the target no embeddings.
         """
-        grids = self.sealed(name).class_grids
-        if not grids:
+        record = self.sealed(name)
+        if not record.class_grids:
             raise StoreMissingError(
                 f"target {name!r} of {self.path} has no class means",
                 "They need labels and embeddings: run `teachonce embed` on data with labels",
             )
-        mean, count = (self._whole(grid) for grid in grids)
+        mean, count = (self._whole(record.chunks, grid) for grid in record.class_grids)
         return mean, count
 
     def head(self, name: str) -> tuple[NDArray[np.float32], NDArray[np.float32] | None] | None:
         """The teacher's linear head, float32 weight (C, D) and bias (C,), where the target keeps it."""
-        arrays = [self._whole(grid) for grid in self.sealed(name).head_grids]
+        record = self.sealed(name)
+        arrays = [self._whole(record.chunks, grid) for grid in record.head_grids]
         return (arrays[0], arrays[1] if len(arrays) > 1 else None) if arrays else None
 
     def weights(self, name: str) -> bytes | None:
@@ -197,7 +230,21 @@ def open_store(path: str | Path) -> Store:
         MismatchError: It is of another format.
         CorruptError: Its documents contradict the format.
     """
-    path = Path(path)
+    store = read_store(Path(path))
+    _ = store.samples_seal  # of which the root's own attributes are a part
+    for grid in store.journal.grids:
+        check_array(store.path, grid)
+    return store
+
+
+def read_store(path: Path) -> Store:
+    """A store by its root's attributes alone.
+
+    Raises:
+        StoreMissingError: Nothing is there, or no store.
+        MismatchError: It is of another format.
+        CorruptError: The attributes contradict the format.
+    """
     mend = "Check the path, or make the store with `teachonce embed`"
     if not path.exists():
         raise StoreMissingError(f"there is no store at {path}", mend)
@@ -210,11 +257,8 @@ def open_store(path: str | Path) -> Store:
         got = short(attributes.get("format"))
         raise MismatchError(f"{path}: expected format {FORMAT}, got {got}", "Update teachonce to read this store")
     if not (path / "journal").is_dir():
-        raise CorruptError(f"{path} has no journal", _COPY)
-    store = Store(path, read_spec(path, attributes))
-    for grid in store.journal.grids:
-        check_array(path, grid)
-    return store
+        raise CorruptError(f"{path} has no journal", REPAIR)
+    return Store(path, read_spec(path, attributes))
 
 
 def create_or_open(path: str | Path, spec: StoreSpec) -> Store:

@@ -6,16 +6,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from teachonce.cache.documents import DOCUMENT, check_array, read_document
+from teachonce.cache.chunks import REPAIR, Chunks
+from teachonce.cache.documents import (
+    DOCUMENT,
+    array_document,
+    check_sealed,
+    group_document,
+    read_document,
+)
 from teachonce.cache.dtypes import STORED
 from teachonce.cache.journal import Journal
 from teachonce.cache.layout import Grid, class_grids, head_grids, is_name, row_grid, view_grid, weights_grid
 from teachonce.cache.spec import is_names
-from teachonce.errors import CorruptError
+from teachonce.errors import CorruptError, MismatchError, TeachonceError
 from teachonce.types import ArraySpec, TargetSpec
 
 _AXES = {"logits": "class"}
-_COPY = "Restore it from a copy, or embed again with another --name"
+_OTHER = "It was made for another store: remove it, and embed again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +50,9 @@ class TargetRecord:
     """The weights that are kept beside it: how many bytes, and the digest of their chunk."""
     seal: Mapping[str, Any]
     """What the seal says; empty before."""
+    samples: str | None
+    """The digest of the journal of the samples it belongs to; None: begun before they were sealed, or by an earlier
+    version, which cannot prove it."""
     block_rows: int
 
     @property
@@ -82,9 +92,28 @@ class TargetRecord:
         return {key: digest for part in parts for key, digest in part.get("chunks", {}).items()}
 
     @property
+    def documents(self) -> dict[str, dict[str, Any] | None]:
+        """The documents of the target by node; None for its own, which its seal covers."""
+        grids = (*self.grids, *self.head_grids, *self.weights_grids, *self.class_grids)
+        groups = [f"targets/{self.name}/head"] if self.head_grids else []
+        groups += [f"classes/{self.name}"] if self.class_grids else []
+        nodes = {grid.path: array_document(grid) for grid in grids} | {node: group_document({}) for node in groups}
+        return {f"targets/{self.name}": None, **nodes}
+
+    @property
     def journal(self) -> Journal:
         """The journal of the target."""
         return Journal(root=self.root, name=self.name, grids=self.grids)
+
+    @cached_property
+    def chunks(self) -> Chunks:
+        """The chunk files of a sealed target, to be read.
+
+        Raises:
+            CorruptError: The records of its journal are not those that were sealed.
+        """
+        chunks = self.journal.chunks(self.seal)
+        return Chunks(self.root, {**chunks.digests, **self.digests})
 
     @property
     def blocks(self) -> int:
@@ -145,21 +174,36 @@ def _grid(place: str, array: str, spec: ArraySpec, block_rows: int) -> Grid:
     return view_grid(f"{place}/{array}", (rows, views, length), block_rows, spec.dtype, _AXES.get(array, "feature"))
 
 
-def read_target(root: Path, name: str, *, rows: int, block_rows: int) -> TargetRecord:
-    """Read a target's attributes, and compare its arrays' documents with them.
+def read_target(root: Path, name: str, *, rows: int, block_rows: int, samples: str | None) -> TargetRecord:
+    """Read a target's attributes; its arrays' documents are not looked at.
+
+    Args:
+        root: The store.
+        name: The target.
+        rows: Of the store.
+        block_rows: Of the store.
+        samples: The digest of the samples' journal; None before they are sealed.
 
     Raises:
         StoreMissingError: There is no such target.
-        CorruptError: Its attributes or its arrays' documents contradict the format.
+        CorruptError: Its attributes contradict the format, or are not what was sealed.
+        MismatchError: It is a target of other samples or views.
     """
-    value = read_document(root / "targets" / name, "group")["attributes"]
+    document = read_document(root / "targets" / name, "group")
+    value = document["attributes"]
     try:
         record = _record(root, name, value, rows, block_rows)
+        if record.sealed:
+            check_sealed(root / "targets" / name, document, expected=record.samples is not None)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, TeachonceError):
+            raise
         place = root / "targets" / name / DOCUMENT
-        raise CorruptError(f"{place}: the attributes are no target's ({error!r})", _COPY) from error
-    for grid in record.grids:
-        check_array(root, grid)
+        raise CorruptError(f"{place}: the attributes are no target's ({error!r})", REPAIR) from error
+    if samples is not None and record.samples not in (None, samples):
+        raise MismatchError(
+            f"target {name!r} of {root} is of other samples: expected {samples}, got {record.samples}", _OTHER
+        )
     return record
 
 
@@ -179,6 +223,7 @@ def _record(root: Path, name: str, value: Mapping[str, Any], rows: int, block_ro
         head=value["head"],
         weights=value.get("weights"),
         seal=seal,
+        samples=None if (samples := value.get("samples")) is None else str(samples),
         block_rows=block_rows,
     )
     _check(record)

@@ -12,6 +12,7 @@ from teachonce.cache.dtypes import stored
 from teachonce.cache.journal import Journal
 from teachonce.cache.layout import check_name, is_name
 from teachonce.cache.locks import documents_lock
+from teachonce.cache.repair import RepairRule, repair_target
 from teachonce.cache.samples import SamplesWriter, Writer
 from teachonce.cache.seal import ClassRule, class_rule, refuse_failed, seal_records, write_class_means, write_seal
 from teachonce.cache.store import Store
@@ -39,6 +40,7 @@ class TargetWriter(Writer):
         head: Head | None = None,
         weights: bytes | None = None,
         blocks: range | None = None,
+        repair: RepairRule | None = None,
     ) -> None:
         """Begin a target, or go on with one that was begun in the same way.
 
@@ -53,6 +55,7 @@ class TargetWriter(Writer):
             head: The teacher's linear head, float32 (C, D) and (C,), where logits = W e + b.
             weights: A safetensors file with the weights of what makes the target, kept with it.
             blocks: The range this writer owns; None: all.
+            repair: Mend what is damaged first: documents are written again, bad blocks dropped, the seal taken off.
 
         Raises:
             MismatchError: The target was begun from other things; names the first field that differs.
@@ -71,8 +74,11 @@ class TargetWriter(Writer):
             head=head,
             weights=weights,
             block_rows=store.spec.block_rows,
+            samples=store.samples_seal.get("journal"),
         )
         journal = Journal(root=store.path, name=name, grids=self._beginning.grids)
+        if repair is not None:
+            repair_target(store, self._beginning, repair)
         super().__init__(journal, blocks, sealed=self._compare())
         if self.sealed:
             return
@@ -152,11 +158,13 @@ class TargetWriter(Writer):
             raise UnsealedError(f"the samples of {self.store.path} are not sealed", "Seal them first")
         records, seal = seal_records(self.journal)
         refuse_failed(records, max_failed)
+        chunks = self.journal.chunks_of(records)
+        samples = self.store.samples_seal["journal"]
         folder = self._beginning.folder
         if self.store.record(self.name).sealed:
             write_seal(folder, None)
-        chunks = write_class_means(self.store.path, self.name, self.journal.grids, rule)
-        write_seal(folder, {**seal, **wanted, "chunks": chunks})
+        means = write_class_means(chunks, self.name, self.journal.grids, rule)
+        write_seal(folder, {**seal, **wanted, "chunks": means}, samples=samples)
 
 
 def _full_shapes(store: Store, arrays: Mapping[str, ArraySpec]) -> dict[str, ArraySpec]:

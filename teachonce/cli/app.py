@@ -19,6 +19,7 @@ from teachonce.cli.run import run
 from teachonce.cli.stores import export, inspect
 from teachonce.cli.train import train
 from teachonce.cli.tune import tune
+from teachonce.cli.verify import verify
 from teachonce.heap import keep_freed
 
 app = Typer(
@@ -55,7 +56,8 @@ _COMMANDS = (
     ),
     (rdm, "teachonce rdm --store cifar10.zarr --distortion-weight 10000,5000,1000"),
     (evaluate, "teachonce evaluate --run runs/kd --data cifar10 --split test"),
-    (inspect, "teachonce inspect cifar10.zarr"),
+    (inspect, "teachonce inspect flowers.zarr --failed --data folder:flowers"),
+    (verify, "teachonce verify cifar10.zarr --data cifar10"),
     (export, "teachonce export cifar10.zarr --format hdf5 --out cifar10.h5"),
     (run, "teachonce run quickstart --dry-run"),
     (tune, "teachonce tune quickstart --trials 8 --dry-run"),

@@ -6,9 +6,8 @@ import os
 import signal
 import sys
 import traceback
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import FrameType
@@ -20,7 +19,7 @@ from typer.core import TyperGroup
 
 from teachonce.console import RichEvents, describe_error, error_text
 from teachonce.console.tables import show
-from teachonce.pipeline.threads import limited_threads
+from teachonce.processwide import die, handlers, limited_threads, unwarned
 
 _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -55,22 +54,13 @@ def _interrupts() -> Iterator[list[int]]:
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         if os.getpid() != owner and number == signal.SIGTERM:  # a forked helper that is being ended
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
+            die(number)
             return
         seen.append(number)
         raise KeyboardInterrupt
 
-    try:
-        before = {number: signal.signal(number, interrupt) for number in _ENDS if not _ignored(number)}
-    except ValueError:  # not the main thread: signals are somebody else's
+    with handlers(interrupt, *(number for number in _ENDS if not _ignored(number))):
         yield seen
-        return
-    try:
-        yield seen
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _ignored(number: signal.Signals) -> bool:
@@ -127,9 +117,7 @@ def work(*, debug: bool = False, threads: int | None = None) -> Iterator[RichEve
     Warnings of libraries are shown with `debug` only.
     `threads` is how many CPU threads the arithmetic may take.
     """
-    with redirect_stdout(sys.stderr), warnings.catch_warnings(), limited_threads(threads):
-        if not debug:
-            warnings.simplefilter("ignore")
+    with redirect_stdout(sys.stderr), nullcontext() if debug else unwarned(), limited_threads(threads):
         try:
             yield RichEvents()
         except BrokenPipeError as error:  # not stdout's: nothing is printed there while the work goes on

@@ -97,5 +97,7 @@ FACTORY = "package.module:factory (looked up as Python does, then in this folder
 Store = Annotated[Path, Option(help="Folder of the store (NAME.zarr).", metavar="STORE")]
 Target = Annotated[str, Option(help="Name of the target in the store.")]
 
+Repair = Annotated[bool, Option("--repair", help="Mend a damaged store: bad blocks are made again, and nothing else.")]
+
 Json = Annotated[bool, Option("--json", help="Print one JSON object on stdout.", rich_help_panel=OUTPUT)]
 Debug = Annotated[bool, Option("--debug", help="Show the traceback of an error.", rich_help_panel=OUTPUT)]

@@ -108,6 +108,7 @@ def rdm(  # noqa: PLR0913  (one parameter an option)
         float, Option(min=0.0, max=0.9, help="Share of rows kept for validation.", rich_help_panel=shared.DATA)
     ] = 0.05,
     select: Annotated[Select, Option(help="Keep the epoch of the best top-1, or of the lowest loss.")] = Select.loss,
+    repair: shared.Repair = False,
     device: shared.Device = None,
     threads: shared.Threads = None,
     seed: shared.Seed = 0,
@@ -149,6 +150,7 @@ def rdm(  # noqa: PLR0913  (one parameter an option)
             dtype=None if dtype is None else dtype.value,
             seed=seed,
             device=device,
+            repair=repair,
             events=events,
         )
     finish(result, rdm_parts, as_json=as_json)

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from typer import Argument, Option
 
@@ -21,13 +21,37 @@ class Format(StrEnum):
     npy = "npy"
 
 
-def inspect(store: StoreArgument, as_json: shared.Json = False, debug: shared.Debug = False) -> None:
+def inspect(  # noqa: PLR0913 - one parameter an option
+    store: StoreArgument,
+    failed: Annotated[bool, Option("--failed", help="List the rows that failed, with their reasons.")] = False,
+    data: Annotated[
+        str | None,
+        Option(help="The data that the store was made from, to name failed rows by file.", metavar="DATA"),
+    ] = None,
+    split: shared.Split = None,
+    image_column: shared.ImageColumn = None,
+    key_column: shared.KeyColumn = None,
+    limit: shared.Limit = None,
+    as_json: shared.Json = False,
+    debug: shared.Debug = False,
+) -> None:
     """Show what a store holds, from which teacher and data, and whether it is sealed."""
     with work(debug=debug):
         from teachonce.cache.describe import describe
 
         result = describe(store)
+        if failed or data is not None:
+            columns = {"image_column": image_column, "label_column": "none", "key_column": key_column}
+            result["failed_samples"] = _failed(store, data, split=split, limit=limit, **columns)
     finish(result, inspect_parts, as_json=as_json)
+
+
+def _failed(store: Path, data: str | None, **options: Any) -> list[dict[str, Any]]:
+    from teachonce.cache import open_store
+    from teachonce.data.open import open_samples
+    from teachonce.engine.failed import list_failed
+
+    return list_failed(open_store(store), None if data is None else open_samples(data, **options))
 
 
 def export(

@@ -25,7 +25,20 @@ def inspect_parts(result: Result) -> Parts:
     parts: Parts = [pairs(rows)]
     for name, target in result["targets"].items():
         parts += ["", Text(f"target {name}", style="bold"), pairs(_target(target)), _arrays(target["arrays"])]
+    if "failed_samples" in result:
+        parts += ["", *_failed(result["failed_samples"])]
     return parts
+
+
+def _failed(failed: list[Mapping[str, Any]]) -> Parts:
+    """The rows that failed, by name where they have one."""
+    if not failed:
+        return [Text("no row failed")]
+    table = columns("failed row", "reason", "where", "content", "file")
+    for entry in failed:
+        cells = (entry["reason"], entry["where"], entry["content"] or "no bytes", entry["name"] or "-")
+        table.add_row(f"{entry['row']:,}", *map(Text, cells))
+    return [table]
 
 
 def _data(data: Mapping[str, Any]) -> str:
@@ -46,6 +59,7 @@ def _target(target: Mapping[str, Any]) -> list[tuple[str, str]]:
     weights = f", {target['weights_bytes']:,} bytes of weights" if target.get("weights_bytes") else ""
     return [
         ("  state", _state(target)),
+        ("  verified", target.get("verified") or "not since its files last changed: teachonce verify"),
         ("  kind", f"{target['kind']}{head}{weights}"),
         *(_rdm(target) if target["kind"] == "rdm" else ()),
         *((f"  {key.replace('_', ' ')}", value if isinstance(value, str) else _words(value)) for key, value in known),

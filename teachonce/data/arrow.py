@@ -46,13 +46,32 @@ class ArrowSamples:
 
     def encoded(self, row: int) -> memoryview:
         """See EncodedSamples.encoded."""
-        chunk = int(np.searchsorted(self._starts, row, side="right")) - 1
-        data, path = (array[row - int(self._starts[chunk])] for array in self._chunks[chunk])
+        file = self.file(row)
+        if not isinstance(file, str):
+            return file
+        if not file:
+            raise DecodeError(MISSING)
+        return memoryview(_read(file))
+
+    def file(self, row: int) -> str | memoryview:
+        """The bytes of the row's image file where the table holds them, else its path; empty where it has neither."""
+        data, path = self._cells(row)
         if data.is_valid:
             return memoryview(data.as_buffer())
-        if not path.is_valid:
-            raise DecodeError(MISSING)
-        return memoryview(_read(path.as_py()))
+        return str(path.as_py()) if path.is_valid else ""
+
+    def name(self, row: int) -> str | None:
+        """The row's key, or the path of its file; None where it has neither."""
+        if self._keys is not None:
+            return self._keys[row]
+        path = self._cells(row)[1]
+        return str(path.as_py()) if path.is_valid else None
+
+    def _cells(self, row: int) -> tuple[pa.Scalar, pa.Scalar]:
+        """The row's bytes and path."""
+        chunk = int(np.searchsorted(self._starts, row, side="right")) - 1
+        data, path = self._chunks[chunk]
+        return data[row - int(self._starts[chunk])], path[row - int(self._starts[chunk])]
 
     def digest(self, row: int) -> int:
         """See Samples.digest."""

@@ -6,25 +6,24 @@ composited on white, as the image processors of transformers do; 16-bit grey is 
 
 import io
 import struct
-import warnings
 import zlib
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from teachonce.processwide import ignore_warnings_of_pil
 
 TRUNCATED, NOT_AN_IMAGE, MISSING, TOO_LARGE, DAMAGED = "truncated", "not-an-image", "missing", "too-large", "damaged"
 CODES = (TRUNCATED, NOT_AN_IMAGE, MISSING, TOO_LARGE, DAMAGED)
 
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
 _ORIENTATION = 0x0112
-# What PIL's plugins let through on bad bytes: each parses in its own way. A warning is one where warnings are errors.
+# What PIL's plugins let through on bad bytes: each parses in its own way.
 _BAD_BYTES = (
     OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, AttributeError, RuntimeError,
     struct.error, zlib.error, Warning,
 )  # fmt: skip
-_TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError)
-# Said once for each damaged file, to nobody who can help; what matters comes as a code.
-warnings.filterwarnings("ignore", module=r"PIL\.")
+_TOO_LARGE = (Image.DecompressionBombError, MemoryError)
 
 
 class DecodeError(Exception):
@@ -48,7 +47,7 @@ def decode_image(data: bytes | memoryview) -> np.ndarray:
         DecodeError: The bytes are cut short, damaged, too many pixels, or no image.
     """
     try:
-        return rgb_array(_upright(_open(data)))
+        return rgb_array(upright(_open(data)))
     except _TOO_LARGE:
         raise DecodeError(TOO_LARGE) from None
     except _BAD_BYTES as error:
@@ -86,10 +85,12 @@ def rgb_array(image: Image.Image) -> np.ndarray:
 def _open(data: bytes | memoryview) -> Image.Image:
     if not data:
         raise DecodeError(MISSING)
+    ignore_warnings_of_pil()
     return Image.open(io.BytesIO(data))
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def upright(image: Image.Image) -> Image.Image:
+    """The image turned as its EXIF says; itself where that says nothing."""
     image.load()
     return ImageOps.exif_transpose(image) if _orientation(image) else image
 

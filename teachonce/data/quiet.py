@@ -1,30 +1,26 @@
 """What `datasets` and the hub's client say on their own account: nothing while we use them, one line when they fail."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from teachonce.processwide import silent
 
 _LOGGERS = ("datasets", "huggingface_hub", "fsspec", "httpx", "httpx2", "filelock")
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Switch off the progress bars and the logging of `datasets` and of the hub's client, then back as they were."""
+    """No progress bars, warnings and logging of `datasets` and of the hub's client; then all is as it was."""
     import datasets
     from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
-    loggers = [logging.getLogger(name) for name in _LOGGERS]
-    levels = [logger.level for logger in loggers]
     bars, hub_bars = datasets.are_progress_bars_disabled(), are_progress_bars_disabled()
     datasets.disable_progress_bars()
     disable_progress_bars()
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
     try:
-        yield
+        with silent(*_LOGGERS):
+            yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
         if not bars:
             datasets.enable_progress_bars()
         if not hub_bars:

@@ -10,7 +10,7 @@ from teachonce.digests import digest_array
 from teachonce.errors import DataError
 from teachonce.types import Identity
 
-__all__ = ["ArraySamples", "DecodeError", "EncodedSamples", "Samples"]
+__all__ = ["ArraySamples", "DecodeError", "EncodedSamples", "NamedSamples", "Samples"]
 
 MOST_NAMELESS = 1 << 16
 """Fewer classes than this without names are taken as they come; more must not be out of proportion to the rows."""
@@ -64,6 +64,14 @@ class EncodedSamples(Protocol):
         Raises:
             DecodeError: They are missing.
         """
+
+
+@runtime_checkable
+class NamedSamples(Protocol):
+    """Samples whose rows have names: files, or keys."""
+
+    def name(self, row: int) -> str | None:
+        """What a person calls the row; None where it has no name."""
 
 
 class ArraySamples:

@@ -7,6 +7,7 @@ from typing import Any
 from teachonce.data.hub import fetch
 from teachonce.data.quiet import first_line, quiet
 from teachonce.errors import DataError
+from teachonce.fsio import require_regular
 
 # What `datasets` says of nothing; the last of a parquet file without rows.
 _NO_ROWS = ("emptydataset", "corresponds to no data", "schemainferenceerror", "batchsize must be greater than 0")
@@ -78,6 +79,8 @@ def _local(kind: str, place: str, cache_dir: str | None) -> Mapping[str, Any]:
     path = Path(place).expanduser()
     if kind == "folder" and path.is_file():
         raise DataError(f"expected a folder of images, got {place!r}: it is a file", _READ)
+    if path.exists() and not path.is_dir():
+        require_regular(path, mend=_READ)
     try:
         if kind == "disk":
             loaded = datasets.load_from_disk(str(path))

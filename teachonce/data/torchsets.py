@@ -67,7 +67,7 @@ class TorchSamples:
             DataError: The item is no image of 8 bits a channel.
         """
         item = self._dataset[row]
-        return _as_rgb(item[0] if isinstance(item, tuple | list) else item, row)
+        return as_rgb(item[0] if isinstance(item, tuple | list) else item, row)
 
     def _find_labels(self) -> np.ndarray | None:
         for name in ("targets", "labels"):
@@ -80,7 +80,16 @@ class TorchSamples:
         return np.array([np.asarray(self._dataset[row][1]) for row in range(self.rows)])
 
 
-def _as_rgb(image: Any, row: int) -> np.ndarray:
+def as_rgb(image: Any, row: int) -> np.ndarray:
+    """An 8-bit image as these samples take it: uint8 (H, W, 3).
+
+    Args:
+        image: A PIL image of any mode, or uint8 (H, W, 3), (3, H, W) or (H, W), with 1 or 3 channels.
+        row: For the error.
+
+    Raises:
+        DataError: It is something else.
+    """
     if isinstance(image, Image.Image):
         return rgb_array(image)
     array = image.detach().cpu().numpy() if isinstance(image, Tensor) else np.asarray(image)

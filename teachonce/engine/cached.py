@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from teachonce.cache.chunks import read_whole
+from teachonce.cache.mark import verified_at
+from teachonce.cache.reader import Check
 from teachonce.cache.store import Store
 from teachonce.engine.readahead import ReadAhead, Rows
+from teachonce.engine.recheck import BackgroundCheck
 from teachonce.engine.targets import BatchRows, TargetSource
 from teachonce.errors import StoreMissingError
 from teachonce.methods.base import missing
@@ -19,6 +21,8 @@ from teachonce.methods.targets import Needs, Targets
 from teachonce.types import DECODED, ArraySpec, TargetSpec
 
 Head = tuple[Tensor, Tensor | None]
+EAGER = 4 << 30
+"""Bytes that are checked before the first step, so that a run on damaged ones is refused before it is begun."""
 
 
 class CachedTargets(TargetSource):
@@ -34,7 +38,9 @@ class CachedTargets(TargetSource):
         needs: What the method needs.
         device: Where the targets are wanted.
         budget_bytes: The most memory on the device that the arrays may take; 0 always reads from the map.
-        verify_bytes: Arrays up to this size are checked before anything is read, mapped ones too.
+        memory_bytes: Arrays up to this size fit in memory: each chunk is checked before its first row is used, and
+            up to EAGER bytes all of them here. Larger ones are not checked again where a verified mark holds, else
+            behind the reader, and `settle` checks what is left.
         method: The method's name, for errors.
         from_head: Compute logits from the stored head also where logits are stored.
 
@@ -62,12 +68,11 @@ class CachedTargets(TargetSource):
         *,
         device: torch.device,
         budget_bytes: int,
-        verify_bytes: int = 0,
+        memory_bytes: int = EAGER,
         method: str = "the method",
         from_head: bool = False,
     ) -> None:
         spec = store.sealed(name).spec
-        self.reader = store.target(name, budget_bytes=0)
         self._device, self._needs = device, needs
         derived = needs.logits and (from_head or "logits" not in spec.arrays)
         self._head = _head(store, spec, device) if derived else None
@@ -81,8 +86,9 @@ class CachedTargets(TargetSource):
         self._names = _names(needs, derived=self._head is not None)
         self.size = sum(_array_bytes(self.spec.arrays[array]) for array in self._names)
         self.tier = "resident" if self.size <= budget_bytes else "mapped"
-        if self.size <= max(budget_bytes, verify_bytes):
-            self.reader.verify(self._names)
+        check = _check(store, name, fits=self.size <= memory_bytes)
+        self.reader = store.target(name, budget_bytes=0, check=check)
+        self._behind = self._begin_checks(check) if self.is_read else None
         self.resident = {array: self._load(array) for array in self._names} if self.tier == "resident" else {}
         self._ahead = ReadAhead(self.read)
 
@@ -91,6 +97,23 @@ class CachedTargets(TargetSource):
         if self.tier == "resident":
             return self.assemble({name: a[view].index_select(0, rows.device) for name, a in self.resident.items()})
         return self.assemble(self._ahead.take(rows.host, view))
+
+    def _begin_checks(self, check: Check) -> BackgroundCheck | None:
+        self.reader.open(self._names)
+        if check == "background":
+            return BackgroundCheck(self.reader)
+        while self.size <= EAGER and self.reader.check_next():
+            pass
+        return None
+
+    @property
+    def checks_behind(self) -> bool:
+        """See TargetSource.checks_behind."""
+        return self._behind is not None
+
+    def settle(self) -> int:
+        """See TargetSource.settle."""
+        return 0 if self._behind is None else self._behind.finish()
 
     @property
     def kept_bytes(self) -> int:
@@ -130,9 +153,17 @@ class CachedTargets(TargetSource):
     def close(self) -> None:
         """See TargetSource.close."""
         self._ahead.close()
+        if self._behind is not None:
+            self._behind.close()
 
     def _load(self, array: str) -> list[Tensor]:
         return [as_tensor(self.reader.all(array, view)).to(self._device) for view in range(self.spec.views)]
+
+
+def _check(store: Store, name: str, *, fits: bool) -> Check:
+    if fits:
+        return "first-touch"
+    return "background" if verified_at(store, name) is None else "marked"
 
 
 def as_tensor(stored: NDArray[np.generic]) -> Tensor:
@@ -163,8 +194,9 @@ def _with_logits(spec: TargetSpec, classes: int) -> TargetSpec:
 
 def has_targets(store: Store, name: str) -> NDArray[np.bool_]:
     """Which rows did not fail in the teacher pass, (N,)."""
-    grid = next(grid for grid in store.sealed(name).grids if grid.name == "status")
-    usable: NDArray[np.bool_] = read_whole(store.path, grid) == DECODED
+    record = store.sealed(name)
+    grid = next(grid for grid in record.grids if grid.name == "status")
+    usable: NDArray[np.bool_] = record.chunks.whole(grid) == DECODED
     return usable
 
 

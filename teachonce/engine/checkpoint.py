@@ -160,27 +160,6 @@ def load_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
-def random_state(device: torch.device) -> dict[str, Tensor]:
-    """The state of torch's generators, uint8."""
-    states = {"cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        states["cuda"] = torch.cuda.get_rng_state(device)
-    return states
-
-
-def set_random_state(states: Tensors, device: torch.device) -> None:
-    """Put back what `random_state` gave; a run that goes on on another kind of device keeps what fits.
-
-    Raises:
-        RuntimeError: It is no state of a generator.
-    """
-    if states.keys() - {"cpu", "cuda"} or "cpu" not in states or states["cpu"].dtype != torch.uint8:
-        raise RuntimeError("no state of a generator")
-    torch.set_rng_state(states["cpu"])
-    if device.type == "cuda" and "cuda" in states:
-        torch.cuda.set_rng_state(states["cuda"], device)
-
-
 def _previous(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.previous")
 

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
@@ -17,17 +17,21 @@ from teachonce.engine.extras import identify_extras
 from teachonce.engine.machine import this_machine
 from teachonce.engine.runfile import first_difference, versions
 from teachonce.engine.session import Session
-from teachonce.engine.settings import TrainConfig
+from teachonce.engine.settings import PLACES, TrainConfig
 from teachonce.engine.stage_one.contents import labels_digest
 from teachonce.errors import MismatchError
 from teachonce.events import Events
 from teachonce.models.macs import count_macs
 
+_OF_STORE = ("store", "target", "rdm", "rdm_logits", "assistants")
+_TOLD_OTHERWISE = (*PLACES, *_OF_STORE, "settings", "label_smoothing", "optim", "teacher", "precision")
+"""Fields of a configuration whose name is not in the identity: their content or their effect is."""
+
 
 def identify(config: TrainConfig, samples: Samples, store: Store | None, digests: NDArray[np.uint64]) -> dict[str, Any]:
     """What a run is compared by when its folder is named again, as JSON.
 
-    Where things lie, the device and the number of workers are not part of it.
+    Every field of the configuration is part of it, but for PLACES.
 
     Args:
         config: The training.
@@ -41,12 +45,11 @@ def identify(config: TrainConfig, samples: Samples, store: Store | None, digests
     """
     method = config.make_method()
     is_live = config.source == "live" and method.needs.teacher
+    told = {each.name: getattr(config, each.name) for each in fields(config) if each.name not in _TOLD_OTHERWISE}
     optim = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(config.optim).items()}
     return {
-        "student": config.student,
-        "method": config.method,
+        **told,
         "settings": asdict(method.settings),
-        "source": config.source,
         "data": {
             "rows": samples.rows,
             "identities": digest_hex(digests.tobytes()),
@@ -54,18 +57,10 @@ def identify(config: TrainConfig, samples: Samples, store: Store | None, digests
         },
         "store": None if store is None else _store(store, config, needs_target=method.needs.teacher and not is_live),
         "teacher": config.teacher if is_live else None,
-        "epochs": config.epochs,
-        "batch_size": config.batch_size,
         **optim,
         "weight_decay": config.optim.decay,
         "density_lr": config.optim.density_scale,
         "precision": pick_precision(config.precision, pick_device(config.device)),
-        "compile": config.compile,
-        "cuda_graphs": config.cuda_graphs,
-        "image_size": config.image_size,
-        "student_augment": config.student_augment,
-        "val_fraction": config.val_fraction,
-        "seed": config.seed,
     }
 
 

@@ -2,16 +2,18 @@
 
 import resource
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal
 
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState, PartialState
 
 from teachonce.errors import InputError
 
 Precision = Literal["float32", "bf16"]
+Autocast = Callable[[], AbstractContextManager[object]]
+"""Gives the context of a forward."""
 _PRECISIONS = ("auto", "float32", "bf16")
 _STATUS = Path("/proc/self/status")
 
@@ -48,16 +50,9 @@ def pick_precision(name: str, device: torch.device) -> Precision:
     return "bf16" if name == "bf16" else "float32"
 
 
-def make_accelerator(device: torch.device, precision: Precision) -> Accelerator:
-    """An Accelerator for one device and precision; its process-wide state is renewed where it says otherwise."""
-    wanted = "bf16" if precision == "bf16" else "no"
-    if device.type == "cuda" and device.index is not None:
-        torch.cuda.set_device(device)
-    known = {**PartialState._shared_state, **AcceleratorState._shared_state}  # accelerate has no public way to ask
-    other_device = "device" in known and known["device"].type != device.type
-    if other_device or known.get("_mixed_precision", wanted) != wanted:
-        AcceleratorState._reset_state(reset_partial_state=True)
-    return Accelerator(cpu=device.type == "cpu", mixed_precision=wanted)
+def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[None]:
+    """The context of a forward: bfloat16 autocast for bf16, and none for float32, whatever is around it."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
 
 
 def reset_peak(device: torch.device) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teachonce.cache.store import Store
+from teachonce.cache.targets import target_names
 from teachonce.data.samples import Samples
 from teachonce.engine.rows import WORTH_TELLING
 from teachonce.errors import DataError, MismatchError
@@ -123,6 +124,22 @@ def check_data(store: Store, samples: Samples, *, every: bool, events: Events = 
     guard = DataGuard(store, samples)
     guard.check_start(every=every, events=events)
     return guard
+
+
+def tell_unproven(store: Store, names: Sequence[str], events: Events) -> None:
+    """Say once what the seals of an earlier version cannot prove.
+
+    Args:
+        store: The store.
+        names: Targets that are read.
+        events: Is told.
+    """
+    old = [name for name in names if name in target_names(store.path) and store.record(name).samples is None]
+    if old:
+        events.info(
+            f"{', '.join(old)} of {store.path} was sealed by an earlier version: no digest says "
+            "that it belongs to the samples beside it; `teachonce verify --data D --teacher T` compares it with both"
+        )
 
 
 def require_labels(samples: Samples, why: str) -> NDArray[np.int32]:

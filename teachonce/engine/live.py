@@ -1,13 +1,14 @@
 """Targets from the teacher itself, run on every batch: the comparator, and the way without a store."""
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable
+from contextlib import nullcontext
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from teachonce.engine.device import Autocast
 from teachonce.engine.targets import BatchRows, TargetSource
 from teachonce.errors import InputError
 from teachonce.methods.targets import Needs, Targets
@@ -15,7 +16,6 @@ from teachonce.models.teacher import Signal, Teacher
 from teachonce.types import ArraySpec, TargetSpec
 
 Rows = NDArray[np.int64]
-Autocast = Callable[[], AbstractContextManager[object]]
 
 
 class LiveTargets(TargetSource):

@@ -1,5 +1,6 @@
 """The one training loop: epochs, validation, metrics, checkpoints. It goes on where a killed run stopped."""
 
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -7,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from teachonce.engine import checkpoint
@@ -19,10 +19,11 @@ from teachonce.engine.shapes import ProgressJson
 from teachonce.engine.split import shuffled
 from teachonce.engine.step import Stepper
 from teachonce.engine.steptime import StepTimer, steady_ms
-from teachonce.errors import NonFiniteError
+from teachonce.errors import CorruptError, NonFiniteError
 from teachonce.events import SILENT, Events, Task
-from teachonce.fsio import read_text
+from teachonce.fsio import disk_errors, read_text
 from teachonce.models.students import save_student
+from teachonce.processwide import random_state, seed_host, seed_training, set_random_state
 from teachonce.types import EvalView
 
 Rows = NDArray[np.int64]
@@ -95,20 +96,42 @@ class Loop:
             DiskError: A checkpoint could not be written; the one before is kept.
         """
         if not self._resume():
-            torch.manual_seed(self.config.seed)
+            seed_training(self.config.seed, self.device)
         config, log = self.config, MetricsLog(self.config.run, self.progress.epoch)
         try:
             title, total = f"train {self.stepper.method.name}", config.epochs * self.steps
             with self.events.task(title, total=total, done=self.progress.step, unit="steps") as task:
                 for epoch in range(self.progress.epoch, config.epochs):
+                    seed_host(config.seed, epoch)
                     entry = self._epoch(epoch, task) | self._validate()
                     self._keep(epoch, entry, log)
                     self._warn_failed()
                     self.events.epoch(entry)
+            self._settle()
+        except CorruptError:
+            if self.stepper.source.checks_behind:
+                self._set_aside()
+            raise
         finally:
             log.close()
             self.stepper.source.close()
         return log.entries
+
+    def _settle(self) -> None:
+        """Before anything counts as a result, everything that it rests on is checked."""
+        if rows := self.stepper.source.settle():
+            self.events.info(f"{rows:,} rows were read before their chunks were checked; now all are, and sound")
+
+    def _set_aside(self) -> None:
+        """Weights that may rest on damaged bytes are moved away, so that the same command begins anew."""
+        place = self.config.run / "unchecked"
+        shutil.rmtree(place, ignore_errors=True)
+        with disk_errors(place):
+            for folder in (self._last.parent, self.config.run / "best"):
+                if folder.exists():
+                    place.mkdir(exist_ok=True)
+                    folder.rename(place / folder.name)
+        self.events.warn(f"weights that may rest on damaged bytes were moved to {place}; the same command begins anew")
 
     def _epoch(self, epoch: int, task: Task) -> dict[str, Any]:
         """Train one epoch (from 0) and say what came of it."""
@@ -154,7 +177,7 @@ class Loop:
         if not len(self.val):
             return {"val_top1": None, "val_loss": None}
         batches = self.feed.batches(cut(self.val, _VAL_BATCH, drop_last=False), None)
-        scores = score(self.stepper.student, batches, self.stepper.accelerator.autocast)
+        scores = score(self.stepper.student, batches, self.stepper.autocast)
         if not np.isfinite(scores.loss):
             raise NonFiniteError("the validation loss is not finite; the last good weights are kept", MEND)
         return {"val_top1": scores.top1, "val_loss": scores.loss}
@@ -182,7 +205,7 @@ class Loop:
             "model": self.stepper.student.state_dict(),
             "method": self.stepper.method.modules.state_dict(),
             "optimizer": checkpoint.optimizer_tensors(self.stepper.optimizer),
-            "random": checkpoint.random_state(self.device),
+            "random": random_state(self.device),
         }
 
     @property
@@ -209,7 +232,7 @@ class Loop:
             self.stepper.student.load_state_dict(parts["model"])
             self.stepper.method.modules.load_state_dict(parts["method"])
             checkpoint.load_optimizer(self.stepper.optimizer, parts["optimizer"])
-            checkpoint.set_random_state(parts["random"], self.device)
+            set_random_state(parts["random"], self.device)
         self.stepper.done = self.progress.step
         self.events.info(f"goes on after epoch {self.progress.epoch} of {self.config.epochs}")
         kept = read_text(best / "epoch").strip() if (best / "epoch").exists() else ""

@@ -12,15 +12,15 @@ from torch import Tensor
 from teachonce.cache.classes import chosen_rows
 from teachonce.cache.store import Store
 from teachonce.cache.targets import TargetRecord
-from teachonce.data.memory import device_budget, host_budget
+from teachonce.data.memory import available_memory, device_budget
 from teachonce.data.resident import ImageSource
 from teachonce.data.samples import Samples
 from teachonce.data.views import parse_augment
 from teachonce.engine.cached import CachedTargets
-from teachonce.engine.device import Precision, make_accelerator
+from teachonce.engine.device import Autocast, Precision, autocast
 from teachonce.engine.feed import cut
 from teachonce.engine.guard import check_classes, check_means
-from teachonce.engine.live import Autocast, LiveTargets, live_class_means
+from teachonce.engine.live import LiveTargets, live_class_means
 from teachonce.engine.settings import TrainConfig
 from teachonce.engine.stage_one.views import stored_views
 from teachonce.engine.targets import TargetSource
@@ -35,7 +35,6 @@ from teachonce.types import DECODED, EvalView, InputSpec
 PER_CLASS = 100  # rows of each class in its mean, where no store says otherwise
 TARGET_SHARE = 0.05
 _MEAN_BATCH = 64
-_VERIFIED = 4 << 30  # bytes of mapped targets that are checked before the first step; it reads them early, not twice
 
 
 @dataclass(kw_only=True)
@@ -122,7 +121,7 @@ def cached_targets(parts: Parts, target: str, needs: Needs, *, budget: int, from
         needs,
         device=parts.device,
         budget_bytes=budget,
-        verify_bytes=min(_VERIFIED, host_budget()),
+        memory_bytes=available_memory(),
         method=f"method {parts.method.name}",
         from_head=from_head,
     )
@@ -140,12 +139,12 @@ def live_targets(parts: Parts, needs: Needs, teacher: Teacher, images: ImageSour
         InputError: The method needs logits, and the teacher has none.
         DataError: A class has no mean, and the method needs one.
     """
-    autocast = make_accelerator(parts.device, parts.precision).autocast
-    means = _live_means(parts, teacher, images, views, autocast) if needs.class_mean else None
-    return LiveTargets(teacher, needs, rows=parts.samples.rows, views=views.count, class_mean=means, autocast=autocast)
+    context = partial(autocast, parts.device, parts.precision)
+    means = _live_means(parts, teacher, images, views, context) if needs.class_mean else None
+    return LiveTargets(teacher, needs, rows=parts.samples.rows, views=views.count, class_mean=means, autocast=context)
 
 
-def _live_means(parts: Parts, teacher: Teacher, images: ImageSource, views: EpochViews, autocast: Autocast) -> Tensor:
+def _live_means(parts: Parts, teacher: Teacher, images: ImageSource, views: EpochViews, context: Autocast) -> Tensor:
     """As a seal computes them: over view 0 of the first rows of each class."""
     classes = parts.samples.classes
     assert classes is not None
@@ -155,7 +154,7 @@ def _live_means(parts: Parts, teacher: Teacher, images: ImageSource, views: Epoc
     drawn = images.stream(batches, partial(views.base, epoch=0), teacher.info.input)
     with parts.events.task("class means of the live teacher", total=len(batches), unit="batches") as task:
         seen = _told(drawn, task)
-        return live_class_means(teacher, seen, parts.labels, classes, autocast=autocast).to(parts.device)
+        return live_class_means(teacher, seen, parts.labels, classes, autocast=context).to(parts.device)
 
 
 def _told(

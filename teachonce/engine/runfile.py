@@ -20,7 +20,7 @@ FORMAT = 1
 KIND = "teachonce.run"
 RUN, RESULT = "run.json", "result.json"
 _ANEW = "Choose another --out, or remove this folder to train anew"
-_PACKAGES = ("teachonce", "torch", "transformers", "accelerate", "safetensors", "numpy")
+_PACKAGES = ("teachonce", "torch", "transformers", "safetensors", "numpy")
 
 
 def check_folder(run: Path) -> None:

@@ -1,15 +1,16 @@
 """Accuracy and loss of a student over batches."""
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from teachonce.engine.device import Autocast
 from teachonce.engine.feed import Batch
 from teachonce.models.student import Student
+from teachonce.processwide import evaluating
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,7 @@ class Scores:
     """None where a class has no row."""
 
 
-def score(student: Student, batches: Iterable[Batch], autocast: Callable[[], AbstractContextManager[object]]) -> Scores:
+def score(student: Student, batches: Iterable[Batch], autocast: Autocast) -> Scores:
     """Score a student in eval mode; it is put back into the mode it had. The device is read once, at the end.
 
     Args:
@@ -36,20 +37,13 @@ def score(student: Student, batches: Iterable[Batch], autocast: Callable[[], Abs
         batches: At least one.
         autocast: The context of the forward.
     """
-    training = student.training
-    student.eval()
-    try:
-        with torch.inference_mode():
-            counts = [_count(student, batch, autocast) for batch in batches]
-            logits, labels, losses = (torch.cat(part) for part in zip(*counts, strict=True))
-    finally:
-        student.train(training)
+    with evaluating(student), torch.inference_mode():
+        counts = [_count(student, batch, autocast) for batch in batches]
+        logits, labels, losses = (torch.cat(part) for part in zip(*counts, strict=True))
     return _scores(student.classes, logits, labels, losses)
 
 
-def _count(
-    student: Student, batch: Batch, autocast: Callable[[], AbstractContextManager[object]]
-) -> tuple[Tensor, Tensor, Tensor]:
+def _count(student: Student, batch: Batch, autocast: Autocast) -> tuple[Tensor, Tensor, Tensor]:
     """The five most likely classes (B, 5), the labels (B,) and the losses (B,)."""
     with autocast():
         _, logits = student(batch.images)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from teachonce.cache.store import Store
 from teachonce.data.resident import ImageSource, open_images
 from teachonce.data.samples import Samples
-from teachonce.engine.device import Precision, make_accelerator, pick_device, pick_precision
+from teachonce.engine.device import Precision, autocast, pick_device, pick_precision
 from teachonce.engine.feed import Feed, cut
 from teachonce.engine.guard import check_data, require_labels
 from teachonce.engine.loop import Loop, LoopConfig
@@ -154,7 +154,7 @@ def _stepper(parts: Parts, student: Student, source: TargetSource, rows: Divisio
         student.to(parts.device).train(),
         parts.method,
         source,
-        make_accelerator(parts.device, parts.precision),
+        partial(autocast, parts.device, parts.precision),
         config.optim,
         rate=partial(learning_rate, config.optim, steps_per_epoch=steps, epochs=config.epochs),
         compile=config.compile,

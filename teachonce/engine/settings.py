@@ -12,6 +12,9 @@ from teachonce.methods.base import METHODS, Method, make_method
 
 Value = str | float | bool
 
+PLACES = ("out", "device", "workers")
+"""Fields of `TrainConfig` that do not tell runs apart: where a run lies, and what computes it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:

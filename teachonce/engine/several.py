@@ -70,6 +70,15 @@ class SeveralTargets(TargetSource):
             if source not in self._mapped:
                 source.plan(batches, view)
 
+    @property
+    def checks_behind(self) -> bool:
+        """See TargetSource.checks_behind."""
+        return any(source.checks_behind for source in self._all)
+
+    def settle(self) -> int:
+        """See TargetSource.settle."""
+        return sum(source.settle() for source in self._all)
+
     def close(self) -> None:
         """See TargetSource.close."""
         self._ahead.close()

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 
+from teachonce.engine.device import Autocast
 from teachonce.engine.feed import Batch
 from teachonce.engine.optim import OptimConfig, make_optimizer, set_rate
 from teachonce.engine.targets import TargetSource
@@ -27,7 +27,7 @@ class Stepper:
         student: On the device, in train mode.
         method: Built; its modules are on the device.
         source: Where targets come from; another may be put in its place between steps.
-        accelerator: Device, autocast, backward and clipping.
+        autocast: The context of the forward and of the loss.
         optim: How weights move.
         rate: The learning rate of a step, from the number of steps done before it.
         compile: Compile the student with torch.compile.
@@ -39,14 +39,14 @@ class Stepper:
         student: Student,
         method: Method,
         source: TargetSource,
-        accelerator: Accelerator,
+        autocast: Autocast,
         optim: OptimConfig,
         *,
         rate: Callable[[int], float],
         compile: bool = False,
         cuda_graphs: bool = False,
     ) -> None:
-        self.student, self.method, self.source, self.accelerator = student, method, source, accelerator
+        self.student, self.method, self.source, self.autocast = student, method, source, autocast
         self.optim, self._schedule = optim, rate
         self.optimizer = make_optimizer(optim, (student, method.modules))
         self.done = 0
@@ -76,13 +76,13 @@ class Stepper:
         self._past("targets")
         if self._graphs:
             torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
-        with self.accelerator.autocast():
+        with self.autocast():
             embedding, logits = self._forward(batch.images)
             self._past("student_forward")
             terms = self.method(StudentOut(embedding=embedding, logits=logits), targets, batch.labels, self.done)
             loss = total(terms, self.method.weights)
         self._past("loss")
-        self.accelerator.backward(loss)
+        loss.backward()  # type: ignore[no-untyped-call]
         self._past("backward")
         self._update()
         self._past("optimiser")
@@ -96,7 +96,7 @@ class Stepper:
     def _update(self) -> None:
         if self.optim.clip_norm is not None:
             parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-            self.accelerator.clip_grad_norm_(parameters, self.optim.clip_norm)
+            nn.utils.clip_grad_norm_(parameters, self.optim.clip_norm)
         self.rate = self._schedule(self.done)
         set_rate(self.optimizer, self.rate)
         self.optimizer.step()

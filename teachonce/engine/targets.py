@@ -66,6 +66,22 @@ class TargetSource:
     def plan(self, batches: Sequence[NDArray[np.int64]], view: int) -> None:
         """Hear which batches will be fetched next, in order, so that they can be read ahead."""
 
+    @property
+    def checks_behind(self) -> bool:
+        """Whether rows are given out before they are checked; see `settle`."""
+        return False
+
+    def settle(self) -> int:
+        """Check what was read before it was checked.
+
+        Returns:
+            How many rows that were; 0 where everything is checked first.
+
+        Raises:
+            CorruptError: Some of it is not what was sealed.
+        """
+        return 0
+
     def close(self) -> None:
         """Let go of threads and files."""
 

@@ -1,7 +1,5 @@
 """What embeddings are worth: nearest neighbours and a linear probe, on rows that are held out by hash."""
 
-import warnings
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from teachonce.events import SILENT, Events
+from teachonce.processwide import warned
 
 TEMPERATURE = 0.07
 PROBE_ROWS = 50_000
@@ -74,8 +73,7 @@ def linear_top1(
     if (labels == labels[0]).all():
         return float((truth == labels[0]).mean())
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ConvergenceWarning)
+    with warned(ConvergenceWarning) as caught:
         probe.fit(train, labels)
     if caught:
         events.warn("the linear probe did not converge in 500 iterations: its accuracy is a lower bound")

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from teachonce.errors import MismatchError, StoreMissingError
 from teachonce.methods.settings import Settings
 from teachonce.methods.targets import Needs, StudentOut, Targets
-from teachonce.models.spec import seeded
 from teachonce.models.student import Student
+from teachonce.processwide import seeded
 from teachonce.types import TargetSpec
 
 Takes = Literal["rdm", "assistants"]

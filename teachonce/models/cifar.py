@@ -10,8 +10,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from teachonce.models.spec import seeded
 from teachonce.models.student import Student
+from teachonce.processwide import seeded
 from teachonce.types import InputSpec
 
 WIDE = {"wrn-40-2": (40, 2), "wrn-40-1": (40, 1)}

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from teachonce.errors import ModelError
 from teachonce.models.student import Student
+from teachonce.processwide import evaluating
 from teachonce.types import InputSpec
 
 _MEND = "Use another architecture, or a package.module:factory with embed and head of your own"
@@ -111,14 +112,3 @@ def probe_pixels(spec: InputSpec, count: int = 2) -> Tensor:
     """A small batch (count, 3, height, width) of fixed noise, to look at what a network does with it."""
     generator = torch.Generator().manual_seed(0)
     return torch.randn(count, 3, spec.height, spec.width, generator=generator)
-
-
-@contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """In eval mode for a while."""
-    training = module.training
-    module.eval()
-    try:
-        yield
-    finally:
-        module.train(training)

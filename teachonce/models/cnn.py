@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from teachonce.errors import ModelError
-from teachonce.models.spec import seeded
 from teachonce.models.student import Student
+from teachonce.processwide import seeded
 from teachonce.types import InputSpec
 
 P = 0  # a 2x2 max-pooling in the tables below

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from teachonce.errors import ModelError
-from teachonce.models.classifier import evaluating, probe_pixels
-from teachonce.models.spec import seeded
+from teachonce.models.classifier import probe_pixels
 from teachonce.models.student import Student
 from teachonce.models.trust import factory_lookup, import_factory
+from teachonce.processwide import evaluating, seeded
 from teachonce.types import InputSpec
 
 

@@ -10,7 +10,8 @@ from teachonce.errors import ModelError
 from teachonce.models.classifier import SplitClassifier
 from teachonce.models.folders import require_config
 from teachonce.models.hub import loading
-from teachonce.models.spec import parse_options, seeded
+from teachonce.models.spec import parse_options
+from teachonce.processwide import seeded
 from teachonce.types import InputSpec
 
 VIT: dict[str, int | float | str] = {

@@ -1,8 +1,5 @@
 """Speaking with transformers and the hub: silently, without pickle, and with errors of one line."""
 
-import logging
-import os
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,10 +7,13 @@ from typing import Any
 
 from teachonce.errors import ModelError, TeachonceError
 from teachonce.models.folders import require_model_folder
+from teachonce.processwide import environment, silent
 
 _CONVERT = (
     "Convert it once where you trust it: AutoModel.from_pretrained(FOLDER).save_pretrained(FOLDER) writes safetensors"
 )
+# transformers would otherwise ask a service of the hub to convert pickled weights, in a thread.
+_NO_CONVERSION = {"DISABLE_SAFETENSORS_CONVERSION": "1"}
 
 
 @contextmanager
@@ -24,23 +24,17 @@ def quiet() -> Iterator[None]:
 
     library: Any = transformers.utils.logging
     hub: Any = huggingface_hub.utils
-    hub_logger = logging.getLogger("huggingface_hub")
-    before = library.get_verbosity(), library.is_progress_bar_enabled(), not hub.are_progress_bars_disabled()
-    hub_level = hub_logger.level
-    library.set_verbosity(logging.CRITICAL)
+    bars, hub_bars = library.is_progress_bar_enabled(), not hub.are_progress_bars_disabled()
+    library.get_verbosity()  # sets its logger up, which is then silenced
     library.disable_progress_bar()
-    hub_logger.setLevel(logging.CRITICAL)
     hub.disable_progress_bars()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with silent("transformers", "huggingface_hub"), environment(**_NO_CONVERSION):
             yield
     finally:
-        library.set_verbosity(before[0])
-        hub_logger.setLevel(hub_level)
-        if before[1]:
+        if bars:
             library.enable_progress_bar()
-        if before[2]:
+        if hub_bars:
             hub.enable_progress_bars()
 
 
@@ -136,8 +130,6 @@ def weights_arguments(trust_remote_code: bool) -> dict[str, Any]:
     """The arguments of every `from_pretrained` of weights: float32, safetensors, remote code only when asked for."""
     import torch
 
-    # transformers would otherwise ask a service of the hub to convert pickled weights, in a thread.
-    os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
     return {
         "use_safetensors": True,
         "dtype": torch.float32,

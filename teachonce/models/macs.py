@@ -1,14 +1,15 @@
 """Multiply-accumulates, counted: what papers compare costs by."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
 
 import torch
-from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
-from teachonce.models.classifier import evaluating
+from teachonce.processwide import counting, evaluating, random_kept
 from teachonce.types import InputSpec
 
 
@@ -16,27 +17,61 @@ def count_macs(model: nn.Module, input: InputSpec) -> int:
     """The multiply-accumulates of one forward pass of one sample, in eval mode.
 
     Counted are convolutions (grouped and depthwise ones too), linear layers, matrix products and attention; not norms,
-    activations, poolings and biases, as papers do. Half of what `torch.utils.flop_counter` gives. It knows neither
-    attention kernels that are fused for a CPU nor fused transformer layers, so these are computed from their parts
-    while it counts. Recurrent layers are not counted.
+    activations, poolings and biases, as papers do. Half of what `torch.utils.flop_counter` gives. Recurrent layers are
+    not counted.
+
+    It counts on a copy without values, on the device `meta`. A network that asks for values on its way is copied to the
+    CPU; one that cannot be copied either runs itself.
 
     Args:
         model: On any device; a student or a teacher. Its mode, weights and the random state stay as they are.
         input: What it takes.
+
+    Raises:
+        RuntimeError: The thread is one that works beside another which computes (`teachonce.processwide`).
     """
+    for device in ("meta", "cpu"):
+        with suppress(Exception):  # whatever a user's network does there
+            return _count(_copy(model, device), input, torch.device(device))
     weight = next(model.parameters(), torch.empty(0))
-    pixels = torch.zeros(1, 3, input.height, input.width, device=weight.device)
-    with torch.no_grad(), evaluating(model), _unfused(), FlopCounterMode(display=False) as counter:
+    return _count(model, input, weight.device)
+
+
+def _count(model: nn.Module, input: InputSpec, device: torch.device) -> int:
+    pixels = torch.zeros(1, 3, input.height, input.width, device=device)
+    with random_kept(device), evaluating(model), torch.no_grad(), counting(_ATTENTION) as counter, _InParts():
         model(pixels)
     return int(counter.get_total_flops()) // 2
 
 
-@contextmanager
-def _unfused() -> Iterator[None]:
-    fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        with sdpa_kernel(SDPBackend.MATH):
-            yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
+def _copy(model: nn.Module, device: str) -> nn.Module:
+    """The network on another device; of its weights there is no second copy where they were."""
+    loose = (value for part in model.modules() for value in vars(part).values() if isinstance(value, Tensor))
+    tensors = (*model.parameters(), *model.buffers(), *loose)
+    return copy.deepcopy(model, {id(tensor): _moved(tensor, device) for tensor in tensors})
+
+
+def _moved(tensor: Tensor, device: str) -> Tensor:
+    moved = tensor.detach().to(device, copy=True)
+    return nn.Parameter(moved, requires_grad=False) if isinstance(tensor, nn.Parameter) else moved
+
+
+class _InParts(TorchFunctionMode):
+    """Keeps torch, in this thread alone, from fused transformer layers, which the counter does not know.
+
+    They are not taken where somebody wants to see the functions that they stand for.
+    """
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Sequence[type], args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        return func(*args, **(kwargs or {}))
+
+
+def _attention_flops(query: Sequence[int], key: Sequence[int], value: Sequence[int], *_: Any, **__: Any) -> int:
+    """Of the kernel for CPUs, from shapes (B, H, T, D): scores, then their sums of values."""
+    scores = query[0] * query[1] * query[2] * key[2]
+    return 2 * scores * (query[3] + value[3])
+
+
+_ATTENTION = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops}

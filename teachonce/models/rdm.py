@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from teachonce.errors import ModelError
 from teachonce.models.density import FactorizedDensity
-from teachonce.models.spec import seeded
+from teachonce.processwide import seeded
 
 Preset = Literal["cnn", "r34", "r50", "general"]
 _HIDDEN = {"r34": 512, "r50": 1024}

@@ -1,11 +1,8 @@
 """Model specs: `name:key=value,...` for built-in networks; and initial weights from a seed."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
-
-import torch
 
 from teachonce.errors import ModelError
 
@@ -30,14 +27,3 @@ def parse_options(spec: str, defaults: Mapping[str, int | float | str]) -> dict[
         except ValueError as error:
             raise ModelError(f"{spec!r}: {key} must be of type {kind.__name__}, got {value!r}", "Correct it") from error
     return options
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Initialise weights from `seed` alone: the same seed gives the same weights, and the global generator is kept.
-
-    Only the CPU's generator is touched (networks are built on the CPU, then moved).
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        yield

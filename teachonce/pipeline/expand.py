@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+from teachonce.engine.words import setting_text
 from teachonce.pipeline.schema import TrainTable
 
 LISTS_BY_NATURE = ("milestones",)
@@ -77,11 +78,6 @@ def run_name(options: TrainTable, varied: Sequence[str]) -> str:
             value = options.set[key] if "." in key else getattr(options, key)
             parts.append(f"{key.rpartition('.')[2].replace('_', '-')}={setting_text(value)}")
     return "-".join(_safe(part) for part in parts)
-
-
-def setting_text(value: Any) -> str:
-    """A value as the command line takes it: `true`, `0.5`."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def short_names(names: str) -> str:

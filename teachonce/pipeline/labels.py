@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from teachonce.pipeline.expand import Training, setting_text, short_names, split_names
+from teachonce.engine.words import setting_text
+from teachonce.pipeline.expand import Training, short_names, split_names
 from teachonce.pipeline.schema import TrainTable
 
 _ELSEWHERE = ("student", "method", "source", "seed", "set", "name", "epochs", "target", "rdm", "assistants")

@@ -10,7 +10,7 @@ from teachonce.events import SILENT, Events
 from teachonce.pipeline.compare import compare
 from teachonce.pipeline.recipe import Recipe, load_recipe
 from teachonce.pipeline.seeds import over_seeds
-from teachonce.pipeline.threads import limited_threads
+from teachonce.processwide import limited_threads
 
 if TYPE_CHECKING:
     from teachonce.pipeline.facts import Facts

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from teachonce.engine.words import command_words
 from teachonce.errors import InputError
 from teachonce.pipeline import options as of
-from teachonce.pipeline.expand import Training, setting_text, short_names, split_names
+from teachonce.pipeline.expand import Training, short_names, split_names
 from teachonce.pipeline.options import teacher_spec
 from teachonce.pipeline.recipe import Recipe
 from teachonce.pipeline.schema import AssistantTable, RdmTable, TrainTable
@@ -15,7 +16,6 @@ from teachonce.pipeline.schema import AssistantTable, RdmTable, TrainTable
 __all__ = ["Step", "in_order", "make_steps", "makers", "teacher_spec"]
 
 Verb = Literal["train", "embed", "rdm", "evaluate", "report"]
-_ON = ("squared_temperature",)  # options that are on where they are not named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,23 +42,7 @@ class Step:
 
     def words(self) -> list[str]:
         """The step as a command line, after `teachonce`."""
-        return [self.verb, *(word for key, value in self.options.items() for word in _words(key, value))]
-
-
-def _words(key: str, value: Any) -> list[str]:
-    option = f"--{key.replace('_', '-')}"
-    if key == "settings":
-        return [word for name, setting in value.items() for word in ("--set", f"{name}={setting_text(setting)}")]
-    if key == "places":
-        return list(value)
-    if key == "out" and isinstance(value, list):
-        return [word for place in value for word in (option, place)]
-    if isinstance(value, bool):
-        off = [f"--no-{option[2:]}"] if key in _ON else []
-        return [option] if value else off
-    if isinstance(value, list | tuple):
-        return [option, ",".join(map(str, value))] if value else []
-    return [] if value is None else [option, str(value)]
+        return [self.verb, *command_words(self.options)]
 
 
 def make_steps(recipe: Recipe) -> list[Step]:

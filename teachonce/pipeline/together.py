@@ -13,7 +13,8 @@ from teachonce.pipeline.execute import HERE, Results, do_here
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.plan import Planned
 from teachonce.pipeline.steps import Step
-from teachonce.pipeline.threads import cores, limited_threads
+from teachonce.pipeline.threads import cores
+from teachonce.processwide import limited_threads
 
 _WARNING = "warning: "
 

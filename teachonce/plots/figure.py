@@ -2,7 +2,6 @@
 
 import io
 import math
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
@@ -18,6 +17,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from teachonce.errors import InputError
 from teachonce.fsio import write_bytes
 from teachonce.plots.texts import fitted, inches
+from teachonce.processwide import unwarned
 
 COLOURS = (
     "#3f90da",
@@ -85,8 +85,7 @@ def style(fonts: Sequence[str] = ("DejaVu Sans",), size: float = 10.0) -> Iterat
         fonts: Families, each for the characters that those before it lack.
         size: Of text, in points.
     """
-    with mpl.rc_context(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # `tsne` says which characters no font has
+    with mpl.rc_context(), unwarned("Glyph .* missing"):  # `tsne` says which characters no font has
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE | {"font.family": list(fonts), "font.size": size})
         yield

@@ -1,13 +1,14 @@
 """Texts of pictures: how wide they are, how they fit, and which installed fonts have their characters."""
 
 import re
-import warnings
 from collections.abc import Iterable
 from functools import cache
 
 import matplotlib as mpl
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.textpath import text_to_path
+
+from teachonce.processwide import unwarned
 
 _POINTS = 72.0  # an inch
 _BOXES = "Last Resort"  # matplotlib's own font: a box for every character
@@ -16,8 +17,7 @@ _BOXES = "Last Resort"  # matplotlib's own font: a box for every character
 def inches(text: str, size: float = 10.0, *, bold: bool = False) -> float:
     """The width of a line, in the fonts that are set, at a size in points."""
     font = FontProperties(family=mpl.rcParams["font.family"], size=size, weight="bold" if bold else "normal")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # boxes have a width too
+    with unwarned():  # boxes have a width too
         width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
     return float(width) / _POINTS
 

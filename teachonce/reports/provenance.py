@@ -9,6 +9,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from teachonce.engine.words import command_words, data_options
 from teachonce.errors import TeachonceError
 from teachonce.methods.base import make_method
 from teachonce.plots.groups import Group
@@ -20,12 +21,8 @@ from teachonce.reports.stores import run_lines
 from teachonce.stages.train import train
 from teachonce.texts import size_text
 
-_PROGRAMS = ("teachonce", "__main__.py")
-_OPTIONS = (
-    "image_size", "student_augment", "epochs", "batch_size", "lr", "optimizer", "momentum", "schedule",
-    "warmup_epochs", "gamma", "clip_norm", "val_fraction", "compile", "cuda_graphs",
-)  # fmt: skip
-"""Settings of a run that are options of `train` of the same name."""
+_TOLD_OTHERWISE = ("data", "store", "settings", "seed")
+"""Settings of a run that tell what a thing holds, and options of `train` that tell where it lies."""
 
 
 def provenance_section(material: Material) -> Section | None:
@@ -35,9 +32,9 @@ def provenance_section(material: Material) -> Section | None:
     if recorded:
         blocks.append(Commands(lines=tuple(recorded), title="Commands, as they were recorded"))
     groups = [group for groups in students(material.runs).values() for group in groups]
-    rebuilt = [rebuilt_command(group) for group in groups if not all(map(_is_recorded, group.runs))]
+    rebuilt = [*_passes(material), *_trainings(groups)]
     if rebuilt:
-        title = "Trainings whose commands were not recorded, from their settings"
+        title = "Commands that were not recorded, from their settings"
         blocks.append(Commands(lines=tuple(rebuilt), title=title))
     if groups:
         blocks.append(_seeds(material))
@@ -106,7 +103,11 @@ def _recorded(material: Material) -> Iterator[str]:
 
 
 def _is_ours(words: Any) -> TypeGuard[list[Any]]:
-    return isinstance(words, list) and bool(words) and Path(str(words[0])).name in _PROGRAMS
+    """Whether words are of `teachonce` or `python -m teachonce`, and not of another program."""
+    if not (isinstance(words, list) and words):
+        return False
+    program = Path(str(words[0]))
+    return program.name == "teachonce" or program.parts[-2:] == ("teachonce", "__main__.py")
 
 
 def _is_recorded(run: Run) -> bool:
@@ -114,64 +115,49 @@ def _is_recorded(run: Run) -> bool:
     return _is_ours(words) and words[1:2] == ["train"]
 
 
+def _trainings(groups: Iterable[Group]) -> Iterator[str]:
+    yield from (rebuilt_command(group) for group in groups if not all(map(_is_recorded, group.runs)))
+
+
+def _passes(material: Material) -> Iterator[str]:
+    """Calls of `embed` and `rdm` from Python."""
+    lines = [line for store in material.stores for line in run_lines(store) if line.get("outcome") == "sealed"]
+    for line in lines:
+        options = line.get("options")
+        if isinstance(options, Mapping) and not _is_ours(line.get("command")):
+            yield _shell(["teachonce", "rdm" if "targets" in line else "embed", *command_words(options)])
+
+
 def rebuilt_command(group: Group) -> str:
     """The `teachonce train` that a group was trained by, with its seeds; options at their defaults are left out."""
-    run, settings = group.runs[0], group.settings
-    description = run.description
-    words = [
-        "teachonce",
-        "train",
-        *_data(description),
-        "--student",
-        settings["student"],
-        "--method",
-        settings["method"],
-    ]
-    words += _targets(run)
-    defaults = inspect.signature(train).parameters
-    for name in _OPTIONS:
-        if name in settings and settings[name] != defaults[name].default:
-            words += _option(name, settings[name])
-    words += _option("weight_decay", settings.get("weight_decay")) + _option("precision", settings.get("precision"))
-    words += _option("milestones", ",".join(map(str, settings.get("milestones") or ())) or None)
-    words += [word for name in _changed(run) for word in ("--set", f"{name}={_value(settings['settings'][name])}")]
+    words = ["teachonce", "train", *command_words(_options(group.runs[0]))]
     seeds = sorted({int(run.settings["seed"]) for run in group.runs})
     seed = f"--seed {seeds[0]}" if len(seeds) == 1 else f"--seed S  # S = {', '.join(map(str, seeds))}"
-    return f"{_shell(words)} --out {'runs/S' if len(seeds) > 1 else shlex.quote(run.folder.name)} {seed}"
+    out = "runs/S" if len(seeds) > 1 else shlex.quote(group.runs[0].folder.name)
+    return f"{_shell(words)} --out {out} {seed}"
 
 
-def _data(description: Mapping[str, Any]) -> list[str]:
-    data = description.get("data") or {}
-    words = ["--data", str(data.get("source", "DATA")), *_option("limit", data.get("rows"))]
-    words += [
-        word for key in ("split", "image_column", "label_column") if data.get(key) for word in _option(key, data[key])
-    ]
-    return words
+def _options(run: Run) -> dict[str, Any]:
+    """The options of a training by the names of the keywords of `train`; its seed and its folder not among them."""
+    settings = run.settings
+    told = {
+        name: settings[name]
+        for name, parameter in inspect.signature(train).parameters.items()
+        if name in settings and name not in _TOLD_OTHERWISE and settings[name] != parameter.default
+    }
+    method = str(settings["method"])
+    changed = {"settings": {f"{method}.{name}": settings["settings"][name] for name in _changed(run)}}
+    return {**data_options(run.description.get("data") or {}), "method": method, **told, **_of_store(run), **changed}
 
 
-def _targets(run: Run) -> list[str]:
-    settings, store = run.settings, run.description["store"]
-    words = [] if store is None else ["--store", str(store["path"])]
-    if run.target not in (None, "teacher"):
-        words += ["--target", str(run.target)]
-    for kind, names in run.extras.items():
-        words += _option(kind, ",".join(names) or None)
-    if ((settings.get("store") or {}).get("rdm") or {}).get("logits", "stored") != "stored":
-        words += ["--rdm-logits", "head"]
-    if settings["source"] == "live" and run.needs_teacher:
-        words += ["--source", "live", "--teacher", str(settings["teacher"])]
-    return words
-
-
-def _option(name: str, value: Any) -> list[str]:
-    if value is None or value is False:
-        return []
-    flag = f"--{name.replace('_', '-')}"
-    return [flag] if value is True else [flag, _value(value)]
-
-
-def _value(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _of_store(run: Run) -> dict[str, Any]:
+    """The options that are in a run's settings by what the store holds."""
+    place, content = run.description["store"], run.settings.get("store") or {}
+    if place is None:
+        return {}
+    logits = {"rdm_logits": "head"} if (content.get("rdm") or {}).get("logits") == "head" else {}
+    target = {} if place["target"] == "teacher" else {"target": place["target"]}
+    return {"store": place["path"], **target, **run.extras, **logits}
 
 
 def _changed(run: Run) -> list[str]:

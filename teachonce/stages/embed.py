@@ -1,15 +1,18 @@
 """Stage one: run the teacher once over the data and keep its outputs in a store."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from teachonce.data.open import open_samples
 from teachonce.data.samples import Samples
 from teachonce.engine.device import pick_device, pick_precision
 from teachonce.engine.stage_one.conduct import conduct
-from teachonce.engine.stage_one.job import Job, store_at
+from teachonce.engine.stage_one.job import Job, repaired_store, store_at
 from teachonce.engine.stage_one.options import Request
 from teachonce.engine.stage_one.remarks import score_teacher
+from teachonce.engine.words import data_options, given_options
 from teachonce.errors import DataError
 from teachonce.events import SILENT, Events
 from teachonce.models import Teacher, load_teacher
@@ -64,6 +67,7 @@ def embed(  # noqa: PLR0913 - one parameter an option
     revision: str | None = None,
     image_size: int | None = None,
     blocks: str | None = None,
+    repair: bool = False,
     events: Events = SILENT,
 ) -> EmbedResult:
     """Run a teacher once over data, and keep its embeddings and logits in a store.
@@ -98,6 +102,8 @@ def embed(  # noqa: PLR0913 - one parameter an option
         image_size: Pixels, of built-in teachers and factories.
         blocks: `FIRST:END` or `FIRST-LAST`: fill these blocks only, so that several processes can fill one store (give
             them all the same `batch_size`). Whoever completes the store seals it.
+        repair: Mend a damaged store: documents are written again, blocks whose bytes are not those of their records
+            are run again, and nothing else; then the store is byte for byte what it was.
         events: Who watches.
 
     Raises:
@@ -110,6 +116,7 @@ def embed(  # noqa: PLR0913 - one parameter an option
         DiskError: Too little space, or the disk is read-only or failing.
         BusyError: Another process writes the same blocks.
     """
+    given = given_options(embed, locals())
     request = Request(
         name=name,
         dtype=dtype,
@@ -121,6 +128,7 @@ def embed(  # noqa: PLR0913 - one parameter an option
         max_failed=max_failed,
         blocks=blocks,
         seed=seed,
+        repair=repair,
     )
     job = open_job(
         request,
@@ -139,7 +147,7 @@ def embed(  # noqa: PLR0913 - one parameter an option
         revision=revision,
         image_size=image_size,
     )
-    done = conduct(job, workers, events)
+    done = conduct(job, workers, events, _told(given, job))
     return EmbedResult(
         store=str(job.path),
         target=name,
@@ -151,6 +159,12 @@ def embed(  # noqa: PLR0913 - one parameter an option
         teacher_top1=score_teacher(job, events) if done.is_sealed else None,
         sealed=done.is_sealed,
     )
+
+
+def _told(given: Mapping[str, Any], job: Job) -> dict[str, Any]:
+    """What a call was given; a loaded teacher and opened data are told by their names."""
+    opened = {} if "data" in given else data_options(job.samples.description)
+    return {"teacher": job.teacher.info.name, **given, **opened}
 
 
 def open_job(  # noqa: PLR0913 - one parameter an option
@@ -178,7 +192,7 @@ def open_job(  # noqa: PLR0913 - one parameter an option
     """
     target_device = pick_device(device)
     compute_dtype = "bfloat16" if pick_precision(precision, target_device) == "bf16" else "float32"
-    existing = store_at(path)
+    existing = None if request.repair else store_at(path)
     samples = data
     if isinstance(samples, str | Path):
         samples = open_samples(
@@ -210,5 +224,7 @@ def open_job(  # noqa: PLR0913 - one parameter an option
         compute_dtype=compute_dtype,
         store=existing,
     )
+    if request.repair:
+        job = replace(job, store=repaired_store(job))
     job.check()
     return job

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ from teachonce.data.open import open_samples
 from teachonce.data.resident import open_images
 from teachonce.data.samples import Samples
 from teachonce.engine.cached import as_tensor, has_targets
-from teachonce.engine.device import make_accelerator, pick_device, pick_precision
+from teachonce.engine.device import autocast, pick_device, pick_precision
 from teachonce.engine.evalfile import data_identity, was_trained_on, write_evaluation
 from teachonce.engine.feed import Feed, cut
-from teachonce.engine.guard import check_data, check_test_classes, require_labels
+from teachonce.engine.guard import check_data, check_test_classes, require_labels, tell_unproven
 from teachonce.engine.rows import all_digests
 from teachonce.engine.runfile import read_result, read_run
 from teachonce.engine.score import Scores, score
@@ -26,6 +27,7 @@ from teachonce.engine.worth import linear_top1, neighbour_top1
 from teachonce.errors import DataError, DiskError, InputError, NonFiniteError, StoreMissingError
 from teachonce.events import SILENT, Events
 from teachonce.models.students import load_student
+from teachonce.processwide import current
 from teachonce.types import EvalView
 
 
@@ -132,6 +134,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
         opened = open_store(store)
         if data is not None:
             check_data(opened, data, every=False, events=events)
+        tell_unproven(opened, [target], events)
         return _evaluate_store(opened, target, where, neighbours, val_fraction, seed, events)
     if data is None:
         raise InputError("a run is evaluated on data, and none was given", "Add --data D")
@@ -202,7 +205,8 @@ def evaluate_run(  # noqa: PLR0913 - one parameter an option
         raise DataError("no row could be decoded", "Choose other data")
     feed = Feed(images, labels, views, student=network.input, teacher=None, device=where)
     batches = feed.batches(cut(rows, batch_size, drop_last=False), None)
-    scores = score(network, batches, make_accelerator(where, pick_precision(precision, where)).autocast)
+    with current(where):
+        scores = score(network, batches, partial(autocast, where, pick_precision(precision, where)))
     if not math.isfinite(scores.loss):
         raise NonFiniteError(f"the outputs of the student of {run} are NaN or infinite", "Train the run again")
     return EvaluateRunResult(

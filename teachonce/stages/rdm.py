@@ -10,6 +10,7 @@ from teachonce.engine.optim import OptimConfig
 from teachonce.engine.rdm.conduct import conduct
 from teachonce.engine.rdm.job import open_job
 from teachonce.engine.rdm.settings import RdmConfig, Select
+from teachonce.engine.words import given_options
 from teachonce.events import SILENT, Events
 from teachonce.methods.rate_distortion import Kind, Reduction
 from teachonce.models.rdm import Preset
@@ -83,6 +84,7 @@ def rdm(  # noqa: PLR0913 - one parameter an option
     dtype: StoredDtype | None = None,
     seed: int = 0,
     device: str | None = None,
+    repair: bool = False,
     events: Events = SILENT,
 ) -> RdmResult:
     """Train one RDM for each distortion weight R, all together, and write their outputs as targets `rdm-R`.
@@ -125,6 +127,7 @@ def rdm(  # noqa: PLR0913 - one parameter an option
         dtype: Stored dtype: float16, bfloat16 or float32; None: the parent's.
         seed: Of the split, the weights, the shuffles and the noise.
         device: `cpu`, `cuda`, `cuda:1`; None: the GPU where there is one. It computes in float32.
+        repair: Mend damaged targets of these RDMs: bad blocks are written again by the stored weights, nothing else.
         events: Who watches.
 
     Raises:
@@ -140,6 +143,7 @@ def rdm(  # noqa: PLR0913 - one parameter an option
         NonFiniteError: A loss became NaN or infinite, or an output cannot be stored; nothing of it is sealed.
         DiskError: The disk is full, read-only or failing; the last checkpoint is kept.
     """
+    given = given_options(rdm, locals())
     optim = OptimConfig(
         lr=lr,
         weight_decay=weight_decay,
@@ -174,7 +178,7 @@ def rdm(  # noqa: PLR0913 - one parameter an option
         device=device,
     )
     job = open_job(config, events)
-    done = conduct(job, events)
+    done = conduct(job, events, {**given, "distortion_weight": list(weights)}, mend=repair)
     rdms = [_entry(record, reused=name in done.reused) for name, record in done.records.items()]
     rows = len(job.rows.train)
     return RdmResult(

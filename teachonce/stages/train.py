@@ -6,14 +6,12 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-
 from teachonce.cache.store import open_store
 from teachonce.data.open import open_samples
 from teachonce.data.samples import Samples
 from teachonce.engine.describe import describe, identify, refuse_other_teacher, warn_unused, warn_versions
 from teachonce.engine.device import host_memory_bytes, peak_memory_bytes, pick_device, reset_peak
-from teachonce.engine.guard import check_data
+from teachonce.engine.guard import check_data, tell_unproven
 from teachonce.engine.optim import OptimConfig
 from teachonce.engine.rows import all_digests
 from teachonce.engine.runfile import RESULT, check_folder, owned, read_result, read_run, refuse_others, write_run
@@ -22,6 +20,7 @@ from teachonce.engine.settings import TrainConfig, Value
 from teachonce.errors import InputError
 from teachonce.events import SILENT, Events
 from teachonce.fsio import write_json
+from teachonce.processwide import current, random_kept
 from teachonce.validation import require_type
 
 
@@ -236,8 +235,10 @@ def run_training(config: TrainConfig, samples: Samples, events: Events = SILENT)
             return _reused(config.out, result)
         warn_versions(known, events)
     warn_unused(config, store, events)
+    if store is not None and config.make_method().needs.teacher:
+        tell_unproven(store, (config.target, *config.extras), events)
     device = pick_device(config.device)
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+    with current(device), random_kept(device):
         reset_peak(device)
         session = open_session(config, samples, store, digests=digests, events=events)
         with owned(config.out):

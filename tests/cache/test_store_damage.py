@@ -74,7 +74,7 @@ class TestVerify:
 
     def test_records_that_are_not_those_that_were_sealed(self, copy: Path):
         change(copy / "journal/teacher/000002.json", lambda record: record.update(failed=[[130, "missing"]]))
-        with pytest.raises(CorruptError, match="not those that were sealed"):
+        with pytest.raises(CorruptError, match="journal/teacher"):
             open_store(copy).target("teacher").verify()
         (copy / "journal/teacher/000002.json").unlink()
         with pytest.raises(CorruptError, match=r"000002\.json"):
@@ -83,7 +83,7 @@ class TestVerify:
     def test_a_fingerprint_that_is_not_that_of_its_fields(self, copy: Path):
         edit = lambda document: document["attributes"]["fingerprint_fields"].update(dtype="bfloat16")  # noqa: E731
         change(copy / "targets/teacher/zarr.json", edit)
-        with pytest.raises(CorruptError, match="fingerprint"):
+        with pytest.raises(CorruptError, match="targets/teacher"):
             open_store(copy).target("teacher").verify()
 
     def test_unsealed_samples_cannot_be_verified(self, tmp_path: Path):
@@ -186,7 +186,7 @@ class TestHostile:
     )
     def test_an_array_that_is_not_what_the_attributes_say(self, copy: Path, place: str, field: str, value: Any):
         change(copy / place / "zarr.json", lambda document: document.update({field: value}))
-        with pytest.raises(CorruptError, match=f"{place}: {field} should be"):
+        with pytest.raises(CorruptError, match=place):
             use(copy)
 
     @pytest.mark.parametrize("value", [None, -1, "x", [], 10**30, True, 1.5])

@@ -13,8 +13,8 @@ import zarr
 from storekit import FAILURES, FINGERPRINT, ROWS, VIEWS, build, spec
 
 from teachonce import fsio
-from teachonce.cache import export as module
 from teachonce.cache import open_store
+from teachonce.cache.chunks import Chunks
 from teachonce.cache.describe import describe
 from teachonce.cache.export import export
 from teachonce.cache.hdf5 import GuardedFile
@@ -133,14 +133,14 @@ def test_a_full_disk_ends_hdf5_in_an_error(
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
 def test_a_full_disk_leaves_no_folder(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int):
-    real = module.row_blocks
+    real = Chunks.row_blocks
 
-    def blocks(root: Path, grid: Any) -> Any:
+    def blocks(chunks: Chunks, grid: Any) -> Any:
         if grid.name == "logits":
             raise OSError(code, "injected")
-        return real(root, grid)
+        return real(chunks, grid)
 
-    monkeypatch.setattr(module, "row_blocks", blocks)
+    monkeypatch.setattr(Chunks, "row_blocks", blocks)
     with pytest.raises(DiskError, match="injected"):
         export(made, tmp_path / "out", "npy")
     assert not list(tmp_path.iterdir())

@@ -8,9 +8,22 @@ from typing import Any
 import numpy as np
 import pytest
 import xxhash
-from storekit import ARRAYS, BLOCKS, CLASSES, FAILURES, FINGERPRINT, ROWS, VIEWS, head, labels, params, stored_values
+from storekit import (
+    ARRAYS,
+    BLOCKS,
+    CLASSES,
+    FAILURES,
+    FINGERPRINT,
+    ROWS,
+    VIEWS,
+    build,
+    head,
+    labels,
+    params,
+    stored_values,
+)
 
-from teachonce.cache import fingerprint_digest, open_store, to_stored
+from teachonce.cache import fingerprint_digest, to_stored
 from teachonce.cache.documents import array_document
 from teachonce.cache.dtypes import STORED
 from teachonce.cache.layout import _NAME, Grid
@@ -186,12 +199,25 @@ def test_bits_of_bfloat16_append_to_float32():
     np.testing.assert_array_equal((bits.astype(np.uint32) << 16).view(np.float32), [1.0, -2.5])
 
 
-def test_unknown_attributes_are_ignored(copy: Path):
+def test_documents_against_their_seals(made: Path):
+    """Sections 5 and 6: the root by its bytes, a sealed group's document without its own digest."""
+    for place in ("samples", "targets/teacher"):
+        document = json.loads((made / place / "zarr.json").read_text())
+        value = document["attributes"]["seal"].pop("document")
+        spelled = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        assert digest(spelled.encode()) == value
+    samples = attributes(made / "samples")["seal"]
+    assert digest((made / "zarr.json").read_bytes()) == samples["root"]
+    assert attributes(made / "targets/teacher")["samples"] == samples["journal"]
+
+
+def test_unknown_attributes_are_ignored(tmp_path: Path):
+    path = tmp_path / "s.zarr"
+    build(path, seal=False)
     for place in ("", "samples", "targets/teacher"):
-        path = copy / place / "zarr.json"
-        document = json.loads(path.read_text())
+        document = json.loads((path / place / "zarr.json").read_text())
         document["attributes"]["later"] = {"more": 1}
-        path.write_text(json.dumps(document))
-    store = open_store(copy)
+        (path / place / "zarr.json").write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")
+    store = build(path)
     assert store.target("teacher").all("logits").shape == (ROWS, CLASSES)
     assert store.verify() == ["teacher"]

@@ -54,7 +54,7 @@ def test_pages_decide_how_chunks_are_mapped(store: Store):
     for grid in store.record("teacher").grids:
         if grid.name in ARRAYS:
             assert isinstance(mapped_rows(store.path, grid), SOURCES[grid.name])
-            assert isinstance(resident_rows(store.path, grid), FlatRows)
+            assert isinstance(resident_rows(store.record("teacher").chunks, grid), FlatRows)
 
 
 def test_too_many_maps_fall_back_to_the_loop(store: Store, monkeypatch: pytest.MonkeyPatch):

@@ -6,6 +6,7 @@ from typing import Any
 import datasets
 import pytest
 
+from teachonce.digests import digest_bytes
 from tests.cli import made
 from tests.cli.conftest import Call, Outcome
 from tests.cli.words import TINY, embed_words, train_words
@@ -89,6 +90,48 @@ def test_truncated_images_are_listed_and_a_larger_limit_seals_without_the_teache
     assert done.json["failed"] == 2
     assert done.json["reused_blocks"] == 1
     assert call("inspect", tmp_path / "s.zarr", "--json").json["targets"]["teacher"]["sealed"] is True
+
+
+def test_a_failed_sample_is_told_by_file(call: Call, tmp_path: Path):
+    data = made.folder_of_images(tmp_path / "images", truncated=(3, 4))
+    bad = [str(tmp_path / "images" / made.NAMES[row % 3] / f"{row:03d}.png") for row in (3, 4)]
+    message = embed(call, tmp_path, data=data).error["message"]
+    assert all(path in message for path in bad)
+    assert "005.png" not in message
+    store = tmp_path / "s.zarr"
+    assert "failed_samples" not in call("inspect", store, "--json").json
+    without = call("inspect", store, "--failed", "--json").json["failed_samples"]
+    told = call("inspect", store, "--data", data, "--json").json["failed_samples"]
+    assert [{**entry, "name": None} for entry in told] == without
+    assert sorted(entry["name"] for entry in told) == bad
+    assert {(entry["reason"], entry["where"]) for entry in told} == {("truncated", "samples")}
+    content = {entry["name"]: int(entry["content"], 16) for entry in told}
+    assert content == {path: digest_bytes(Path(path).read_bytes()) for path in bad}
+    shown = call("inspect", store, "--failed", "--data", data).out
+    assert all(path in shown for path in bad)
+    assert bad[0] not in call("inspect", store, "--failed").out
+
+
+def test_rows_are_not_named_by_other_data(call: Call, tmp_path: Path):
+    data = made.folder_of_images(tmp_path / "images", truncated=(3, 4))
+    embed(call, tmp_path, data=data)
+    Path(tmp_path / "images" / "ant" / "003.png").write_bytes(b"another")
+    for other in (data, made.folder_of_images(tmp_path / "more", rows=13, truncated=(3, 4))):
+        assert call("inspect", tmp_path / "s.zarr", "--data", other, "--json").error["kind"] == "mismatch"
+
+
+def test_rows_without_files_are_told_by_content_or_key(call: Call, tmp_path: Path):
+    good = made.pictures(9)
+    images = [{"bytes": b"no image", "path": None}, *good, None]
+    data = made.parquet(tmp_path / "d.parquet", images, None)
+    message = embed(call, tmp_path, "--name", "t", data=data).error["message"]
+    assert f"{digest_bytes(b'no image'):016x}" in message
+    told = call("inspect", tmp_path / "s.zarr", "--data", data, "--json").json["failed_samples"]
+    assert [(entry["row"], entry["name"]) for entry in told] == [(0, None), (10, None)]
+    assert (told[0]["content"], told[1]["content"]) == (f"{digest_bytes(b'no image'):016x}", None)
+    whole = tmp_path / "whole"
+    assert embed(call, whole, data=made.parquet(tmp_path / "g.parquet", good, None)).code == 0
+    assert call("inspect", whole / "s.zarr", "--failed", "--json").json["failed_samples"] == []
 
 
 def test_data_without_labels_where_they_are_needed(call: Call, tmp_path: Path):

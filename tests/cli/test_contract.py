@@ -66,7 +66,7 @@ def test_every_option_says_what_it_is(names: tuple[str, ...]):
 @EACH
 def test_shared_options_are_there(names: tuple[str, ...]):
     assert options(names) >= SHARED["all"]
-    if "data" in options(names) and names[0] != "bench":
+    if "data" in options(names) and names[0] not in ("bench", "inspect"):
         assert options(names) >= SHARED["data"]
 
 

@@ -1,3 +1,4 @@
+import warnings
 from contextlib import suppress
 
 import numpy as np
@@ -100,6 +101,16 @@ def test_other_bytes_have_their_codes(data: bytes, code: str):
 def test_too_many_pixels_have_their_code(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     assert code_of(encode(noise(30, 30))) == "too-large"
+
+
+def test_what_is_decoded_does_not_depend_on_filters_of_warnings(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 600)  # of 900 pixels PIL warns
+    decoded = []
+    for action in ("ignore", "error"):
+        with warnings.catch_warnings():
+            warnings.simplefilter(action)
+            decoded.append(decode_image(encode(noise(30, 30))))
+    assert np.array_equal(*decoded)
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP"])

@@ -10,6 +10,7 @@ from torch import nn
 from teachonce.engine import checkpoint
 from teachonce.engine.optim import OptimConfig, make_optimizer
 from teachonce.errors import CorruptError, DiskError
+from teachonce.processwide import random_state, set_random_state
 
 CPU = torch.device("cpu")
 
@@ -103,9 +104,9 @@ def test_an_optimiser_goes_on_bit_for_bit(name):
 
 def test_random_state_goes_on():
     torch.manual_seed(5)
-    states = checkpoint.random_state(CPU)
+    states = random_state(CPU)
     first = torch.rand(3)
-    checkpoint.set_random_state(states, CPU)
+    set_random_state(states, CPU)
     assert torch.equal(torch.rand(3), first)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from teachonce.engine.device import host_memory_bytes, make_accelerator, peak_memory_bytes, pick_device, pick_precision
+from teachonce.engine.device import autocast, host_memory_bytes, peak_memory_bytes, pick_device, pick_precision
 from teachonce.errors import InputError
 
 CPU = torch.device("cpu")
@@ -34,11 +34,13 @@ def test_precision():
         pick_precision("fp16", CPU)
 
 
-def test_accelerators_of_two_precisions_in_one_process():
+def test_the_precision_of_one_training_is_none_of_another():
     a, b = torch.ones(2, 2), torch.ones(2, 2)
-    for precision, dtype in (("float32", torch.float32), ("bf16", torch.bfloat16), ("float32", torch.float32)):
-        with make_accelerator(CPU, precision).autocast():
-            assert (a @ b).dtype == dtype
+    with autocast(CPU, "bf16"):
+        assert (a @ b).dtype == torch.bfloat16
+        with autocast(CPU, "float32"):
+            assert (a @ b).dtype == torch.float32
+        assert (a @ b).dtype == torch.bfloat16
 
 
 def test_memory():
@@ -49,6 +51,6 @@ def test_memory():
 @pytest.mark.skipif(sys.platform != "linux", reason="only there a child's ru_maxrss begins at its parent's")
 def test_memory_of_a_child_is_its_own():
     ballast = np.ones(1 << 27)  # 1 GiB, which a child does not have
-    code = "from teachonce.engine.device import host_memory_bytes; print(host_memory_bytes())"
+    code = "from teachonce.engine.device import autocast, host_memory_bytes; print(host_memory_bytes())"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(told.stdout) < ballast.nbytes <= host_memory_bytes()

@@ -1,7 +1,11 @@
 """What users hand in as `package.module:factory`, good and bad."""
 
+import random
+
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from teachonce.types import InputSpec
 
@@ -67,3 +71,39 @@ class Squashed(Own):
 
 def squashed(classes: int, image_size: int | None) -> Squashed:
     return Squashed(classes, image_size or 8)
+
+
+class Attentive(nn.Module):
+    """Every kind of attention of torch's; in training it draws from every generator of the process.
+
+    One layer that torch fuses in eval mode, one self-attention by the function, and a query that attends to all tokens.
+    """
+
+    def __init__(self, classes: int, size: int, width: int = 32, heads: int = 4) -> None:
+        super().__init__()
+        self.input, self.embedding_dim, self.heads = InputSpec(height=size, width=size), width, heads
+        self.patches = nn.Conv2d(3, width, 2, stride=2)
+        self.place = nn.Parameter(0.1 * torch.from_numpy(np.random.normal(size=(size * size // 4, width))).float())
+        self.fused = nn.TransformerEncoderLayer(width, heads, 2 * width, dropout=0.1, batch_first=True)
+        self.mixed = nn.Linear(width, 3 * width)
+        self.query = nn.Parameter(torch.full((1, 1, width), random.random()))
+        self.pool = nn.MultiheadAttention(width, heads, batch_first=True)
+        self.classifier = nn.Linear(width, classes)
+
+    def embed(self, pixels: Tensor) -> Tensor:
+        tokens = self.fused(self.patches(pixels).flatten(2).transpose(1, 2) + self.place)
+        if not self.training or random.random() < 0.8:
+            tokens = tokens + self._attended(tokens) * (1 + 0.1 * np.random.random() * self.training)
+        pooled, _ = self.pool(self.query.expand(len(tokens), -1, -1), tokens, tokens, need_weights=False)
+        return pooled[:, 0]
+
+    def _attended(self, tokens: Tensor) -> Tensor:
+        query, key, value = self.mixed(tokens).unflatten(2, (3 * self.heads, -1)).transpose(1, 2).chunk(3, dim=1)
+        return functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+
+    def head(self, embedding: Tensor) -> Tensor:
+        return self.classifier(embedding)
+
+
+def attentive(classes: int, image_size: int | None) -> Attentive:
+    return Attentive(classes, image_size or 16)

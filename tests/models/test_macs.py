@@ -1,13 +1,17 @@
 """Multiply-accumulates and parameters of built-in networks against the numbers that papers quote."""
 
+import threading
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from teachonce.models import Student, build_student, from_student
+from teachonce.models import Student, build_student, from_student, load_teacher
 from teachonce.models.macs import count_macs
 from teachonce.types import InputSpec
+from tests.models import tiny_models
 
 SMALL = InputSpec(height=6, width=6)
 MAP = 6 * 6
@@ -62,6 +66,56 @@ def test_counting_changes_nothing():
     assert all(torch.equal(value, before[name]) for name, value in student.state_dict().items())
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.backends.mha.get_fastpath_enabled() == fast
+
+
+class Asking(nn.Module):
+    """Asks for a value on its way, which a copy without values cannot answer."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+        self.calls = 0
+
+    def forward(self, pixels: Tensor) -> object:
+        self.calls += 1
+        assert pixels.sum().item() == 0
+        return self.inner(pixels)
+
+
+class Locked(Asking):
+    """Cannot be copied either."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__(inner)
+        self.lock = threading.Lock()
+
+
+@pytest.mark.parametrize("family", ["vit", "dinov2", "swin", "clip", "siglip", "resnet", "own"])
+def test_the_same_with_values_and_without(family: str, tmp_path: Path):
+    if family == "own":
+        model: nn.Module = build_student("tests.models.student_factories:attentive", classes=5)
+        given = InputSpec(height=16, width=16)
+    else:
+        model = load_teacher(str(tiny_models.encoder(tmp_path, family)))
+        given = InputSpec(height=32, width=32)
+    asking = Asking(model)
+    assert count_macs(asking, given) == count_macs(model, given) > 0
+    assert asking.calls == 0
+
+
+def test_the_network_in_use_is_not_run_nor_copied():
+    student = build_student("vit:patch=8,width=16,layers=2,heads=2", classes=5)
+    places: set[torch.device] = set()
+    student.network.register_forward_hook(lambda module, *_: places.update(p.device for p in module.parameters()))
+    count_macs(student, student.input)
+    assert places == {torch.device("meta")}
+
+
+def test_what_cannot_be_copied_runs_itself():
+    encoder = Encoder().train()
+    locked = Locked(encoder)
+    assert count_macs(locked, SMALL) == count_macs(encoder, SMALL)
+    assert (locked.calls, encoder.training) == (1, True)
 
 
 @pytest.mark.parametrize(

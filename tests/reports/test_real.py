@@ -121,7 +121,7 @@ def test_commands_can_be_given_again(school: School, page: Page):
     assert "--set" not in options
     (cifd,) = (line for line in lines if "--method cifd" in line)
     assert "--rdm rdm-1,rdm-10" in cifd
-    assert "--set kl_weight=0.5" in cifd
+    assert "--set cifd.kl_weight=0.5" in cifd
     (live,) = (line for line in lines if "--source live" in line)
     assert f"--teacher {school.home / 'teacher'}" in live
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from teachonce.stages.embed import embed
-from tests.stages.embedding import digits, options, teacher
+from tests.stages.embedding import attentive, digits, options
 
 Stop = Callable[[], None]
 BLOCK = "12"
 DATA = digits()
-TEACHER = teacher()
+TEACHER = attentive()
 
 # name -> (moment, the file it is about, its how manieth writing)
 KILLS: dict[str, tuple[str, str, int]] = {
@@ -86,7 +86,7 @@ def in_a_fork(work: Callable[[], int]) -> int:
 
 
 def make(store: Path) -> int:
-    result = embed(teacher=TEACHER, data=DATA, **options(store))
+    result = embed(teacher=TEACHER, data=DATA, **options(store, dtype="float32"))
     store.with_suffix(".json").write_text(json.dumps({"reused": result.reused_blocks, "top1": result.teacher_top1}))
     return 0
 

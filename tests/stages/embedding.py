@@ -22,6 +22,12 @@ def teacher(seed: int = 0, classes: int = 10, names: tuple[str, ...] | None = No
     return from_student(student, name="cnn-2", class_names=names)
 
 
+def attentive() -> Teacher:
+    """A teacher with every kind of attention, whose last bits show which kernel computed it."""
+    student = build_student("tests.models.student_factories:attentive", classes=10, image_size=16)
+    return from_student(student, name="attentive")
+
+
 def digits(rows: int | None = None) -> ArraySamples:
     return load_digits("all", rows)
 

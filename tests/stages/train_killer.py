@@ -23,7 +23,7 @@ MOMENTS = [
     *(("fsync", number) for number in (1, 4, 9, 15, 22, 30, 41)),
     *(("rename", number) for number in range(1, 7)),  # 4 and 6: the old folder is set aside, the new not in place
 ]
-STUDENT = "vit:patch=8,width=16,layers=1,heads=2,dropout=0.2,attention_dropout=0.1"
+STUDENT = "tests.models.student_factories:attentive"
 
 
 def run(root: Path, out: Path) -> None:

@@ -11,9 +11,11 @@ import torch
 from teachonce.benchmarks.live.arm import ArmSpec
 from teachonce.benchmarks.live.process import served
 from teachonce.benchmarks.live.work import Work
+from teachonce.engine.device import pick_device
 from teachonce.errors import TeachonceError
 from teachonce.events import Silent
 from teachonce.heap import keep_freed
+from teachonce.processwide import current, limited_threads
 
 _SMALLER = "Use a smaller --batch-size"
 _FULL = "not enough memory"
@@ -43,7 +45,7 @@ def serve(pipe: "Connection[Any, Any]") -> None:
     while True:
         verb, options = pipe.recv()
         try:
-            with _memory_errors():
+            with _memory_errors(), limited_threads(spec.threads), current(pick_device(spec.config.device)):
                 work = work or Work(spec, _Told(pipe))
                 answer = getattr(work, verb)(**options)
             pipe.send(("answer", answer))

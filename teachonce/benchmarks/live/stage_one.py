@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import torch
-
 from teachonce.benchmarks.live.apart import run_apart
 from teachonce.benchmarks.live.data import DataSpec
 from teachonce.cache.describe import describe
@@ -19,6 +17,7 @@ from teachonce.events import SILENT, Events, Silent, Task
 from teachonce.models.rdm import Preset
 from teachonce.models.students import is_built_in
 from teachonce.models.teacher import Teacher, load_teacher
+from teachonce.processwide import limited_threads
 from teachonce.stages.embed import EmbedResult, embed
 from teachonce.stages.rdm import rdm
 
@@ -78,8 +77,11 @@ def measure_stage_one(spec: StageSpec, events: Events) -> StageOne:
 
 
 def _stage_one(spec: StageSpec, events: Events) -> StageOne:
-    if spec.threads is not None:
-        torch.set_num_threads(spec.threads)
+    with limited_threads(spec.threads):
+        return _made(spec, events)
+
+
+def _made(spec: StageSpec, events: Events) -> StageOne:
     device = pick_device(spec.device)
     heard = _WithoutAccuracy(events) if is_built_in(spec.teacher) else events
     classes = replace(spec.data, limit=spec.rows[0]).open().classes

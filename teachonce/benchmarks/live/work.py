@@ -42,8 +42,6 @@ class Work:
 
     def __init__(self, spec: ArmSpec, events: Events = SILENT) -> None:
         self.spec = spec
-        if spec.threads is not None:
-            torch.set_num_threads(spec.threads)
         device = pick_device(spec.config.device)
         self._budgets = host_budget(), device_budget(device)  # before anything is there
         self.session = _open(spec, events)
@@ -148,7 +146,7 @@ class Work:
         if not self._networks:
             raise InputError("no teacher runs here", "Ask the live arm, of a method that needs one")
         teacher, *rdms = self._networks
-        images, autocast = _a_batch(self.session).teacher_images, self.session.stepper.accelerator.autocast
+        images, autocast = _a_batch(self.session).teacher_images, self.session.stepper.autocast
 
         def forward() -> None:
             with torch.inference_mode():

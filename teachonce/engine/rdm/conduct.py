@@ -3,20 +3,20 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-
-import torch
+from typing import Any
 
 from teachonce.cache.seal import remove_tree
-from teachonce.cache.targets import TargetRecord
+from teachonce.cache.targets import TargetRecord, target_names
 from teachonce.engine.describe import warn_versions
 from teachonce.engine.rdm.fit import Fit
 from teachonce.engine.rdm.job import Job, work_root
 from teachonce.engine.rdm.measure import teacher_top1
-from teachonce.engine.rdm.output import begin, finish, require_room
+from teachonce.engine.rdm.output import begin, finish, repair, require_room
 from teachonce.engine.runfile import owned, read_run, write_run
 from teachonce.engine.stage_one.runs import record_run
 from teachonce.errors import BusyError, DiskError
 from teachonce.events import Events
+from teachonce.processwide import current, random_kept
 
 _WAIT = "Wait for it: the same command then reuses what it made"
 
@@ -33,19 +33,28 @@ class Done:
     """Of the epochs that were trained, validation not included; 0 where none had to be."""
 
 
-def conduct(job: Job, events: Events) -> Done:
-    """Train, write and seal what is missing.
+def conduct(job: Job, events: Events, options: Mapping[str, Any], *, mend: bool = False) -> Done:
+    """Train, write and seal what is missing; with `mend`, also what is damaged of what was begun before.
+
+    Args:
+        job: What is asked for.
+        events: Who watches.
+        options: What `rdm` was given, as JSON; for the run record.
+        mend: Whether damaged targets are mended.
 
     Raises:
         TeachonceError: See `rdm`.
     """
+    for name in target_names(job.store.path) if mend else ():
+        if name in job.config.names:
+            repair(job, name, events)
     missing, seconds = len(job.config.names) - len(_sealed(job)), 0.0
     if missing:
         require_room(job, missing)
         with owned(job.work, _WAIT):
             reused = _reused(job, events)  # only now: another process may have made some meanwhile
             seconds = _make(job, reused, events)
-            _record(job, reused, seconds, events)
+            _record(job, reused, events, {"options": dict(options), "seconds": round(seconds, 3)})
             remove_tree(job.work)
     else:
         reused = _reused(job, events)
@@ -76,13 +85,13 @@ def _make(job: Job, reused: frozenset[str], events: Events) -> float:
     return seconds
 
 
-def _record(job: Job, reused: frozenset[str], seconds: float, events: Events) -> None:
+def _record(job: Job, reused: frozenset[str], events: Events, facts: Mapping[str, Any]) -> None:
     """Tell the run record beside the store what was made, together, and how long it trained."""
     made = [name for name in job.config.names if name not in reused]
     if not made:
         return
     try:
-        record_run(job.store.path, targets=made, device=str(job.device), outcome="sealed", seconds=round(seconds, 3))
+        record_run(job.store.path, targets=made, device=str(job.device), outcome="sealed", **facts)
     except DiskError as error:
         events.warn(error.message)
 
@@ -97,7 +106,7 @@ def _train(job: Job, events: Events) -> float:
         write_run(job.work, run)
     else:
         warn_versions(run, events)
-    with torch.random.fork_rng([job.device] if job.device.type == "cuda" else []):
+    with current(job.device), random_kept(job.device):
         trained = Fit(job, run["rdms"], job.work, events).run()
     begin(job, trained, teacher_top1(job))
     return trained.seconds

@@ -27,6 +27,7 @@ from teachonce.errors import NonFiniteError
 from teachonce.events import Events, Task
 from teachonce.methods.targets import Needs
 from teachonce.models.rdm import RdmStack
+from teachonce.processwide import random_state, seed_training, set_random_state
 
 _MEND = "Lower --lr, add --warmup-epochs, or use smaller distortion weights"
 
@@ -103,7 +104,7 @@ class Fit:
         """
         epochs = self.job.config.epochs
         if not self._resume():
-            torch.manual_seed(self.job.config.seed)
+            seed_training(self.job.config.seed, self.job.device)
         log = MetricsLog(self.folder, self.progress.epoch, board=False)
         title = f"train {', '.join(self.names)}"
         try:
@@ -192,7 +193,7 @@ class Fit:
             "model": self.stack.state_dict(),
             "best": self.best,
             "optimizer": checkpoint.optimizer_tensors(self.optimizer),
-            "random": checkpoint.random_state(self.job.device),
+            "random": random_state(self.job.device),
         }
 
     def _resume(self) -> bool:
@@ -207,7 +208,7 @@ class Fit:
             self.stack.load_state_dict(parts["best"])  # of the same names and shapes
             self.stack.load_state_dict(parts["model"])
             checkpoint.load_optimizer(self.optimizer, parts["optimizer"])
-            checkpoint.set_random_state(parts["random"], self.job.device)
+            set_random_state(parts["random"], self.job.device)
         self.best = {name: value.to(self.job.device) for name, value in parts["best"].items()}
         self.events.info(f"goes on after epoch {self.progress.epoch} of {self.job.config.epochs}")
         return True

@@ -16,6 +16,7 @@ from teachonce.cache.targets import TargetRecord, target_names
 from teachonce.digests import digest_hex
 from teachonce.engine.cached import has_targets
 from teachonce.engine.device import pick_device
+from teachonce.engine.guard import tell_unproven
 from teachonce.engine.rdm.parent import Learnt, learnt
 from teachonce.engine.rdm.settings import RdmConfig
 from teachonce.engine.rdm.stored import KIND, places
@@ -135,6 +136,7 @@ def open_job(config: RdmConfig, events: Events) -> Job:
     config.check()
     store, device = open_store(config.store), pick_device(config.device)
     parent = _parent(store, config.target)
+    tell_unproven(store, [config.target], events)
     known = learnt(store, parent, config, events)
     spec = RdmSpec(
         preset=config.preset,

@@ -17,6 +17,7 @@ from teachonce.engine.targets import BatchRows, on_device
 from teachonce.methods.rate_distortion import rdm_loss
 from teachonce.methods.targets import Needs, Targets
 from teachonce.models.rdm import RdmOut, RdmStack
+from teachonce.processwide import evaluating
 
 _BATCH = 512
 _VIEW = 0
@@ -71,14 +72,11 @@ def measure(stack: RdmStack, targeted: Targeted, rows: Rows) -> list[Scores]:
     """Score K RDMs on view 0 of these rows; the device is read once, at the end."""
     batches = cut(rows, _BATCH, drop_last=False)
     targeted.source.plan(batches, _VIEW)
-    training = stack.training
-    stack.eval()
     try:
-        with torch.inference_mode():
+        with evaluating(stack), torch.inference_mode():
             sums = [_sums(stack, targeted, batch) for batch in on_device(batches, targeted.job.device)]
             totals = torch.stack(sums).sum(0).cpu().tolist()
     finally:
-        stack.train(training)
         targeted.source.close()
     labelled = int((targeted.job.labels[rows] >= 0).sum()) if targeted.job.learnt.labels_fit else 0
     names = ["total", *targeted.terms, "right"]

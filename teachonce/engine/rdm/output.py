@@ -1,26 +1,29 @@
 """What RDMs make of the stored embeddings, written into the store as targets."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from teachonce.cache.chunks import read_block
 from teachonce.cache.layout import Grid
+from teachonce.cache.mark import write_mark
+from teachonce.cache.repair import RepairRule
 from teachonce.cache.targets import TargetRecord, target_grids
-from teachonce.cache.verify import read_weights, verify_chunks
+from teachonce.cache.verify import read_weights
 from teachonce.cache.writer import TargetWriter
 from teachonce.digests import digest_hex
 from teachonce.engine.background import Behind
 from teachonce.engine.cached import as_tensor
 from teachonce.engine.rdm.fit import Trained
 from teachonce.engine.rdm.job import Job
-from teachonce.engine.rdm.stored import KIND, rdm_bytes, rdm_head, rdm_of
+from teachonce.engine.rdm.stored import KIND, places, rdm_bytes, rdm_head, rdm_of
 from teachonce.engine.stage_one.contents import versions
 from teachonce.engine.stage_one.forward import TORCH_DTYPES, as_stored
 from teachonce.engine.stage_one.output import block_bytes
+from teachonce.errors import CorruptError, DiskError, StoreMissingError
 from teachonce.events import Events, Task
 from teachonce.fsio import require_space, require_writable
 from teachonce.models.rdm import RdmStack
@@ -72,8 +75,37 @@ def _info(job: Job, trained: Trained, name: str) -> dict[str, Any]:
     }
 
 
+def repair(job: Job, name: str, events: Events) -> None:
+    """Write damaged documents of a target again and drop its bad blocks; `finish` then writes these by its weights.
+
+    Raises:
+        CorruptError: Its own document or its weights are damaged, so that it has to be trained anew.
+        MismatchError: It was made from other things.
+        BusyError: Another process writes it.
+        DiskError: It cannot be written.
+    """
+    try:
+        record = job.store.record(name, arrays=False)
+        rdm, data = rdm_of(record), read_weights(record)
+    except (CorruptError, StoreMissingError) as error:
+        mend = f"Remove {places(name)} of the store, then run the same command: it trains {name} anew"
+        raise CorruptError(error.message, mend) from error
+    assert data is not None
+    rule = RepairRule(classes=job.parent.seal["classes"], per_class=job.parent.seal["per_class"])
+    with _writer(job, name, rdm, data, record.fingerprint_fields, {}, rule) as writer:
+        if not writer.sealed:
+            count = writer.journal.blocks - len(writer.done())
+            events.info(f"{name} is mended: {count} of its {writer.journal.blocks} blocks are written again")
+
+
 def _writer(
-    job: Job, name: str, rdm: RdmStack, data: bytes, fields: Mapping[str, Any], info: Mapping[str, Any]
+    job: Job,
+    name: str,
+    rdm: RdmStack,
+    data: bytes,
+    fields: Mapping[str, Any],
+    info: Mapping[str, Any],
+    repair: RepairRule | None = None,
 ) -> TargetWriter:
     return TargetWriter(
         job.store,
@@ -85,6 +117,7 @@ def _writer(
         arrays=arrays(job),
         head=rdm_head(rdm),
         weights=data,
+        repair=repair,
     )
 
 
@@ -123,6 +156,9 @@ def finish(job: Job, record: TargetRecord, events: Events) -> None:
             per_class=job.parent.seal["per_class"],
             max_failed=len(job.failed),
         )
+    if len(blocks) == store.blocks:
+        with suppress(DiskError):  # without a mark the target is checked when it is read
+            write_mark(store, [record.name], samples=False)
 
 
 def _fill(job: Job, rdm: RdmStack, writer: TargetWriter, blocks: list[int], task: Task) -> None:
@@ -146,14 +182,12 @@ def _fill(job: Job, rdm: RdmStack, writer: TargetWriter, blocks: list[int], task
 def _block(job: Job, rdm: RdmStack, block: int) -> Arrays:
     """The outputs for a block, (rows, views, length) as stored; those of failed rows are NaN."""
     grid = next(grid for grid in job.parent.grids if grid.name == "image_embedding")
-    recorded = job.parent.journal.read(block).chunks
-    verify_chunks(job.store.path, {key: recorded[key] for key in grid.keys(block)})
     views = [apply(rdm, _read(job, grid, block, view), job.dtype) for view in range(job.store.spec.views)]
     return {name: np.stack([view[name] for view in views], axis=1) for name in views[0]}
 
 
 def _read(job: Job, grid: Grid, block: int, view: int) -> torch.Tensor:
-    return as_tensor(read_block(job.store.path, grid, block, view)).to(job.device)
+    return as_tensor(job.parent.chunks.block(grid, block, view)).to(job.device)
 
 
 @torch.inference_mode()

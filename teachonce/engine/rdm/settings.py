@@ -1,6 +1,6 @@
 """All that `rdm` can be told, checked."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -15,6 +15,13 @@ from teachonce.types import StoredDtype
 
 Select = Literal["top1", "loss"]
 _REAL = ("temperature", "ce_weight", "kl_weight", "lr", "warmup_epochs", "gamma", "weight_decay", "density_lr")
+
+PLACES = ("store", "device", "repair")
+"""Fields of `RdmConfig` that do not tell RDMs apart: where they lie, and what computes them."""
+_OF_LAYERS = ("preset", "hidden", "activation")
+_TOLD_OTHERWISE = (*PLACES, *_OF_LAYERS, "distortion_weight", "target", "dtype", "optim")
+_NOT_OF_RDM = ("momentum", "clip_norm")
+"""Settings of the optimiser that `rdm` has no option for; told where they are not the default."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,18 +98,11 @@ class RdmConfig:
 
     def training(self) -> dict[str, Any]:
         """What the weights depend on beside layers, distortion weight and parent, as JSON; 2 and 2.0 are one."""
-        optim = asdict(self.optim)
-        used = ("optimizer", "lr", "schedule", "warmup_epochs", "gamma")
-        told = {
-            **asdict(self.loss),
-            "epochs": self.epochs,
-            "batch_size": self.batch_size,
-            **{key: optim[key] for key in used},
-            "weight_decay": self.optim.decay,
-            "density_lr": self.optim.density_scale,
-            "milestones": list(self.optim.milestones),
-            "val_fraction": self.val_fraction,
-            "select": self.select,
-            "seed": self.seed,
-        }
+        told = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in _TOLD_OTHERWISE}
+        optim = {**asdict(self.optim), "milestones": list(self.optim.milestones)}
+        optim |= {"weight_decay": self.optim.decay, "density_lr": self.optim.density_scale}
+        for name in _NOT_OF_RDM:
+            if optim[name] == OptimConfig.__dataclass_fields__[name].default:
+                del optim[name]
+        told |= {**asdict(self.loss), **optim}
         return told | {name: float(told[name]) for name in _REAL}

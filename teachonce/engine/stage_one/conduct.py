@@ -1,20 +1,22 @@
 """The course of one call: find out what is missing, run it, seal, and record the run."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from teachonce.cache import open_store
+from teachonce.cache.mark import write_mark
 from teachonce.engine.stage_one.batches import find_batch_size
 from teachonce.engine.stage_one.feed import Feed
 from teachonce.engine.stage_one.forward import Forward
 from teachonce.engine.stage_one.job import Job
-from teachonce.engine.stage_one.output import Output, require_room
-from teachonce.engine.stage_one.passes import Pass
+from teachonce.engine.stage_one.output import Output, require_room, seal_rule
+from teachonce.engine.stage_one.passes import Filling, Pass
 from teachonce.engine.stage_one.remarks import tell_differences
 from teachonce.engine.stage_one.runs import record_run
 from teachonce.engine.stage_one.stored import check_digests, stored_block
-from teachonce.errors import DiskError, TeachonceError
+from teachonce.errors import CorruptError, DiskError, TeachonceError
 from teachonce.events import Events
 
 
@@ -31,13 +33,14 @@ class Done:
     """From the first row read to the seal."""
 
 
-def conduct(job: Job, workers: int | None, events: Events) -> Done:
+def conduct(job: Job, workers: int | None, events: Events, options: Mapping[str, Any]) -> Done:
     """Run what is missing, and seal where everything is there.
 
     Args:
         job: Checked.
         workers: Workers that decode; None: by the processors.
         events: Who watches.
+        options: What `embed` was given, as JSON; for the run record.
 
     Raises:
         TeachonceError: See `embed`.
@@ -45,7 +48,8 @@ def conduct(job: Job, workers: int | None, events: Events) -> Done:
     if job.store is not None:
         check_digests(job.store, job.samples, events)
         tell_differences(job, events)
-    if is_complete(job):
+    if is_complete(job) and not job.request.repair:
+        _require_whole(job)
         return Done(blocks_run=0, rows_run=0, failed=_failed(job), is_sealed=True, seconds=0.0)
     require_room(job)
     forward = Forward(job.teacher, device=job.device, dtype=job.request.dtype, compute_dtype=job.compute_dtype)
@@ -55,6 +59,12 @@ def conduct(job: Job, workers: int | None, events: Events) -> Done:
         missing = output.missing()
         outcome = "failed"
         try:
+            again = output.missing_samples()
+            if job.request.repair:
+                _tell_repair(job, set(missing) - set(again), again, events)
+            if again:
+                _decode_again(output, _feed(job, output, settings["batch_size"], workers), again)
+                missing = output.missing()
             if missing:
                 _run(job, output, forward, missing, _feed(job, output, settings["batch_size"], workers), events)
             is_sealed = output.seal()
@@ -67,8 +77,11 @@ def conduct(job: Job, workers: int | None, events: Events) -> Done:
             raise
         finally:
             seconds = time.perf_counter() - start
-            _record(job, output, events, outcome=outcome, seconds=round(seconds, 3), **settings)
+            facts = {"options": dict(options), "outcome": outcome, "seconds": round(seconds, 3), **settings}
+            _record(job, output, events, facts)
         failed = len(output.failed())
+    if is_sealed and len(missing) == output.blocks:
+        _mark(job, events)
     if not is_sealed:
         events.info(f"{job.path} waits for blocks of other processes; whoever brings the last one seals it")
     return Done(
@@ -78,10 +91,25 @@ def conduct(job: Job, workers: int | None, events: Events) -> Done:
 
 def is_complete(job: Job) -> bool:
     """Whether nothing is left to write: the target is sealed, with the class means that are asked for."""
-    if job.record is None or not job.record.sealed:
+    if job.store is None or job.record is None or not (job.record.sealed and job.store.samples_sealed):
         return False
-    wanted = (None, None) if job.samples.labels is None else (job.samples.classes, job.request.per_class)
-    return (job.record.seal["classes"], job.record.seal["per_class"]) == wanted
+    return all(job.record.seal[key] == value for key, value in seal_rule(job).items())
+
+
+def _require_whole(job: Job) -> None:
+    """A look at every record and at the sizes of all chunks, since nothing will be written.
+
+    Raises:
+        CorruptError: Some are missing.
+    """
+    assert job.store is not None
+    assert job.record is not None
+    for journal in (job.store.journal, job.record.journal):
+        missing = sorted(set(range(journal.blocks)) - set(journal.present()))
+        if missing:
+            blocks = ", ".join(map(str, missing[:10]))
+            message = f"{journal.name} of {job.path} is sealed, but blocks are missing or cut: {blocks}"
+            raise CorruptError(message, "Run the same command with --repair: it runs these blocks again")
 
 
 def _failed(job: Job) -> int:
@@ -121,10 +149,39 @@ def _run(job: Job, output: Output, forward: Forward, missing: Sequence[int], fee
         Pass(forward=forward, arrays=job.arrays, commit=output.commit, task=task).run(feed.batches(missing))
 
 
-def _record(job: Job, output: Output, events: Events, **facts: Any) -> None:
+def _tell_repair(job: Job, targets: Collection[int], samples: Collection[int], events: Events) -> None:
+    """Say which blocks are made again."""
+    for name, blocks in ((job.request.name, targets), ("samples", samples)):
+        if blocks:
+            shown = ", ".join(map(str, sorted(blocks)[:10])) + (", ..." if len(blocks) > 10 else "")
+            events.info(f"{len(blocks)} blocks of {name} are made again: {shown}")
+    if not targets and not samples:
+        events.info("no block has to be made again")
+
+
+def _decode_again(output: Output, feed: Feed, blocks: Sequence[int]) -> None:
+    """Write samples whose targets are there already: the teacher has nothing to do."""
+    filling = Filling(arrays={})
+    for batch in feed.batches(blocks):
+        filling.add(batch, [])
+        if batch.is_last:
+            output.commit_samples(filling.filled())
+            filling = Filling(arrays={})
+
+
+def _mark(job: Job, events: Events) -> None:
+    """Every byte has just been written and hashed by this process: no reader has to do it again."""
+    store = open_store(job.path)
+    try:
+        write_mark(store, [job.request.name], samples=job.store is None)
+    except DiskError as error:
+        events.warn(error.message)
+
+
+def _record(job: Job, output: Output, events: Events, facts: Mapping[str, Any]) -> None:
     if output.store is None:
         return  # nothing was written, so nothing is left behind
     try:
-        record_run(job.path, target=job.request.name, request=job.request.to_json(), device=str(job.device), **facts)
+        record_run(job.path, target=job.request.name, device=str(job.device), **facts)
     except DiskError as error:
         events.warn(error.message)

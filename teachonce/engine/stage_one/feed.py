@@ -1,6 +1,6 @@
 """Decoded rows on their way to the teacher: compared with the store, given their views, packed into batches."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -93,19 +93,28 @@ class Feed:
             digest=decoded.digests,
             params=params,
             failed=failed,
-            images=self._packed(decoded, params, failed),
+            images=packed(decoded, params, failed, pin=self.pin),
             is_new=stored is None,
             is_last=int(rows[-1]) + 1 == stop,
         )
 
-    def _packed(self, decoded: DecodedRows, params: NDArray[np.float32], failed: dict[int, str]) -> Images | None:
-        good = [place for place, row in enumerate(decoded.rows.tolist()) if row not in failed]
-        images = [image for place in good if not isinstance(image := decoded.images[place], DecodeError)]
-        if not images:
-            return None
-        slices = padded_parts(decoded.sizes[good])
-        parts = [Part(*stack_images(images[part], pin=self.pin)) for part in slices]
-        return Images(parts=parts, params=params[good])
+
+def packed(decoded: DecodedRows, params: NDArray[np.float32], failed: Mapping[int, str], *, pin: bool) -> Images | None:
+    """The decoded images that did not fail, with their views, as a batch; None where all failed.
+
+    Args:
+        decoded: The rows.
+        params: (B, V, 6) the views of all of them.
+        failed: Row -> reason code.
+        pin: Whether to pack into page-locked memory.
+    """
+    good = [place for place, row in enumerate(decoded.rows.tolist()) if row not in failed]
+    images = [image for place in good if not isinstance(image := decoded.images[place], DecodeError)]
+    if not images:
+        return None
+    slices = padded_parts(decoded.sizes[good])
+    parts = [Part(*stack_images(images[part], pin=pin)) for part in slices]
+    return Images(parts=parts, params=params[good])
 
 
 def padded_parts(sizes: NDArray[np.int64], most_bytes: int = 1 << 28) -> Iterator[slice]:

@@ -1,8 +1,8 @@
 """The teacher's forward pass over one batch: rendered, run, cast to the stored dtype, on its way to the host."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from teachonce.data.render import render
+from teachonce.engine.device import autocast
 from teachonce.errors import ModelError, NonFiniteError
 from teachonce.models import Signal, Teacher
 from teachonce.types import ArraySpec
@@ -44,11 +45,6 @@ def array_specs(teacher: Teacher, dtype: str) -> dict[str, ArraySpec]:
     if teacher.info.classes is not None:
         specs["logits"] = ArraySpec(shape=(teacher.info.classes,), dtype=dtype)
     return specs
-
-
-def autocast(device: torch.device, compute_dtype: str) -> AbstractContextManager[Any]:
-    """Autocast to bfloat16 where that is the compute dtype; the weights stay float32."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=compute_dtype == "bfloat16")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +109,7 @@ class Forward:
         self._teacher = teacher
         self._device = device
         self._dtype = TORCH_DTYPES[dtype]
-        self._compute_dtype = compute_dtype
+        self._autocast = partial(autocast, device, "bf16" if compute_dtype == "bfloat16" else "float32")
         self._up = _side_stream(device) if device.type == "cuda" else None
         self._widths = {name: spec.shape[0] for name, spec in array_specs(teacher, dtype).items()}
 
@@ -151,7 +147,7 @@ class Forward:
 
     def signal(self, pixels: Tensor) -> Signal:
         """The teacher's outputs for (B, 3, h, w) float32 pixels on the device."""
-        with torch.inference_mode(), autocast(self._device, self._compute_dtype):
+        with torch.inference_mode(), self._autocast():
             signal: Signal = self._teacher(pixels)
         return signal
 

@@ -11,6 +11,8 @@ import torch
 from teachonce.cache import Store, StoreSpec, TargetRecord, default_block_rows, open_store
 from teachonce.cache.dtypes import stored
 from teachonce.cache.identity import first_difference, short
+from teachonce.cache.repair import repair_samples, restore_root, sound_spec
+from teachonce.cache.store import read_store
 from teachonce.cache.targets import target_names
 from teachonce.data.samples import Samples
 from teachonce.engine.stage_one.contents import data_attributes, fingerprint, fingerprint_difference
@@ -132,7 +134,9 @@ class Job:
         """
         if self.store is None or self.request.name not in target_names(self.store.path):
             return None
-        record = self.store.record(self.request.name)
+        record = self._repaired_record() if self.request.repair else self.store.record(self.request.name)
+        if record is None:
+            return None
         found = fingerprint_difference(record.fingerprint_fields, self.fingerprint)
         if not found and not record.sealed:
             found = first_difference(record.settings, {**record.settings, **self._given_settings()})
@@ -143,6 +147,16 @@ class Job:
                 "Use the same as before, another --name, or another --store",
             )
         return record
+
+    def _repaired_record(self) -> TargetRecord | None:
+        """What its own document says; None where that is damaged, too: then it is written again with the rest."""
+        assert self.store is not None
+        try:
+            return self.store.record(self.request.name, arrays=False)
+        except MismatchError:
+            raise
+        except StoreError:
+            return None
 
     def _given_settings(self) -> dict[str, Any]:
         given: dict[str, Any] = {"compute_dtype": self.compute_dtype}
@@ -158,6 +172,25 @@ class Job:
         if self.store is not None:
             check_attributes(self.store, self.samples)
         _ = self.views, self.block_rows, self.blocks, self.record
+
+
+def repaired_store(fresh: Job) -> Store | None:
+    """The store at the path of a job, its documents mended and the bad blocks of its samples dropped.
+
+    Args:
+        fresh: The job, as if no store were there: its root is that of a store of these settings.
+
+    Raises:
+        CorruptError: The root's document is damaged, and cannot be made again from these settings.
+        StoreError: Something else is there.
+        DiskError: It cannot be written.
+    """
+    if not (fresh.path / "journal").is_dir():
+        return store_at(fresh.path)
+    if sound_spec(fresh.path) is None:
+        restore_root(fresh.path, fresh.spec)
+    repair_samples(read_store(fresh.path))
+    return open_store(fresh.path)
 
 
 def store_at(path: Path) -> Store | None:

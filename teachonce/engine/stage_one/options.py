@@ -2,12 +2,18 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import get_args
 
 from teachonce.cache.layout import check_name
 from teachonce.engine.settings import check_seed
 from teachonce.errors import InputError
 from teachonce.types import StoredDtype
+
+PLACES = ("store", "name", "blocks", "max_failed", "repair", "revision", "trust_remote_code", "device", "workers")
+"""Options of `embed` that do not tell targets apart: where one lies, how much of it is filled, and what computes it.
+
+A revision is told apart by the weights that it has.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +31,8 @@ class Request:
     max_failed: int
     blocks: str | None
     seed: int
+    repair: bool = False
+    """Mend what is damaged, and run its blocks again."""
 
     def __post_init__(self) -> None:
         """Check each setting.
@@ -47,10 +55,6 @@ class Request:
                 raise InputError(f"{option} must be at least {least}, got {value}", "Use a larger number")
         if self.block_rows is not None and self.block_rows & (self.block_rows - 1):
             raise InputError(f"block rows must be a power of two, got {self.block_rows}", "Use 64 or 2048, say")
-
-    def to_json(self) -> dict[str, Any]:
-        """The settings, for the run record."""
-        return dict(vars(self))
 
 
 def parse_blocks(text: str | None, blocks: int) -> range:

@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 from teachonce.cache import SamplesWriter, Store, TargetWriter, create_or_open
 from teachonce.cache.begin import Head
 from teachonce.cache.layout import Grid, sample_grids
+from teachonce.cache.repair import RepairRule
 from teachonce.cache.targets import target_grids
+from teachonce.engine.failed import tell_failed
 from teachonce.engine.stage_one.contents import teacher_attributes
 from teachonce.engine.stage_one.job import Job
 from teachonce.engine.stage_one.passes import FilledBlock
+from teachonce.errors import FailedSamplesError
 from teachonce.fsio import require_space, require_writable
 from teachonce.models import Teacher
 from teachonce.types import ArraySpec
@@ -31,6 +34,8 @@ class Output:
 
     def __init__(self, job: Job, settings: dict[str, Any]) -> None:
         self._job, self._settings = job, settings
+        # before threads start: both run the teacher
+        self._info, self._head = teacher_attributes(job.teacher), teacher_head(job.teacher)
         self._samples: SamplesWriter | None = None
         self._target: TargetWriter | None = None
         self.store: Store | None = job.store
@@ -64,11 +69,24 @@ class Output:
             kind=job.teacher.info.kind,
             fingerprint=job.fingerprint,
             settings=self._settings,
-            info=teacher_attributes(job.teacher),
+            info=self._info,
             arrays=job.arrays,
-            head=teacher_head(job.teacher),
+            head=self._head,
             blocks=job.blocks,
+            repair=RepairRule(**seal_rule(job)) if job.request.repair else None,
         )
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks the store has."""
+        return self.open()[1].journal.blocks
+
+    def missing_samples(self) -> list[int]:
+        """The blocks of the job whose samples alone are not committed: their targets are there."""
+        if self._samples is None or self._target is None:
+            return []
+        done = self._target.done() - self._samples.done()
+        return [block for block in self._job.blocks if block in done]
 
     def missing(self) -> list[int]:
         """The blocks of the job that are not committed."""
@@ -79,13 +97,17 @@ class Output:
 
     def commit(self, filled: FilledBlock) -> None:
         """Write a block: the samples where they are new, then the target."""
-        samples, target = self.open()
+        self.commit_samples(filled)
+        self.open()[1].commit(filled.index, filled.arrays, filled.status, filled.failed)
+
+    def commit_samples(self, filled: FilledBlock) -> None:
+        """Write the samples of a block, where they are new."""
+        samples, _ = self.open()
         if filled.is_new:
             start, stop = self._job.block_range(filled.index)
             labels = self._job.samples.labels
             label = np.full(stop - start, -1, np.int32) if labels is None else labels[start:stop].astype(np.int32)
             samples.commit(filled.index, filled.digest, label, filled.status, filled.params, filled.failed)
-        target.commit(filled.index, filled.arrays, filled.status, filled.failed)
 
     def failed(self) -> dict[int, str]:
         """Row -> reason code, over all committed blocks of the target."""
@@ -95,7 +117,7 @@ class Output:
         """Seal samples and target where every block of the store is there; says whether it did.
 
         Raises:
-            FailedSamplesError: More samples failed than allowed.
+            FailedSamplesError: More samples failed than allowed; names the first ten, by file where they have one.
         """
         samples, target = self.open()
         for writer in (samples, target):
@@ -104,9 +126,17 @@ class Output:
         labels: NDArray[np.int32] | None = self._job.samples.labels
         request = self._job.request
         samples.seal()
-        target.seal(
-            labels=labels, classes=self._job.samples.classes, per_class=request.per_class, max_failed=request.max_failed
-        )
+        try:
+            target.seal(
+                labels=labels,
+                classes=self._job.samples.classes,
+                per_class=request.per_class,
+                max_failed=request.max_failed,
+            )
+        except FailedSamplesError as error:
+            failed = target.failed()
+            message = f"{len(failed)} samples failed, {request.max_failed} are allowed"
+            raise FailedSamplesError(f"{message}: {tell_failed(self._job.samples, failed)}", error.mend) from None
         return True
 
     def __enter__(self) -> Self:
@@ -118,6 +148,15 @@ class Output:
         for writer in (self._samples, self._target):
             if writer is not None:
                 writer.close()
+
+
+def seal_rule(job: Job) -> dict[str, int | None]:
+    """What the seal says of the class means: classes, and rows of each; both None without labels."""
+    labelled = job.samples.labels is not None
+    return {
+        "classes": job.samples.classes if labelled else None,
+        "per_class": job.request.per_class if labelled else None,
+    }
 
 
 def teacher_head(teacher: Teacher) -> Head | None:

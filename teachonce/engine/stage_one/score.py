@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teachonce.cache import Store, from_stored
-from teachonce.cache.chunks import read_block
 from teachonce.types import DECODED
 
 
@@ -15,19 +14,20 @@ def teacher_top1(store: Store, name: str, labels: NDArray[np.int32]) -> tuple[fl
 
     Args:
         store: The store.
-        name: A target with logits, all of its blocks committed.
+        name: A sealed target with logits.
         labels: int32 (rows,), -1 where there is none.
 
     Returns:
         A share from 0 to 1, and the rows that are labelled and did not fail; None where there is no such row.
     """
-    grids = {grid.name: grid for grid in store.record(name).journal.grids}
+    record = store.sealed(name)
+    chunks, grids = record.chunks, {grid.name: grid for grid in record.grids}
     dtype = grids["logits"].dtype
     right = count = 0
     for block in range(store.blocks):
         truth = labels[slice(*store.block_range(block))]
-        usable = (read_block(store.path, grids["status"], block) == DECODED) & (truth >= 0)
-        logits = from_stored(read_block(store.path, grids["logits"], block)[usable], dtype)
+        usable = (chunks.block(grids["status"], block) == DECODED) & (truth >= 0)
+        logits = from_stored(chunks.block(grids["logits"], block)[usable], dtype)
         right += int((logits.argmax(axis=1) == truth[usable]).sum())
         count += len(logits)
     return (right / count, count) if count else None

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from teachonce.cache.chunks import read_block
 from teachonce.cache.identity import first_difference, short
+from teachonce.cache.journal import Record
 from teachonce.cache.store import Store
 from teachonce.data.samples import Samples
 from teachonce.engine.guard import check_data
@@ -37,15 +37,15 @@ def stored_block(store: Store, block: int) -> StoredBlock | None:
     """A committed block of samples; None where it is not committed.
 
     Raises:
-        CorruptError: A chunk of it is missing.
+        CorruptError: A chunk of it is not what was committed.
     """
     record = store.journal.valid(block)
     if record is None:
         return None
-    grids = {grid.name: grid for grid in store.journal.grids}
-    params = [read_block(store.path, grids["params"], block, view) for view in range(store.spec.views)]
+    chunks, grids = store.journal.chunks_of([record]), {grid.name: grid for grid in store.journal.grids}
+    params = [chunks.block(grids["params"], block, view) for view in range(store.spec.views)]
     return StoredBlock(
-        digest=read_block(store.path, grids["digest"], block),
+        digest=chunks.block(grids["digest"], block),
         params=np.stack(params, axis=1),
         failed=dict(record.failed),
     )
@@ -89,8 +89,8 @@ def check_attributes(store: Store, samples: Samples) -> None:
     }
     for name, (stored, given) in pairs.items():
         _refuse(store, name, stored, given)
-    for block in store.journal.present():
-        _check_labels(store, samples, block)
+    for record in store.journal.present().values():
+        _check_labels(store, samples, record)
     _refuse(store, "set of labels", store.spec.data.get("labels"), data_attributes(samples)["labels"])
 
 
@@ -105,10 +105,10 @@ def _refuse(store: Store, name: str, stored: object, given: object) -> None:
         )
 
 
-def _check_labels(store: Store, samples: Samples, block: int) -> None:
-    start, stop = store.block_range(block)
+def _check_labels(store: Store, samples: Samples, record: Record) -> None:
+    start, stop = store.block_range(record.block)
     grid = next(grid for grid in store.journal.grids if grid.name == "label")
-    stored = read_block(store.path, grid, block)
+    stored = store.journal.chunks_of([record]).block(grid, record.block)
     given = np.full(stop - start, -1, np.int32) if samples.labels is None else samples.labels[start:stop]
     wrong = np.flatnonzero(stored != given)
     if len(wrong):
@@ -130,11 +130,12 @@ def check_digests(store: Store, samples: Samples, events: Events) -> None:
         check_data(store, samples, every=every, events=events)
         return
     grid = next(grid for grid in store.journal.grids if grid.name == "digest")
-    present = list(store.journal.present())
+    present = store.journal.present()
     if not present:
         return
+    chunks = store.journal.chunks_of(present.values())
     rows = np.concatenate([np.arange(*store.block_range(block)) for block in present])
-    stored = np.concatenate([read_block(store.path, grid, block) for block in present])
+    stored = np.concatenate([chunks.block(grid, block) for block in present])
     chosen = np.arange(len(rows)) if every else _spread(len(rows), _SPREAD)
     given = np.fromiter((samples.digest(int(row)) for row in rows[chosen]), np.uint64, len(chosen))
     compare_digests(stored[chosen], given, rows[chosen])

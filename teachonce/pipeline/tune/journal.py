@@ -1,7 +1,5 @@
 """Optuna's journal of a search: one file that only grows, opened so that what a kill left behind does no harm."""
 
-import logging
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,19 +10,15 @@ from optuna.storages.journal import JournalFileBackend
 
 from teachonce.errors import CorruptError, DiskError
 from teachonce.fsio import disk_errors, parse_json, require_regular
+from teachonce.processwide import silent
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep Optuna's warnings (of what is experimental there) and its log from the user."""
-    level = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        optuna.logging.set_verbosity(level)
+    optuna.logging.get_verbosity()  # sets its logger up, which is then silenced
+    with silent("optuna"):
+        yield
 
 
 def open_journal(path: Path) -> JournalStorage:

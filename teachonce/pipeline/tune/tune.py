@@ -6,10 +6,10 @@ from pathlib import Path
 from teachonce.errors import InputError
 from teachonce.events import SILENT, Events
 from teachonce.pipeline.recipe import load_recipe
-from teachonce.pipeline.threads import limited_threads
 from teachonce.pipeline.tune.results import TuneResult
 from teachonce.pipeline.tune.variants import find_variants
 from teachonce.pipeline.tune.write import tuned_path
+from teachonce.processwide import limited_threads
 
 
 def tune(

@@ -23,7 +23,7 @@ from teachonce.heap import give_back, keep_freed
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.judge import train_config
 from teachonce.pipeline.steps import Step
-from teachonce.pipeline.threads import limited_threads
+from teachonce.processwide import limited_threads
 
 Message = dict[str, Any]
 

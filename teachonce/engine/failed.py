@@ -1,0 +1,94 @@
+"""Which rows of a store failed, why, and what they are called where the data is at hand."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from teachonce.cache import Store
+from teachonce.cache.journal import Journal
+from teachonce.data.samples import NamedSamples, Samples
+from teachonce.errors import MismatchError
+
+_SHOWN = 10
+
+
+def failed_rows(journal: Journal, seal: Mapping[str, Any]) -> dict[int, str]:
+    """Row -> reason code, of the samples or of a target; ascending.
+
+    Args:
+        journal: Its journal.
+        seal: Its seal, which the records are compared with; empty before: then of the blocks that are committed.
+
+    Raises:
+        CorruptError: The records are not those that were sealed.
+    """
+    if seal:
+        journal.chunks(seal)
+    records = [journal.read(block) for block in range(journal.blocks)] if seal else journal.present().values()
+    return {row: code for record in records for row, code in record.failed}
+
+
+def list_failed(store: Store, samples: Samples | None = None) -> list[dict[str, Any]]:
+    """The failed rows of a store, as JSON.
+
+    Args:
+        store: Sealed or not.
+        samples: The data that it was made from, which knows the rows' files.
+
+    Returns:
+        Each row once: `row`, `reason`, `where` it failed (`samples`, or the first target that alone has no values of
+        it), `content` (its identity, 16 hex digits; null where its bytes were missing or the samples are not sealed)
+        and `name` (its file or key; null without data, or where that has neither). In the order of the rows.
+
+    Raises:
+        MismatchError: The data is not the store's.
+        CorruptError: Records are not those that were sealed.
+        UnsealedError: There is data, but the samples are not sealed, so that it cannot be compared.
+    """
+    codes = failed_rows(store.journal, store.samples_seal)
+    where = dict.fromkeys(codes, "samples")
+    for name, record in store.targets().items():
+        new = {row: code for row, code in failed_rows(record.journal, record.seal).items() if row not in codes}
+        codes |= new
+        where |= dict.fromkeys(new, name)
+    digests = store.digests() if store.samples_sealed or samples is not None else np.zeros(store.spec.rows, np.uint64)
+    if samples is not None:
+        _refuse_other(store, samples, digests, codes)
+    return [
+        {
+            "row": row,
+            "reason": codes[row],
+            "where": where[row],
+            "content": f"{int(digests[row]):016x}" if digests[row] else None,
+            "name": None if samples is None else row_name(samples, row),
+        }
+        for row in sorted(codes)
+    ]
+
+
+def row_name(samples: Samples, row: int) -> str | None:
+    """What a person calls a row: its file or its key; None where the data has neither."""
+    return samples.name(row) if isinstance(samples, NamedSamples) else None
+
+
+def tell_failed(samples: Samples, failed: Mapping[int, str]) -> str:
+    """Failed rows in one line: by file or key, else by content; the first ten, and how many more."""
+    named = []
+    for row, code in list(failed.items())[:_SHOWN]:
+        digest = samples.digest(row)
+        name = row_name(samples, row) or (f"content {digest:016x}" if digest else "no bytes")
+        named.append(f"row {row} ({code}): {name}")
+    more = f" and {len(failed) - _SHOWN} more" if len(failed) > _SHOWN else ""
+    return "; ".join(named) + more
+
+
+def _refuse_other(store: Store, samples: Samples, digests: np.ndarray, failed: Mapping[int, str]) -> None:
+    there, here = (store.spec.rows, store.spec.identity), (samples.rows, samples.identity)
+    if there != here:
+        got = f"it has {there[0]:,} rows by {there[1]!r}, the data {here[0]:,} by {here[1]!r}"
+        raise MismatchError(f"the store {store.path} is of other data: {got}", "Give the data it was made from")
+    for row in sorted(failed):
+        if digests[row] and samples.digest(row) != int(digests[row]):
+            message = f"the store {store.path} is of other data: row {row} is another sample"
+            raise MismatchError(message, "Give the data, split and --limit it was made from")

@@ -1,0 +1,203 @@
+"""Is a store what it was sealed as, and is it of this data and this teacher?"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from teachonce.cache import Store, open_store
+from teachonce.cache.audit import find_problems
+from teachonce.cache.mark import write_mark
+from teachonce.cache.problems import Problem
+from teachonce.cache.verify import Checked
+from teachonce.data.open import open_samples
+from teachonce.data.samples import Samples
+from teachonce.engine.device import pick_device
+from teachonce.engine.guard import check_data
+from teachonce.engine.stage_one.again import TeacherCheck, run_again
+from teachonce.errors import DiskError, InputError, MismatchError
+from teachonce.events import SILENT, Events
+from teachonce.models import Teacher, load_teacher
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyResult:
+    """What `verify` found."""
+
+    store: str
+    ok: bool
+    """Whether nothing is wrong."""
+    targets: list[str]
+    """That were looked at."""
+    problems: list[dict[str, Any]]
+    """kind, target (or `samples`), block, file, message of each; see `cache.problems.Problem`."""
+    bad_blocks: dict[str, list[int]]
+    """Target (or `samples`) -> its blocks with a problem."""
+    files: int
+    """That were read, each once."""
+    bytes: int
+    """Of those files."""
+    seconds: float
+    """Of reading and checking the store."""
+    unproven: list[str]
+    """Targets that an earlier version sealed: nothing proves that they belong to the samples beside them."""
+    data: str | None
+    """`ok`, or the first difference from the data; None where no data was given."""
+    teacher: TeacherCheck | None
+    """None where no teacher was given."""
+
+
+def verify(  # noqa: PLR0913 - one parameter an option
+    *,
+    store: str | Path,
+    targets: Sequence[str] | None = None,
+    allow_zeros: bool = False,
+    data: str | Path | Samples | None = None,
+    split: str | None = None,
+    image_column: str | None = None,
+    label_column: str | None = None,
+    key_column: str | None = None,
+    limit: int | None = None,
+    teacher: str | Path | Teacher | None = None,
+    target: str = "teacher",
+    sample: int = 256,
+    trust_remote_code: bool = False,
+    revision: str | None = None,
+    image_size: int | None = None,
+    seed: int = 0,
+    device: str | None = None,
+    workers: int | None = None,
+    events: Events = SILENT,
+) -> VerifyResult:
+    """Read every byte of a store and compare it with journal and seals; nothing of the store is changed.
+
+    Where nothing is wrong, a mark beside the store (`NAME.zarr.verified.json`) says when that was, until a file
+    changes: stores that are larger than memory are then trained from without another check.
+
+    Args:
+        store: Folder of the store.
+        targets: Only these, beside the samples; None: all.
+        allow_zeros: Whether a row of zeros, of a sample that did not fail, is no problem.
+        data: Compare identity and label of every row with this data; see `open_samples`.
+        split: Which split.
+        image_column: The column of images.
+        label_column: The column of labels; `none`: no labels.
+        key_column: A column that identifies the rows.
+        limit: The first so many rows.
+        teacher: Run this teacher again on random rows and views, and compare with `target`; needs `data`.
+        target: The target that the teacher made.
+        sample: How many rows it runs on.
+        trust_remote_code: Allow a hub teacher to run code of its own.
+        revision: Branch, tag or commit of a hub teacher.
+        image_size: Pixels, of built-in teachers and factories.
+        seed: Of the choice of rows and views, and of a built-in teacher's random weights.
+        device: Where the teacher runs: `cpu`, `cuda`, `cuda:1`; None: the GPU where there is one.
+        workers: Workers that decode; None: by the processors.
+        events: Who watches.
+
+    Raises:
+        StoreMissingError: There is no store, or no such target.
+        InputError: A teacher without data; an RDM's target.
+        DataError: Data that cannot be used.
+        ModelError: A teacher that cannot be used.
+    """
+    if teacher is not None and data is None:
+        raise InputError("--teacher needs the images it ran on, got no --data", "Add --data, as embed was given it")
+    if sample < 1:
+        raise InputError(f"expected at least one row to run the teacher on, got --sample {sample}", "Use 256, say")
+    path, checked = Path(store), Checked()
+    began = time.perf_counter()
+    found = list(find_problems(path, names=targets, checked=checked, events=events, zeros=not allow_zeros))
+    seconds = time.perf_counter() - began
+    if not found:
+        _mark(open_store(path), checked, events)
+    samples = _opened(data, split, image_column, label_column, key_column, limit)
+    differs, again = None, None
+    bad = {problem.target for problem in found}
+    if samples is not None and not bad & {None, "samples"}:
+        kept = open_store(path)
+        differs = _difference(kept, samples, events)
+        if teacher is not None and differs == "ok" and target not in bad:
+            loaded = _loaded(kept, target, teacher, samples, trust_remote_code, revision, image_size, seed)
+            place = pick_device(device)
+            again = run_again(
+                kept, target, loaded.to(place), samples,
+                count=sample, seed=seed, device=place, workers=workers, events=events,
+            )  # fmt: skip
+    return VerifyResult(
+        store=str(store),
+        ok=not found and differs in (None, "ok") and (again is None or again.ok),
+        targets=[name for name in checked.blocks if name != "samples"],
+        problems=[problem.to_json() for problem in found],
+        bad_blocks=_bad_blocks(found),
+        files=checked.files,
+        bytes=checked.bytes,
+        seconds=seconds,
+        unproven=_unproven(path, [name for name in checked.blocks if name not in bad]),
+        data=differs,
+        teacher=again,
+    )
+
+
+def _unproven(path: Path, names: Sequence[str]) -> list[str]:
+    """Those of journals without a problem whose seals prove less than those of this version."""
+    if "samples" not in names:
+        return []
+    store = open_store(path)
+    old = {name for name in names if name != "samples" and store.record(name).samples is None}
+    return sorted(old if "document" in store.samples_seal else old | {"samples"})
+
+
+def _mark(store: Store, checked: Checked, events: Events) -> None:
+    try:
+        write_mark(store, [name for name in checked.blocks if name != "samples"], samples=True)
+    except DiskError as error:
+        events.warn(f"no mark says that the store was verified: {error.message}")
+
+
+def _opened(data: str | Path | Samples | None, *options: Any) -> Samples | None:
+    if not isinstance(data, str | Path):
+        return data
+    split, image_column, label_column, key_column, limit = options
+    return open_samples(
+        str(data),
+        split=split,
+        image_column=image_column,
+        label_column=label_column,
+        key_column=key_column,
+        limit=limit,
+    )
+
+
+def _difference(store: Store, samples: Samples, events: Events) -> str:
+    try:
+        check_data(store, samples, every=True, events=events)
+    except MismatchError as error:
+        return error.message
+    return "ok"
+
+
+def _loaded(
+    store: Store, target: str, teacher: str | Path | Teacher, samples: Samples, trust: bool, revision: str | None,
+    image_size: int | None, seed: int,
+) -> Teacher:  # fmt: skip
+    if isinstance(teacher, Teacher):
+        return teacher
+    return load_teacher(
+        str(teacher),
+        embedding=str(store.sealed(target).attributes.get("embedding", "auto")),
+        trust_remote_code=trust,
+        revision=revision,
+        image_size=image_size,
+        classes=samples.classes,
+        seed=seed,
+    )
+
+
+def _bad_blocks(problems: Sequence[Problem]) -> dict[str, list[int]]:
+    bad: dict[str, set[int]] = {}
+    for problem in problems:
+        if problem.block is not None and problem.target is not None:
+            bad.setdefault(problem.target, set()).add(problem.block)
+    return {name: sorted(blocks) for name, blocks in sorted(bad.items())}
