@@ -12,8 +12,8 @@ from teachonce.methods.base import METHODS, Method, make_method
 
 Value = str | float | bool
 
-PLACES = ("out", "device", "workers")
-"""Fields of `TrainConfig` that do not tell runs apart: where a run lies, and what computes it."""
+PLACES = ("out", "device", "workers", "trust_remote_code")
+"""Fields of `TrainConfig` that do not tell runs apart: where a run lies, what computes it, whose code it may run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,6 @@ class TrainConfig:
     device: str | None = None
     workers: int | None = None
     trust_remote_code: bool = False
-    """Tells no runs apart: the same code runs, or none."""
 
     def check(self) -> None:
         """Refuse what cannot be used, before anything is read.
