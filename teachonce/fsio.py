@@ -272,6 +272,16 @@ def open_regular(path: Path) -> int:
     raise CorruptError(f"{path}: expected a regular file, got a folder, a pipe or a device", "Remove it")
 
 
+def file_stamp(path: Path) -> str:
+    """Size, times and inode of a file: another one as soon as it is written, replaced or touched.
+
+    Raises:
+        OSError: It is missing.
+    """
+    found = path.stat()
+    return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}"
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable, where the file system can."""
     descriptor = os.open(folder, os.O_RDONLY)

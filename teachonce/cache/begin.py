@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from teachonce.cache.documents import DOCUMENT, array_document, group_document
+from teachonce.cache.documents import DOCUMENT, array_document, begun_digest, group_document
 from teachonce.cache.dtypes import is_finite
 from teachonce.cache.identity import chunk_digest, fingerprint_digest, first_difference, plain, short
 from teachonce.cache.layout import Grid, head_grids, weights_grid
@@ -122,11 +122,10 @@ class Beginning:
         head_files, head_entry = self._head()
         weights_files, weights_entry = self._weights()
         files = [(self.root / grid.path / DOCUMENT, json_bytes(array_document(grid))) for grid in self.grids]
-        return [*files, *head_files, *weights_files], {**self._attributes(head_entry), **weights_entry}
+        return [*files, *head_files, *weights_files], self._attributes(head_entry, weights_entry)
 
-    def _attributes(self, head: dict[str, Any] | None) -> dict[str, Any]:
-        return {
-            "sealed": False,
+    def _attributes(self, head: dict[str, Any] | None, weights: dict[str, Any]) -> dict[str, Any]:
+        attributes = {
             "kind": self.kind,
             "fingerprint": fingerprint_digest(self.fingerprint),
             "fingerprint_fields": plain(self.fingerprint),
@@ -134,9 +133,10 @@ class Beginning:
             "info": plain(self.info),
             "arrays": _arrays_json(self.arrays),
             "head": head,
-            "seal": None,
-            "samples": self.samples,
+            **weights,
         }
+        open_ = {"sealed": False, "seal": None, "samples": self.samples, "begun": begun_digest(attributes)}
+        return {**attributes, **open_}
 
     def _head(self) -> tuple[list[tuple[Path, bytes | memoryview]], dict[str, Any] | None]:
         if self.head is None:

@@ -13,7 +13,7 @@ from teachonce.cache.journal import Journal, Record, failures
 from teachonce.cache.layout import lock_path
 from teachonce.cache.locks import BlockLock
 from teachonce.errors import InputError
-from teachonce.fsio import disk_errors, remove_temporaries, sync_folder, write_bytes, write_files
+from teachonce.fsio import disk_errors, file_stamp, remove_temporaries, sync_folder, write_bytes, write_files
 
 
 class BlockWriter:
@@ -27,6 +27,8 @@ class BlockWriter:
             BusyError: Somebody else owns one of them.
         """
         self.journal = journal
+        self.written: dict[str, str] = {}
+        """Chunk file that this writer committed -> its stamp."""
         self.blocks = range(journal.blocks) if blocks is None else blocks
         if self.blocks.step != 1 or self.blocks.start < 0 or self.blocks.stop > journal.blocks:
             raise InputError(f"blocks {self.blocks} are not among the {journal.blocks} of this store")
@@ -77,6 +79,7 @@ class BlockWriter:
         write_files([(root / key, data) for key, data in chunks.items()], tops=tops)
         write_bytes(self.journal.path(block), record.to_bytes())
         self._done.add(block)
+        self.written |= {key: file_stamp(root / key) for key in chunks}
 
     def _prepare(
         self, block: int, arrays: Mapping[str, NDArray[Any]], failed: Mapping[int, str], blanked: frozenset[str]

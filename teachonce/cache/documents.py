@@ -90,6 +90,28 @@ def sealed_document(attributes: Mapping[str, Any], seal: Mapping[str, Any]) -> d
     return group_document({**attributes, "sealed": True, "seal": {**seal, "document": chunk_digest(json_bytes(bare))}})
 
 
+def begun_digest(attributes: Mapping[str, Any]) -> str:
+    """The digest over all that is known of a target at its beginning, which is `begun` of its attributes."""
+    later = ("sealed", "seal", "samples", "begun")
+    return chunk_digest(json_bytes({key: value for key, value in attributes.items() if key not in later}))
+
+
+def check_begun(folder: Path, attributes: Mapping[str, Any]) -> None:
+    """Compare the attributes of a target that is not sealed with their digest.
+
+    Raises:
+        CorruptError: They are not what was written at its beginning.
+    """
+    if not {"begun", "samples"} & attributes.keys():
+        return  # begun by an earlier version
+    try:
+        sound = attributes.get("begun") == begun_digest(attributes) and "samples" in attributes
+    except ValueError:
+        sound = False
+    if not sound or attributes.get("sealed") is not False or attributes.get("seal") is not None:
+        raise CorruptError(f"{folder / DOCUMENT} is not what was written when the target was begun", REPAIR)
+
+
 def check_sealed(folder: Path, document: Mapping[str, Any], *, expected: bool) -> bool:
     """Compare the document of a sealed group with the digest in its seal.
 

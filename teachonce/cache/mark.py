@@ -1,6 +1,7 @@
 """The verified mark beside a store: what was checked in full, and whether a file has changed since."""
 
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,13 +10,15 @@ from typing import Any
 from teachonce.cache.documents import DOCUMENT
 from teachonce.cache.identity import chunk_digest
 from teachonce.cache.journal import Journal
+from teachonce.cache.layout import SAMPLES
 from teachonce.cache.store import Store
 from teachonce.cache.targets import TargetRecord
 from teachonce.errors import CorruptError, StoreError
-from teachonce.fsio import read_file, write_json
+from teachonce.fsio import file_stamp, read_file, write_json
 
 _KIND = "teachonce.verified"
 _MOST_BYTES = 1 << 20
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
 
 
 def mark_path(store: Path) -> Path:
@@ -24,23 +27,42 @@ def mark_path(store: Path) -> Path:
     return place.with_name(f"{place.name}.verified.json")
 
 
-def write_mark(store: Store, names: Collection[str], *, samples: bool) -> None:
-    """Say that targets, and perhaps the samples, have just been written or checked in full; the rest of the mark stays.
+def mark_entries(store: Store, names: Collection[str], *, samples: bool) -> dict[str, dict[str, str]]:
+    """What a mark says of targets, and perhaps of the samples, as their files are now.
 
     Args:
         store: Its samples are sealed.
         names: Sealed targets.
         samples: Whether it is said of samples and views, too.
 
+    Returns:
+        Target, or `samples` -> journal (its digest) and files (a digest over size, times and inode of every file).
+
+    Raises:
+        StoreError: A file of them is missing.
+    """
+    entries = {name: _target_entry(store.sealed(name)) for name in names}
+    return {**entries, SAMPLES: _samples_entry(store)} if samples else entries
+
+
+def write_mark(store: Store, entries: Mapping[str, Mapping[str, str]]) -> None:
+    """Say that files have just been written or checked in full, and are still those; the rest of the mark stays.
+
+    Args:
+        store: Its samples are sealed.
+        entries: What `mark_entries` gave before they were checked.
+
     Raises:
         StoreError: A file of them is missing.
         DiskError: It cannot be written.
     """
-    known = read_mark(store.path)
-    targets = {name: entry for name, entry in known.get("targets", {}).items() if name not in names}
-    time = {"time": datetime.now(UTC).isoformat(timespec="seconds")}
-    targets |= {name: _target_entry(store.sealed(name)) | time for name in names}
-    of_samples = known.get("samples", {}) if not samples else _samples_entry(store) | time
+    names = [name for name in entries if name != SAMPLES]
+    if entries != mark_entries(store, names, samples=SAMPLES in entries):
+        return  # somebody wrote meanwhile
+    known, time = read_mark(store.path), {"time": datetime.now(UTC).isoformat(timespec="seconds")}
+    now = {name: {**entry, **time} for name, entry in entries.items()}
+    of_samples = now.pop(SAMPLES, known.get("samples", {}))
+    targets = known.get("targets", {}) | now
     write_json(mark_path(store.path), {"kind": _KIND, "format": 1, "samples": of_samples, "targets": targets})
 
 
@@ -74,7 +96,7 @@ def verified_at(store: Store, name: str) -> str | None:
     except StoreError:
         return None
     times = [str(entry.pop("time", "")) for entry in (kept, samples)]
-    return min(times) if now == (kept, samples) else None
+    return min(times) if now == (kept, samples) and all(map(_TIME.fullmatch, times)) else None
 
 
 def _target_entry(record: TargetRecord) -> dict[str, str]:
@@ -99,8 +121,7 @@ def _entry(journal: Journal, seal: Mapping[str, Any], others: Iterable[Path]) ->
     lines = []
     for file in files:
         try:
-            found = file.stat()
+            lines.append(f"{file.name} {file_stamp(file)}")
         except OSError as error:
             raise CorruptError(f"{file}: {error.strerror}") from error
-        lines.append(f"{file.name} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}")
     return {"journal": str(seal.get("journal")), "files": chunk_digest("\n".join(lines).encode())}

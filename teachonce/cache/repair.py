@@ -4,90 +4,145 @@ Whoever made the store then writes the dropped blocks again and seals: the bytes
 at any point leaves a store that readers refuse, and that the same command goes on with.
 """
 
-import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+import shutil
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from teachonce.cache.audit import find_problems
 from teachonce.cache.begin import Beginning
+from teachonce.cache.correct import corrected, proves_beginning, proves_itself
 from teachonce.cache.create import documents
-from teachonce.cache.documents import DOCUMENT, check_document, document_bytes, group_document, sealed_document
-from teachonce.cache.identity import chunk_digest
+from teachonce.cache.documents import (
+    DOCUMENT,
+    check_document,
+    check_sealed,
+    document_bytes,
+    group_document,
+    read_document,
+    sealed_document,
+)
+from teachonce.cache.identity import chunk_digest, journal_digest
 from teachonce.cache.journal import Journal
-from teachonce.cache.layout import SAMPLES, class_grids, lock_path
+from teachonce.cache.layout import SAMPLES, Grid, class_grids, head_grids, lock_path, weights_grid
 from teachonce.cache.locks import BlockLock, documents_lock
 from teachonce.cache.problems import Problem
-from teachonce.cache.seal import seal_records, write_seal
+from teachonce.cache.seal import remove_tree, seal_records, unseal_target
 from teachonce.cache.spec import StoreSpec
 from teachonce.cache.store import Store, read_store
-from teachonce.errors import CorruptError, MismatchError, StoreError
-from teachonce.fsio import disk_errors, json_bytes, sync_folder, write_bytes, write_files
+from teachonce.cache.targets import TargetRecord, read_target, target_names
+from teachonce.errors import CorruptError, MismatchError, StoreError, StoreMissingError
+from teachonce.fsio import disk_errors, json_bytes, remove_temporaries, sync_folder, write_bytes
 
 _OPTIONS = "Give --views, --augment, --seed, --block-rows and the data as when it was made, or restore it from a copy"
 
 
-def sound_spec(path: Path) -> StoreSpec | None:
-    """What the root of a store says, if it can be believed; None: it is missing, damaged, or not what was sealed."""
-    try:
-        store = read_store(path)
-    except StoreError:
-        return None
-    try:
-        _ = store.samples_seal
-    except CorruptError:
-        return None if _sealed_root(path) not in (None, chunk_digest(document_bytes(path))) else store.spec
-    except StoreError:
-        pass
-    return store.spec
+def restore_root(path: Path, fresh: StoreSpec) -> StoreSpec:
+    """See that the root's document is the one that was sealed.
 
+    Args:
+        path: The store.
+        fresh: What a new store of the same settings and data would be about.
 
-def _sealed_root(path: Path) -> str | None:
-    """The digest of the root that the samples' seal holds, if its document can be read."""
-    try:
-        seal = json.loads(document_bytes(path / SAMPLES))["attributes"]["seal"]
-        return None if seal is None else seal.get("root")
-    except (StoreError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
-
-
-def restore_root(path: Path, spec: StoreSpec) -> None:
-    """Write the root's document again.
+    Returns:
+        What the root says.
 
     Raises:
-        CorruptError: It would not be the one that was sealed, or nothing says what was sealed.
+        CorruptError: It is damaged, and cannot be made again.
         DiskError: It cannot be written.
     """
-    data = json_bytes(documents(spec)[""])
-    sealed = _sealed_root(path)
-    if sealed != chunk_digest(data):
-        got = "nothing says what it was" if sealed is None else "these options give another one"
-        raise CorruptError(f"{path / DOCUMENT} is damaged, and {got}", _OPTIONS)
-    with documents_lock(path):
-        write_bytes(path / DOCUMENT, data)
+    if _believed_seal(path) is None:
+        _correct(path / SAMPLES, proves_itself)
+    place, seal = path / DOCUMENT, _believed_seal(path)
+    expected = None if seal is None else seal.get("root")
+    data, made = _bytes_of(place), json_bytes(documents(fresh)[""])
+
+    def proves(tried: bytes) -> bool:
+        return chunk_digest(tried) == expected
+
+    if expected is not None and not proves(data):
+        found = made if proves(made) else corrected(data, proves)
+        if found is None:
+            raise CorruptError(f"{place} is damaged, and these options give another one", _OPTIONS)
+        _write(path, place, found)
+    elif expected is None and data != made and not _is_readable(path):
+        raise CorruptError(f"{place} is damaged, and nothing says what it was", _OPTIONS)
+    return read_store(path).spec
 
 
-def restore_documents(root: Path, expected: Mapping[str, Mapping[str, Any] | None]) -> list[str]:
+def _is_readable(path: Path) -> bool:
+    try:
+        read_store(path)
+    except StoreError:
+        return False
+    return True
+
+
+def _believed_seal(path: Path) -> dict[str, Any] | None:
+    """The seal of the samples, or the one that was taken off; None: there is none that can be believed."""
+    folder = path / SAMPLES
+    try:
+        document = read_document(folder, "group")
+        sealed, seal = (document["attributes"].get(key) for key in ("sealed", "seal"))
+        if not isinstance(seal, dict) or not isinstance(seal.get("journal"), str):
+            return None
+        if sealed is True:
+            check_sealed(folder, document, expected="root" in seal)
+    except StoreError:
+        return None
+    return seal
+
+
+def _correct(folder: Path, proves: Callable[[bytes], bool]) -> None:
+    """Put a bit of a document back that has flipped, if that is what is wrong with it."""
+    data = _bytes_of(folder / DOCUMENT)
+    found = None if not data or proves(data) else corrected(data, proves)
+    if found is not None:
+        _write(folder, folder / DOCUMENT, found)
+
+
+def _bytes_of(place: Path) -> bytes:
+    try:
+        return document_bytes(place.parent)
+    except StoreError:
+        return b""
+
+
+def _write(root: Path, place: Path, data: bytes) -> None:
+    while not (root / "journal").is_dir():
+        root = root.parent
+    with documents_lock(root):
+        _clear(place)
+        write_bytes(place, data)
+
+
+def _clear(place: Path) -> None:
+    """Remove what is no regular file in the place of one, and what killed writers left beside it."""
+    with disk_errors(place):
+        if place.is_dir() and not place.is_symlink():
+            shutil.rmtree(place)
+        elif place.exists() and not place.is_file():
+            place.unlink()
+        remove_temporaries(place.parent, deep=False)
+
+
+def restore_documents(root: Path, expected: Mapping[str, Mapping[str, Any] | None]) -> None:
     """Write documents that are missing or damaged again.
 
     Args:
         root: The store.
         expected: Node -> its document; None: not looked at.
 
-    Returns:
-        The nodes whose documents were written.
-
     Raises:
         DiskError: They cannot be written.
     """
     wrong = [(node, document) for node, document in expected.items() if document and not _is(root / node, document)]
-    if wrong:
-        files = [(root / node / DOCUMENT, json_bytes(document)) for node, document in wrong]
-        with documents_lock(root):
-            write_files(files, tops=[root])
-    return [node for node, _ in wrong]
+    for node, document in wrong:
+        _write(root, root / node / DOCUMENT, json_bytes(document))
 
 
 def _is(folder: Path, document: Mapping[str, Any]) -> bool:
@@ -98,24 +153,36 @@ def _is(folder: Path, document: Mapping[str, Any]) -> bool:
     return True
 
 
-def restore_samples(store: Store) -> list[str]:
-    """Write the documents of samples and views, and of the groups, again; a damaged seal of the samples is taken off.
-
-    Returns:
-        The nodes whose documents were written.
+def restore_samples(store: Store) -> None:
+    """Write the documents of samples and views, and of the groups, again; a seal that cannot be believed is taken off.
 
     Raises:
         DiskError: They cannot be written.
     """
-    nodes: dict[str, Any] = {**documents(store.spec), "": None, SAMPLES: None}
-    written = restore_documents(store.path, nodes)
+    restore_documents(store.path, {**documents(store.spec), "": None, SAMPLES: None})
     try:
         _ = store.samples_seal
     except StoreError:
-        with documents_lock(store.path):
-            write_bytes(store.path / SAMPLES / DOCUMENT, json_bytes(group_document({"sealed": False, "seal": None})))
-        written.append(SAMPLES)
-    return written
+        _open_samples(store.path, _seal_of_targets(store))
+
+
+def _open_samples(root: Path, seal: Mapping[str, Any] | None) -> None:
+    """Take the seal off the samples, and keep what it said: they are sealed again only as they were."""
+    document = group_document({"sealed": False, "seal": None if seal is None else dict(seal)})
+    _write(root, root / SAMPLES / DOCUMENT, json_bytes(document))
+
+
+def _seal_of_targets(store: Store) -> dict[str, str] | None:
+    """The journal of the samples that the store's targets name, where the samples' own document is lost."""
+    for name in target_names(store.path):
+        try:
+            spec = store.spec
+            record = read_target(store.path, name, rows=spec.rows, block_rows=spec.block_rows, samples=None)
+        except StoreError:
+            continue
+        if record.samples is not None:
+            return {"journal": record.samples}
+    return None
 
 
 def bad_blocks(problems: Iterable[Problem], journal: Journal) -> list[int]:
@@ -131,28 +198,26 @@ def bad_blocks(problems: Iterable[Problem], journal: Journal) -> list[int]:
     return sorted(blocks)
 
 
-def reopen(journal: Journal, folder: Path, blocks: Collection[int]) -> None:
-    """Drop the records of blocks, then take the seal off: in this order, so that a kill leaves nothing that is read.
-
-    Args:
-        journal: Of the samples or of a target.
-        folder: The group whose document holds the seal.
-        blocks: Which.
+def _drop(journal: Journal, blocks: Collection[int]) -> None:
+    """Remove the records of blocks, and what killed writers left.
 
     Raises:
         BusyError: Another process writes them.
         DiskError: They cannot be removed.
     """
     lock = BlockLock(lock_path(journal.root, journal.name), range(journal.blocks))
+    folder = journal.path(0).parent
     try:
-        with disk_errors(journal.path(0).parent):
+        with disk_errors(folder):
             for block in blocks:
+                _clear(journal.path(block))
                 journal.path(block).unlink(missing_ok=True)
-            sync_folder(journal.path(0).parent)
+            for grid in journal.grids:
+                remove_temporaries(journal.root / grid.path)
+            remove_temporaries(folder, deep=False)
+            sync_folder(folder)
     finally:
         lock.release()
-    with documents_lock(journal.root):
-        write_seal(folder, None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,8 +231,7 @@ class RepairRule:
 def repair_target(store: Store, beginning: Beginning, rule: RepairRule) -> list[int]:
     """Write what is damaged of a target's documents, head and weights again, and drop its bad blocks.
 
-    Where its own document is damaged, its blocks are kept only if the document that is made again is the one that was
-    sealed; else nothing proves that they are of this teacher, and all of them are dropped.
+    The records are dropped before the seal is taken off, so that a kill between the two leaves what readers refuse.
 
     Args:
         store: Its documents and samples are mended.
@@ -179,6 +243,7 @@ def repair_target(store: Store, beginning: Beginning, rule: RepairRule) -> list[
 
     Raises:
         MismatchError: The target was made from other things; nothing is written.
+        CorruptError: Its own document is damaged, and cannot be made again.
         BusyError: Another process writes it.
         DiskError: It cannot be written.
     """
@@ -186,23 +251,59 @@ def repair_target(store: Store, beginning: Beginning, rule: RepairRule) -> list[
     journal = Journal(root=root, name=name, grids=beginning.grids)
     if not folder.exists() and not journal.path(0).parent.exists():
         return []
-    samples = store.samples_seal.get("journal")
-    try:
-        record = store.record(name, arrays=False)
-    except MismatchError:
-        raise
-    except StoreError:
-        record = None
+    record = readable(store, name)
+    if record is None and not _is_sealed_one(beginning, journal, rule, store.samples_seal.get("journal")):
+        mend = f"Restore it from a copy, or remove targets/{name}, journal/{name} and classes/{name} to embed again"
+        raise CorruptError(f"{folder / DOCUMENT} is missing or damaged, and nothing proves what it was", mend)
     if record is not None:
         beginning.compare(record)
-    known = record is not None or _is_sealed_one(beginning, journal, rule, samples)
+    for grid in (*beginning.grids, *head_or_weights(beginning)):
+        for place in (root / grid.path / DOCUMENT, *(root / key for key in grid.keys(0))):
+            _clear(place) if place.parent.is_dir() else None
     beginning.restore(record)
     restore_documents(root, store.record(name, arrays=False).documents)
     problems = [p for p in find_problems(root, names=[name], zeros=False) if p.target == name and p.kind != "unsealed"]
-    blocks = bad_blocks(problems, journal) if known else list(range(journal.blocks))
-    if problems or not known:
-        reopen(journal, folder, blocks)
+    blocks = bad_blocks(problems, journal)
+    _drop(journal, blocks)
+    if problems or record is None:
+        with documents_lock(root):
+            unseal_target(folder)
+    if any(problem.file.startswith("classes/") for problem in problems):
+        remove_tree(root / "classes" / name)  # the seal computes the means again
     return blocks
+
+
+def readable(store: Store, name: str) -> TargetRecord | None:
+    """What a target's own document says, a bit that flipped put back; None: it is missing or damaged.
+
+    Raises:
+        MismatchError: It is a target of other samples.
+    """
+    folder = store.path / "targets" / name
+    for proves in (proves_itself, proves_beginning):
+        try:
+            return store.record(name, arrays=False)
+        except MismatchError:
+            raise
+        except StoreError:
+            _correct(folder, proves)
+    try:
+        return store.record(name, arrays=False)
+    except (CorruptError, StoreMissingError):
+        return None
+
+
+def head_or_weights(beginning: Beginning) -> tuple[Grid, ...]:
+    """The arrays of one chunk that are written when a target is begun."""
+    weight = None if beginning.head is None else np.shape(beginning.head[0])
+    head = (
+        ()
+        if weight is None
+        else head_grids(
+            beginning.name, (weight[0], weight[1]), bias=beginning.head is not None and beginning.head[1] is not None
+        )
+    )
+    return (*head, *(() if beginning.weights is None else (weights_grid(beginning.name, len(beginning.weights)),)))
 
 
 def _is_sealed_one(beginning: Beginning, journal: Journal, rule: RepairRule, samples: str | None) -> bool:
@@ -244,7 +345,18 @@ def repair_samples(store: Store) -> list[int]:
     """
     restore_samples(store)
     problems = [p for p in find_problems(store.path, names=()) if p.target == SAMPLES and p.kind != "unsealed"]
-    blocks = bad_blocks(problems, store.journal)
-    if problems:
-        reopen(store.journal, store.path / SAMPLES, blocks)
+    blocks, seal = bad_blocks(problems, store.journal), store.samples_seal
+    if not seal and not blocks and _is_of_others(store):
+        blocks = list(range(store.blocks))
+    _drop(store.journal, blocks)
+    if problems and seal:
+        _open_samples(store.path, {key: value for key, value in seal.items() if key != "document"})
     return blocks
+
+
+def _is_of_others(store: Store) -> bool:
+    """Whether reopened samples are complete, but not as they were sealed: some were decoded again from other data."""
+    kept, records = _believed_seal(store.path), store.journal.present()
+    if kept is None or len(records) < store.blocks:
+        return False
+    return bool(journal_digest(record.data for record in records.values()) != kept["journal"])

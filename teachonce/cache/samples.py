@@ -1,6 +1,6 @@
 """Writing the samples and their views; and what every writer does."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -8,15 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teachonce.cache.blocks import BlockWriter
-from teachonce.cache.documents import document_bytes
+from teachonce.cache.documents import document_bytes, read_document
 from teachonce.cache.identity import chunk_digest
-from teachonce.cache.journal import Journal
-from teachonce.cache.layout import SAMPLES
+from teachonce.cache.journal import Journal, Record
+from teachonce.cache.layout import SAMPLES, record_path
 from teachonce.cache.locks import documents_lock
-from teachonce.cache.seal import seal_records, write_seal
+from teachonce.cache.seal import seal_records, seal_samples
 from teachonce.cache.store import Store
-from teachonce.errors import InputError, StoreError
+from teachonce.cache.targets import target_names
+from teachonce.errors import InputError, MismatchError, StoreError
+from teachonce.events import SILENT, Events
+from teachonce.fsio import disk_errors, file_stamp, sync_folder
 from teachonce.types import DECODED, FAILED
+
+_WORTH_TELLING = 1000  # chunks
 
 
 class Writer:
@@ -30,6 +35,37 @@ class Writer:
     def done(self) -> set[int]:
         """The committed blocks of this writer's range: a valid record, and every chunk file in its full size."""
         return set(range(self.journal.blocks)) if self._blocks is None else self._blocks.done()
+
+    @property
+    def written(self) -> Mapping[str, str]:
+        """The chunk files that this writer committed, with their stamps (`fsio.file_stamp`)."""
+        return {} if self._blocks is None else self._blocks.written
+
+    @property
+    def is_own(self) -> bool:
+        """Whether this writer committed every block of the journal, and no chunk has changed since."""
+        journal, written = self.journal, self.written
+        keys = (key for block in range(journal.blocks) for key in journal.keys(block))
+        return all(key in written and file_stamp(journal.root / key) == written[key] for key in keys)
+
+    def _check_earlier(self, records: Iterable[Record], events: Events) -> None:
+        """Compare the chunks that others committed with their digests: a seal says what they are.
+
+        Raises:
+            CorruptError: One is not what was committed.
+        """
+        chunks = [
+            (self.journal.chunks_of([record]), grid, key)
+            for record in records
+            for grid in self.journal.grids
+            for key in grid.keys(record.block)
+            if key not in self.written
+        ]
+        watch = events if len(chunks) > _WORTH_TELLING else SILENT
+        with watch.task(f"check {self.journal.name}", total=len(chunks), unit="chunks") as task:
+            for read, grid, key in chunks:
+                read.read(grid, key)
+                task.advance()
 
     def failed(self) -> dict[int, str]:
         """Row -> reason code, over all committed blocks of the store."""
@@ -102,17 +138,53 @@ class SamplesWriter(Writer):
         arrays: dict[str, NDArray[Any]] = {"digest": digest, "label": label, "status": status, "params": params}
         self._commit(block, arrays, failed, frozenset({"params"}))
 
-    def seal(self) -> None:
+    def _drop_own(self) -> None:
+        """Remove the records of the blocks that this writer committed."""
+        folder = self.journal.path(0).parent
+        with disk_errors(folder):
+            for block in {block for block in range(self.journal.blocks) if self.journal.keys(block)[0] in self.written}:
+                self.journal.path(block).unlink(missing_ok=True)
+            sync_folder(folder)
+
+    @property
+    def reopened(self) -> bool:
+        """Whether they were sealed before, so that they will be sealed only as they were."""
+        document = read_document(self.journal.root / SAMPLES, "group")
+        return not self.sealed and document["attributes"].get("seal") is not None
+
+    def drop_targets(self, block: int) -> None:
+        """Before new samples of a block are committed: targets' records of it were made of others, as far as is known.
+
+        Raises:
+            DiskError: They cannot be removed.
+        """
+        if self.reopened:
+            return
+        for name in target_names(self.journal.root):
+            record = record_path(self.journal.root, name, block)
+            with disk_errors(record):
+                if record.exists():
+                    record.unlink()
+                    sync_folder(record.parent)
+
+    def seal(self, events: Events = SILENT) -> None:
         """Seal samples and views; from now on they never change.
 
         Raises:
             UnsealedError: Blocks are missing.
+            CorruptError: A chunk is not what was committed.
+            MismatchError: They were sealed before, over other samples.
             DiskError: They are not sealed.
         """
         if self.sealed:
             return
         with documents_lock(self.journal.root):
-            _, seal = seal_records(self.journal)
+            records, seal = seal_records(self.journal)
+            self._check_earlier(records, events)
             root = chunk_digest(document_bytes(self.journal.root))
-            write_seal(self.journal.root / SAMPLES, {**seal, "root": root})
+            try:
+                seal_samples(self.journal.root / SAMPLES, seal, root)
+            except MismatchError:
+                self._drop_own()
+                raise
         self.sealed = True

@@ -1,7 +1,7 @@
 """The seal: the record, written last, that says that a target is complete and what its bytes are."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,17 +95,67 @@ def refuse_failed(records: list[Record], max_failed: int) -> None:
         )
 
 
-def write_seal(folder: Path, seal: dict[str, Any] | None, **changes: Any) -> None:
-    """Rewrite a group's attributes: with a seal, or without one; and with `changes`.
+def write_attributes(folder: Path, document: dict[str, Any]) -> None:
+    """Write the document of a group again, as its only writer.
 
     Raises:
-        DiskError: The old attributes are still there.
+        DiskError: The old one is still there.
     """
-    attributes = {**read_document(folder, "group")["attributes"], **changes}
-    open_ = group_document({**attributes, "sealed": False, "seal": None})
     with disk_errors(folder):
         remove_temporaries(folder, deep=False)
-    write_bytes(folder / DOCUMENT, json_bytes(open_ if seal is None else sealed_document(attributes, seal)))
+    write_bytes(folder / DOCUMENT, json_bytes(document))
+
+
+def seal_samples(folder: Path, seal: dict[str, Any], root: str) -> None:
+    """Seal the samples; where they were sealed before and reopened, only as they were.
+
+    Args:
+        folder: Their group.
+        seal: What `seal_records` says.
+        root: The digest of the root's document.
+
+    Raises:
+        MismatchError: They were sealed before, over other samples.
+        DiskError: They are not sealed.
+    """
+    kept = read_document(folder, "group")["attributes"].get("seal")
+    if kept is not None and kept.get("journal") != seal["journal"]:
+        raise MismatchError(
+            f"the samples of {folder.parent} that were decoded again are not those that were sealed: "
+            f"expected a journal of digest {kept.get('journal')}, got {seal['journal']}",
+            "Run the same command with --repair on the data as it was: a file has changed since, or cannot be read",
+        )
+    early = kept is not None and "blocks" in kept and "root" not in kept
+    document = early_document({}, seal) if early else sealed_document({}, {**seal, "root": root})
+    write_attributes(folder, document)
+
+
+def seal_target(folder: Path, seal: dict[str, Any], samples: str) -> None:
+    """Seal a target, bound to the samples whose journal has this digest.
+
+    Raises:
+        DiskError: It is not sealed.
+    """
+    attributes = read_document(folder, "group")["attributes"]
+    if "samples" not in attributes:  # begun by an earlier version: nothing proves more than that said
+        write_attributes(folder, early_document(attributes, seal))
+        return
+    write_attributes(folder, sealed_document({**attributes, "samples": samples}, seal))
+
+
+def early_document(attributes: Mapping[str, Any], seal: Mapping[str, Any]) -> dict[str, Any]:
+    """The document of a sealed group as earlier versions wrote it, without a digest of its own."""
+    return group_document({**attributes, "sealed": True, "seal": dict(seal)})
+
+
+def unseal_target(folder: Path) -> None:
+    """Take the seal off a target.
+
+    Raises:
+        DiskError: It is still there.
+    """
+    attributes = read_document(folder, "group")["attributes"]
+    write_attributes(folder, group_document({**attributes, "sealed": False, "seal": None}))
 
 
 def write_class_means(chunks: Chunks, name: str, grids: tuple[Grid, ...], rule: ClassRule | None) -> dict[str, str]:

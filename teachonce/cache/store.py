@@ -55,10 +55,12 @@ class Store:
         """
         folder = self.path / SAMPLES
         document = read_document(folder, "group")
-        seal = document["attributes"].get("seal") if document["attributes"].get("sealed") is True else {}
-        if not isinstance(seal, dict) or (seal and not isinstance(seal.get("journal"), str)):
-            raise CorruptError(f"{folder}: sealed, but without a seal", REPAIR)
-        if seal and check_sealed(folder, document, expected="root" in seal):
+        seal, sealed = document["attributes"].get("seal"), document["attributes"].get("sealed")
+        if sealed is False and set(document["attributes"]) == {"sealed", "seal"} and isinstance(seal, dict | None):
+            return {}
+        if sealed is not True or not isinstance(seal, dict) or not isinstance(seal.get("journal"), str):
+            raise CorruptError(f"{folder / DOCUMENT} is no document of samples", REPAIR)
+        if check_sealed(folder, document, expected="root" in seal):
             got = chunk_digest(document_bytes(self.path))
             if got != seal["root"]:
                 expected = short(seal["root"])

@@ -10,6 +10,7 @@ from teachonce.cache.chunks import REPAIR, Chunks
 from teachonce.cache.documents import (
     DOCUMENT,
     array_document,
+    check_begun,
     check_sealed,
     group_document,
     read_document,
@@ -195,6 +196,8 @@ def read_target(root: Path, name: str, *, rows: int, block_rows: int, samples: s
         record = _record(root, name, value, rows, block_rows)
         if record.sealed:
             check_sealed(root / "targets" / name, document, expected=record.samples is not None)
+        else:
+            check_begun(root / "targets" / name, value)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, TeachonceError):
             raise

@@ -14,9 +14,18 @@ from teachonce.cache.layout import check_name, is_name
 from teachonce.cache.locks import documents_lock
 from teachonce.cache.repair import RepairRule, repair_target
 from teachonce.cache.samples import SamplesWriter, Writer
-from teachonce.cache.seal import ClassRule, class_rule, refuse_failed, seal_records, write_class_means, write_seal
+from teachonce.cache.seal import (
+    ClassRule,
+    class_rule,
+    refuse_failed,
+    seal_records,
+    seal_target,
+    unseal_target,
+    write_class_means,
+)
 from teachonce.cache.store import Store
 from teachonce.errors import CorruptError, InputError, UnsealedError
+from teachonce.events import SILENT, Events
 from teachonce.types import ArraySpec
 
 __all__ = ["SamplesWriter", "TargetWriter"]
@@ -126,7 +135,13 @@ class TargetWriter(Writer):
         self._commit(block, {**arrays, "status": status}, failed, frozenset(arrays))
 
     def seal(
-        self, *, labels: NDArray[np.int32] | None, classes: int | None, per_class: int | None, max_failed: int
+        self,
+        *,
+        labels: NDArray[np.int32] | None,
+        classes: int | None,
+        per_class: int | None,
+        max_failed: int,
+        events: Events = SILENT,
     ) -> None:
         """Compute the class means, and seal. A sealed target only gets new means, where the rule is another.
 
@@ -135,8 +150,10 @@ class TargetWriter(Writer):
             classes: How many; None: the largest label + 1.
             per_class: The means are over the first so many rows of each class; None: all.
             max_failed: How many failed rows are allowed.
+            events: Who watches.
 
         Raises:
+            CorruptError: A chunk is not what was committed.
             UnsealedError: Blocks are missing, or the samples are not sealed.
             FailedSamplesError: More rows failed than allowed; nothing is lost.
             DiskError: It is not sealed.
@@ -146,25 +163,27 @@ class TargetWriter(Writer):
         if not self._is_sealed_by(wanted):
             with documents_lock(self.store.path):
                 if not self._is_sealed_by(wanted):  # another process may just have done it
-                    self._seal(rule, wanted, max_failed)
+                    self._seal(rule, wanted, max_failed, events)
         self.sealed = True
 
     def _is_sealed_by(self, wanted: Mapping[str, int | None]) -> bool:
         record = self.store.record(self.name)
         return record.sealed and wanted == {key: record.seal[key] for key in wanted}
 
-    def _seal(self, rule: ClassRule | None, wanted: Mapping[str, int | None], max_failed: int) -> None:
+    def _seal(self, rule: ClassRule | None, wanted: Mapping[str, int | None], max_failed: int, events: Events) -> None:
         if not self.store.samples_sealed:
             raise UnsealedError(f"the samples of {self.store.path} are not sealed", "Seal them first")
         records, seal = seal_records(self.journal)
         refuse_failed(records, max_failed)
+        if not self.sealed:
+            self._check_earlier(records, events)
         chunks = self.journal.chunks_of(records)
         samples = self.store.samples_seal["journal"]
         folder = self._beginning.folder
         if self.store.record(self.name).sealed:
-            write_seal(folder, None)
+            unseal_target(folder)
         means = write_class_means(chunks, self.name, self.journal.grids, rule)
-        write_seal(folder, {**seal, **wanted, "chunks": means}, samples=samples)
+        seal_target(folder, {**seal, **wanted, "chunks": means}, samples)
 
 
 def _full_shapes(store: Store, arrays: Mapping[str, ArraySpec]) -> dict[str, ArraySpec]:

@@ -2,21 +2,32 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from teachonce.cache import Store, open_store
 from teachonce.cache.audit import find_problems
-from teachonce.cache.mark import write_mark
+from teachonce.cache.layout import is_name
+from teachonce.cache.mark import mark_entries, write_mark
 from teachonce.cache.problems import Problem
+from teachonce.cache.targets import target_names
 from teachonce.cache.verify import Checked
 from teachonce.data.open import open_samples
 from teachonce.data.samples import Samples
 from teachonce.engine.device import pick_device
 from teachonce.engine.guard import check_data
-from teachonce.engine.stage_one.again import TeacherCheck, run_again
-from teachonce.errors import DiskError, InputError, MismatchError
+from teachonce.engine.stage_one.again import TeacherCheck, refuse_rdm, run_again
+from teachonce.errors import (
+    CorruptError,
+    DiskError,
+    InputError,
+    MismatchError,
+    StoreError,
+    StoreMissingError,
+    UnsealedError,
+)
 from teachonce.events import SILENT, Events
 from teachonce.models import Teacher, load_teacher
 
@@ -107,11 +118,13 @@ def verify(  # noqa: PLR0913 - one parameter an option
     if sample < 1:
         raise InputError(f"expected at least one row to run the teacher on, got --sample {sample}", "Use 256, say")
     path, checked = Path(store), Checked()
+    _check_names(path, targets, target if teacher is not None else None)
+    before = _entries(path, targets)
     began = time.perf_counter()
     found = list(find_problems(path, names=targets, checked=checked, events=events, zeros=not allow_zeros))
     seconds = time.perf_counter() - began
-    if not found:
-        _mark(open_store(path), checked, events)
+    if not found and before is not None:
+        _mark(open_store(path), before, events)
     samples = _opened(data, split, image_column, label_column, key_column, limit)
     differs, again = None, None
     bad = {problem.target for problem in found}
@@ -149,9 +162,35 @@ def _unproven(path: Path, names: Sequence[str]) -> list[str]:
     return sorted(old if "document" in store.samples_seal else old | {"samples"})
 
 
-def _mark(store: Store, checked: Checked, events: Events) -> None:
+def _check_names(path: Path, targets: Sequence[str] | None, target: str | None) -> None:
+    """Refuse names before anything is read; what is damaged is left to the check.
+
+    Raises:
+        StoreMissingError: There is no store, or nothing of a target of that name.
+        InputError: The teacher is to be compared with an RDM's target.
+    """
+    there = target_names(path)
+    for name in (*(targets or ()), *(() if target is None else (target,))):
+        if not is_name(name) or not (name in there or (path / "journal" / name).is_dir()):
+            raise StoreMissingError(f"{path} has no target {name!r}: it has {', '.join(there) or 'none'}", "Choose one")
+    if target is not None:
+        with suppress(CorruptError, MismatchError, UnsealedError):
+            refuse_rdm(open_store(path).sealed(target))
+
+
+def _entries(path: Path, targets: Sequence[str] | None) -> dict[str, dict[str, str]] | None:
+    """What a mark would say of the files as they are before they are read; None where there can be none."""
     try:
-        write_mark(store, [name for name in checked.blocks if name != "samples"], samples=True)
+        store = open_store(path)
+        names = [name for name, record in store.targets().items() if record.sealed]
+        return mark_entries(store, [name for name in names if targets is None or name in targets], samples=True)
+    except (StoreError, OSError):
+        return None
+
+
+def _mark(store: Store, entries: dict[str, dict[str, str]], events: Events) -> None:
+    try:
+        write_mark(store, entries)
     except DiskError as error:
         events.warn(f"no mark says that the store was verified: {error.message}")
 

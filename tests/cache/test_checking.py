@@ -13,7 +13,7 @@ from teachonce.cache import TargetReader, open_store
 from teachonce.cache.audit import find_problems
 from teachonce.cache.checking import CheckedRows
 from teachonce.cache.chunks import Chunks
-from teachonce.cache.mark import mark_path, verified_at, write_mark
+from teachonce.cache.mark import mark_entries, mark_path, verified_at, write_mark
 from teachonce.errors import CorruptError, MismatchError, StoreError, UnsealedError
 
 ARRAY = "image_embedding"
@@ -119,7 +119,7 @@ class TestBackground:
 class TestMark:
     @pytest.fixture
     def marked(self, copy: Path) -> Path:
-        write_mark(open_store(copy), ["teacher"], samples=True)
+        write_mark(open_store(copy), mark_entries(open_store(copy), ["teacher"], samples=True))
         assert verified_at(open_store(copy), "teacher")
         return copy
 

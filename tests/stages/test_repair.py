@@ -1,16 +1,21 @@
 """Damaged stores are mended to the bytes of the undisturbed one, and the teacher sees the rows of bad blocks only."""
 
+import os
 import random
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
-from embedding import BLOCK, Wrapped, digits, options, snapshot, teacher
+from embedding import BLOCK, Wrapped, digits, interrupted, options, snapshot, teacher
 from torch import Tensor
 
-from teachonce.cache import open_store
+from teachonce.cache import SamplesWriter, open_store
 from teachonce.cache.audit import find_problems
+from teachonce.cache.repair import repair_samples
+from teachonce.data.samples import ArraySamples
 from teachonce.errors import StoreError
 from teachonce.models import Signal
 from teachonce.stages.embed import EmbedResult, embed
@@ -32,8 +37,15 @@ class Counted(Wrapped):
         return signal
 
 
-def run(path: Path, model: Wrapped, **changes: object) -> EmbedResult:
-    return embed(teacher=model, data=digits(ROWS), **options(path, **VIEWS, **changes))
+def run(path: Path, model: Wrapped, data: Any = None, **changes: Any) -> EmbedResult:
+    return embed(teacher=model, data=digits(ROWS) if data is None else data, **options(path, **VIEWS, **changes))
+
+
+def edited(row: int) -> ArraySamples:
+    """The digits, of which one is another image now."""
+    images = [image.copy() for image in digits(ROWS).images]
+    images[row][0, 0] ^= 1
+    return ArraySamples(images, digits(ROWS).labels, digits(ROWS).class_names, digits(ROWS).description)
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +64,16 @@ def flip(file: Path, bit: int) -> None:
     data = bytearray(file.read_bytes())
     data[bit // 8 % len(data)] ^= 1 << bit % 8
     file.write_bytes(data)
+
+
+def refused(store: Path, kind: str, **changes: Any) -> StoreError:
+    """A repair that changes nothing."""
+    before = snapshot(store)
+    with pytest.raises(StoreError) as caught:
+        run(store, Counted(), repair=True, **changes)
+    assert caught.value.kind == kind
+    assert snapshot(store) == before
+    return caught.value
 
 
 def mended(store: Path, sound: Path) -> int:
@@ -92,8 +114,9 @@ def test_only_what_is_damaged_is_made_again(store: Path, sound: Path, name: str,
         file.write_bytes(file.read_bytes()[:-2])
     else:
         file.unlink()
-    if damage == "gone" and name == "targets/teacher/zarr.json":
-        rows = ROWS  # nothing is left that proves whose blocks they are
+    if damage == "gone" and name == "targets/teacher/zarr.json":  # nothing is left that proves whose blocks they are
+        refused(store, "corrupt")
+        return
     assert [problem.file for problem in find_problems(store)] != []
     assert mended(store, sound) == rows
 
@@ -181,6 +204,131 @@ def sound_rdm(sound: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+class TestWhatIsNotTheSame:
+    """The data, the settings or the machine differ from those of the first run."""
+
+    def test_an_image_of_a_bad_sample_block_was_edited(self, store: Path, sound: Path):
+        flip(store / "samples/digest/c/1", 70)
+        with pytest.raises(StoreError) as caught:
+            run(store, Counted(), data=edited(70), repair=True)
+        assert caught.value.kind == "mismatch"
+        with pytest.raises(StoreError):
+            open_store(store).target("teacher")
+        assert mended(store, sound) == 0  # with the data as it was nothing is lost
+
+    def test_and_the_process_was_killed_before_it_was_noticed(
+        self, store: Path, sound: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        flip(store / "samples/digest/c/1", 70)
+        monkeypatch.setattr(SamplesWriter, "seal", lambda *_: interrupted())
+        with pytest.raises(KeyboardInterrupt):
+            run(store, Counted(), data=edited(70), repair=True)
+        monkeypatch.undo()
+        assert mended(store, sound) == 0
+
+    def test_a_lost_sample_block_of_an_unsealed_store(self, tmp_path: Path):
+        """Its target's block is of the image that was there then."""
+        path, fresh = tmp_path / "s.zarr", tmp_path / "fresh.zarr"
+        run(path, Counted(), blocks="0:3")
+        (path / "journal/samples/000001.json").unlink()
+        model = Counted()
+        assert run(path, model, data=edited(70)).sealed
+        assert model.rows // 2 == ROWS - 3 * BLOCK + BLOCK
+        run(fresh, Counted(), data=edited(70))
+        assert snapshot(path) == snapshot(fresh)
+
+    @pytest.mark.parametrize(
+        "changes", [{"precision": "bf16"}, {"batch_size": 16}, {"dtype": "float32"}, {"seed": 3}, {"views": 3}], ids=str
+    )
+    def test_other_settings_are_refused(self, store: Path, sound: Path, changes: dict[str, Any]):
+        flip(store / "targets/teacher/logits/c/1/1/0", 44)
+        before = snapshot(store)
+        with pytest.raises(StoreError) as caught:
+            embed(teacher=Counted(), data=digits(ROWS), **options(store, **{**VIEWS, **changes}, repair=True))
+        assert caught.value.kind == "mismatch"
+        assert snapshot(store) == before
+        assert mended(store, sound) == BLOCK
+
+    def test_another_rule_of_class_means_is_no_repair(self, store: Path, sound: Path):
+        flip(store / "targets/teacher/logits/c/1/1/0", 44)
+        run(store, Counted(), repair=True, per_class=3)
+        assert snapshot(store) == snapshot(sound)
+
+
+class TestDocuments:
+    @pytest.mark.parametrize("name", ["zarr.json", "samples/zarr.json", "targets/teacher/zarr.json"])
+    def test_one_bit_anywhere_is_put_back(self, store: Path, sound: Path, name: str):
+        size = (store / name).stat().st_size
+        for bit in random.Random(name).sample(range(8 * size), 6):
+            flip(store / name, bit)
+            assert list(find_problems(store))
+            assert mended(store, sound) == 0
+
+    def test_the_digest_of_the_root_itself(self, store: Path, sound: Path):
+        place = (store / "samples/zarr.json").read_bytes().index(b'"root": "') + 12
+        for bit in range(8 * place, 8 * place + 8):
+            flip(store / "samples/zarr.json", bit)
+            assert mended(store, sound) == 0
+
+    @pytest.mark.parametrize("name", ["samples/zarr.json", "targets/teacher/zarr.json"])
+    def test_what_is_not_sealed_yet_is_not_sealed_damaged(self, sound: Path, tmp_path: Path, name: str):
+        """No flip in a document of a store that is under way ends as a sealed store of other bytes."""
+        path = tmp_path / "s.zarr"
+        run(path, Counted(), blocks="0:4")
+        whole = snapshot(path)
+        size = len(whole[name])
+        for bit in random.Random(name).sample(range(8 * size), 25):
+            shutil.rmtree(path)
+            for file, data in whole.items():
+                (path / file).parent.mkdir(parents=True, exist_ok=True)
+                (path / file).write_bytes(data)
+            flip(path / name, bit)
+            with suppress(StoreError):
+                run(path, Counted())
+                assert snapshot(path) == snapshot(sound)
+
+    @pytest.mark.parametrize(
+        "name",
+        ["views/params/c/1/0/0", "targets/teacher/status/c/0", "targets/teacher/logits/c/2/1/0", "samples/label/c/0"],
+    )
+    def test_chunks_that_flipped_before_the_seal_are_not_sealed(self, sound: Path, tmp_path: Path, name: str):
+        path = tmp_path / "s.zarr"
+        run(path, Counted(), blocks="0:3")
+        flip(path / name, 100)
+        with pytest.raises(StoreError) as caught:
+            run(path, Counted())
+        assert caught.value.kind == "corrupt"
+        mended(path, sound)
+
+    @pytest.mark.parametrize(
+        "name", ["zarr.json", "targets/teacher/zarr.json", "samples/label/c/1", "targets/teacher/logits/c/0/1/0",
+                 "journal/teacher/000001.json", "targets/teacher/head/weight/c/0/0", "classes/teacher/count/c/0"],
+    )  # fmt: skip
+    @pytest.mark.parametrize("what", ["folder", "pipe"])
+    def test_something_else_in_the_place_of_a_file(self, store: Path, sound: Path, name: str, what: str):
+        (store / name).unlink()
+        (store / name).mkdir() if what == "folder" else os.mkfifo(store / name)
+        if name == "targets/teacher/zarr.json":
+            with pytest.raises(StoreError):
+                run(store, Counted(), repair=True)
+        else:
+            mended(store, sound)
+
+
+def test_a_store_of_an_earlier_version_keeps_its_kind_of_seal(tmp_path: Path):
+    kept = Path(__file__).parents[1] / "kept/format_1"
+    shutil.copytree(kept / "store.zarr", tmp_path / "store.zarr")
+    store = open_store(tmp_path / "store.zarr")
+    assert "document" not in store.samples_seal
+    flip(tmp_path / "store.zarr/journal/samples/000001.json", 300)
+    repair_samples(store)
+    assert not store.samples_sealed
+    shutil.copy(kept / "store.zarr/journal/samples/000001.json", tmp_path / "store.zarr/journal/samples/000001.json")
+    with SamplesWriter(store) as writer:
+        writer.seal()
+    assert snapshot(tmp_path / "store.zarr") == snapshot(kept / "store.zarr")
+
+
 class TestRdm:
     @pytest.mark.parametrize(
         "name",
@@ -201,10 +349,25 @@ class TestRdm:
         assert done.seconds == 0  # nothing was trained
         assert snapshot(path) == snapshot(sound_rdm)
 
+    def test_one_bit_of_its_document_is_put_back(self, sound_rdm: Path, tmp_path: Path):
+        path = Path(shutil.copytree(sound_rdm, tmp_path / "s.zarr"))
+        flip(path / "targets/rdm-50/zarr.json", 12345)
+        assert rdm(store=path, distortion_weight=50, epochs=1, device="cpu", repair=True).seconds == 0
+        assert snapshot(path) == snapshot(sound_rdm)
+
+    def test_other_settings_are_refused_before_anything_is_dropped(self, sound_rdm: Path, tmp_path: Path):
+        path = Path(shutil.copytree(sound_rdm, tmp_path / "s.zarr"))
+        flip(path / "targets/rdm-50/logits/c/1/0/0", 12)
+        before = snapshot(path)
+        with pytest.raises(StoreError) as caught:
+            rdm(store=path, distortion_weight=50, epochs=1, device="cpu", lr=0.5, repair=True)
+        assert caught.value.kind == "mismatch"
+        assert snapshot(path) == before
+
     @pytest.mark.parametrize("name", ["targets/rdm-50/weights/c/0", "targets/rdm-50/zarr.json"])
     def test_what_has_to_be_trained_anew(self, sound_rdm: Path, tmp_path: Path, name: str):
         path = Path(shutil.copytree(sound_rdm, tmp_path / "s.zarr"))
-        flip(path / name, 12345)
+        (path / name).unlink()
         with pytest.raises(StoreError) as caught:
             rdm(store=path, distortion_weight=50, epochs=1, device="cpu", repair=True)
         assert caught.value.kind == "corrupt"

@@ -12,9 +12,10 @@ from teachonce.engine.rdm.fit import Fit
 from teachonce.engine.rdm.job import Job, work_root
 from teachonce.engine.rdm.measure import teacher_top1
 from teachonce.engine.rdm.output import begin, finish, repair, require_room
+from teachonce.engine.rdm.stored import places
 from teachonce.engine.runfile import owned, read_run, write_run
 from teachonce.engine.stage_one.runs import record_run
-from teachonce.errors import BusyError, DiskError
+from teachonce.errors import BusyError, CorruptError, DiskError
 from teachonce.events import Events
 from teachonce.processwide import current, random_kept
 
@@ -48,6 +49,7 @@ def conduct(job: Job, events: Events, options: Mapping[str, Any], *, mend: bool 
     for name in target_names(job.store.path) if mend else ():
         if name in job.config.names:
             repair(job, name, events)
+    _refuse_orphans(job)
     missing, seconds = len(job.config.names) - len(_sealed(job)), 0.0
     if missing:
         require_room(job, missing)
@@ -62,6 +64,19 @@ def conduct(job: Job, events: Events, options: Mapping[str, Any], *, mend: bool 
     _tell_others(job, events)
     records = {name: job.store.sealed(name) for name in job.config.names}
     return Done(records=records, reused=reused, seconds=seconds)
+
+
+def _refuse_orphans(job: Job) -> None:
+    """Before anything is trained: blocks of a target whose document was lost are not written over.
+
+    Raises:
+        CorruptError: There are such blocks.
+    """
+    there, root = target_names(job.store.path), job.store.path
+    for name in job.config.names:
+        if name not in there and any((root / "journal" / name).glob("*.json")):
+            message = f"{root / 'targets' / name}/zarr.json is missing, but blocks of the target are there"
+            raise CorruptError(message, f"Restore it from a copy, or remove {places(name)} of the store")
 
 
 def _sealed(job: Job) -> frozenset[str]:

@@ -75,10 +75,15 @@ class Job:
         there = set(target_names(self.store.path))
         found = {name: self.store.record(name) for name in self.config.names if name in there}
         for name, record in found.items():
-            self._compare(record, self.config.names[name])
+            self.compare(record, self.config.names[name])
         return found
 
-    def _compare(self, record: TargetRecord, distortion_weight: float) -> None:
+    def compare(self, record: TargetRecord, distortion_weight: float) -> None:
+        """Refuse a target that was made from other things.
+
+        Raises:
+            MismatchError: Names the first that differs.
+        """
         stored = {"kind": record.kind, **record.fingerprint_fields}
         stored.pop("weights", None)
         given = {"kind": KIND, **plain(self.fingerprint(distortion_weight))}

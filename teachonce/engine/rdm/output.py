@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from teachonce.cache.layout import Grid
-from teachonce.cache.mark import write_mark
-from teachonce.cache.repair import RepairRule
+from teachonce.cache.mark import mark_entries, write_mark
+from teachonce.cache.repair import RepairRule, readable, restore_documents
 from teachonce.cache.targets import TargetRecord, target_grids
 from teachonce.cache.verify import read_weights
 from teachonce.cache.writer import TargetWriter
@@ -23,7 +23,7 @@ from teachonce.engine.rdm.stored import KIND, places, rdm_bytes, rdm_head, rdm_o
 from teachonce.engine.stage_one.contents import versions
 from teachonce.engine.stage_one.forward import TORCH_DTYPES, as_stored
 from teachonce.engine.stage_one.output import block_bytes
-from teachonce.errors import CorruptError, DiskError, StoreMissingError
+from teachonce.errors import CorruptError, DiskError
 from teachonce.events import Events, Task
 from teachonce.fsio import require_space, require_writable
 from teachonce.models.rdm import RdmStack
@@ -84,11 +84,16 @@ def repair(job: Job, name: str, events: Events) -> None:
         BusyError: Another process writes it.
         DiskError: It cannot be written.
     """
+    mend = f"Remove {places(name)} of the store, then run the same command: it trains {name} anew"
+    record = readable(job.store, name)
+    if record is None:
+        place = job.store.path / "targets" / name / "zarr.json"
+        raise CorruptError(f"{place} is missing or damaged, and nothing proves what it was", mend)
+    job.compare(record, job.config.names[name])
+    restore_documents(job.store.path, record.documents)
     try:
-        record = job.store.record(name, arrays=False)
         rdm, data = rdm_of(record), read_weights(record)
-    except (CorruptError, StoreMissingError) as error:
-        mend = f"Remove {places(name)} of the store, then run the same command: it trains {name} anew"
+    except CorruptError as error:
         raise CorruptError(error.message, mend) from error
     assert data is not None
     rule = RepairRule(classes=job.parent.seal["classes"], per_class=job.parent.seal["per_class"])
@@ -156,9 +161,10 @@ def finish(job: Job, record: TargetRecord, events: Events) -> None:
             per_class=job.parent.seal["per_class"],
             max_failed=len(job.failed),
         )
-    if len(blocks) == store.blocks:
+        own = writer.is_own
+    if own:
         with suppress(DiskError):  # without a mark the target is checked when it is read
-            write_mark(store, [record.name], samples=False)
+            write_mark(store, mark_entries(store, [record.name], samples=False))
 
 
 def _fill(job: Job, rdm: RdmStack, writer: TargetWriter, blocks: list[int], task: Task) -> None:

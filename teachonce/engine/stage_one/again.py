@@ -102,10 +102,19 @@ def run_again(  # noqa: PLR0913 - one comparison is all of this
     return _judged(record, teacher, rows, views, errors, same, seconds)
 
 
-def _refuse_others(record: TargetRecord, teacher: Teacher) -> None:
+def refuse_rdm(record: TargetRecord) -> None:
+    """Refuse a target that no teacher made.
+
+    Raises:
+        InputError: An RDM made it.
+    """
     if record.kind == "rdm":
         parent = record.fingerprint_fields.get("parent", {}).get("name")
         raise InputError(f"target {record.name!r} was made by an RDM, not by a teacher", f"Use --target {parent}")
+
+
+def _refuse_others(record: TargetRecord, teacher: Teacher) -> None:
+    refuse_rdm(record)
     widths = {array: spec.shape[-1] for array, spec in record.arrays.items()}
     given = {array: spec.shape[0] for array, spec in array_specs(teacher, _dtype(record)).items()}
     if widths != given:

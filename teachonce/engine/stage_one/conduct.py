@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from teachonce.cache import open_store
-from teachonce.cache.mark import write_mark
+from teachonce.cache.mark import mark_entries, write_mark
 from teachonce.engine.stage_one.batches import find_batch_size
 from teachonce.engine.stage_one.feed import Feed
 from teachonce.engine.stage_one.forward import Forward
 from teachonce.engine.stage_one.job import Job
-from teachonce.engine.stage_one.output import Output, require_room, seal_rule
+from teachonce.engine.stage_one.output import Output, missing_blocks, require_room, seal_rule
 from teachonce.engine.stage_one.passes import Filling, Pass
 from teachonce.engine.stage_one.remarks import tell_differences
 from teachonce.engine.stage_one.runs import record_run
 from teachonce.engine.stage_one.stored import check_digests, stored_block
-from teachonce.errors import CorruptError, DiskError, TeachonceError
+from teachonce.errors import DiskError, TeachonceError
 from teachonce.events import Events
 
 
@@ -67,7 +67,8 @@ def conduct(job: Job, workers: int | None, events: Events, options: Mapping[str,
                 missing = output.missing()
             if missing:
                 _run(job, output, forward, missing, _feed(job, output, settings["batch_size"], workers), events)
-            is_sealed = output.seal()
+            is_sealed = output.seal(events)
+            own = output.is_own
             outcome = "sealed" if is_sealed else "filled"
         except TeachonceError as error:
             outcome = error.kind
@@ -80,7 +81,7 @@ def conduct(job: Job, workers: int | None, events: Events, options: Mapping[str,
             facts = {"options": dict(options), "outcome": outcome, "seconds": round(seconds, 3), **settings}
             _record(job, output, events, facts)
         failed = len(output.failed())
-    if is_sealed and len(missing) == output.blocks:
+    if is_sealed and missing and own:
         _mark(job, events)
     if not is_sealed:
         events.info(f"{job.path} waits for blocks of other processes; whoever brings the last one seals it")
@@ -107,9 +108,7 @@ def _require_whole(job: Job) -> None:
     for journal in (job.store.journal, job.record.journal):
         missing = sorted(set(range(journal.blocks)) - set(journal.present()))
         if missing:
-            blocks = ", ".join(map(str, missing[:10]))
-            message = f"{journal.name} of {job.path} is sealed, but blocks are missing or cut: {blocks}"
-            raise CorruptError(message, "Run the same command with --repair: it runs these blocks again")
+            raise missing_blocks(journal, missing)
 
 
 def _failed(job: Job) -> int:
@@ -173,7 +172,7 @@ def _mark(job: Job, events: Events) -> None:
     """Every byte has just been written and hashed by this process: no reader has to do it again."""
     store = open_store(job.path)
     try:
-        write_mark(store, [job.request.name], samples=job.store is None)
+        write_mark(store, mark_entries(store, [job.request.name], samples=job.store is None))
     except DiskError as error:
         events.warn(error.message)
 

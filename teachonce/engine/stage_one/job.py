@@ -11,7 +11,7 @@ import torch
 from teachonce.cache import Store, StoreSpec, TargetRecord, default_block_rows, open_store
 from teachonce.cache.dtypes import stored
 from teachonce.cache.identity import first_difference, short
-from teachonce.cache.repair import repair_samples, restore_root, sound_spec
+from teachonce.cache.repair import readable, repair_samples, restore_root
 from teachonce.cache.store import read_store
 from teachonce.cache.targets import target_names
 from teachonce.data.samples import Samples
@@ -134,11 +134,12 @@ class Job:
         """
         if self.store is None or self.request.name not in target_names(self.store.path):
             return None
-        record = self._repaired_record() if self.request.repair else self.store.record(self.request.name)
+        repair = self.request.repair
+        record = readable(self.store, self.request.name) if repair else self.store.record(self.request.name)
         if record is None:
-            return None
+            return None  # its document is written again with the rest
         found = fingerprint_difference(record.fingerprint_fields, self.fingerprint)
-        if not found and not record.sealed:
+        if not found and (repair or not record.sealed):
             found = first_difference(record.settings, {**record.settings, **self._given_settings()})
         if found:
             raise MismatchError(
@@ -147,16 +148,6 @@ class Job:
                 "Use the same as before, another --name, or another --store",
             )
         return record
-
-    def _repaired_record(self) -> TargetRecord | None:
-        """What its own document says; None where that is damaged, too: then it is written again with the rest."""
-        assert self.store is not None
-        try:
-            return self.store.record(self.request.name, arrays=False)
-        except MismatchError:
-            raise
-        except StoreError:
-            return None
 
     def _given_settings(self) -> dict[str, Any]:
         given: dict[str, Any] = {"compute_dtype": self.compute_dtype}
@@ -187,8 +178,7 @@ def repaired_store(fresh: Job) -> Store | None:
     """
     if not (fresh.path / "journal").is_dir():
         return store_at(fresh.path)
-    if sound_spec(fresh.path) is None:
-        restore_root(fresh.path, fresh.spec)
+    restore_root(fresh.path, fresh.spec)
     repair_samples(read_store(fresh.path))
     return open_store(fresh.path)
 

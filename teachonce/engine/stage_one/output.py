@@ -1,5 +1,6 @@
 """The writing side of one call: a store is made with its first block, so that what fails at once leaves nothing."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from teachonce.cache import SamplesWriter, Store, TargetWriter, create_or_open
 from teachonce.cache.begin import Head
+from teachonce.cache.journal import Journal
 from teachonce.cache.layout import Grid, sample_grids
 from teachonce.cache.repair import RepairRule
 from teachonce.cache.targets import target_grids
@@ -16,7 +18,8 @@ from teachonce.engine.failed import tell_failed
 from teachonce.engine.stage_one.contents import teacher_attributes
 from teachonce.engine.stage_one.job import Job
 from teachonce.engine.stage_one.passes import FilledBlock
-from teachonce.errors import FailedSamplesError
+from teachonce.errors import CorruptError, FailedSamplesError
+from teachonce.events import Events
 from teachonce.fsio import require_space, require_writable
 from teachonce.models import Teacher
 from teachonce.types import ArraySpec
@@ -82,8 +85,11 @@ class Output:
         return self.open()[1].journal.blocks
 
     def missing_samples(self) -> list[int]:
-        """The blocks of the job whose samples alone are not committed: their targets are there."""
-        if self._samples is None or self._target is None:
+        """The blocks of the job whose samples alone are not committed, and will be sealed only as they were before.
+
+        Without an earlier seal nothing proves that they are the samples that the target's blocks are of.
+        """
+        if self._samples is None or self._target is None or not self._samples.reopened:
             return []
         done = self._target.done() - self._samples.done()
         return [block for block in self._job.blocks if block in done]
@@ -104,6 +110,7 @@ class Output:
         """Write the samples of a block, where they are new."""
         samples, _ = self.open()
         if filled.is_new:
+            samples.drop_targets(filled.index)
             start, stop = self._job.block_range(filled.index)
             labels = self._job.samples.labels
             label = np.full(stop - start, -1, np.int32) if labels is None else labels[start:stop].astype(np.int32)
@@ -113,31 +120,36 @@ class Output:
         """Row -> reason code, over all committed blocks of the target."""
         return self.open()[1].failed()
 
-    def seal(self) -> bool:
+    def seal(self, events: Events) -> bool:
         """Seal samples and target where every block of the store is there; says whether it did.
 
         Raises:
             FailedSamplesError: More samples failed than allowed; names the first ten, by file where they have one.
+            CorruptError: What is sealed lacks blocks, or a chunk is not what was committed.
         """
         samples, target = self.open()
         for writer in (samples, target):
-            if len(writer.journal.present()) < writer.journal.blocks:
+            missing = sorted(set(range(writer.journal.blocks)) - set(writer.journal.present()))
+            if missing and writer.sealed:
+                raise missing_blocks(writer.journal, missing)
+            if missing:
                 return False
         labels: NDArray[np.int32] | None = self._job.samples.labels
         request = self._job.request
-        samples.seal()
+        samples.seal(events)
         try:
-            target.seal(
-                labels=labels,
-                classes=self._job.samples.classes,
-                per_class=request.per_class,
-                max_failed=request.max_failed,
-            )
+            target.seal(labels=labels, **seal_rule(self._job), max_failed=request.max_failed, events=events)
         except FailedSamplesError as error:
             failed = target.failed()
             message = f"{len(failed)} samples failed, {request.max_failed} are allowed"
             raise FailedSamplesError(f"{message}: {tell_failed(self._job.samples, failed)}", error.mend) from None
         return True
+
+    @property
+    def is_own(self) -> bool:
+        """Whether this process committed every block of the target, and no chunk has changed since."""
+        samples, target = self.open()
+        return target.is_own and (self._job.store is not None or samples.is_own)
 
     def __enter__(self) -> Self:
         return self
@@ -150,8 +162,20 @@ class Output:
                 writer.close()
 
 
+def missing_blocks(journal: Journal, missing: Sequence[int]) -> CorruptError:
+    """The error for what is sealed although blocks of it are missing or cut."""
+    blocks = ", ".join(map(str, missing[:10]))
+    message = f"{journal.name} of {journal.root} is sealed, but blocks are missing or cut: {blocks}"
+    return CorruptError(message, "Run the same command with --repair: it runs these blocks again")
+
+
 def seal_rule(job: Job) -> dict[str, int | None]:
-    """What the seal says of the class means: classes, and rows of each; both None without labels."""
+    """What the seal says of the class means: classes, and rows of each; both None without labels.
+
+    A repair keeps what the seal says.
+    """
+    if job.request.repair and job.record is not None and job.record.sealed:
+        return {key: job.record.seal[key] for key in ("classes", "per_class")}
     labelled = job.samples.labels is not None
     return {
         "classes": job.samples.classes if labelled else None,
