@@ -152,7 +152,7 @@ class TargetReader:
 
         def done() -> None:  # from now on nothing stands between a read and its map
             self._open[array] = rows
-            del self._checking[array]
+            self._checking.pop(array, None)  # several threads may check the last chunk
 
         behind = self._check == "background"
         checked = CheckedRows(rows, self.record.chunks, grid, behind=behind, done=done)
