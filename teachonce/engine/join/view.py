@@ -101,5 +101,5 @@ def resized(spec: InputSpec, size: int | tuple[int, int] | None, **changed: Any)
     height, width = pair = wanted if isinstance(wanted, tuple | list) and len(wanted) == 2 else (wanted, wanted)
     if not all(isinstance(number, int | np.integer) and number > 0 for number in pair):
         raise InputError(f"expected a size in pixels, got {size}", "Give a positive number, or (height, width)")
-    kept = {key: tuple(map(float, value)) for key, value in changed.items() if value is not None}
+    kept: dict[str, Any] = {key: tuple(map(float, value)) for key, value in changed.items() if value is not None}
     return replace(spec, height=int(height), width=int(width), **kept)
