@@ -103,7 +103,9 @@ def identify(
 
 def _mend(kind: str | None) -> str:
     if kind is None:
-        return "Give it, such as files=lambda dataset, i: dataset.samples[i][0]; the position of an item proves nothing"
+        return (
+            "Give it, such as files=lambda dataset, i: the file of what dataset[i] gives; its position proves nothing"
+        )
     return "Give the one that fits"
 
 
