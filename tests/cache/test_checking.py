@@ -2,6 +2,9 @@
 
 import os
 import shutil
+import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +47,15 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
+@pytest.fixture
+def switching() -> Iterator[None]:
+    """Threads take turns a thousand times as often."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
 class TestFirstTouch:
     def test_each_chunk_once_and_then_nothing(self, made: Path, counted: list[str]):
         reader = mapped(made)
@@ -54,6 +66,28 @@ class TestFirstTouch:
         for view in range(VIEWS):
             reader.read(ARRAY, np.random.default_rng(0).permutation(ROWS), view)
         assert len(counted) == len(set(counted)) == BLOCKS * VIEWS
+
+    def test_several_threads_share_a_reader(self, made: Path, monkeypatch: pytest.MonkeyPatch, switching: None):
+        """All of them may come to the last chunk before it has been checked."""
+        failures: list[BaseException | None] = []
+        with monkeypatch.context() as patch:
+            patch.setattr(threading, "excepthook", lambda failed: failures.append(failed.exc_value))
+            for _ in range(50):
+                reader, meet = mapped(made), threading.Barrier(4)
+
+                def read(reader: TargetReader = reader, meet: threading.Barrier = meet) -> None:
+                    rows = np.arange(ROWS)
+                    meet.wait()
+                    for view in range(VIEWS):
+                        reader.read(ARRAY, rows, view)
+
+                threads = [threading.Thread(target=read) for _ in range(4)]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
+                assert reader.check_next() == 0
+        assert not failures
 
     def test_once_all_is_checked_nothing_stands_between_a_read_and_its_map(self, made: Path, counted: list[str]):
         reader = mapped(made)

@@ -121,6 +121,7 @@ class FileItems(torch.utils.data.Dataset):
 class ImageFolder(torch.utils.data.Dataset):
     """What torchvision's looks like: `samples` by class and name, of files with these extensions."""
 
+    __module__ = "torchvision.datasets.folder"
     extensions = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 
     def __init__(self, root: str | Path, transform: Callable[[bytes], Any] = len) -> None:

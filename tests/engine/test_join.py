@@ -1,7 +1,6 @@
 """The cache in one's own loop: rows are found by content, by every way there is, or it is an error."""
 
 import os
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -216,17 +215,6 @@ def test_a_store_of_nothing_but_missing_files(tmp_path: Path):
         model.rows_of(files=[b"a", b""])
 
 
-def test_a_table_with_several_images_or_none_says_which_way(store: Path):
-    features = {"a": datasets.Image(), "b": datasets.Image()}
-    cells = [{"bytes": value, "path": None} for value in VALUES]
-    two = datasets.Dataset.from_dict({"a": cells, "b": cells}, datasets.Features(features))
-    for data in (two, datasets.Dataset.from_dict({"text": ["a"] * 40})):
-        with pytest.raises(InputError):
-            teacher(store).dataset(data)
-    chosen = two.cast_column("b", datasets.Image(decode=False))
-    assert teacher(store).dataset(two, files=lambda _, i: chosen[i]["b"]["bytes"]).rows.tolist() == list(range(40))
-
-
 @pytest.mark.parametrize("rows", [[40], [-1], [0.5], [True, False], [[0]]])
 def test_rows_that_are_none(store: Path, rows: list[Any]):
     with pytest.raises(InputError):
@@ -406,14 +394,3 @@ def test_a_large_target_is_checked_once_where_a_mark_says_so(
         counts.append(len(heard.warnings))
         teachonce.verify(store=store)
     assert counts == [1, 0]
-
-
-def test_it_pickles_as_its_arguments(store: Path, paths: list[str]):
-    model = teacher(store, arrays=["logits"])
-    copy = pickle.loads(pickle.dumps(model))  # noqa: S301
-    assert torch.equal(copy([5, 6])["logits"], model([5, 6])["logits"])
-    assert (list(copy.signals), copy.device) == (["logits"], torch.device("cpu"))
-    assert len(pickle.dumps(model)) < 1000
-    joined = model.dataset(TensorDataset(torch.arange(40)), files=paths[::-1])
-    assert len(pickle.dumps(joined)) < 4 * 40 + 3000
-    assert pickle.loads(pickle.dumps(joined))[1][1]["row"] == 38  # noqa: S301

@@ -18,7 +18,7 @@ class JoinedDataset(Dataset[Item]):
 
     `targets` holds a tensor (length,) in the stored dtype, on the host, for each signal, and `row`, the number of the
     row in the store; default collating makes (B, length) and int64 (B,) of them. It pickles as the dataset, the
-    store's path and four bytes an item.
+    store's path and at most eight bytes an item: four for its number and four for its row.
 
     Args:
         dataset: Map-style.

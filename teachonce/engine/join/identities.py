@@ -1,11 +1,13 @@
 """The identities of a user's samples, computed as the store's were: of files, keys, arrays or texts, or as given."""
 
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from teachonce.cache.identity import short
 from teachonce.data.torchsets import as_rgb
@@ -35,7 +37,8 @@ class Ways:
     files: Way[File] | None = None
     """Paths of the files, or their bytes."""
     digests: Way[int] | None = None
-    """The identities themselves: unsigned 64-bit numbers, as `teachonce.digests` computes them."""
+    """The identities themselves: unsigned 64-bit numbers, as `teachonce.digests` computes them; or int64 arrays and
+    tensors of the same bits."""
     keys: Way[object] | None = None
     """Values of the key column."""
     arrays: Way[Any] | None = None
@@ -92,7 +95,7 @@ def identify(
         found = hash_files(total, at, memo(), events)
         return Identified(digests=found.digests, name=lambda i: found.paths[i] or f"item {i}")
     if kind == "digests":
-        return Identified(digests=_numbers(way, at, total), name=lambda i: f"item {i}")
+        return Identified(digests=_digests(way, at, total), name=lambda i: f"item {i}")
     digest = {"keys": _of_key, "texts": _of_text, "arrays": _of_array}[kind]
     digests = np.fromiter((digest(at(i), i) for i in range(total)), np.uint64, total)
     return Identified(digests=digests, name=_namer(kind, at))
@@ -100,7 +103,9 @@ def identify(
 
 def _mend(kind: str | None) -> str:
     if kind is None:
-        return "Give it, such as files=lambda dataset, i: dataset.samples[i][0]; the position of an item proves nothing"
+        return (
+            "Give it, such as files=lambda dataset, i: the file of what dataset[i] gives; its position proves nothing"
+        )
     return "Give the one that fits"
 
 
@@ -109,18 +114,41 @@ def _column(way: Any, dataset: Any, count: int | None, kind: str) -> tuple[int, 
         if count is None:
             raise InputError(f"expected a sequence as {kind}, got a function", "Functions are for teacher.dataset()")
         return count, lambda i: way(dataset, i)
-    if isinstance(way, str | bytes):
-        raise InputError(f"expected a sequence as {kind}, got one {type(way).__name__}", "Put it into a list")
+    if not _is_sequence(way):
+        raise InputError(f"expected a sequence as {kind}, got one {type(way).__name__}", "Put its items into a list")
     if count is not None and len(way) != count:
         raise InputError(f"expected {kind} of {count} items, got {len(way)}", "Give one an item, in their order")
-    return len(way), way.__getitem__
+    return len(way), getattr(way, "iloc", way).__getitem__  # a pandas Series has labels, which may be others
 
 
-def _numbers(way: Any, at: Callable[[int], Any], total: int) -> NDArray[np.uint64]:
-    if isinstance(way, np.ndarray) and way.dtype.kind in "iu" and way.shape == (total,):
-        return way.astype(np.uint64)
-    # torch has int64 only: the same bits as negative numbers
-    return np.fromiter((int(at(i)) & (2**64 - 1) for i in range(total)), np.uint64, total)
+def _is_sequence(way: Any) -> bool:
+    if isinstance(way, str | bytes | bytearray | memoryview | Mapping) or getattr(way, "ndim", 1) == 0:
+        return False
+    return hasattr(way, "__len__") and hasattr(way, "__getitem__")
+
+
+def _digests(way: Any, at: Callable[[int], Any], total: int) -> NDArray[np.uint64]:
+    array = _numpy(way)
+    if isinstance(array, np.ndarray) and array.ndim == 1 and array.dtype in (np.int64, np.uint64):
+        return array.astype(np.uint64)
+    return np.fromiter((_of_digest(_numpy(at(i)), i) for i in range(total)), np.uint64, total)
+
+
+def _numpy(value: Any) -> Any:
+    return value.detach().cpu().numpy() if isinstance(value, Tensor) else value
+
+
+def _of_digest(value: Any, item: int) -> int:
+    try:
+        number = -1 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = -1
+    else:  # int64 is what torch computes with: the same bits
+        number += 2**64 if number < 0 and getattr(value, "dtype", None) == np.int64 else 0
+    if not 0 <= number < 2**64:
+        got = short(repr(value), 60)
+        raise InputError(f"expected a whole number from 0 to 2**64 - 1 as the digest of item {item}, got {got}")
+    return number
 
 
 def _of_key(value: object, item: int) -> int:

@@ -81,7 +81,8 @@ class Memo:
 
 def beside(store: Path) -> Path:
     """The file beside a store."""
-    return store.with_name(f"{store.name}.files")
+    place = store.resolve()  # `.` has no name
+    return place.with_name(f"{place.name}.files")
 
 
 def _in_user_cache(store: Path) -> Path:

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from teachonce.cache import Store, TargetRecord
+from teachonce.cache import Store, TargetReader, TargetRecord
 from teachonce.cache.mark import verified_at
 from teachonce.engine.cached import EAGER, as_tensor
 from teachonce.errors import InputError, StoreMissingError
@@ -40,21 +40,22 @@ class Signals:
     def __init__(self, store: Store, targets: Sequence[str], arrays: Collection[str] | None) -> None:
         if not targets or len(set(targets)) < len(targets):
             raise InputError(f"expected targets, each once, got {list(targets)}", "Name one or several of the store's")
-        large = [name for name in targets if _size(store.sealed(name)) > EAGER]
+        records = {name: store.sealed(name) for name in targets}
+        self._places = {
+            (array if len(targets) == 1 else f"{name}/{array}"): (name, array)
+            for name, record in records.items()
+            for array in record.arrays
+        }
+        if arrays is not None:
+            self._places = _chosen(self._places, arrays, store)
+        large = [name for name, record in records.items() if _size(record, self._arrays(name)) > EAGER]
         marked = [name for name in large if verified_at(store, name) is not None]
         self._unmarked = [name for name in large if name not in marked]
         # mapped, not held in memory: loaders' workers share the pages of one file cache
         self._readers = {
-            name: store.target(name, budget_bytes=0, check="marked" if name in marked else "first-touch")
-            for name in targets
+            name: TargetReader(record, budget_bytes=0, check="marked" if name in marked else "first-touch")
+            for name, record in records.items()
         }
-        self._places = {
-            (array if len(targets) == 1 else f"{name}/{array}"): (name, array)
-            for name, reader in self._readers.items()
-            for array in reader.spec.arrays
-        }
-        if arrays is not None:
-            self._places = _chosen(self._places, arrays, store)
         self.specs: dict[str, ArraySpec] = {
             key: self._readers[name].spec.arrays[array] for key, (name, array) in self._places.items()
         }
@@ -83,7 +84,7 @@ class Signals:
             CorruptError: Bytes are not what was sealed.
         """
         for name, reader in self._readers.items():
-            reader.open([array for of, array in self._places.values() if of == name])
+            reader.open(self._arrays(name))
             while name not in self._unmarked and reader.check_next():
                 pass
         if self._unmarked:
@@ -92,10 +93,18 @@ class Signals:
                 "checks what it reads; after `teachonce verify` none need"
             )
 
+    @property
+    def seals(self) -> tuple[str, ...]:
+        """The digest of each target's journal: another one means that the target was made again."""
+        return tuple(reader.record.seal["journal"] for reader in self._readers.values())
 
-def _size(record: TargetRecord) -> int:
-    """Bytes of all arrays of a target, with their padding."""
-    return sum(grid.file_bytes for grid in record.grids)
+    def _arrays(self, name: str) -> list[str]:
+        return [array for of, array in self._places.values() if of == name]
+
+
+def _size(record: TargetRecord, arrays: Collection[str]) -> int:
+    """Bytes of these arrays of a target, with their padding."""
+    return sum(grid.file_bytes for grid in record.grids if grid.name in arrays)
 
 
 def as_rows(values: Any, what: str) -> Rows:
@@ -112,6 +121,18 @@ def as_rows(values: Any, what: str) -> Rows:
             f"Give the numbers of the {what}s, such as rows_of gives, or np.flatnonzero of a mask",
         )
     return array.astype(np.int64, copy=False)
+
+
+def as_number(value: Any, what: str) -> int:
+    """One number of a row or a view, as `as_rows` takes it.
+
+    Raises:
+        InputError: It is no whole number, or not one.
+    """
+    numbers = as_rows(value, what)
+    if len(numbers) != 1:
+        raise InputError(f"expected one {what}, got {len(numbers)}", "Give its number")
+    return int(numbers[0])
 
 
 def to_device(signals: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:

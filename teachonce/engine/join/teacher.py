@@ -18,9 +18,9 @@ from teachonce.engine.join.identities import Identified, Way, Ways, identify
 from teachonce.engine.join.index import Rows
 from teachonce.engine.join.memo import Memo
 from teachonce.engine.join.rows import StoreRows
-from teachonce.engine.join.signals import Signals, as_rows, to_device
+from teachonce.engine.join.signals import Signals, as_number, as_rows, to_device
 from teachonce.engine.join.view import Picture, as_pixels, draw, refuse_other, resized, teacher_input
-from teachonce.errors import DataError, InputError
+from teachonce.errors import CorruptError, DataError, InputError
 from teachonce.events import SILENT, Events
 from teachonce.types import ArraySpec
 
@@ -31,7 +31,8 @@ class CachedTeacher:
     """The outputs of a teacher that ran once, for a training loop of your own. Rows are found by content alone.
 
     A signal's key is the array's name, `image_embedding` or `logits`; of several targets, `TARGET/ARRAY`, such as
-    `rdm-10000/image_embedding`. A teacher pickles as its arguments, so loaders' workers open the store themselves.
+    `rdm-10000/image_embedding`. A teacher pickles as its arguments, the absolute path and the
+    digests of what is sealed there, so loaders' workers open the store themselves, and refuse one that took its place.
 
     Args:
         store: Folder of the store, or an opened one.
@@ -56,11 +57,15 @@ class CachedTeacher:
         device: str | torch.device | None = None,
         events: Events = SILENT,
     ) -> None:
-        self.store = store if isinstance(store, Store) else open_store(store)
+        # the absolute path: files are opened later, too, when the working directory may be another
+        opened = store if isinstance(store, Store) else open_store(Path(store).absolute())
+        self.store = Store(opened.path.absolute(), opened.spec)
         self.targets = (targets,) if isinstance(targets, str) else tuple(targets)
         self.device = pick_device(None if device is None else str(device))
-        self._arrays, self._events = arrays, events
-        self._signals = Signals(self.store, self.targets, arrays)
+        self._arrays = arrays if arrays is None or isinstance(arrays, str) else tuple(arrays)
+        self._events = events
+        self._signals = Signals(self.store, self.targets, self._arrays)
+        self._seals = (self.store.samples_seal["journal"], *self._signals.seals)
         self._rows = StoreRows(self.store, self.targets)
         tell_unproven(self.store, self.targets, events)
 
@@ -68,7 +73,7 @@ class CachedTeacher:
         return f"CachedTeacher({str(self.store.path)!r}, targets={self.targets}, device={str(self.device)!r})"
 
     def __reduce__(self) -> tuple[Callable[..., "CachedTeacher"], tuple[Any, ...]]:
-        return _reopen, (self.store.path.absolute(), self.targets, self._arrays, str(self.device))
+        return _reopen, (self.store.path, self.targets, self._arrays, str(self.device), self._seals)
 
     @property
     def signals(self) -> dict[str, ArraySpec]:
@@ -121,7 +126,7 @@ class CachedTeacher:
 
         Args:
             files: Paths of image files, or their bytes.
-            digests: Identities, unsigned 64-bit numbers.
+            digests: Identities, unsigned 64-bit numbers; int64 arrays and tensors hold the same bits.
             keys: Values of the key column.
             arrays: 8-bit images as they were embedded: arrays, tensors or PIL images.
             texts: Texts.
@@ -158,7 +163,8 @@ class CachedTeacher:
 
         The way to the identities is one of `files`, `digests`, `keys`, `arrays` and `texts` (see `rows_of`): a
         function of (dataset, index), or one value an item. It is found for torchvision's `ImageFolder` and
-        `DatasetFolder`, a `datasets.Dataset` with one column of images, and torch's `Subset` of these.
+        `DatasetFolder`, a `datasets.Dataset` with one column of images, and torch's `Subset` of these; a subclass with
+        its own `__getitem__` has to name it.
 
         Args:
             dataset: Map-style: `__len__` and `__getitem__`; whatever its items are.
@@ -217,12 +223,12 @@ class CachedTeacher:
             float32 (3, height, width) on the host, normalised by mean and std.
 
         Raises:
-            InputError: There is no such row, view or size.
+            InputError: There is no such row, view or size, or it is no whole number.
             FailedSamplesError: The row failed when the teacher ran.
             MismatchError: The image is another, where that can be told.
             DataError: It is no image of 8 bits a channel.
         """
-        row, view = int(row), int(view)  # of a collated tensor, too
+        row, view = as_number(row, "row"), as_number(view, "view")  # of a collated tensor, too
         if not 0 <= row < self.rows or not 0 <= view < self.views:
             raise InputError(
                 f"there is no view {view} of row {row}: the store has {self.rows} rows, {self.views} views"
@@ -234,6 +240,7 @@ class CachedTeacher:
 
     @cached_property
     def _params(self) -> Any:
+        _refuse_replaced(self.store.path, self._seals[:1], (self.store.samples_seal["journal"],))
         return self.store.view_params()
 
     @cached_property
@@ -254,5 +261,19 @@ class CachedTeacher:
         return identify(ways, identity, dataset=dataset, count=count, memo=lambda: Memo(self.store.path), events=events)
 
 
-def _reopen(path: Path, targets: tuple[str, ...], arrays: Collection[str] | None, device: str) -> CachedTeacher:
-    return CachedTeacher(path, targets=targets, arrays=arrays, device=device)
+def _reopen(
+    path: Path, targets: tuple[str, ...], arrays: Collection[str] | None, device: str, seals: tuple[str, ...]
+) -> CachedTeacher:
+    teacher = CachedTeacher(path, targets=targets, arrays=arrays, device=device)
+    _refuse_replaced(path, seals, teacher._seals)
+    return teacher
+
+
+def _refuse_replaced(path: Path, expected: tuple[str, ...], got: tuple[str, ...]) -> None:
+    """Refuse a store whose rows or targets are others than those that were opened first: row numbers mean others.
+
+    Raises:
+        CorruptError: They are.
+    """
+    if got != expected:
+        raise CorruptError(f"{path} was replaced after it was opened: its rows are others", "Open the store again")

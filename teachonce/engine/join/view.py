@@ -95,9 +95,11 @@ def resized(spec: InputSpec, size: int | tuple[int, int] | None, **changed: Any)
     """The input of a model that takes another size: one number is both, a pair is height and width.
 
     Raises:
-        InputError: No positive numbers.
+        InputError: No positive whole numbers.
     """
-    height, width = (spec.height, spec.width) if size is None else (size, size) if isinstance(size, int) else size
-    if min(height, width) < 1:
+    wanted = (spec.height, spec.width) if size is None else size
+    height, width = pair = wanted if isinstance(wanted, tuple | list) and len(wanted) == 2 else (wanted, wanted)
+    if not all(isinstance(number, int | np.integer) and number > 0 for number in pair):
         raise InputError(f"expected a size in pixels, got {size}", "Give a positive number, or (height, width)")
-    return replace(spec, height=height, width=width, **{key: value for key, value in changed.items() if value})
+    kept: dict[str, Any] = {key: tuple(map(float, value)) for key, value in changed.items() if value is not None}
+    return replace(spec, height=int(height), width=int(width), **kept)
