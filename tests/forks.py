@@ -41,6 +41,28 @@ class Ended:
         return self.value
 
 
+class Child:
+    """Work that a forked process does."""
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self._reading, writing = os.pipe()
+        self._pid = os.fork()
+        if self._pid == 0:
+            os.close(self._reading)
+            _work(work, writing)
+        os.close(writing)
+
+    def wait(self, *, kill_after: float | None = None, seconds: float = HANGS) -> Ended:
+        """How it ended; see `forked`."""
+        data, whole = _read(self._reading, seconds if kill_after is None else kill_after)
+        os.close(self._reading)
+        if not whole:
+            os.kill(self._pid, signal.SIGKILL)
+        status = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+        message = json.loads(data) if whole and data else {}
+        return Ended(status=status, hung=not whole and kill_after is None, **message)
+
+
 def forked(work: Callable[[], Any], *, kill_after: float | None = None, seconds: float = HANGS) -> Ended:
     """Do work in a child.
 
@@ -49,19 +71,7 @@ def forked(work: Callable[[], Any], *, kill_after: float | None = None, seconds:
         kill_after: Seconds after which the child is killed in the middle of it.
         seconds: After which it hangs.
     """
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(reading)
-        _work(work, writing)
-    os.close(writing)
-    data, whole = _read(reading, seconds if kill_after is None else kill_after)
-    os.close(reading)
-    if not whole:
-        os.kill(pid, signal.SIGKILL)
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    told = json.loads(data) if whole and data else {}
-    return Ended(status=status, hung=not whole and kill_after is None, **told)
+    return Child(work).wait(kill_after=kill_after, seconds=seconds)
 
 
 def _read(descriptor: int, seconds: float) -> tuple[bytes, bool]:
@@ -79,15 +89,15 @@ def _work(work: Callable[[], Any], writing: int) -> None:
     """The child's part; it never returns."""
     status = 1
     try:
-        told = _told(work)
-        status = 1 if "kind" in told else 0
+        message = _message(work)
+        status = 1 if "kind" in message else 0
         with os.fdopen(os.dup(writing), "w") as file:
-            json.dump(told, file)
+            json.dump(message, file)
     finally:
         os._exit(status)
 
 
-def _told(work: Callable[[], Any]) -> dict[str, Any]:
+def _message(work: Callable[[], Any]) -> dict[str, Any]:
     try:
         return {"value": work()}
     except TeachonceError as error:

@@ -12,7 +12,7 @@ from teachonce.cache.journal import Journal
 from teachonce.cache.store import Store
 from teachonce.cache.targets import TargetRecord
 from teachonce.errors import CorruptError, StoreError
-from teachonce.fsio import read_file, write_json
+from teachonce.fsio import disk_errors, read_file, remove_temporaries, write_json
 
 _KIND = "teachonce.verified"
 _MOST_BYTES = 1 << 20
@@ -41,7 +41,15 @@ def write_mark(store: Store, names: Collection[str], *, samples: bool) -> None:
     time = {"time": datetime.now(UTC).isoformat(timespec="seconds")}
     targets |= {name: _target_entry(store.sealed(name)) | time for name in names}
     of_samples = known.get("samples", {}) if not samples else _samples_entry(store) | time
+    clear_mark(store.path)
     write_json(mark_path(store.path), {"kind": _KIND, "format": 1, "samples": of_samples, "targets": targets})
+
+
+def clear_mark(path: Path) -> None:
+    """Remove what a killed writer of a mark left beside the store at `path`."""
+    place = mark_path(path)
+    with disk_errors(place):
+        remove_temporaries(place.parent, of={place.name}, deep=False)
 
 
 def read_mark(path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from teachonce.errors import BusyError, CorruptError, InputError, MismatchError
-from teachonce.fsio import TEMPORARY, disk_errors, write_json
+from teachonce.fsio import TEMPORARY, disk_errors, make_folder, write_json
 
 FORMAT = 1
 KIND = "teachonce.run"
@@ -73,8 +73,8 @@ def owned(run: Path, mend: str = "Wait for it, or choose another --out") -> Iter
         BusyError: Another process holds it.
         DiskError: It cannot be made.
     """
+    make_folder(run)
     with disk_errors(run):
-        run.mkdir(parents=True, exist_ok=True)
         folder = os.open(run, os.O_RDONLY)
     try:
         try:

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import sys
 import tempfile
 import time
@@ -15,6 +16,8 @@ import torch
 
 from tests.soak.faults import FAULTS
 from tests.soak.runner import Tally, tally
+
+PACKAGES = ("torch", "numpy", "zarr")
 
 
 def _arguments(words: list[str] | None) -> argparse.Namespace:
@@ -78,13 +81,11 @@ def main(words: list[str] | None = None) -> int:
             _show(done)
             results[name] = done.to_json()
     finally:
-        import shutil
-
         shutil.rmtree(folder, ignore_errors=True)
     told = {
         "kind": "teachonce.soak", "seed": chosen.seed, "faults": results,
         "machine": {"processors": os.cpu_count(), "architecture": platform.machine()},
-        "versions": {name: version(name) for name in ("torch", "numpy", "zarr")} | {"python": platform.python_version()},
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
     }  # fmt: skip
     if chosen.json:
         chosen.json.write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")

@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,6 @@ class Counter:
 
 def measured(work: Work, sound: Path, place: Path) -> dict[str, Any]:
     """The operations and seconds of an undisturbed run."""
-    import time
-
     place.mkdir(parents=True)
     work.prepare(sound, place)
     counter, start = Counter(), time.perf_counter()

@@ -79,7 +79,7 @@ def tally(
 
 def _run(jobs: list[Job], folder: Path, workers: int) -> Iterator[Trial]:
     """The trials as they end. Workers are forks, so that a job needs no pickling and starts with all imported."""
-    global _JOBS  # noqa: PLW0603 - what the forks inherit
+    global _JOBS
     _JOBS = jobs
     places = [(number, folder / str(number)) for number in range(len(jobs))]
     if workers == 1:

@@ -9,7 +9,7 @@ from typing import Any
 
 from teachonce.stages.embed import embed
 from tests.engine.enginekit import make_store
-from tests.stages import embedding, rdm_killer, rdmkit, train_killer
+from tests.stages import embedding, rdmkit, train_killer
 
 ROWS = 200
 VIEWS = {"views": 2, "augment": "crop=0.5,flip"}
@@ -34,6 +34,11 @@ class Work:
 
 def _embed(sound: Path, place: Path, **options: Any) -> None:
     embed(teacher=TEACHER, data=DATA, **embedding.options(place / "s.zarr", **VIEWS, **options))
+
+
+def embed_blocks(place: Path, blocks: str) -> None:
+    """Embed some blocks only."""
+    _embed(place, place, blocks=blocks)
 
 
 def _rdm(sound: Path, place: Path, **options: Any) -> None:

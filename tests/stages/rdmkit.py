@@ -124,6 +124,8 @@ def memory_folder() -> Iterator[Path]:
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder with its bytes; without the run record, which holds times."""
-    files = (p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.endswith(".runs.jsonl"))
+    """Every file below a folder with its bytes; without the run record and the mark, which hold times."""
+    files = (
+        p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.endswith((".runs.jsonl", ".verified.json"))
+    )
     return {str(p.relative_to(folder)): p.read_bytes() for p in files}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from teachonce.cache.mark import clear_mark
 from teachonce.cache.seal import remove_tree
 from teachonce.cache.targets import TargetRecord, target_names
 from teachonce.engine.describe import warn_versions
@@ -108,6 +109,8 @@ def _train(job: Job, events: Events) -> float:
 
 def _clear(job: Job) -> None:
     """Remove what a kill after the last seal left, if that can be; whoever holds it does it, and nothing needs it."""
+    with suppress(DiskError):
+        clear_mark(job.store.path)
     if job.work.exists():
         with suppress(BusyError, DiskError), owned(job.work):
             remove_tree(job.work)
