@@ -112,4 +112,4 @@ def _harm(first: Ended, told: dict[str, Any], place: Path) -> str:
     return ""
 
 
-FAULT = Fault(trials, full=1 << 30, part=24)
+FAULT = Fault(trials, full=1 << 30, part=16)

@@ -96,4 +96,4 @@ def _try(attack: Attack, seed: int, sound: Path, place: Path) -> Trial:
     return attack(random.Random(seed), sound, place)
 
 
-FAULT = Fault(trials, full=200, part=8)
+FAULT = Fault(trials, full=200, part=6)

@@ -99,4 +99,4 @@ def _try(work: Work, sound: Path, points: list[tuple[str, float]], place: Path) 
     return Trial(what, f"{work.name}: same bytes" if dead else f"{work.name}: ended before the kill")
 
 
-FAULT = Fault(trials, full=200, part=9)
+FAULT = Fault(trials, full=240, part=6)

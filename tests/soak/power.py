@@ -226,4 +226,4 @@ def _again(work: Work, sound: Path, place: Path, what: str) -> Trial:
     return Trial(what, f"{work.name}: {how}, the same bytes")
 
 
-FAULT = Fault(trials, full=1 << 30, part=30)
+FAULT = Fault(trials, full=1 << 30, part=20)

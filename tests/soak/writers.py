@@ -90,4 +90,4 @@ class _Pause:
         return perform()
 
 
-FAULT = Fault(trials, full=200, part=8)
+FAULT = Fault(trials, full=200, part=4)
