@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.soak.trial import Fault, Job, Trial
-from tests.soak.whole import SOUND, prepare, tried, weights
+from tests.soak.whole import RDM, SOUND, prepare, tried, weights
 
 
 def trials(seed: int, count: int, sound: Path) -> list[Job]:
@@ -28,7 +28,14 @@ def _try(sound: Path, name: str, bit: int, place: Path) -> Trial:
     data = bytearray(file.read_bytes())
     data[bit // 8] ^= 1 << bit % 8
     file.write_bytes(data)
-    return tried(f"{name} bit {bit}", sound, place)
+    return tried(f"{name} bit {bit}", sound, place, [_reader(name, bit)])
+
+
+def _reader(name: str, bit: int) -> str:
+    """A method that reads the file; of those that all read, one or the other."""
+    if RDM in name:
+        return "cifd"
+    return "clip-embed-kd" if "classes" in name else ("kd", "clip-embed-kd", "cifd")[bit % 3]
 
 
 FAULT = Fault(trials, full=1000, part=8)

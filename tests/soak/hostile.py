@@ -14,11 +14,9 @@ from pathlib import Path
 
 from tests.forks import forked
 from tests.soak.trial import Fault, Job, Trial, refusal
-from tests.soak.whole import SOUND, prepare, problems, run_train, weights
+from tests.soak.whole import SOUND, learnt, prepare, problems, weights
 
 Attack = Callable[[random.Random, Path, Path], Trial]
-SECONDS = 30.0
-"""After which something hangs."""
 
 
 def _fifo(file: Path) -> None:
@@ -68,15 +66,11 @@ def special_file(drawn: random.Random, sound: Path, place: Path) -> Trial:
     what = f"{name} as {file.relative_to(store)}"
     file.unlink()
     make(file)
-    found = forked(partial(problems, store), seconds=SECONDS)
+    found = forked(partial(problems, store))
     if harm := refusal(found) or ("" if found.value else "verify finds nothing"):
         return Trial(what, "verify", harm)
-    for method, wanted in weights(sound).items():
-        ended = forked(partial(run_train, store, place / method, method), seconds=SECONDS)
-        if harm := refusal(ended):
-            return Trial(what, "trained", f"{method}: {harm}")
-        if not ended.kind and ended.value != wanted:
-            return Trial(what, "trained", f"{method} learnt other weights")
+    if harm := learnt(sound, store, place):
+        return Trial(what, "trained", harm)
     return Trial(what, f"{name}: refused in one line")
 
 

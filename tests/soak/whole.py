@@ -2,6 +2,7 @@
 
 import functools
 import shutil
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -82,20 +83,27 @@ def weights(sound: Path) -> dict[str, dict[str, str]]:
     return {method: learn(method) for method in METHODS}
 
 
-def tried(what: str, sound: Path, place: Path) -> Trial:
+def tried(what: str, sound: Path, place: Path, methods: Collection[str] = tuple(METHODS)) -> Trial:
     """A damaged copy `place/s.zarr` of the sound store: found, not trained on, and mended or refused."""
     store = place / "s.zarr"
     if not differences(store, sound / SOUND):
         return Trial(what, "nothing was damaged")
     if not problems(store):
         return Trial(what, "not found", "verify finds nothing")
-    for method, wanted in weights(sound).items():
+    if harm := learnt(sound, store, place, methods):
+        return Trial(what, "trained", harm)
+    return mended(what, sound, store)
+
+
+def learnt(sound: Path, store: Path, place: Path, methods: Collection[str] = tuple(METHODS)) -> str:
+    """Train from a damaged store: an error of ours, or the weights of the sound one; what else comes of it."""
+    for method in methods:
         ended = forked(partial(run_train, store, place / method, method))
         if harm := refusal(ended):
-            return Trial(what, "trained", f"{method}: {harm}")
-        if not ended.kind and ended.value != wanted:
-            return Trial(what, "trained", f"{method} learnt other weights")
-    return mended(what, sound, store)
+            return f"{method}: {harm}"
+        if not ended.kind and ended.value != weights(sound)[method]:
+            return f"{method} learnt other weights"
+    return ""
 
 
 def problems(store: Path) -> list[str]:

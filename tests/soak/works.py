@@ -11,7 +11,7 @@ from teachonce.stages.embed import embed
 from tests.engine.enginekit import make_store
 from tests.stages import embedding, rdmkit, train_killer
 
-ROWS = 200
+ROWS = 130
 VIEWS = {"views": 2, "augment": "crop=0.5,flip"}
 TEACHER = embedding.teacher()
 DATA = embedding.digits(ROWS)
