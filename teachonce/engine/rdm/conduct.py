@@ -43,6 +43,8 @@ def conduct(job: Job, events: Events, *, mend: bool = False) -> Done:
     for name in target_names(job.store.path) if mend else ():
         if name in job.config.names:
             repair(job, name, events)
+    with suppress(DiskError):
+        clear_mark(job.store.path)
     missing, seconds = len(job.config.names) - len(_sealed(job)), 0.0
     if missing:
         require_room(job, missing)
@@ -109,8 +111,6 @@ def _train(job: Job, events: Events) -> float:
 
 def _clear(job: Job) -> None:
     """Remove what a kill after the last seal left, if that can be; whoever holds it does it, and nothing needs it."""
-    with suppress(DiskError):
-        clear_mark(job.store.path)
     if job.work.exists():
         with suppress(BusyError, DiskError), owned(job.work):
             remove_tree(job.work)
