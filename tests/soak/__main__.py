@@ -66,7 +66,8 @@ def main(words: list[str] | None = None) -> int:
     chosen = _arguments(words)
     torch.set_num_threads(1)
     memory = Path("/dev/shm")  # every file is synced, which is slow elsewhere
-    folder = Path(tempfile.mkdtemp(prefix="teachonce-soak-", dir=memory if memory.is_dir() else None))
+    fits = memory.is_dir() and shutil.disk_usage(memory).free > 1 << 29
+    folder = Path(tempfile.mkdtemp(prefix="teachonce-soak-", dir=memory if fits else None))
     end = time.monotonic() + (chosen.seconds or float("inf"))
     results = {}
     try:

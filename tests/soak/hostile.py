@@ -1,7 +1,7 @@
 """Stores and run folders as a stranger would send them: refused in one line, and nothing hangs or runs their code.
 
 An attack is a function in `ATTACKS`: it takes a generator of random numbers, the folder of sound things and an empty
-folder, and gives the trial. More of them may be added by whoever knows another.
+folder, and gives the trial.
 """
 
 import os
@@ -17,34 +17,40 @@ from tests.soak.trial import Fault, Job, Trial, refusal
 from tests.soak.whole import SOUND, learnt, prepare, problems, weights
 
 Attack = Callable[[random.Random, Path, Path], Trial]
+Change = Callable[[Path], None]
+"""Makes something else of a file."""
 
 
-def _fifo(file: Path) -> None:
+def fifo(file: Path) -> None:
+    file.unlink()
     os.mkfifo(file)
 
 
-def _device(file: Path) -> None:
+def device(file: Path) -> None:
+    file.unlink()
     file.symlink_to("/dev/zero")
 
 
-def _folder(file: Path) -> None:
+def folder(file: Path) -> None:
+    file.unlink()
     file.mkdir()
 
 
-def _itself(file: Path) -> None:
+def link_to_itself(file: Path) -> None:
+    file.unlink()
     file.symlink_to(file.name)
 
 
-def _sparse(file: Path) -> None:
-    file.touch()
+def sparse(file: Path) -> None:
     os.truncate(file, 1 << 40)
 
 
-def _deep(file: Path) -> None:
+def deep_json(file: Path) -> None:
     file.write_text("[" * 200_000)
 
 
-def _socket(file: Path) -> None:
+def unix_socket(file: Path) -> None:
+    file.unlink()
     home = Path.cwd()
     os.chdir(file.parent)  # the name of a socket has to be short
     try:
@@ -54,27 +60,25 @@ def _socket(file: Path) -> None:
         os.chdir(home)
 
 
-SPECIAL = {"fifo": _fifo, "device": _device, "folder": _folder, "link to itself": _itself, "sparse": _sparse,
-           "deep JSON": _deep, "socket": _socket}  # fmt: skip
+CHANGES: list[Change] = [fifo, device, folder, link_to_itself, sparse, deep_json, unix_socket]
 
 
-def special_file(drawn: random.Random, sound: Path, place: Path) -> Trial:
-    """Something else in the place of a file of a store."""
+def store_file(drawn: random.Random, sound: Path, place: Path) -> Trial:
+    """A file of a store is changed."""
     store = Path(shutil.copytree(sound / SOUND, place / "s.zarr"))
     files = [path for path in sorted(store.rglob("*")) if path.is_file() and path.name != "lock"]
-    file, (name, make) = drawn.choice(files), drawn.choice(sorted(SPECIAL.items()))
-    what = f"{name} as {file.relative_to(store)}"
-    file.unlink()
-    make(file)
+    file, change = drawn.choice(files), drawn.choice(CHANGES)
+    what = f"{change.__name__} as {file.relative_to(store)}"
+    change(file)
     found = forked(partial(problems, store))
     if harm := refusal(found) or ("" if found.value else "verify finds nothing"):
         return Trial(what, "verify", harm)
     if harm := learnt(sound, store, place):
         return Trial(what, "trained", harm)
-    return Trial(what, f"{name}: refused in one line")
+    return Trial(what, "refused in one line")
 
 
-ATTACKS: list[Attack] = [special_file]
+ATTACKS: list[Attack] = [store_file]
 
 
 def trials(seed: int, count: int, sound: Path) -> list[Job]:
