@@ -81,16 +81,24 @@ def main(words: list[str] | None = None) -> int:
             )  # fmt: skip
             _show(done)
             results[name] = done.to_json()
+            if chosen.json:
+                _write(chosen.json, chosen.seed, results)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    return int(any(result["harms"] for result in results.values()))
+
+
+def _write(path: Path, seed: int, results: dict[str, Any]) -> None:
+    """Write what came of the faults; others that the file has of the same seed, machine and versions stay."""
     told = {
-        "kind": "teachonce.soak", "seed": chosen.seed, "faults": results,
+        "kind": "teachonce.soak", "seed": seed,
         "machine": {"processors": os.cpu_count(), "architecture": platform.machine()},
         "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
     }  # fmt: skip
-    if chosen.json:
-        chosen.json.write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")
-    return int(any(result["harms"] for result in results.values()))
+    old = json.loads(path.read_text()) if path.exists() else {}
+    kept = old.pop("faults", {})
+    kept = kept if old == told else {}
+    path.write_text(json.dumps({**told, "faults": kept | results}, indent=2, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

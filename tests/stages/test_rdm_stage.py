@@ -152,7 +152,8 @@ def test_zarr_walks_past_the_weights_and_safetensors_opens_them(trained: tuple[S
 
 
 def test_nothing_is_left_beside_the_store(trained: tuple[Store, Any]):
-    assert sorted(path.name for path in trained[0].path.parent.iterdir()) == ["s.zarr", "s.zarr.runs.jsonl", "s.zarr.verified.json"]
+    names = ["s.zarr", "s.zarr.runs.jsonl", "s.zarr.verified.json"]
+    assert sorted(path.name for path in trained[0].path.parent.iterdir()) == names
 
 
 def test_the_run_record_tells_what_was_trained_together(trained: tuple[Store, Any]):
