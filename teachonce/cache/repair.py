@@ -14,7 +14,15 @@ from typing import Any
 from teachonce.cache.audit import find_problems
 from teachonce.cache.begin import Beginning
 from teachonce.cache.create import documents
-from teachonce.cache.documents import DOCUMENT, check_document, document_bytes, group_document, sealed_document
+from teachonce.cache.documents import (
+    DOCUMENT,
+    check_document,
+    check_sealed,
+    document_bytes,
+    group_document,
+    read_document,
+    sealed_document,
+)
 from teachonce.cache.identity import chunk_digest
 from teachonce.cache.journal import Journal
 from teachonce.cache.layout import SAMPLES, class_grids, lock_path
@@ -54,7 +62,7 @@ def _sealed_root(path: Path) -> str | None:
 
 
 def restore_root(path: Path, spec: StoreSpec) -> None:
-    """Write the root's document again.
+    """Write the root's document again, where that is what is damaged.
 
     Raises:
         CorruptError: It would not be the one that was sealed, or nothing says what was sealed.
@@ -62,11 +70,28 @@ def restore_root(path: Path, spec: StoreSpec) -> None:
     """
     data = json_bytes(documents(spec)[""])
     sealed = _sealed_root(path)
+    if _is_root(path, data) and not _is_seal_sound(path):
+        return  # what contradicts it is itself damaged
     if sealed != chunk_digest(data):
         got = "nothing says what it was" if sealed is None else "these options give another one"
         raise CorruptError(f"{path / DOCUMENT} is damaged, and {got}", _OPTIONS)
     with documents_lock(path):
         write_bytes(path / DOCUMENT, data)
+
+
+def _is_root(path: Path, data: bytes) -> bool:
+    try:
+        return document_bytes(path) == data
+    except StoreError:
+        return False
+
+
+def _is_seal_sound(path: Path) -> bool:
+    """Whether the document of the samples is what was sealed."""
+    try:
+        return check_sealed(path / SAMPLES, read_document(path / SAMPLES, "group"), expected=True)
+    except (StoreError, ValueError, KeyError, TypeError):
+        return False
 
 
 def restore_documents(root: Path, expected: Mapping[str, Mapping[str, Any] | None]) -> list[str]:
