@@ -1,10 +1,10 @@
-# Two commands: `make demo` sets everything up and runs the quickstart, `make test` runs every check.
+# `make demo` sets everything up and runs the quickstart, `make test` runs every check, `make soak` does harm for hours.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types floors pytest format clean
+.PHONY: demo test lint types floors pytest soak format clean
 
 demo: $(READY)
 	$(BIN)/teachonce run quickstart
@@ -29,6 +29,12 @@ floors: $(READY)
 
 pytest: $(READY)
 	$(BIN)/python -m pytest
+
+# Faults of all kinds, many times: SEED=1 FAULTS=kills,flips TRIES=100 (of each) SECONDS=600 (together) JOBS=2
+SEED ?= 0
+soak: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.soak --seed $(SEED) $(strip $(if $(FAULTS),--only $(FAULTS)) \
+	$(if $(TRIES),--tries $(TRIES)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(JOBS),--jobs $(JOBS))) --json soak.json
 
 format: $(READY)
 	$(BIN)/ruff check --fix teachonce tests

@@ -203,9 +203,48 @@ def write_files(files: Sequence[tuple[Path, bytes | memoryview]], *, tops: Itera
             with suppress(OSError):  # somebody else's file may be in it by now
                 folder.rmdir()
         raise
-    for folder in _folders([path for path, _ in files], tops):
+    for folder in {**dict.fromkeys(_folders([path for path, _ in files], tops)), **dict.fromkeys(_above(made))}:
         with disk_errors(folder):
             sync_folder(folder)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, and return when their names are durable.
+
+    Raises:
+        DiskError: It cannot be made.
+    """
+    with disk_errors(folder):
+        made = _missing_folders(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        for place in _above(made):
+            sync_folder(place)
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Append a line to a file, durably; where that fails, the file is as before.
+
+    Raises:
+        DiskError: It cannot be written.
+    """
+    with disk_errors(path):
+        is_new = not path.exists()
+        with path.open("ab", buffering=0) as file:
+            size = file.tell()
+            try:
+                _write_all(file.fileno(), line)
+                os.fsync(file.fileno())
+            except BaseException:
+                with suppress(OSError):
+                    file.truncate(size)
+                raise
+        if is_new:
+            sync_folder(path.parent)
+
+
+def _above(made: Iterable[Path]) -> list[Path]:
+    """The folders in which new ones were made."""
+    return [folder.parent for folder in made]
 
 
 def _missing_folders(folder: Path) -> list[Path]:
@@ -299,12 +338,12 @@ def remove_temporaries(folder: Path, *, of: Container[str] | None = None, deep: 
 
     Args:
         folder: May be missing.
-        of: Only the temporaries of files of these names, which hold no hyphen; None: all.
+        of: Only the temporaries of files of these names; None: all.
         deep: Also below the folder; only where nobody else writes there.
     """
     pattern = f"{TEMPORARY}*"
     for path in folder.rglob(pattern) if deep else folder.glob(pattern):
-        if of is None or path.name.rpartition("-")[2] in of:
+        if of is None or path.name.removeprefix(TEMPORARY).split("-", 2)[-1] in of:  # process, number, name
             path.unlink(missing_ok=True)
 
 

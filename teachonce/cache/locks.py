@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from teachonce.errors import BusyError
-from teachonce.fsio import disk_errors
+from teachonce.fsio import disk_errors, make_folder
 
 _MEND = "Wait for it to end, or give the two disjoint ranges of blocks"
 
@@ -57,7 +57,7 @@ class BlockLock:
         """
         self._process, self._blocks = os.getpid(), blocks
         with _GUARD, disk_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             path.touch()
             status = path.stat()
             self._key = (status.st_dev, status.st_ino)
@@ -109,8 +109,8 @@ def documents_lock(root: Path) -> Iterator[None]:
     """
     path = root / "journal" / "lock"
     with _DOCUMENTS:
+        make_folder(path.parent)
         with disk_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             with disk_errors(path):

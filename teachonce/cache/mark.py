@@ -14,7 +14,7 @@ from teachonce.cache.layout import SAMPLES
 from teachonce.cache.store import Store
 from teachonce.cache.targets import TargetRecord
 from teachonce.errors import CorruptError, StoreError
-from teachonce.fsio import file_stamp, read_file, write_json
+from teachonce.fsio import disk_errors, file_stamp, read_file, remove_temporaries, write_json
 
 _KIND = "teachonce.verified"
 _MOST_BYTES = 1 << 20
@@ -63,7 +63,15 @@ def write_mark(store: Store, entries: Mapping[str, Mapping[str, str]]) -> None:
     now = {name: {**entry, **time} for name, entry in entries.items()}
     of_samples = now.pop(SAMPLES, known.get("samples", {}))
     targets = known.get("targets", {}) | now
+    clear_mark(store.path)
     write_json(mark_path(store.path), {"kind": _KIND, "format": 1, "samples": of_samples, "targets": targets})
+
+
+def clear_mark(path: Path) -> None:
+    """Remove what a killed writer of a mark left beside the store at `path`."""
+    place = mark_path(path)
+    with disk_errors(place):
+        remove_temporaries(place.parent, of={place.name}, deep=False)
 
 
 def read_mark(path: Path) -> dict[str, Any]:

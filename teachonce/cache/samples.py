@@ -16,7 +16,7 @@ from teachonce.cache.locks import documents_lock
 from teachonce.cache.seal import seal_records, seal_samples
 from teachonce.cache.store import Store
 from teachonce.cache.targets import target_names
-from teachonce.errors import InputError, MismatchError, StoreError
+from teachonce.errors import BusyError, InputError, MismatchError
 from teachonce.events import SILENT, Events
 from teachonce.fsio import disk_errors, file_stamp, sync_folder
 from teachonce.types import DECODED, FAILED
@@ -75,7 +75,8 @@ class Writer:
         self, block: int, arrays: Mapping[str, NDArray[Any]], failed: Mapping[int, str], blanked: frozenset[str]
     ) -> None:
         if self._blocks is None or self.sealed:
-            raise StoreError(f"{self.journal.name} of {self.journal.root} is sealed: it cannot change")
+            message = f"{self.journal.name} of {self.journal.root} is sealed, by another process if not by this one"
+            raise BusyError(message, "Run the same command again: what is there is reused")
         _check_status(self.journal, block, arrays["status"], failed)
         self._blocks.commit(block, arrays, failed, blanked)
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from teachonce.errors import CorruptError
-from teachonce.fsio import TEMPORARY, disk_errors, json_bytes, read_json, require_regular, sync_folder
+from teachonce.fsio import TEMPORARY, disk_errors, json_bytes, make_folder, read_json, require_regular, sync_folder
 from teachonce.validation import require_type
 
 Tensors = Mapping[str, Tensor]
@@ -33,9 +33,10 @@ def replacing(folder: Path) -> Iterator[Path]:
     """
     temporary = folder.with_name(f"{TEMPORARY}{folder.name}")
     previous = _previous(folder)
+    make_folder(folder.parent)
     with disk_errors(folder):
         shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
+        temporary.mkdir()
         try:
             yield temporary
             for path in sorted(temporary.rglob("*")):
@@ -53,14 +54,16 @@ def replacing(folder: Path) -> Iterator[Path]:
 
 
 def restore(folder: Path) -> bool:
-    """Put a folder back that a kill left set aside; say whether there is one now.
+    """Put a folder back that a kill left set aside, or remove what is no longer needed; say whether there is one now.
 
     Raises:
         DiskError: It could not be renamed.
     """
-    if not folder.exists() and _previous(folder).exists():
+    previous = _previous(folder)
+    if not folder.exists() and previous.exists():
         with disk_errors(folder):
-            _previous(folder).rename(folder)
+            previous.rename(folder)
+    shutil.rmtree(previous, ignore_errors=True)
     return folder.exists()
 
 

@@ -1,13 +1,12 @@
 """The journal of a training: metrics.jsonl, one line an epoch, and for most the same numbers for TensorBoard."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from teachonce.engine.shapes import MetricsLine
-from teachonce.fsio import disk_errors, parse_json, read_text, write_bytes
+from teachonce.fsio import append_line, disk_errors, parse_json, read_text, write_bytes
 from teachonce.validation import require_type
 
 METRICS = "metrics.jsonl"
@@ -38,18 +37,13 @@ class MetricsLog:
         Raises:
             DiskError: It could not be written.
         """
-        with disk_errors(self.path), self.path.open("ab") as file:
-            file.write(_line(entry))
-            file.flush()
-            os.fsync(file.fileno())
+        append_line(self.path, _line(entry))
         self.entries.append(dict(entry))
         if self._board is None:
             return
         with disk_errors(self.path.parent / _BOARD):
-            for name, value in entry.items():
-                if name != "epoch" and value is not None:
-                    self._board.add_scalar(name, value, entry["epoch"])
-            self._board.flush()
+            numbers = {name: value for name, value in entry.items() if name != "epoch" and value is not None}
+            self._board.add(entry["epoch"], numbers)
 
     def close(self) -> None:
         """Finish the TensorBoard file."""
@@ -79,6 +73,6 @@ def _line(entry: Mapping[str, Any]) -> bytes:
 
 
 def _board(folder: Path, done: int) -> Any:
-    from torch.utils.tensorboard import SummaryWriter  # slow to import, and not needed to evaluate
+    from teachonce.engine.board import Board  # slow to import, and not needed to evaluate
 
-    return SummaryWriter(str(folder), purge_step=done + 1)
+    return Board(folder, done)

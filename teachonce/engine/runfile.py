@@ -13,7 +13,7 @@ from typing import Any
 
 from teachonce.engine.shapes import RdmRunJson, ResultJson, RunJson
 from teachonce.errors import BusyError, CorruptError, InputError, MismatchError
-from teachonce.fsio import TEMPORARY, disk_errors, read_json, write_json
+from teachonce.fsio import TEMPORARY, disk_errors, make_folder, read_json, write_json
 from teachonce.validation import require_type
 
 FORMAT = 1
@@ -79,8 +79,8 @@ def owned(run: Path, mend: str = "Wait for it, or choose another --out") -> Iter
         BusyError: Another process holds it.
         DiskError: It cannot be made.
     """
+    make_folder(run)
     with disk_errors(run):
-        run.mkdir(parents=True, exist_ok=True)
         folder = os.open(run, os.O_RDONLY)
     try:
         try:

@@ -18,6 +18,7 @@ from teachonce.cache.checking import CheckedRows
 from teachonce.cache.chunks import Chunks
 from teachonce.cache.mark import mark_entries, mark_path, verified_at, write_mark
 from teachonce.errors import CorruptError, MismatchError, StoreError, UnsealedError
+from teachonce.fsio import TEMPORARY
 
 ARRAY = "image_embedding"
 CHUNK = f"targets/teacher/{ARRAY}/c/3/1/0"
@@ -194,6 +195,15 @@ class TestMark:
     def test_what_is_no_mark_says_nothing(self, marked: Path, content: bytes):
         mark_path(marked).write_bytes(content)
         assert verified_at(open_store(marked), "teacher") is None
+
+    def test_what_a_killed_writer_left_of_it_is_removed(self, marked: Path):
+        left = marked.with_name(f"{TEMPORARY}12-3-{mark_path(marked).name}")
+        others = marked.with_name(f"{TEMPORARY}12-3-x-{mark_path(marked).name}")
+        for file in (left, others):
+            file.touch()
+        write_mark(open_store(marked), ["teacher"], samples=True)
+        assert not left.exists()
+        assert others.exists()
 
     def test_a_copy_has_none(self, marked: Path, tmp_path: Path):
         other = tmp_path / "other.zarr"

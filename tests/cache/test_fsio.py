@@ -65,17 +65,48 @@ def test_short_writes_are_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert (tmp_path / "file").read_bytes() == b"0123456789"
 
 
-def test_every_folder_up_to_the_top_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_every_folder_up_to_a_new_top_and_the_one_above_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     synced: list[Path] = []
     monkeypatch.setattr(fsio, "sync_folder", synced.append)
     fsio.write_files(
         [(tmp_path / "c" / "0" / "1" / "0", b"x"), (tmp_path / "c" / "0" / "0", b"x")], tops=[tmp_path / "c"]
     )
-    assert synced == [tmp_path / "c" / "0" / "1", tmp_path / "c" / "0", tmp_path / "c"]
+    assert synced == [tmp_path / "c" / "0" / "1", tmp_path / "c" / "0", tmp_path / "c", tmp_path]
+
+
+def test_a_folder_is_made_with_durable_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    synced: list[Path] = []
+    monkeypatch.setattr(fsio, "sync_folder", synced.append)
+    fsio.make_folder(tmp_path / "a" / "b")
+    fsio.make_folder(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+    assert synced == [tmp_path / "a", tmp_path]
+
+
+@pytest.mark.parametrize("step", ["write", "fsync"])
+def test_a_line_that_cannot_be_appended_leaves_the_file_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+):
+    path = tmp_path / "log.jsonl"
+    fsio.append_line(path, b"one\n")
+
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "injected")
+
+    with monkeypatch.context() as patch:
+        if step == "write":
+            patch.setattr(fsio, "_write_all", failing(1, errno.ENOSPC))
+        else:
+            patch.setattr(os, "fsync", fail)
+        with pytest.raises(DiskError):
+            fsio.append_line(path, b"two\n")
+    assert path.read_bytes() == b"one\n"
+    fsio.append_line(path, b"two\n")
+    assert path.read_bytes() == b"one\ntwo\n"
 
 
 def test_removes_only_the_temporaries_asked_for(tmp_path: Path):
-    names = [f"{fsio.TEMPORARY}9-1-000001.json", f"{fsio.TEMPORARY}9-2-000002.json", "000001.json"]
+    names = [f"{fsio.TEMPORARY}9-1-000001.json", f"{fsio.TEMPORARY}9-2-x-000001.json", "000001.json"]
     for name in names:
         (tmp_path / name).write_bytes(b"")
     fsio.remove_temporaries(tmp_path, of={"000001.json"}, deep=False)

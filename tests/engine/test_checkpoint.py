@@ -55,6 +55,16 @@ def test_the_moment_between_two_renames(tmp_path):
     assert names(tmp_path) == ["last"]
 
 
+def test_what_was_set_aside_is_removed_where_the_new_one_is_in_place(tmp_path):
+    save(tmp_path / "last", 1.0)
+    (tmp_path / "last").rename(tmp_path / "last.previous")
+    (tmp_path / "last.previous" / "model.safetensors").unlink()  # killed while it was removed
+    save(tmp_path / "new", 2.0)
+    (tmp_path / "new").rename(tmp_path / "last")
+    assert load(tmp_path / "last")[0] == 2.0
+    assert names(tmp_path) == ["last"]
+
+
 def test_a_full_disk_keeps_the_old_one(tmp_path, monkeypatch):
     save(tmp_path / "last", 1.0)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from teachonce.stages.embed import embed
+from tests.forks import forked
 from tests.stages.embedding import attentive, digits, options
 
 Stop = Callable[[], None]
@@ -73,16 +74,10 @@ def arm(moment: str, pattern: str, number: int, stop: Stop) -> None:
     os.replace, os.write = replaced, written
 
 
-def in_a_fork(work: Callable[[], int]) -> int:
-    """The wait status of a process that does the work and ends with its number."""
-    child = os.fork()
-    if not child:
-        code = 99
-        try:
-            code = work()
-        finally:
-            os._exit(code)
-    return os.waitpid(child, 0)[1]
+def status(work: Callable[[], int]) -> int:
+    """How a forked process that does the work ends: by a signal (negative), with an error, or with its number."""
+    ended = forked(work)
+    return ended.status or int(ended.value)
 
 
 def make(store: Path) -> int:
@@ -109,12 +104,12 @@ def interrupted(store: Path) -> int:
 def main(folder: Path) -> None:
     """Kill at each point, go on, and say how each process ended."""
     os.fsync = lambda descriptor: None  # processes die here, the machine does not
-    ends = {"undisturbed": [in_a_fork(lambda: make(folder / "undisturbed.zarr"))]}
+    ends = {"undisturbed": [status(lambda: make(folder / "undisturbed.zarr"))]}
     for name, kill in KILLS.items():
         store = folder / f"{name}.zarr"
-        ends[name] = [in_a_fork(lambda store=store, kill=kill: killed(store, kill)), in_a_fork(lambda s=store: make(s))]
+        ends[name] = [status(lambda store=store, kill=kill: killed(store, kill)), status(lambda s=store: make(s))]
     store = folder / "ctrl-c.zarr"
-    ends["ctrl-c"] = [in_a_fork(lambda: interrupted(store)), in_a_fork(lambda: make(store))]
+    ends["ctrl-c"] = [status(lambda: interrupted(store)), status(lambda: make(store))]
     (folder / "ends.json").write_text(json.dumps(ends))
 
 

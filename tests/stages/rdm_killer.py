@@ -17,8 +17,8 @@ import torch
 
 from teachonce.cache.writer import TargetWriter
 from teachonce.engine.rdm.fit import Fit
+from tests.forks import forked
 from tests.stages.rdmkit import make, quick
-from tests.stages.train_killer import forked
 
 KINDS: dict[str, tuple[Any, str]] = {
     "step": (Fit, "_step"),
@@ -49,8 +49,8 @@ def ticking(function: Callable[..., Any], tick: Callable[[], None]) -> Callable[
     return call
 
 
-def counted(path: Path, place: Path) -> None:
-    """Run undisturbed, and write down how often each kind came."""
+def counted(path: Path) -> dict[str, int]:
+    """Run undisturbed, and say how often each kind came."""
     counts = dict.fromkeys(KINDS, 0)
 
     def tick(kind: str) -> None:
@@ -58,7 +58,7 @@ def counted(path: Path, place: Path) -> None:
 
     hook(tick)
     run(path)
-    place.write_text(json.dumps(counts))
+    return counts
 
 
 def killed(path: Path, wanted: str, number: int) -> None:
@@ -86,8 +86,8 @@ def moments(counts: dict[str, int]) -> list[list[tuple[str, int]]]:
 
 def ends(path: Path, points: list[tuple[str, int]]) -> list[Any]:
     """How the killed calls ended, and how the last."""
-    died = [forked(lambda kind=kind, number=number: killed(path, kind, number)) for kind, number in points]
-    return [died, forked(lambda: run(path))]
+    died = [forked(lambda kind=kind, number=number: killed(path, kind, number)).status for kind, number in points]
+    return [died, forked(lambda: run(path)).status]
 
 
 def main(root: Path) -> None:
@@ -99,8 +99,7 @@ def main(root: Path) -> None:
 
     run(copy("undisturbed"))  # and imports everything
     counting = copy("counted")
-    assert forked(lambda: counted(counting, root / "counts.json")) == 0
-    counts = json.loads((root / "counts.json").read_text())
+    counts = forked(lambda: counted(counting)).must()
     statuses = {}
     for points in moments(counts):
         name = "+".join(f"{kind}-{number}" for kind, number in points)

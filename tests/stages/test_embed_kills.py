@@ -13,7 +13,7 @@ from tests.stages.embed_kills import KILLS
 from tests.stages.embedding import snapshot
 
 ROOT = Path(__file__).parents[2]
-SIGKILL = 9
+SIGKILL = -9
 
 
 @pytest.fixture(scope="module")

@@ -145,6 +145,29 @@ def test_any_file(store: Path, sound: Path, damage: str, place: str, number: int
     mended(store, sound)
 
 
+def test_what_the_seal_says_of_the_root_is_damaged(store: Path, sound: Path):
+    """Not the root: it is what the same options give."""
+    file = store / "samples/zarr.json"
+    data = bytearray(file.read_bytes())
+    place = data.index(b'"root"') + 10
+    data[place] = ord("0") if data[place] != ord("0") else ord("1")
+    file.write_bytes(data)
+    assert mended(store, sound) == 0
+
+
+def test_a_root_of_other_views_is_not_taken_over(store: Path):
+    """It is what the options give, but not what was sealed."""
+    file = store / "zarr.json"
+    text = file.read_text().replace('"crop": 0.5', '"crop": 0.4')
+    assert text != file.read_text()
+    file.write_text(text)
+    before = snapshot(store)
+    with pytest.raises(StoreError) as caught:
+        embed(teacher=Counted(), data=digits(ROWS), **options(store, views=2, augment="crop=0.4,flip", repair=True))
+    assert caught.value.kind == "corrupt"
+    assert snapshot(store) == before
+
+
 def test_several_at_once(store: Path, sound: Path):
     for name in ("image_embedding/c/0/0/0", "image_embedding/c/3/1/0", "logits/c/3/0/0"):
         flip(store / "targets/teacher" / name, 5)

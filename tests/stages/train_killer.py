@@ -17,6 +17,7 @@ import torch
 from teachonce.cache.store import open_store
 from teachonce.engine.step import Stepper
 from teachonce.stages.train import train
+from tests.forks import forked
 
 MOMENTS = [
     *(("step", number) for number in (3, 8)),
@@ -67,19 +68,6 @@ def arm(kind: str, number: int) -> None:
         setattr(Path, kind, dying(getattr(Path, kind), number))
 
 
-def forked(work: Callable[[], None]) -> int:
-    """Do it in a child; its exit status, negative where a signal ended it."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001 - a child must not run on as its parent
-            print(f"{type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201
-            os._exit(1)
-        os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
 def main(root: Path) -> None:
     torch.set_num_threads(1)
     run(root, root / "undisturbed")  # and imports everything
@@ -91,7 +79,7 @@ def main(root: Path) -> None:
             arm(kind, number)
             run(root, root / name)
 
-        statuses[name] = [forked(killed), forked(lambda name=name: run(root, root / name))]
+        statuses[name] = [forked(killed).status, forked(lambda name=name: run(root, root / name)).status]
     sys.stdout.write(json.dumps(statuses))
 
 

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from teachonce.cache.mark import clear_mark
 from teachonce.cache.seal import remove_tree
 from teachonce.cache.targets import TargetRecord, target_names
 from teachonce.engine.describe import warn_versions
@@ -50,6 +51,8 @@ def conduct(job: Job, events: Events, options: Mapping[str, Any], *, mend: bool 
         if name in job.config.names:
             repair(job, name, events)
     _refuse_orphans(job)
+    with suppress(DiskError):
+        clear_mark(job.store.path)
     missing, seconds = len(job.config.names) - len(_sealed(job)), 0.0
     if missing:
         require_room(job, missing)

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from teachonce.cache import open_store
-from teachonce.cache.mark import mark_entries, write_mark
+from teachonce.cache.mark import clear_mark, mark_entries, write_mark
 from teachonce.engine.stage_one.batches import find_batch_size
 from teachonce.engine.stage_one.feed import Feed
 from teachonce.engine.stage_one.forward import Forward
@@ -50,6 +51,8 @@ def conduct(job: Job, workers: int | None, events: Events, options: Mapping[str,
         tell_differences(job, events)
     if is_complete(job) and not job.request.repair:
         _require_whole(job)
+        with suppress(DiskError):
+            clear_mark(job.path)
         return Done(blocks_run=0, rows_run=0, failed=_failed(job), is_sealed=True, seconds=0.0)
     require_room(job)
     forward = Forward(job.teacher, device=job.device, dtype=job.request.dtype, compute_dtype=job.compute_dtype)

@@ -1,7 +1,6 @@
 """The run record: one line of JSON a run, beside the store and never in it: a store holds no time and no host."""
 
 import json
-import os
 import socket
 import sys
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 
 from teachonce.engine.machine import now, this_machine
 from teachonce.engine.stage_one.contents import versions
-from teachonce.fsio import disk_errors
+from teachonce.fsio import append_line
 
 
 def runs_path(store: Path) -> Path:
@@ -32,8 +31,4 @@ def record_run(store: Path, **facts: Any) -> None:
         "versions": versions(),
         **facts,
     }
-    path = runs_path(store)
-    with disk_errors(path), path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line, ensure_ascii=False) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    append_line(runs_path(store), (json.dumps(line, ensure_ascii=False) + "\n").encode())
