@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from teachonce.errors import ModelError, TeachonceError
 from teachonce.models.folders import require_model_folder
 from teachonce.processwide import environment, silent
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _CONVERT = (
     "Convert it once where you trust it: AutoModel.from_pretrained(FOLDER).save_pretrained(FOLDER) writes safetensors"
@@ -124,6 +127,20 @@ def _require_safetensors(folder: Path) -> None:
     if any(folder.glob("*.bin")) or any(folder.glob("*.pt*")):
         raise ModelError(f"{folder} has pickled weights only, and pickle is never opened", _CONVERT)
     raise ModelError(f"{folder} holds no weights: expected model.safetensors", "Copy the whole model folder")
+
+
+def own_memory(network: "nn.Module") -> None:
+    """Copy weights out of the file that transformers maps them from.
+
+    Mapped tensors lie where the file's header lets them begin, and kernels take other paths for memory that is not
+    aligned: the same weights in two files would differ in the last bit of their outputs. And a file that is cut while
+    it is mapped ends the process.
+
+    Args:
+        network: Its parameters and buffers are replaced by copies.
+    """
+    for tensor in (*network.parameters(), *network.buffers()):
+        tensor.data = tensor.data.clone()
 
 
 def weights_arguments(trust_remote_code: bool) -> dict[str, Any]:

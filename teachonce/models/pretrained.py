@@ -11,7 +11,7 @@ from teachonce.models.classifier import SplitClassifier, probe_pixels
 from teachonce.models.encoders import CHOICES, EncoderTeacher, choose, drop_text_tower
 from teachonce.models.frozen import ClassifierTeacher, Teacher, TeacherInfo, weights_digest
 from teachonce.models.hooked import HookedClassifier, hooked_path
-from teachonce.models.hub import loading, locate, weights_arguments
+from teachonce.models.hub import loading, locate, own_memory, weights_arguments
 from teachonce.models.processor import load_processor, processor_json, translate
 
 _NOT_KEPT = ("_name_or_path", "transformers_version", "dtype", "torch_dtype", "id2label", "label2id")
@@ -54,6 +54,7 @@ def _classifier(spec: str, arguments: dict[str, Any], facts: dict[str, Any], lab
         from transformers import AutoModelForImageClassification
 
         network, found = AutoModelForImageClassification.from_pretrained(**arguments)
+        own_memory(network)
         _require_weights(spec, _absent(found))
         facts["weights"] = weights_digest(network)
         try:
@@ -87,6 +88,7 @@ def _encoder(spec: str, arguments: dict[str, Any], facts: dict[str, Any], embedd
         absent = set()
     _require_weights(spec, absent)
     drop_text_tower(network)
+    own_memory(network)
     chosen, dim = choose(network.eval(), embedding, probe_pixels(facts["input"]), spec)
     info = TeacherInfo(
         kind="encoder",

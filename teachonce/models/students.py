@@ -13,7 +13,7 @@ from teachonce.models.factory import FactoryStudent
 from teachonce.models.families import from_source, vit
 from teachonce.models.folders import require_model_folder, require_weights_file
 from teachonce.models.frozen import tensors_digest, weights_digest
-from teachonce.models.hub import loading
+from teachonce.models.hub import loading, own_memory
 from teachonce.models.student import Student, require_classes
 from teachonce.models.trust import is_factory, refuse_code
 
@@ -132,6 +132,7 @@ def _rebuild(folder: Path, saved: Saved, trust_remote_code: bool) -> Student:
             network = AutoModelForImageClassification.from_pretrained(
                 folder, use_safetensors=True, local_files_only=True, trust_remote_code=trust_remote_code
             )
+            own_memory(network)
             return SplitClassifier(network, spec=saved.spec, input=saved.input_spec())
     student = build_student(saved.spec, classes=saved.classes, image_size=saved.input.height)
     student.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))

@@ -1,6 +1,7 @@
 """Teachers: frozen, described, and each from where users have them."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -370,3 +371,18 @@ class TestBuiltIn:
         tiny.classifier(tmp_path / "resnet-18", "resnet")
         monkeypatch.chdir(tmp_path)
         assert load_teacher("resnet-18").info.class_names == ("ant", "bee", "cat")
+
+
+def test_the_same_weights_in_two_files_give_the_same_bits(tmp_path: Path):
+    """Where the tensors begin in a file depends on the length of its header."""
+
+    folders = [tiny.classifier(tmp_path / "a", "mobilenet"), tmp_path / "b"]
+    shutil.copytree(folders[0], folders[1])
+    weights = load_file(folders[0] / "model.safetensors")
+    save_file(weights, folders[1] / "model.safetensors", metadata={"format": "pt", "note": "x" * 4})
+    first, second = (load_teacher(str(folder)) for folder in folders)
+    assert all(parameter.data_ptr() % 64 == 0 for parameter in (*first.parameters(), *second.parameters()))
+    with torch.inference_mode():
+        outputs = [teacher(tiny.pixels()) for teacher in (first, second)]
+    assert torch.equal(outputs[0].embedding, outputs[1].embedding)
+    assert first.info.weights == second.info.weights
