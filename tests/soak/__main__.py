@@ -37,10 +37,14 @@ def _arguments(words: list[str] | None) -> argparse.Namespace:
 
 
 def _progress(end: float) -> Any:
-    """A line that is written over, on a terminal every try, else every hundredth."""
-    every = 1 if sys.stderr.isatty() else 100
+    """Each harm at once; and a line that is written over, on a terminal every try, else every hundredth."""
+    every, shown = 1 if sys.stderr.isatty() else 100, 0
 
     def show(done: Tally) -> None:
+        nonlocal shown
+        for harm in done.harms[shown:]:
+            sys.stderr.write(f"\n{_harm(harm)}\n")
+        shown = len(done.harms)
         if done.tries % every and done.tries < done.total:
             return
         left = done.seconds / done.tries * (done.total - done.tries)
@@ -57,8 +61,12 @@ def _show(done: Tally) -> None:
     for outcome, number in sorted(done.outcomes.items()):
         sys.stdout.write(f"  {number:6,}  {outcome}\n")
     for harm in done.harms[:20]:
-        sys.stdout.write(f"  HARM {harm['what']}: {harm['outcome']}: {harm['harm']}\n")
+        sys.stdout.write(f"  {_harm(harm)}\n")
     sys.stdout.flush()
+
+
+def _harm(harm: dict[str, str]) -> str:
+    return f"HARM {harm['what']}: {harm['outcome']}: {harm['harm']}"
 
 
 def main(words: list[str] | None = None) -> int:

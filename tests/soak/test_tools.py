@@ -74,6 +74,15 @@ def test_power_loss_shows_a_missing_fsync(tmp_path: Path):
     assert found["least"][-1]["a"] == b"old"
 
 
+def test_what_is_appended_does_not_touch_what_is_durable(tmp_path: Path):
+    def append(root: Path) -> None:
+        with (root / "a").open("ab", buffering=0) as file:
+            file.write(b"+more")
+
+    for variant, found in replayed(tmp_path, append).items():
+        assert all(image["a"].startswith(b"old") for image in found), variant
+
+
 def test_every_way_to_change_a_file_is_seen(tmp_path: Path):
     def work() -> None:
         (tmp_path / "d").mkdir()
