@@ -111,7 +111,7 @@ class RunJson(Shape):
     device: str = ""
     machine: MachineJson | None = None
     versions: dict[str, str] = {}
-    command: list[str] = []
+    command: list[str] | None = None
 
     @model_validator(mode="after")
     def _names_are_those_of_the_classes(self) -> Self:

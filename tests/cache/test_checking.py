@@ -201,7 +201,7 @@ class TestMark:
         others = marked.with_name(f"{TEMPORARY}12-3-x-{mark_path(marked).name}")
         for file in (left, others):
             file.touch()
-        write_mark(open_store(marked), ["teacher"], samples=True)
+        write_mark(open_store(marked), mark_entries(open_store(marked), ["teacher"], samples=True))
         assert not left.exists()
         assert others.exists()
 

@@ -12,6 +12,7 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
 import teachonce
+from teachonce.cache.seal import unseal_target
 from teachonce.data.quiet import quiet
 from teachonce.data.samples import ArraySamples
 from teachonce.digests import digest_array, digest_bytes
@@ -345,8 +346,7 @@ def test_a_key_of_several_rows_is_refused(tmp_path: Path):
 
 def test_what_is_not_sealed_is_refused_at_once(tmp_path: Path):
     path = make_store(tmp_path / "s.zarr", VALUES).path
-    document = path / "targets" / "teacher" / "zarr.json"
-    document.write_text(document.read_text().replace('"sealed": true', '"sealed": false'))
+    unseal_target(path / "targets" / "teacher")
     with pytest.raises(UnsealedError):
         teacher(path)
     with pytest.raises(StoreMissingError):

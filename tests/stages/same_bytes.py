@@ -68,7 +68,7 @@ def main(root: Path) -> None:
         for order, stages in (("first", STAGES), ("second", STAGES[::-1])):
             place = root / f"{order}-{threads}"
             statuses.append(forked(lambda p=place, t=threads, s=stages: run(root, p, t, s)))
-    sys.stdout.write(json.dumps(statuses))
+    sys.stdout.write(json.dumps([ended.status for ended in statuses]))
 
 
 if __name__ == "__main__":
