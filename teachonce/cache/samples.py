@@ -159,7 +159,7 @@ class SamplesWriter(Writer):
         Raises:
             DiskError: They cannot be removed.
         """
-        if self.reopened:
+        if self.sealed or self.reopened:
             return
         for name in target_names(self.journal.root):
             record = record_path(self.journal.root, name, block)
