@@ -67,6 +67,7 @@ def bench_embed(  # noqa: PLR0913 - one parameter an option
     precision: str = "auto",
     workers: int | None = None,
     seed: int = 0,
+    trust_remote_code: bool = False,
     events: Events = SILENT,
 ) -> EmbedBench:
     """Time stage one into a temporary store, the bare forward pass, and decoding alone, in turns.
@@ -84,6 +85,7 @@ def bench_embed(  # noqa: PLR0913 - one parameter an option
         precision: See `embed`.
         workers: Workers that decode.
         seed: Of a built-in teacher's weights.
+        trust_remote_code: See `embed`.
         events: Who watches.
 
     Raises:
@@ -96,7 +98,9 @@ def bench_embed(  # noqa: PLR0913 - one parameter an option
     compute_dtype = "bfloat16" if pick_precision(precision, where) == "bf16" else "float32"
     samples = open_samples(data, split=split, limit=limit) if isinstance(data, str) else data
     if isinstance(teacher, str):
-        teacher = load_teacher(teacher, image_size=image_size, classes=samples.classes, seed=seed)
+        teacher = load_teacher(
+            teacher, image_size=image_size, classes=samples.classes, seed=seed, trust_remote_code=trust_remote_code
+        )
     teacher.to(where)
     forward = Forward(teacher, device=where, dtype="float16", compute_dtype=compute_dtype)
     size = batch_size or find_batch_size(forward, teacher.info.input, device=where, most=block_rows or samples.rows)

@@ -103,6 +103,7 @@ def bench_rdm(  # noqa: PLR0913 - one parameter an option
     image_size: int | None = None,
     device: str | None = None,
     precision: str = "auto",
+    trust_remote_code: bool = False,
     events: Events = SILENT,
 ) -> RdmBench:
     """Time training steps of K RDMs together and of one, and the teacher's forward pass, in changing order.
@@ -122,6 +123,7 @@ def bench_rdm(  # noqa: PLR0913 - one parameter an option
         image_size: Pixels, of built-in teachers.
         device: See `embed`.
         precision: Of the teacher; see `embed`.
+        trust_remote_code: See `embed`.
         events: Who watches.
 
     Raises:
@@ -134,7 +136,7 @@ def bench_rdm(  # noqa: PLR0913 - one parameter an option
             raise InputError(f"{name} must be at least 1, got {value}", f"Give another {name}")
     where = pick_device(device)
     if isinstance(teacher, str):
-        teacher = load_teacher(teacher, image_size=image_size, classes=classes)
+        teacher = load_teacher(teacher, image_size=image_size, classes=classes, trust_remote_code=trust_remote_code)
     teacher.to(where)
     spec = RdmSpec(preset=preset, embedding_dim=teacher.info.embedding_dim, classes=classes, hidden=hidden)
     trainers = {

@@ -85,6 +85,7 @@ def bench_step(  # noqa: PLR0913 - one parameter an option
     precision: str = "auto",
     workers: int | None = None,
     seed: int = 0,
+    trust_remote_code: bool = False,
     events: Events = SILENT,
 ) -> StepBench:
     """Time steps of the same training from the cache, with constant targets, by `ce` alone, and with the live teacher.
@@ -110,6 +111,7 @@ def bench_step(  # noqa: PLR0913 - one parameter an option
         precision: See `embed`.
         workers: Workers that decode.
         seed: Of students and order.
+        trust_remote_code: See `train`.
         events: Who watches.
 
     Raises:
@@ -123,6 +125,7 @@ def bench_step(  # noqa: PLR0913 - one parameter an option
     with tempfile.TemporaryDirectory(prefix="teachonce-bench-") as folder:
         path = Path(folder) / "bench.zarr"
         shared: dict[str, Any] = {"device": device, "precision": precision, "workers": workers}
+        shared["trust_remote_code"] = trust_remote_code
         # without the seed: a built-in teacher then has the weights that the live one has
         embed(teacher=teacher, data=samples, store=path, events=events, **shared)
         rdms: tuple[str, ...] = ()

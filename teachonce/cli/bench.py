@@ -31,6 +31,7 @@ def bench_embed(  # noqa: PLR0913  (one parameter an option)
     workers: shared.Workers = None,
     threads: shared.Threads = None,
     seed: shared.Seed = 0,
+    trust_remote_code: shared.TrustRemoteCode = False,
     as_json: shared.Json = False,
     debug: shared.Debug = False,
 ) -> None:
@@ -54,6 +55,7 @@ def bench_embed(  # noqa: PLR0913  (one parameter an option)
             device=device,
             workers=workers,
             seed=seed,
+            trust_remote_code=trust_remote_code,
             events=events,
         )
     finish(result, bench_parts, as_json=as_json)
@@ -80,6 +82,7 @@ def bench_step(  # noqa: PLR0913  (one parameter an option)
     workers: shared.Workers = None,
     threads: shared.Threads = None,
     seed: shared.Seed = 0,
+    trust_remote_code: shared.TrustRemoteCode = False,
     as_json: shared.Json = False,
     debug: shared.Debug = False,
 ) -> None:
@@ -107,6 +110,7 @@ def bench_step(  # noqa: PLR0913  (one parameter an option)
             device=device,
             workers=workers,
             seed=seed,
+            trust_remote_code=trust_remote_code,
             events=events,
         )
     finish(result, bench_parts, as_json=as_json)
@@ -128,6 +132,7 @@ def bench_rdm(  # noqa: PLR0913  (one parameter an option)
     precision: shared.PrecisionOption = shared.Precision.auto,
     device: shared.Device = None,
     threads: shared.Threads = None,
+    trust_remote_code: shared.TrustRemoteCode = False,
     as_json: shared.Json = False,
     debug: shared.Debug = False,
 ) -> None:
@@ -150,6 +155,7 @@ def bench_rdm(  # noqa: PLR0913  (one parameter an option)
             image_size=image_size,
             device=device,
             precision=precision.value,
+            trust_remote_code=trust_remote_code,
             events=events,
         )
     finish(result, bench_parts, as_json=as_json)

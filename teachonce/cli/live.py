@@ -106,6 +106,7 @@ def bench_live(  # noqa: PLR0913  (one parameter an option)
     workers: shared.Workers = None,
     threads: shared.Threads = None,
     seed: shared.Seed = 0,
+    trust_remote_code: shared.TrustRemoteCode = False,
     as_json: shared.Json = False,
     debug: shared.Debug = False,
 ) -> None:
@@ -148,6 +149,7 @@ def bench_live(  # noqa: PLR0913  (one parameter an option)
                 threads=threads,
                 workers=workers,
                 seed=seed,
+                trust_remote_code=trust_remote_code,
                 out=out,
                 events=events,
             )

@@ -1,5 +1,6 @@
 """Samples of a `datasets.Dataset`: encoded images straight from its Arrow table, without a copy."""
 
+import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +12,8 @@ import pyarrow as pa
 from teachonce.data.decode import MISSING, DecodeError, decode_image
 from teachonce.data.samples import count_classes
 from teachonce.digests import digest_bytes
+from teachonce.errors import CorruptError
+from teachonce.fsio import open_regular
 from teachonce.types import Identity
 
 
@@ -107,6 +110,7 @@ def _read(path: str) -> bytes:
 
             with xopen(path, "rb") as file:
                 return bytes(file.read())
-        return Path(path).read_bytes()
-    except OSError:
+        with os.fdopen(open_regular(Path(path)), "rb") as file:
+            return file.read()
+    except (OSError, CorruptError):
         raise DecodeError(MISSING) from None

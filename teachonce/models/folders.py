@@ -1,6 +1,8 @@
 """Folders of models, looked at before transformers opens a file: what they hold is data, and of a known size."""
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ from teachonce.errors import CorruptError, ModelError
 from teachonce.fsio import DOCUMENT_BYTES, read_text, require_regular
 
 _COPY = "Copy the model again"
+_LAYERS = re.compile(r"(^|_)(layers?|depths?|blocks)$")
+_MOST_LABELS = 1 << 24
 _KERNELS = ("attn_implementation", "_attn_implementation", "experts_implementation")
 
 
@@ -19,33 +23,55 @@ def require_model_folder(folder: Path, *, trust_remote_code: bool) -> None:
     Files of weights may have any size, JSON that of a document.
 
     Raises:
-        CorruptError: A file is no regular one, is too large, or is no safetensors file where its name says so.
+        CorruptError: A file is no regular one, is too large, or is no safetensors file where its name says so; the
+            config asks for more layers than there are tensors.
         ModelError: A part of the weights is not in the folder, or no safetensors file; its config names a kernel to be
             fetched and run, and `trust_remote_code` is not given.
     """
+    tensors = 0
     for path in sorted(path for path in folder.iterdir() if path.exists() and not path.is_dir()):
         if path.suffix == ".safetensors":
-            require_weights_file(path)
+            tensors += require_weights_file(path)
         else:
             require_regular(path, most=DOCUMENT_BYTES if path.suffix == ".json" else None, mend=_COPY)
     index = folder / "model.safetensors.index.json"
     if index.exists():
         _require_shards(index)
     if (folder / "config.json").exists():
-        require_config(folder / "config.json", trust_remote_code=trust_remote_code)
+        config = require_config(folder / "config.json", trust_remote_code=trust_remote_code)
+        most = max(_layers(config), default=0)
+        if most > tensors:  # to build them would not end, even without memory for their weights
+            message = f"{folder / 'config.json'} asks for {most:,} layers, but the weights are {tensors:,} tensors"
+            raise CorruptError(message, _COPY)
 
 
-def require_config(path: Path, *, trust_remote_code: bool) -> None:
-    """Refuse a config.json that is none, or names a kernel to be fetched and run.
+def require_config(path: Path, *, trust_remote_code: bool) -> dict[str, Any]:
+    """Read a config.json, unless it is none, or names a kernel to be fetched and run.
 
     Raises:
-        CorruptError: It is no regular file, too large, or no JSON object.
+        CorruptError: It is no regular file, too large, or no JSON object; or its number of labels is.
         ModelError: It names a kernel, and `trust_remote_code` is not given.
     """
     config = _object(path)
     if not trust_remote_code and (name := _kernel(config)):
         mend = "Remove it from the config; or, if you trust that code, add --trust-remote-code"
         raise ModelError(f"{path} asks for the kernel {name}, which would be fetched and run", mend)
+    labels = config.get("num_labels")
+    if isinstance(labels, int) and labels > _MOST_LABELS:  # transformers makes a name for each
+        raise CorruptError(f"{path}: expected at most {_MOST_LABELS:,} labels, got {labels:,}", _COPY)
+    return config
+
+
+def _layers(config: Any) -> Iterator[int]:
+    """All numbers of layers that a config or a part of it names, those of stages together."""
+    if not isinstance(config, dict):
+        return
+    for key, value in config.items():
+        if isinstance(value, dict):
+            yield from _layers(value)
+        elif _LAYERS.search(key):
+            numbers = value if isinstance(value, list) else [value]
+            yield sum(number for number in numbers if isinstance(number, int))
 
 
 def _object(path: Path) -> dict[str, Any]:
@@ -59,16 +85,19 @@ def _object(path: Path) -> dict[str, Any]:
     return value
 
 
-def require_weights_file(path: Path) -> None:
+def require_weights_file(path: Path) -> int:
     """Refuse a file that is no safetensors file: its header is compared with its size, nothing else is read.
+
+    Returns:
+        How many tensors it holds.
 
     Raises:
         CorruptError: It is not there, no regular file, or its header does not fit.
     """
     try:
         require_regular(path, mend=_COPY)
-        with safetensors.safe_open(path, framework="numpy"):
-            pass
+        with safetensors.safe_open(path, framework="numpy") as file:
+            return len(file.keys())
     except (OSError, safetensors.SafetensorError) as error:
         if isinstance(error, CorruptError):
             raise

@@ -1,11 +1,11 @@
 """Speaking with transformers and the hub: silently, without pickle, and with errors of one line."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from teachonce.errors import ModelError, TeachonceError
+from teachonce.errors import CorruptError, ModelError, TeachonceError
 from teachonce.models.folders import require_model_folder
 from teachonce.processwide import environment, silent
 
@@ -127,6 +127,27 @@ def _require_safetensors(folder: Path) -> None:
     if any(folder.glob("*.bin")) or any(folder.glob("*.pt*")):
         raise ModelError(f"{folder} has pickled weights only, and pickle is never opened", _CONVERT)
     raise ModelError(f"{folder} holds no weights: expected model.safetensors", "Copy the whole model folder")
+
+
+def require_enough(network: Callable[[], "nn.Module"], folder: Path, owner: str) -> None:
+    """Refuse a network with more weights than its files have bytes, before memory is taken for it.
+
+    Args:
+        network: Makes it; called on the meta device, where weights take no memory.
+        folder: Where the files of weights are.
+        owner: What asks for it.
+
+    Raises:
+        CorruptError: There are too few.
+    """
+    import torch
+
+    with torch.device("meta"):
+        count = sum(tensor.numel() for tensor in network().state_dict().values())
+    size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    if count > size:
+        message = f"{owner} asks for {count:,} weights, but the files of weights have {size:,} bytes"
+        raise CorruptError(message, "Copy the whole folder again, all files of one model")
 
 
 def own_memory(network: "nn.Module") -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -11,7 +12,7 @@ from teachonce.models.classifier import SplitClassifier, probe_pixels
 from teachonce.models.encoders import CHOICES, EncoderTeacher, choose, drop_text_tower
 from teachonce.models.frozen import ClassifierTeacher, Teacher, TeacherInfo, weights_digest
 from teachonce.models.hooked import HookedClassifier, hooked_path
-from teachonce.models.hub import loading, locate, own_memory, weights_arguments
+from teachonce.models.hub import loading, locate, own_memory, require_enough, weights_arguments
 from teachonce.models.processor import load_processor, processor_json, translate
 
 _NOT_KEPT = ("_name_or_path", "transformers_version", "dtype", "torch_dtype", "id2label", "label2id")
@@ -45,17 +46,46 @@ def load_pretrained(spec: str, *, embedding: str, trust_remote_code: bool, revis
     arguments = {**where, **weights_arguments(trust_remote_code)}
     classifier = any("ForImageClassification" in name for name in config.architectures or ())
     if classifier and embedding in ("auto", "penultimate"):
-        return _classifier(spec, arguments, facts, config.id2label)
-    return _encoder(spec, arguments, facts, embedding)
+        return _classifier(spec, arguments, facts, config)
+    return _encoder(spec, arguments, facts, embedding, config)
 
 
-def _classifier(spec: str, arguments: dict[str, Any], facts: dict[str, Any], labels: Mapping[Any, str]) -> Teacher:
+def load_classifier(spec: str, arguments: Mapping[str, Any], config: Any = None) -> nn.Module:
+    """A transformers image classifier with all its weights, on the CPU.
+
+    Args:
+        spec: What the user calls it.
+        arguments: Of `from_pretrained`: `locate` and `weights_arguments`.
+        config: Its config, where it was read already.
+
+    Raises:
+        ModelError: It cannot be loaded, or lacks weights.
+        CorruptError: Its config asks for more weights than its files hold.
+    """
+    network, absent = _load("AutoModelForImageClassification", spec, arguments, config)
+    own_memory(network)
+    _require_weights(spec, absent)
+    classifier: nn.Module = network
+    return classifier
+
+
+def _load(auto: str, spec: str, arguments: Mapping[str, Any], config: Any) -> tuple[Any, set[str]]:
+    """A network by a class of transformers, and the weights that it lacks."""
     with loading(spec):
-        from transformers import AutoModelForImageClassification
+        import transformers
 
-        network, found = AutoModelForImageClassification.from_pretrained(**arguments)
-        own_memory(network)
-        _require_weights(spec, _absent(found))
+        kind: Any = getattr(transformers, auto)
+        folder, trusted = Path(arguments["pretrained_model_name_or_path"]), arguments["trust_remote_code"]
+        if folder.is_dir() and not trusted:
+            config = config or transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
+            require_enough(lambda: kind.from_config(config), folder, str(folder / "config.json"))
+        network, found = kind.from_pretrained(**arguments)
+    return network, _absent(found)
+
+
+def _classifier(spec: str, arguments: dict[str, Any], facts: dict[str, Any], config: Any) -> Teacher:
+    network, labels = load_classifier(spec, arguments, config), config.id2label
+    with loading(spec):
         facts["weights"] = weights_digest(network)
         try:
             student = SplitClassifier(network, spec=spec, input=facts["input"])
@@ -77,12 +107,8 @@ def _classifier_info(dim: int, classes: int, facts: dict[str, Any], labels: Mapp
     )
 
 
-def _encoder(spec: str, arguments: dict[str, Any], facts: dict[str, Any], embedding: str) -> Teacher:
-    with loading(spec):
-        from transformers import AutoModel
-
-        network, found = AutoModel.from_pretrained(**arguments)
-    absent = _absent(found)
+def _encoder(spec: str, arguments: dict[str, Any], facts: dict[str, Any], embedding: str, config: Any) -> Teacher:
+    network, absent = _load("AutoModel", spec, arguments, config)
     if absent and all(name.startswith("pooler.") for name in absent):
         network.pooler = None  # the checkpoint has none: it would be random
         absent = set()

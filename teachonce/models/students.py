@@ -4,16 +4,17 @@ from pathlib import Path
 
 import safetensors.torch
 
-from teachonce.errors import ModelError
+from teachonce.errors import CorruptError, ModelError
 from teachonce.models import cifar, imagenet
 from teachonce.models.checkpoint import SPEC, WEIGHTS, Saved, read_saved, save_student
 from teachonce.models.classifier import SplitClassifier
 from teachonce.models.cnn import Cnn
 from teachonce.models.factory import FactoryStudent
 from teachonce.models.families import from_source, vit
-from teachonce.models.folders import require_model_folder, require_weights_file
+from teachonce.models.folders import require_weights_file
 from teachonce.models.frozen import tensors_digest, weights_digest
-from teachonce.models.hub import loading, own_memory
+from teachonce.models.hub import loading, locate, require_enough, weights_arguments
+from teachonce.models.pretrained import load_classifier
 from teachonce.models.student import Student, require_classes
 from teachonce.models.trust import is_factory, refuse_code
 
@@ -125,15 +126,18 @@ def student_digest(folder: Path) -> str:
 
 def _rebuild(folder: Path, saved: Saved, trust_remote_code: bool) -> Student:
     if saved.family == "transformers":
-        require_model_folder(folder, trust_remote_code=trust_remote_code)
+        where = locate(str(folder), revision=None, trust_remote_code=trust_remote_code)
+        network = load_classifier(str(folder), {**where, **weights_arguments(trust_remote_code)})
         with loading(str(folder)):
-            from transformers import AutoModelForImageClassification
-
-            network = AutoModelForImageClassification.from_pretrained(
-                folder, use_safetensors=True, local_files_only=True, trust_remote_code=trust_remote_code
-            )
-            own_memory(network)
             return SplitClassifier(network, spec=saved.spec, input=saved.input_spec())
-    student = build_student(saved.spec, classes=saved.classes, image_size=saved.input.height)
+
+    def build() -> Student:
+        return build_student(saved.spec, classes=saved.classes, image_size=saved.input.height)
+
+    if not is_factory(saved.spec):
+        if not (saved.spec.startswith("cnn-") or saved.spec in cifar.NAMES):
+            raise CorruptError(f"{folder / SPEC}: {saved.spec} is no network of the family own", "Train it again")
+        require_enough(build, folder, f"{folder / SPEC}: {saved.spec}")
+    student = build()
     student.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))
     return student

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,13 @@ def test_bench_live_runs_no_code_of_a_folder(home: Path, tmp_path: Path):
     assert not (tmp_path / "mark").exists()
 
 
+@pytest.fixture(autouse=True)
+def not_imported() -> Iterator[None]:
+    """The module of a stranger is another one in each test."""
+    yield
+    sys.modules.pop(MODULE, None)
+
+
 class TestAFactoryOfARun:
     def test_the_file_that_would_run_is_named(self, home: Path, tmp_path: Path):
         factory(home / "run", tmp_path / "mark")
@@ -118,6 +126,14 @@ class TestAFactoryOfARun:
             assert mark.exists()
             mark.unlink()
             sys.modules.pop(MODULE)
+
+    @pytest.mark.parametrize("command", ["bench embed", "bench step", "bench rdm", "bench live", "estimate"])
+    def test_allowed_it_runs_as_a_teacher(self, home: Path, tmp_path: Path, command: str):
+        factory(home / "run", tmp_path / "mark")
+        live = ("bench", "live", "--teacher", "run", "--student", "cnn-2", "--rounds", "1", "--rows", "32", *DATA[:2])
+        error = told(call(*(COMMANDS | {"bench live": live})[command], "--trust-remote-code"))
+        assert "the factory failed" in error["message"]
+        assert (tmp_path / "mark").exists()
 
     def test_another_name_does_not_do(self, home: Path, tmp_path: Path):
         factory(home / "run", tmp_path / "mark")

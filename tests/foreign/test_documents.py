@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
+from foreignkit import edit
 from hostile import JSON, LINES, NO_FILE, OTHER, TENSORS, Change, changed, places
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,7 +19,8 @@ from teachonce.cache.describe import describe
 from teachonce.cache.export import export
 from teachonce.cache.store import open_store
 from teachonce.digests import digest_hex
-from teachonce.errors import CorruptError, TeachonceError
+from teachonce.errors import CorruptError, ModelError, TeachonceError
+from teachonce.models.students import build_student, load_student, save_student
 from teachonce.pipeline.run import run
 from teachonce.plots.make import plot_cost, plot_tsne
 from teachonce.reports.build import build_page
@@ -109,6 +112,46 @@ def test_what_is_no_file_or_damaged_is_refused(given_folder: Path, file: str, ch
         CALLS[call]()
     assert "\n" not in str(caught.value)
     assert caught.value.mend
+
+
+def _without_a_weight(best: Path) -> None:
+    tensors = safetensors.torch.load_file(best / "model.safetensors")
+    del tensors[max(tensors)]
+    safetensors.torch.save_file(tensors, best / "model.safetensors", metadata={"format": "pt"})
+
+
+@pytest.mark.timeout(60)
+class TestNetworks:
+    """Folders that ask for a network that nobody has the memory for, or whose weights are another's."""
+
+    @pytest.mark.parametrize(
+        "asked", [{"num_hidden_layers": 10**9}, {"num_labels": 1 << 40}, {"hidden_size": 1 << 20}, {"patch_size": 1}]
+    )
+    @pytest.mark.parametrize("call", ["evaluate", "embed"])
+    def test_of_transformers(self, given_folder: Path, asked: dict[str, int], call: str):
+        edit(RUN / "best" / "config.json", **{"image_size": 1 << 13} if "patch_size" in asked else {}, **asked)
+        with pytest.raises(CorruptError):
+            CALLS[call]()
+
+    @pytest.mark.parametrize("asked", [{"classes": 1 << 24}, {"spec": "wrn-40-2", "classes": 1 << 20}])
+    def test_of_our_own(self, tmp_path: Path, asked: dict[str, Any]):
+        save_student(build_student("cnn-2", classes=10), tmp_path)
+        edit(tmp_path / "student.json", **asked)
+        with pytest.raises(CorruptError):
+            load_student(tmp_path)
+
+    @pytest.mark.parametrize("spec", ["vit:layers=1000000000", "transformers:run/best", "resnet-50", "none"])
+    def test_of_one_family_in_the_place_of_the_other(self, home: Path, tmp_path: Path, spec: str):
+        save_student(build_student("cnn-2", classes=10), tmp_path)
+        edit(tmp_path / "student.json", spec=spec)
+        with pytest.raises(CorruptError):
+            load_student(tmp_path)
+
+    @pytest.mark.parametrize("call", ["evaluate", "embed"])
+    def test_without_one_of_its_weights_it_would_be_random(self, given_folder: Path, call: str):
+        _without_a_weight(RUN / "best")
+        with pytest.raises(ModelError):
+            CALLS[call]()
 
 
 class TestStores:

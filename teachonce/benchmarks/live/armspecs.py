@@ -38,6 +38,7 @@ def _arm_spec(key: Key, request: Request, combination: Combination, stage: Stage
         seed=request.seed,
         device=request.device,
         workers=request.workers,
+        trust_remote_code=request.trust_remote_code,
     )
     if key.kind == "live":
         config = replace(config, source="live")

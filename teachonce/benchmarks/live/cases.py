@@ -51,6 +51,7 @@ class Request:
     threads: int | None
     workers: int | None
     seed: int
+    trust_remote_code: bool
 
     @property
     def with_rdms(self) -> bool:

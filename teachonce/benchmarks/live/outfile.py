@@ -115,6 +115,7 @@ class OutFile:
     def _settings(self) -> dict[str, Any]:
         """What must be the same when it goes on."""
         settings: dict[str, Any] = json.loads(json.dumps(asdict(self.request)))
+        del settings["trust_remote_code"]
         return settings | {"device": self.frame["device"]}
 
 

@@ -54,6 +54,7 @@ class Options:
     threads: int | None
     workers: int | None
     seed: int
+    trust_remote_code: bool
 
     def request(self) -> Request:
         """All of it, with defaults by the device.
@@ -108,6 +109,7 @@ class Options:
             threads=self.threads,
             workers=self.workers,
             seed=self.seed,
+            trust_remote_code=self.trust_remote_code,
         )
 
     def _check_numbers(self) -> None:

@@ -43,6 +43,7 @@ class StageSpec:
     rdm_preset: Preset = "general"
     threads: int | None = None
     workers: int | None = None
+    trust_remote_code: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +87,7 @@ def _made(spec: StageSpec, events: Events) -> StageOne:
     heard = _WithoutAccuracy(events) if is_built_in(spec.teacher) else events
     classes = replace(spec.data, limit=spec.rows[0]).open().classes
     # without a seed: a teacher of random weights then is the one that the live arm loads
-    teacher = load_teacher(spec.teacher, classes=classes)
+    teacher = load_teacher(spec.teacher, classes=classes, trust_remote_code=spec.trust_remote_code)
     rows = _enough_rows(spec, teacher)
     reset_peak(device)
     done = _embed(spec, teacher, spec.store, rows, heard)

@@ -46,6 +46,7 @@ def bench_live(  # noqa: PLR0913 - one parameter an option
     threads: int | None = None,
     workers: int | None = None,
     seed: int = 0,
+    trust_remote_code: bool = False,
     out: str | Path | None = None,
     events: Events = SILENT,
 ) -> dict[str, Any]:
@@ -81,6 +82,7 @@ def bench_live(  # noqa: PLR0913 - one parameter an option
         threads: CPU threads of each process.
         workers: Workers that decode.
         seed: Of students, order and random images.
+        trust_remote_code: See `train`.
         out: A file that each finished case is written to at once; the same call goes on after what is there.
         events: Who watches.
 
@@ -127,6 +129,7 @@ def bench_live(  # noqa: PLR0913 - one parameter an option
         threads=threads,
         workers=workers,
         seed=seed,
+        trust_remote_code=trust_remote_code,
     )
     return _Sweep(options.request(), None if out is None else Path(out), events).run()
 
@@ -215,6 +218,7 @@ class _Sweep:
             rdm_preset=case.rdm_preset,
             threads=request.threads,
             workers=request.workers,
+            trust_remote_code=request.trust_remote_code,
         )
         self._stage = combination, folder, measure_stage_one(spec, self.events)
         return self._stage[1:]

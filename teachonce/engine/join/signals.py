@@ -1,6 +1,6 @@
 """What one or several targets of a store hold of a row, under one key each."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -133,6 +133,18 @@ def as_number(value: Any, what: str) -> int:
     if len(numbers) != 1:
         raise InputError(f"expected one {what}, got {len(numbers)}", "Give its number")
     return int(numbers[0])
+
+
+def as_names(values: Any, what: str) -> tuple[str, ...]:
+    """Names of targets or arrays: one, or several.
+
+    Raises:
+        InputError: They are no texts.
+    """
+    names = (values,) if isinstance(values, str) else tuple(values) if isinstance(values, Iterable) else ()
+    if not names or not all(isinstance(name, str) for name in names):
+        raise InputError(f"expected {what} as a name or several, got {values!r}", f"Name the {what} of the store")
+    return names
 
 
 def to_device(signals: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:

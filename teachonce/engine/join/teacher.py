@@ -18,7 +18,7 @@ from teachonce.engine.join.identities import Identified, Way, Ways, identify
 from teachonce.engine.join.index import Rows
 from teachonce.engine.join.memo import Memo
 from teachonce.engine.join.rows import StoreRows
-from teachonce.engine.join.signals import Signals, as_number, as_rows, to_device
+from teachonce.engine.join.signals import Signals, as_names, as_number, as_rows, to_device
 from teachonce.engine.join.view import Picture, as_pixels, draw, refuse_other, resized, teacher_input
 from teachonce.errors import CorruptError, DataError, InputError
 from teachonce.events import SILENT, Events
@@ -60,9 +60,9 @@ class CachedTeacher:
         # the absolute path: files are opened later, too, when the working directory may be another
         opened = store if isinstance(store, Store) else open_store(Path(store).absolute())
         self.store = Store(opened.path.absolute(), opened.spec)
-        self.targets = (targets,) if isinstance(targets, str) else tuple(targets)
+        self.targets = as_names(targets, "targets")
         self.device = pick_device(None if device is None else str(device))
-        self._arrays = arrays if arrays is None or isinstance(arrays, str) else tuple(arrays)
+        self._arrays = None if arrays is None else as_names(arrays, "arrays")
         self._events = events
         self._signals = Signals(self.store, self.targets, self._arrays)
         self._seals = (self.store.samples_seal["journal"], *self._signals.seals)
