@@ -13,7 +13,7 @@ from tests.stages import embedding, rdmkit, train_killer
 
 ROWS = 130
 VIEWS = {"views": 2, "augment": "crop=0.5,flip"}
-TEACHER = embedding.teacher()
+TEACHER = embedding.attentive()
 DATA = embedding.digits(ROWS)
 TIMED = ("metrics.jsonl", "result.json", ".runs.jsonl", ".verified.json", "tensorboard/")
 """Files that hold times."""
