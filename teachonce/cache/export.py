@@ -16,7 +16,8 @@ from teachonce.cache.layout import FORMAT, KIND, Grid
 from teachonce.cache.store import Store, open_store
 from teachonce.cache.targets import TargetRecord
 from teachonce.errors import InputError
-from teachonce.fsio import TEMPORARY, disk_errors, require_space, sync_folder, write_json
+from teachonce.fsio import TEMPORARY, disk_errors, sync_folder, write_json
+from teachonce.places import require_space
 
 Format = Literal["hdf5", "npy"]
 Provenance = dict[str, dict[str, Any]]

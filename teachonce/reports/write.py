@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from teachonce.errors import InputError
 from teachonce.events import SILENT, Events
-from teachonce.fsio import disk_errors, require_writable, write_files
+from teachonce.fsio import disk_errors, write_files
+from teachonce.places import require_writable
 
 if TYPE_CHECKING:
     from teachonce.reports.page import Page

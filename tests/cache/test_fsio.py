@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from teachonce import fsio
+from teachonce import fsio, places
 from teachonce.errors import DiskError
 
 
@@ -123,6 +123,6 @@ def test_json_has_one_spelling():
 
 def test_space_is_asked_for_where_the_store_will_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    fsio.require_space(Path("not/yet/there"), 1)
+    places.require_space(Path("not/yet/there"), 1)
     with pytest.raises(DiskError, match="GB free"):
-        fsio.require_space(tmp_path / "not" / "there", 1 << 60)
+        places.require_space(tmp_path / "not" / "there", 1 << 60)

@@ -12,7 +12,7 @@ import pytest
 import zarr
 from storekit import FAILURES, FINGERPRINT, ROWS, VIEWS, build, spec
 
-from teachonce import fsio
+from teachonce import places
 from teachonce.cache import open_store
 from teachonce.cache.chunks import Chunks
 from teachonce.cache.describe import describe
@@ -103,7 +103,7 @@ class TestRefusal:
 
     def test_too_little_space(self, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Any):
         usage = shutil.disk_usage(tmp_path)
-        monkeypatch.setattr(fsio.shutil, "disk_usage", lambda _: usage._replace(free=1000))
+        monkeypatch.setattr(places.shutil, "disk_usage", lambda _: usage._replace(free=1000))
         with pytest.raises(DiskError, match="GB free"):
             export(made, tmp_path / "out", kind)
         assert not list(tmp_path.iterdir())

@@ -116,7 +116,7 @@ def test_a_full_disk_then_more_space(
 ):
     wide = (*WIDE, "--dtype", "float32")
     assert call(*embed_words(tmp_path / "whole.zarr", data, *wide)).code == 0
-    monkeypatch.setattr("teachonce.fsio.shutil.disk_usage", lambda path: DiskUsage(0, 0, 1 << 40))
+    monkeypatch.setattr("teachonce.places.shutil.disk_usage", lambda path: DiskUsage(0, 0, 1 << 40))
     error = call(*embed_words(small_disk / "s.zarr", data, *wide)).error
     assert error["kind"] == "disk"
     assert "No space left" in error["message"]

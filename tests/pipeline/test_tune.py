@@ -278,7 +278,7 @@ def test_a_recipe_of_someone_else_is_not_written_over(recipe: Path, tmp_path: Pa
 
 
 def test_a_place_that_cannot_be_written_is_told_before_the_search(recipe: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("teachonce.fsio.os.access", lambda path, mode: False)
+    monkeypatch.setattr("teachonce.places.os.access", lambda path, mode: False)
     with pytest.raises(DiskError) as caught:
         tune(recipe, write=recipe.parent / "x" / "best.toml")
     assert caught.value.mend == f"Choose another --write: {recipe.parent} is not yours to write"

@@ -399,7 +399,7 @@ def test_a_disk_that_fails(
 
 
 def test_too_little_space_is_seen_before_the_start(copy: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("teachonce.fsio.shutil.disk_usage", lambda path: DiskUsage(0, 0, 1000))
+    monkeypatch.setattr("teachonce.places.shutil.disk_usage", lambda path: DiskUsage(0, 0, 1000))
     refused(copy, DiskError, "free.*fewer RDMs, or a smaller --hidden or --dtype", 3.0)
 
 

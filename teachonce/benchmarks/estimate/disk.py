@@ -15,7 +15,8 @@ import numpy as np
 from teachonce.cache import SamplesWriter, Store, StoreSpec, TargetWriter, create_or_open, to_stored
 from teachonce.cache.layout import Grid
 from teachonce.engine.stage_one.job import Job
-from teachonce.fsio import TEMPORARY, disk_errors, require_space
+from teachonce.fsio import TEMPORARY, disk_errors
+from teachonce.places import require_space
 from teachonce.types import DECODED
 
 _MOST_BYTES = 256 << 20

@@ -13,9 +13,9 @@ from teachonce.engine.settings import TrainConfig, Value
 from teachonce.engine.stage_one.options import Request
 from teachonce.errors import InputError
 from teachonce.events import SILENT, Events
-from teachonce.fsio import require_writable
 from teachonce.methods.base import METHODS
 from teachonce.models import Teacher
+from teachonce.places import require_writable
 from teachonce.stages.embed import open_job
 
 _NOWHERE = ".teachonce-estimate.zarr"  # in the working folder, where no store is named; nothing is made of this name

@@ -11,8 +11,9 @@ from teachonce.benchmarks.shapes import shape_of
 from teachonce.engine.runfile import first_difference
 from teachonce.engine.shapes import Shape
 from teachonce.errors import CorruptError, DiskError, InputError, MismatchError
-from teachonce.fsio import disk_errors, read_json, require_writable, write_json
+from teachonce.fsio import disk_errors, read_json, write_json
 from teachonce.methods.clip_embed_kd import MEMORY_CLAIM, TIME_CLAIM
+from teachonce.places import require_writable
 from teachonce.validation import require_type
 
 KIND, FORMAT = "teachonce.bench-live", 1

@@ -25,8 +25,8 @@ from teachonce.engine.stage_one.forward import TORCH_DTYPES, as_stored
 from teachonce.engine.stage_one.output import block_bytes
 from teachonce.errors import CorruptError, DiskError
 from teachonce.events import Events, Task
-from teachonce.fsio import require_space, require_writable
 from teachonce.models.rdm import RdmStack
+from teachonce.places import require_space, require_writable
 from teachonce.types import DECODED, FAILED, ArraySpec
 
 _BATCH = 1024  # rows at once, within a block

@@ -20,8 +20,8 @@ from teachonce.engine.stage_one.job import Job
 from teachonce.engine.stage_one.passes import FilledBlock
 from teachonce.errors import CorruptError, FailedSamplesError
 from teachonce.events import Events
-from teachonce.fsio import require_space, require_writable
 from teachonce.models import Teacher
+from teachonce.places import require_space, require_writable
 from teachonce.types import ArraySpec
 
 _RECORD_BYTES = 4096  # of a block's journal records, generously

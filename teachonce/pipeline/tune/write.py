@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from teachonce.errors import InputError
-from teachonce.fsio import require_writable, write_bytes
+from teachonce.fsio import write_bytes
 from teachonce.pipeline.expand import run_name
 from teachonce.pipeline.recipe import Recipe
 from teachonce.pipeline.schema import TrainTable
 from teachonce.pipeline.tune.dims import Value
 from teachonce.pipeline.tune.results import VariantResult
 from teachonce.pipeline.tune.variants import Variant
+from teachonce.places import require_writable
 
 _MARK = "# Written by `teachonce tune`"
 
