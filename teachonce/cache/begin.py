@@ -13,7 +13,7 @@ from teachonce.cache.dtypes import is_finite
 from teachonce.cache.identity import chunk_digest, fingerprint_digest, first_difference, plain, short
 from teachonce.cache.layout import Grid, head_grids, weights_grid
 from teachonce.cache.locks import documents_lock
-from teachonce.cache.seal import remove_tree, whole_files
+from teachonce.cache.seal import open_document, remove_tree, samples_digest, whole_files
 from teachonce.cache.targets import TargetRecord, target_grids
 from teachonce.errors import InputError, MismatchError, NonFiniteError
 from teachonce.fsio import disk_errors, json_bytes, write_bytes, write_files
@@ -38,8 +38,6 @@ class Beginning:
     weights: bytes | None
     """A safetensors file."""
     block_rows: int
-    samples: str | None = None
-    """The digest of the samples' journal; None where they are not sealed yet."""
 
     @property
     def grids(self) -> tuple[Grid, ...]:
@@ -88,26 +86,26 @@ class Beginning:
                 return
             remove_tree(self.folder)  # a beginning that was killed
             remove_tree(self.root / "classes" / self.name)
-            files, attributes = self.contents()
+            files, attributes = self.contents()  # now: the samples may just have been sealed
             with disk_errors(self.folder):
                 for grid in self.grids:
                     (self.root / grid.path / "c").mkdir(parents=True)
             write_files(files, tops=[self.root])
             write_bytes(self.folder / DOCUMENT, json_bytes(group_document(attributes)))
 
-    def restore(self, record: TargetRecord | None) -> None:
+    def restore(self, lost: Mapping[str, Any] | None) -> None:
         """Write again what is missing or damaged of a target that was begun, but no block.
 
         Args:
-            record: What its document says, which has been compared; None: it is damaged, and written again, unsealed.
+            lost: What the seal of its own document said, where that is lost: it is written again, unsealed. None: it
+                is there.
 
         Raises:
             DiskError: It cannot be written.
         """
         files, attributes = self.contents()
-        if record is None:
-            document = group_document({**attributes, "samples": None})
-            files = [*files, (self.folder / DOCUMENT, json_bytes(document))]
+        if lost is not None:
+            files = [*files, (self.folder / DOCUMENT, json_bytes(open_document(attributes, lost)))]
         wrong = [(path, data) for path, data in files if not path.is_file() or path.read_bytes() != data]
         if wrong:
             with documents_lock(self.root):
@@ -135,7 +133,7 @@ class Beginning:
             "head": head,
             **weights,
         }
-        open_ = {"sealed": False, "seal": None, "samples": self.samples, "begun": begun_digest(attributes)}
+        open_ = {"sealed": False, "seal": None, "samples": samples_digest(self.root), "begun": begun_digest(attributes)}
         return {**attributes, **open_}
 
     def _head(self) -> tuple[list[tuple[Path, bytes | memoryview]], dict[str, Any] | None]:

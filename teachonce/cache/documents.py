@@ -84,10 +84,17 @@ def read_document(folder: Path, node: str) -> dict[str, Any]:
     return document
 
 
-def sealed_document(attributes: Mapping[str, Any], seal: Mapping[str, Any]) -> dict[str, Any]:
-    """The document of a sealed group. Its seal holds, as `document`, the digest of the document without that entry."""
-    bare = group_document({**attributes, "sealed": True, "seal": dict(seal)})
-    return group_document({**attributes, "sealed": True, "seal": {**seal, "document": chunk_digest(json_bytes(bare))}})
+def sealed_document(attributes: Mapping[str, Any], seal: Mapping[str, Any], *, sealed: bool = True) -> dict[str, Any]:
+    """The document of a group with a seal, which holds, as `document`, the digest of the document without that entry.
+
+    Args:
+        attributes: Of the group.
+        seal: What is sealed.
+        sealed: False for a group whose seal was taken off, and that will be sealed only as it was.
+    """
+    bare = group_document({**attributes, "sealed": sealed, "seal": dict(seal)})
+    seal = {**seal, "document": chunk_digest(json_bytes(bare))}
+    return group_document({**attributes, "sealed": sealed, "seal": seal})
 
 
 def begun_digest(attributes: Mapping[str, Any]) -> str:
@@ -108,8 +115,10 @@ def check_begun(folder: Path, attributes: Mapping[str, Any]) -> None:
         sound = attributes.get("begun") == begun_digest(attributes) and "samples" in attributes
     except ValueError:
         sound = False
-    if not sound or attributes.get("sealed") is not False or attributes.get("seal") is not None:
+    if not sound or attributes.get("sealed") is not False:
         raise CorruptError(f"{folder / DOCUMENT} is not what was written when the target was begun", REPAIR)
+    if attributes["seal"] is not None:
+        check_sealed(folder, group_document(attributes), expected=True)
 
 
 def check_sealed(folder: Path, document: Mapping[str, Any], *, expected: bool) -> bool:
@@ -132,7 +141,8 @@ def check_sealed(folder: Path, document: Mapping[str, Any], *, expected: bool) -
     if digest is None and not expected:
         return False
     try:
-        sealed = sealed_document(attributes, seal)["attributes"]["seal"]["document"]
+        document = sealed_document(attributes, seal, sealed=attributes["sealed"] is True)
+        sealed = document["attributes"]["seal"]["document"]
     except ValueError:  # NaN, which no document of ours holds
         sealed = None
     if not expected or digest is None or digest != sealed:

@@ -74,6 +74,17 @@ def clear_mark(path: Path) -> None:
         remove_temporaries(place.parent, of={place.name}, deep=False)
 
 
+def remove_mark(path: Path) -> None:
+    """Remove the mark of the store at `path`, which is not true any more.
+
+    Raises:
+        DiskError: It is still there.
+    """
+    place = mark_path(path)
+    with disk_errors(place):
+        place.unlink(missing_ok=True)
+
+
 def read_mark(path: Path) -> dict[str, Any]:
     """The mark of the store at `path`; empty where there is none, or what is there is no mark."""
     try:

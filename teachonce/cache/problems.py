@@ -25,7 +25,7 @@ class Problem:
     def to_json(self) -> dict[str, Any]:
         """For `--json`."""
         fields = {"kind": self.kind, "target": self.target, "block": self.block, "file": self.file}
-        return {**fields, "message": self.error.message}
+        return {**fields, "message": self.error.message, "mend": self.error.mend}
 
 
 def problem_of(

@@ -6,7 +6,8 @@ at any point leaves a store that readers refuse, and that the same command goes 
 
 import re
 import shutil
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from teachonce.cache.documents import (
     check_sealed,
     document_bytes,
     group_document,
+    journal_document,
     read_document,
     sealed_document,
 )
@@ -38,6 +40,7 @@ from teachonce.cache.targets import TargetRecord, read_target, target_names
 from teachonce.errors import CorruptError, MismatchError, StoreError, StoreMissingError
 from teachonce.fsio import disk_errors, json_bytes, remove_temporaries, sync_folder, write_bytes
 
+_COPY = "Restore it from a copy, or remove the store to make it again"
 _OPTIONS = "Give --views, --augment, --seed, --block-rows and the data as when it was made, or restore it from a copy"
 
 
@@ -55,22 +58,23 @@ def restore_root(path: Path, fresh: StoreSpec) -> StoreSpec:
         CorruptError: It is damaged, and cannot be made again.
         DiskError: It cannot be written.
     """
+    restore_documents(path, {"journal": journal_document()})
     if _believed_seal(path) is None:
-        _correct(path / SAMPLES, proves_itself)
+        _correct(path, path / SAMPLES, proves_itself)
     place, seal = path / DOCUMENT, _believed_seal(path)
     expected = None if seal is None else seal.get("root")
     data, made = _bytes_of(place), json_bytes(documents(fresh)[""])
 
     def proves(tried: bytes) -> bool:
-        return chunk_digest(tried) == expected
+        return tried == made if expected is None else chunk_digest(tried) == expected
 
-    if expected is not None and not proves(data):
-        found = made if proves(made) else corrected(data, proves)
+    if not proves(data) and (expected is not None or not _is_readable(path)):
+        found = made if expected is not None and proves(made) else corrected(data, proves)
+        if found is None and expected is None:
+            raise CorruptError(f"{place} is missing or damaged, and nothing says what it was", _COPY)
         if found is None:
-            raise CorruptError(f"{place} is damaged, and these options give another one", _OPTIONS)
+            raise CorruptError(f"{place} is missing or damaged, and these options give another one", _OPTIONS)
         _write(path, place, found)
-    elif expected is None and data != made and not _is_readable(path):
-        raise CorruptError(f"{place} is damaged, and nothing says what it was", _OPTIONS)
     return read_store(path).spec
 
 
@@ -97,12 +101,12 @@ def _believed_seal(path: Path) -> dict[str, Any] | None:
     return seal
 
 
-def _correct(folder: Path, proves: Callable[[bytes], bool]) -> None:
+def _correct(root: Path, folder: Path, proves: Callable[[bytes], bool]) -> None:
     """Put a bit of a document back that has flipped, if that is what is wrong with it."""
     data = _bytes_of(folder / DOCUMENT)
     found = None if not data or proves(data) else corrected(data, proves)
     if found is not None:
-        _write(folder, folder / DOCUMENT, found)
+        _write(root, folder / DOCUMENT, found)
 
 
 def _bytes_of(place: Path) -> bytes:
@@ -113,21 +117,30 @@ def _bytes_of(place: Path) -> bytes:
 
 
 def _write(root: Path, place: Path, data: bytes) -> None:
-    while not (root / "journal").is_dir():
-        root = root.parent
+    _free_above(root, root / "journal" / "lock")
     with documents_lock(root):
-        _clear(place)
+        _clear(root, place)
         write_bytes(place, data)
 
 
-def _clear(place: Path) -> None:
+def _clear(root: Path, place: Path) -> None:
     """Remove what is no regular file in the place of one, and what killed writers left beside it."""
+    _free_above(root, place)
     with disk_errors(place):
         if place.is_dir() and not place.is_symlink():
             shutil.rmtree(place)
-        elif place.exists() and not place.is_file():
+        elif (place.exists() or place.is_symlink()) and not place.is_file():
             place.unlink()
         remove_temporaries(place.parent, deep=False)
+
+
+def _free_above(root: Path, place: Path) -> None:
+    """Remove what is no folder where one has to be above a file."""
+    with disk_errors(place):
+        for part in reversed(place.relative_to(root).parents):
+            folder = root / part
+            if not folder.is_dir() and (folder.exists() or folder.is_symlink()):
+                folder.unlink()
 
 
 def restore_documents(root: Path, expected: Mapping[str, Mapping[str, Any] | None]) -> None:
@@ -199,23 +212,36 @@ def bad_blocks(problems: Iterable[Problem], journal: Journal) -> list[int]:
 
 
 def _drop(journal: Journal, blocks: Collection[int]) -> None:
-    """Remove the records of blocks, and what killed writers left.
+    """Remove the records of blocks, which are locked, and what killed writers left.
 
     Raises:
-        BusyError: Another process writes them.
         DiskError: They cannot be removed.
     """
-    lock = BlockLock(lock_path(journal.root, journal.name), range(journal.blocks))
     folder = journal.path(0).parent
+    with disk_errors(folder):
+        for block in blocks:
+            for place in (journal.path(block), *(journal.root / key for key in journal.keys(block))):
+                _clear(journal.root, place)
+            journal.path(block).unlink(missing_ok=True)
+        for grid in journal.grids:
+            remove_temporaries(journal.root / grid.path)
+        remove_temporaries(folder, deep=False)
+        sync_folder(folder)
+
+
+@contextmanager
+def _locked(journal: Journal) -> Iterator[None]:
+    """All blocks of a journal, as a writer has them.
+
+    Raises:
+        BusyError: Another process writes some of them.
+        DiskError: The lock cannot be made.
+    """
+    place = lock_path(journal.root, journal.name)
+    _free_above(journal.root, place)
+    lock = BlockLock(place, range(journal.blocks))
     try:
-        with disk_errors(folder):
-            for block in blocks:
-                _clear(journal.path(block))
-                journal.path(block).unlink(missing_ok=True)
-            for grid in journal.grids:
-                remove_temporaries(journal.root / grid.path)
-            remove_temporaries(folder, deep=False)
-            sync_folder(folder)
+        yield
     finally:
         lock.release()
 
@@ -242,6 +268,7 @@ def repair_target(store: Store, beginning: Beginning, rule: RepairRule) -> list[
         The blocks to write again.
 
     Raises:
+        StoreMissingError: Nothing is there of this target, but of others.
         MismatchError: The target was made from other things; nothing is written.
         CorruptError: Its own document is damaged, and cannot be made again.
         BusyError: Another process writes it.
@@ -250,17 +277,29 @@ def repair_target(store: Store, beginning: Beginning, rule: RepairRule) -> list[
     root, name, folder = store.path, beginning.name, beginning.folder
     journal = Journal(root=root, name=name, grids=beginning.grids)
     if not folder.exists() and not journal.path(0).parent.exists():
+        if others := target_names(root):
+            message = f"{root} has no target {name!r} to repair: it has {', '.join(others)}"
+            raise StoreMissingError(message, "Choose one of them, or run the same command without --repair")
         return []
+    with _locked(journal):
+        return _repair_target(store, beginning, rule, journal)
+
+
+def _repair_target(store: Store, beginning: Beginning, rule: RepairRule, journal: Journal) -> list[int]:
+    root, name, folder = store.path, beginning.name, beginning.folder
     record = readable(store, name)
-    if record is None and not _is_sealed_one(beginning, journal, rule, store.samples_seal.get("journal")):
+    lost = None if record is not None else _sealed_as(beginning, journal, rule, store.samples_seal.get("journal"))
+    if record is None and lost is None:
         mend = f"Restore it from a copy, or remove targets/{name}, journal/{name} and classes/{name} to embed again"
         raise CorruptError(f"{folder / DOCUMENT} is missing or damaged, and nothing proves what it was", mend)
     if record is not None:
         beginning.compare(record)
-    for grid in (*beginning.grids, *head_or_weights(beginning)):
-        for place in (root / grid.path / DOCUMENT, *(root / key for key in grid.keys(0))):
-            _clear(place) if place.parent.is_dir() else None
-    beginning.restore(record)
+    for grid in beginning.grids:
+        _clear(root, root / grid.path / DOCUMENT)
+    for grid in head_or_weights(beginning):
+        for place in (root / grid.path / DOCUMENT, root / grid.key(0)):
+            _clear(root, place)
+    beginning.restore(lost)
     restore_documents(root, store.record(name, arrays=False).documents)
     problems = [p for p in find_problems(root, names=[name], zeros=False) if p.target == name and p.kind != "unsealed"]
     blocks = bad_blocks(problems, journal)
@@ -286,7 +325,7 @@ def readable(store: Store, name: str) -> TargetRecord | None:
         except MismatchError:
             raise
         except StoreError:
-            _correct(folder, proves)
+            _correct(store.path, folder, proves)
     try:
         return store.record(name, arrays=False)
     except (CorruptError, StoreMissingError):
@@ -306,23 +345,24 @@ def head_or_weights(beginning: Beginning) -> tuple[Grid, ...]:
     return (*head, *(() if beginning.weights is None else (weights_grid(beginning.name, len(beginning.weights)),)))
 
 
-def _is_sealed_one(beginning: Beginning, journal: Journal, rule: RepairRule, samples: str | None) -> bool:
-    """Whether a damaged document was that of this beginning, sealed over the blocks that are there."""
+def _sealed_as(beginning: Beginning, journal: Journal, rule: RepairRule, samples: str | None) -> dict[str, Any] | None:
+    """What the seal of a damaged document said, if it was that of this beginning over the blocks that are there."""
     try:
         text = document_bytes(beginning.folder)
         _, seal = seal_records(journal)
     except StoreError:
-        return False
+        return None
     found = re.search(rb'"document": "([0-9a-f]{32})"', text)
     means = () if rule.classes is None else class_grids(beginning.name, rule.classes, _length(beginning))
     files = {grid.key(0): beginning.root / grid.key(0) for grid in means if _length(beginning)}
     if found is None or not all(file.is_file() for file in files.values()):
-        return False
+        return None
     chunks = {key: chunk_digest(file.read_bytes()) for key, file in files.items()}
     wanted = {"classes": rule.classes, "per_class": rule.per_class}
     _, attributes = beginning.contents()
     sealed = sealed_document({**attributes, "samples": samples}, {**seal, **wanted, "chunks": chunks})
-    return bool(sealed["attributes"]["seal"]["document"] == found[1].decode())
+    is_it = sealed["attributes"]["seal"]["document"] == found[1].decode()
+    return {**seal, **wanted} if is_it else None
 
 
 def _length(beginning: Beginning) -> int:
@@ -348,7 +388,8 @@ def repair_samples(store: Store) -> list[int]:
     blocks, seal = bad_blocks(problems, store.journal), store.samples_seal
     if not seal and not blocks and _is_of_others(store):
         blocks = list(range(store.blocks))
-    _drop(store.journal, blocks)
+    with _locked(store.journal):
+        _drop(store.journal, blocks)
     if problems and seal:
         _open_samples(store.path, {key: value for key, value in seal.items() if key != "document"})
     return blocks

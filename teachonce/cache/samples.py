@@ -80,6 +80,14 @@ class Writer:
         _check_status(self.journal, block, arrays["status"], failed)
         self._blocks.commit(block, arrays, failed, blanked)
 
+    def _drop(self, blocks: Iterable[int]) -> None:
+        """Remove the records of blocks, so that they are made again."""
+        folder = self.journal.path(0).parent
+        with disk_errors(folder):
+            for block in blocks:
+                self.journal.path(block).unlink(missing_ok=True)
+            sync_folder(folder)
+
     def close(self) -> None:
         """Give the blocks back to other writers."""
         if self._blocks is not None:
@@ -139,14 +147,6 @@ class SamplesWriter(Writer):
         arrays: dict[str, NDArray[Any]] = {"digest": digest, "label": label, "status": status, "params": params}
         self._commit(block, arrays, failed, frozenset({"params"}))
 
-    def _drop_own(self) -> None:
-        """Remove the records of the blocks that this writer committed."""
-        folder = self.journal.path(0).parent
-        with disk_errors(folder):
-            for block in {block for block in range(self.journal.blocks) if self.journal.keys(block)[0] in self.written}:
-                self.journal.path(block).unlink(missing_ok=True)
-            sync_folder(folder)
-
     @property
     def reopened(self) -> bool:
         """Whether they were sealed before, so that they will be sealed only as they were."""
@@ -186,6 +186,6 @@ class SamplesWriter(Writer):
             try:
                 seal_samples(self.journal.root / SAMPLES, seal, root)
             except MismatchError:
-                self._drop_own()
+                self._drop(range(self.journal.blocks))  # no teacher is needed to make them again
                 raise
         self.sealed = True

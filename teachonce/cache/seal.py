@@ -15,10 +15,13 @@ from teachonce.cache.classes import chosen_rows, class_means
 from teachonce.cache.documents import DOCUMENT, array_document, group_document, read_document, sealed_document
 from teachonce.cache.identity import chunk_digest, journal_digest
 from teachonce.cache.journal import Journal, Record
-from teachonce.cache.layout import Grid, class_grids
-from teachonce.errors import FailedSamplesError, InputError, MismatchError, UnsealedError
+from teachonce.cache.layout import SAMPLES, Grid, class_grids
+from teachonce.cache.targets import target_names
+from teachonce.errors import FailedSamplesError, InputError, MismatchError, StoreError, UnsealedError
 from teachonce.fsio import disk_errors, json_bytes, remove_temporaries, write_bytes, write_files
 
+KEPT = ("rows", "blocks", "failed", "journal", "classes", "per_class")
+"""What is kept of a target's seal that is taken off."""
 _GO_ON = "Run the same `teachonce embed` command again: it goes on where it stopped"
 
 
@@ -125,6 +128,7 @@ def seal_samples(folder: Path, seal: dict[str, Any], root: str) -> None:
             f"expected a journal of digest {kept.get('journal')}, got {seal['journal']}",
             "Run the same command with --repair on the data as it was: a file has changed since, or cannot be read",
         )
+    _bind_targets(folder.parent, seal["journal"])
     early = kept is not None and "blocks" in kept and "root" not in kept
     document = early_document({}, seal) if early else sealed_document({}, {**seal, "root": root})
     write_attributes(folder, document)
@@ -148,44 +152,91 @@ def early_document(attributes: Mapping[str, Any], seal: Mapping[str, Any]) -> di
     return group_document({**attributes, "sealed": True, "seal": dict(seal)})
 
 
+def _bind_targets(root: Path, samples: str) -> None:
+    """Write into the targets that were begun before the samples were sealed which samples they are of."""
+    for name in target_names(root):
+        folder = root / "targets" / name
+        with suppress(StoreError):  # of a damaged one nothing is known
+            attributes = read_document(folder, "group")["attributes"]
+            if attributes.get("sealed") is False and "samples" in attributes and attributes["samples"] is None:
+                write_attributes(folder, open_document({**attributes, "samples": samples}, attributes.get("seal")))
+
+
+def samples_digest(root: Path) -> str | None:
+    """The digest of the journal of a store's samples; None before they are sealed."""
+    attributes = read_document(root / SAMPLES, "group")["attributes"]
+    return str(attributes["seal"]["journal"]) if attributes.get("sealed") is True else None
+
+
+def open_document(attributes: Mapping[str, Any], seal: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The document of a target that is not sealed.
+
+    Args:
+        attributes: Of the target.
+        seal: What it was sealed as, where it was: then it will be sealed only over the same records.
+    """
+    if not seal:
+        return group_document({**attributes, "sealed": False, "seal": None})
+    kept = {key: seal[key] for key in KEPT}
+    if "samples" not in attributes:  # of an earlier version
+        return group_document({**attributes, "sealed": False, "seal": kept})
+    return sealed_document(attributes, kept, sealed=False)
+
+
 def unseal_target(folder: Path) -> None:
-    """Take the seal off a target.
+    """Take the seal off a target; what it said is kept.
 
     Raises:
         DiskError: It is still there.
     """
     attributes = read_document(folder, "group")["attributes"]
-    write_attributes(folder, group_document({**attributes, "sealed": False, "seal": None}))
+    write_attributes(folder, open_document(attributes, attributes["seal"]))
 
 
-def write_class_means(chunks: Chunks, name: str, grids: tuple[Grid, ...], rule: ClassRule | None) -> dict[str, str]:
-    """Compute and write `classes/NAME`, or remove it where it cannot be.
+Means = tuple[NDArray[np.float32], NDArray[np.int64]]
+"""float32 (classes, D) and int64 (classes,)."""
+
+
+def compute_means(chunks: Chunks, grids: tuple[Grid, ...], rule: ClassRule | None) -> Means | None:
+    """The class means of a target; None where there are no labels or no embeddings.
 
     Args:
-        chunks: The committed chunks of the target, which are checked as they are read.
-        name: The target.
+        chunks: Its committed chunks, which are checked as they are read.
         grids: Its arrays.
         rule: Which rows; None: there are no labels.
+
+    Raises:
+        CorruptError: A chunk that is needed is damaged.
+    """
+    embedding = next((grid for grid in grids if grid.name == "image_embedding"), None)
+    if rule is None or embedding is None:
+        return None
+    status = chunks.whole(next(grid for grid in grids if grid.name == "status"))
+    rows = chosen_rows(rule.labels, status, rule.per_class)
+    return class_means(chunks, embedding, rule.labels, rows, rule.classes)
+
+
+def write_class_means(root: Path, name: str, means: Means | None) -> dict[str, str]:
+    """Write `classes/NAME`, or remove it where there are none.
+
+    Args:
+        root: The store.
+        name: The target.
+        means: What `compute_means` gave.
 
     Returns:
         Chunk file, relative to the store -> its digest.
 
     Raises:
-        CorruptError: A chunk that is needed is damaged.
         DiskError: It cannot be written.
     """
-    root = chunks.root
     folder = root / "classes" / name
-    embedding = next((grid for grid in grids if grid.name == "image_embedding"), None)
-    if rule is None or embedding is None:
+    if means is None:
         remove_tree(folder)
         return {}
-    status = chunks.whole(next(grid for grid in grids if grid.name == "status"))
-    rows = chosen_rows(rule.labels, status, rule.per_class)
-    means = class_means(chunks, embedding, rule.labels, rows, rule.classes)
     with disk_errors(folder):
         remove_temporaries(folder)
-    mean, count = class_grids(name, rule.classes, embedding.shape[2])
+    mean, count = class_grids(name, *means[0].shape)
     files, digests = whole_files(root, [(mean, means[0]), (count, means[1])])
     write_files([*files, (folder / DOCUMENT, json_bytes(group_document({})))], tops=[root])
     return digests

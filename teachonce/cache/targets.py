@@ -51,10 +51,18 @@ class TargetRecord:
     """The weights that are kept beside it: how many bytes, and the digest of their chunk."""
     seal: Mapping[str, Any]
     """What the seal says; empty before."""
+    kept: Mapping[str, Any]
+    """What a seal said that was taken off: the target is sealed again only over the same records; empty otherwise."""
     samples: str | None
-    """The digest of the journal of the samples it belongs to; None: begun before they were sealed, or by an earlier
-    version, which cannot prove it."""
+    """The digest of the journal of the samples it belongs to; None: they are not sealed yet, or an earlier version
+    began it, which cannot prove it."""
     block_rows: int
+
+    @property
+    def rule(self) -> dict[str, int | None] | None:
+        """Of the class means, as it is or was sealed: `classes` and `per_class`; None before the first seal."""
+        seal = self.seal or self.kept
+        return {key: seal[key] for key in ("classes", "per_class")} if seal else None
 
     @property
     def command(self) -> str:
@@ -87,6 +95,11 @@ class TargetRecord:
         return class_grids(self.name, self.seal["classes"], length)
 
     @property
+    def whole_grids(self) -> tuple[Grid, ...]:
+        """The arrays that are not cut by rows: head, weights and class means."""
+        return (*self.head_grids, *self.weights_grids, *self.class_grids)
+
+    @property
     def digests(self) -> dict[str, str]:
         """The digests of the chunks that no record of the journal covers: of the head, the weights, the class means."""
         parts = (self.head or {}, self.weights or {}, self.seal)
@@ -95,7 +108,7 @@ class TargetRecord:
     @property
     def documents(self) -> dict[str, dict[str, Any] | None]:
         """The documents of the target by node; None for its own, which its seal covers."""
-        grids = (*self.grids, *self.head_grids, *self.weights_grids, *self.class_grids)
+        grids = (*self.grids, *self.whole_grids)
         groups = [f"targets/{self.name}/head"] if self.head_grids else []
         groups += [f"classes/{self.name}"] if self.class_grids else []
         nodes = {grid.path: array_document(grid) for grid in grids} | {node: group_document({}) for node in groups}
@@ -203,7 +216,8 @@ def read_target(root: Path, name: str, *, rows: int, block_rows: int, samples: s
             raise
         place = root / "targets" / name / DOCUMENT
         raise CorruptError(f"{place}: the attributes are no target's ({error!r})", REPAIR) from error
-    if samples is not None and record.samples not in (None, samples):
+    early = "samples" not in value  # nothing proves what an earlier version made
+    if samples is not None and not (early or record.samples == samples):
         raise MismatchError(
             f"target {name!r} of {root} is of other samples: expected {samples}, got {record.samples}", _OTHER
         )
@@ -211,7 +225,8 @@ def read_target(root: Path, name: str, *, rows: int, block_rows: int, samples: s
 
 
 def _record(root: Path, name: str, value: Mapping[str, Any], rows: int, block_rows: int) -> TargetRecord:
-    sealed, seal = value["sealed"] is True, dict(value["seal"] or {})
+    sealed, kept = value["sealed"] is True, dict(value["seal"] or {})
+    seal, kept = (kept, {}) if sealed else ({}, kept)
     rule = {key: seal[key] for key in ("classes", "per_class")} if sealed else {}
     record = TargetRecord(
         root=root,
@@ -226,6 +241,7 @@ def _record(root: Path, name: str, value: Mapping[str, Any], rows: int, block_ro
         head=value["head"],
         weights=value.get("weights"),
         seal=seal,
+        kept=kept,
         samples=None if (samples := value.get("samples")) is None else str(samples),
         block_rows=block_rows,
     )
@@ -243,15 +259,14 @@ def _check(record: TargetRecord) -> None:
         raise ValueError(f"arrays called {sorted(record.arrays)}")
     if not is_names(record.attributes.get("class_names")):
         raise ValueError("class names that are no texts")
-    if record.sealed:
-        seal = record.seal
+    if seal := record.seal or record.kept:
+        _ = seal["classes"], seal["per_class"]
         got = seal["rows"], seal["blocks"], type(seal["failed"]), type(seal["journal"])
         if got != (record.grids[0].shape[0], record.blocks, int, str):
             raise ValueError(f"a seal of {seal['rows']} rows and {seal['blocks']} blocks")
-    whole = (*record.head_grids, *record.weights_grids, *record.class_grids)
-    if any(type(n) is not int or n < 1 for grid in whole for n in grid.shape):
+    if any(type(n) is not int or n < 1 for grid in record.whole_grids for n in grid.shape):
         raise ValueError("a head, weights or class means of no size")
-    if sorted(record.digests) != sorted(grid.key(0) for grid in whole):
+    if sorted(record.digests) != sorted(grid.key(0) for grid in record.whole_grids):
         raise ValueError("digests of other chunks than those of the head, the weights and the class means")
 
 

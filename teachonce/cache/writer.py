@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teachonce.cache.begin import Beginning, Head
+from teachonce.cache.chunks import REPAIR
 from teachonce.cache.documents import DOCUMENT
 from teachonce.cache.dtypes import stored
 from teachonce.cache.journal import Journal
@@ -17,6 +18,7 @@ from teachonce.cache.samples import SamplesWriter, Writer
 from teachonce.cache.seal import (
     ClassRule,
     class_rule,
+    compute_means,
     refuse_failed,
     seal_records,
     seal_target,
@@ -24,7 +26,9 @@ from teachonce.cache.seal import (
     write_class_means,
 )
 from teachonce.cache.store import Store
-from teachonce.errors import CorruptError, InputError, UnsealedError
+from teachonce.cache.targets import TargetRecord
+from teachonce.cache.verify import check_parts
+from teachonce.errors import CorruptError, InputError, MismatchError, UnsealedError
 from teachonce.events import SILENT, Events
 from teachonce.types import ArraySpec
 
@@ -83,7 +87,6 @@ class TargetWriter(Writer):
             head=head,
             weights=weights,
             block_rows=store.spec.block_rows,
-            samples=store.samples_seal.get("journal"),
         )
         journal = Journal(root=store.path, name=name, grids=self._beginning.grids)
         if repair is not None:
@@ -145,6 +148,8 @@ class TargetWriter(Writer):
     ) -> None:
         """Compute the class means, and seal. A sealed target only gets new means, where the rule is another.
 
+        Where it was sealed before, it is sealed only over the same records.
+
         Args:
             labels: int32 (rows,), -1 where there is none; None: no class means.
             classes: How many; None: the largest label + 1.
@@ -153,7 +158,8 @@ class TargetWriter(Writer):
             events: Who watches.
 
         Raises:
-            CorruptError: A chunk is not what was committed.
+            CorruptError: A chunk is not what was committed, or records are not those that were sealed.
+            MismatchError: Blocks that were made again are not those that were sealed; they are dropped.
             UnsealedError: Blocks are missing, or the samples are not sealed.
             FailedSamplesError: More rows failed than allowed; nothing is lost.
             DiskError: It is not sealed.
@@ -174,16 +180,32 @@ class TargetWriter(Writer):
         if not self.store.samples_sealed:
             raise UnsealedError(f"the samples of {self.store.path} are not sealed", "Seal them first")
         records, seal = seal_records(self.journal)
+        record, folder = self.store.record(self.name), self._beginning.folder
+        self._refuse_changed(record, seal)
         refuse_failed(records, max_failed)
         if not self.sealed:
             self._check_earlier(records, events)
-        chunks = self.journal.chunks_of(records)
-        samples = self.store.samples_seal["journal"]
-        folder = self._beginning.folder
-        if self.store.record(self.name).sealed:
+        means = compute_means(self.journal.chunks_of(records), self.journal.grids, rule)
+        check_parts(record)
+        if record.sealed:
             unseal_target(folder)
-        means = write_class_means(chunks, self.name, self.journal.grids, rule)
-        seal_target(folder, {**seal, **wanted, "chunks": means}, samples)
+        digests = write_class_means(self.store.path, self.name, means)
+        seal_target(folder, {**seal, **wanted, "chunks": digests}, self.store.samples_seal["journal"])
+
+    def _refuse_changed(self, record: TargetRecord, seal: Mapping[str, Any]) -> None:
+        """Refuse records that are not those of the seal that there is or was."""
+        before = (record.seal or record.kept).get("journal", seal["journal"])
+        if before == seal["journal"]:
+            return
+        journal, told = self.journal.name, f"expected a journal of digest {before}, got {seal['journal']}"
+        if record.sealed:
+            raise CorruptError(f"the records of {journal} are not those that were sealed: {told}", REPAIR)
+        self._drop({block for block in range(self.journal.blocks) if self.journal.keys(block)[0] in self.written})
+        raise MismatchError(
+            f"the blocks of {journal} are not those that were sealed: {told}",
+            "Repair it on the kind of machine and with the versions that made it; "
+            f"or remove targets/{journal}, journal/{journal} and classes/{journal} to make the target again",
+        )
 
 
 def _full_shapes(store: Store, arrays: Mapping[str, ArraySpec]) -> dict[str, ArraySpec]:

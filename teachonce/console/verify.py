@@ -68,7 +68,7 @@ def verify_error(result: "VerifyResult") -> StoreError | None:
     if result.problems:
         first, count = result.problems[0], len(result.problems)
         message = f"{result.store} is not sound: problems: {count}, the first: {first['kind']} of {first['file']}"
-        return CorruptError(message, "Run `teachonce embed` (or `rdm`) as before with --repair")
+        return CorruptError(message, first["mend"])
     if result.data not in (None, "ok"):
         return MismatchError(f"{result.store}: {result.data}", "Give the data that the store was made from")
     assert result.teacher is not None

@@ -18,6 +18,7 @@ from teachonce.types import DECODED
 Rows = NDArray[np.int64]
 SPREAD = 1024
 _LOGITS = "Use data of the same classes in the same order, or a method that needs no logits, such as clip-teacher-kd"
+_LABELS = "Name the column of labels that the store was made with (--label-column)"
 _SAME = "Use the data, split and --limit the store was made from, or make another store with `teachonce embed`"
 
 
@@ -39,17 +40,20 @@ class DataGuard:
     Args:
         store: A store whose samples are sealed.
         samples: The data.
+        failed: Whether rows that failed are compared, too: identities where there were bytes, and labels.
 
     Raises:
         UnsealedError: The store is not finished.
         MismatchError: Another number of rows, another kind of identity, or other labels.
     """
 
-    def __init__(self, store: Store, samples: Samples) -> None:
-        self._store, self._samples = store, samples
-        self._decoded = store.sample_status() == DECODED
+    def __init__(self, store: Store, samples: Samples, *, failed: bool = False) -> None:
+        self._store, self._samples, self._failed = store, samples, failed
+        self._compared = store.sample_status() == DECODED
         self._digests = store.digests()
-        self._unseen = self._decoded.copy()
+        if failed:
+            self._compared[:] = True
+        self._unseen = self._compared & (self._digests != 0) if failed else self._compared.copy()
         _check_kind(store, samples)
 
     @property
@@ -96,12 +100,16 @@ class DataGuard:
 
     def _check_labels(self) -> None:
         stored, labels = self._store.labels(), self._samples.labels
-        if labels is None or (stored < 0).all():
+        if (stored < 0).all():
+            return
+        if labels is None and self._failed:
+            raise MismatchError(f"the store {self._store.path} has labels, the data has none", _LABELS)
+        if labels is None:
             return
         names = self._store.spec.data.get("class_names")
         if names and self._samples.class_names:
             check_classes(f"the store {self._store.path}", len(names), names, self._samples, _SAME)
-        wrong = np.flatnonzero((labels != stored) & self._decoded)
+        wrong = np.flatnonzero((labels != stored) & self._compared)
         if len(wrong):
             row = int(wrong[0])
             message = f"the data is the store's, but relabelled: row {row} has label {labels[row]} in the data"
@@ -124,6 +132,16 @@ def check_data(store: Store, samples: Samples, *, every: bool, events: Events = 
     guard = DataGuard(store, samples)
     guard.check_start(every=every, events=events)
     return guard
+
+
+def check_all_data(store: Store, samples: Samples, *, events: Events = SILENT) -> None:
+    """Refuse data that differs from the store's in any identity or label, also of rows that failed.
+
+    Raises:
+        UnsealedError: The store is not finished.
+        MismatchError: Names the first row that differs, and how.
+    """
+    DataGuard(store, samples, failed=True).check_start(every=True, events=events)
 
 
 def tell_unproven(store: Store, names: Sequence[str], events: Events) -> None:

@@ -10,14 +10,14 @@ from typing import Any
 from teachonce.cache import Store, open_store
 from teachonce.cache.audit import find_problems
 from teachonce.cache.layout import is_name
-from teachonce.cache.mark import mark_entries, write_mark
+from teachonce.cache.mark import mark_entries, remove_mark, write_mark
 from teachonce.cache.problems import Problem
 from teachonce.cache.targets import target_names
 from teachonce.cache.verify import Checked
 from teachonce.data.open import open_samples
 from teachonce.data.samples import Samples
 from teachonce.engine.device import pick_device
-from teachonce.engine.guard import check_data
+from teachonce.engine.guard import check_all_data
 from teachonce.engine.stage_one.again import TeacherCheck, refuse_rdm, run_again
 from teachonce.errors import (
     CorruptError,
@@ -84,13 +84,15 @@ def verify(  # noqa: PLR0913 - one parameter an option
     """Read every byte of a store and compare it with journal and seals; nothing of the store is changed.
 
     Where nothing is wrong, a mark beside the store (`NAME.zarr.verified.json`) says when that was, until a file
-    changes: stores that are larger than memory are then trained from without another check.
+    changes: stores that are larger than memory are then trained from without another check. Where something is
+    damaged, the mark is removed.
 
     Args:
         store: Folder of the store.
         targets: Only these, beside the samples; None: all.
         allow_zeros: Whether a row of zeros, of a sample that did not fail, is no problem.
-        data: Compare identity and label of every row with this data; see `open_samples`.
+        data: Compare identity and label of every row with this data; see `open_samples`. Of a row that failed because
+            there was no file, only the label.
         split: Which split.
         image_column: The column of images.
         label_column: The column of labels; `none`: no labels.
@@ -123,7 +125,9 @@ def verify(  # noqa: PLR0913 - one parameter an option
     began = time.perf_counter()
     found = list(find_problems(path, names=targets, checked=checked, events=events, zeros=not allow_zeros))
     seconds = time.perf_counter() - began
-    if not found and before is not None:
+    if any(problem.kind not in ("unsealed", "zeros") for problem in found):
+        _unmark(path, events)
+    elif not found and before is not None:
         _mark(open_store(path), before, events)
     samples = _opened(data, split, image_column, label_column, key_column, limit)
     differs, again = None, None
@@ -195,6 +199,14 @@ def _mark(store: Store, entries: dict[str, dict[str, str]], events: Events) -> N
         events.warn(f"no mark says that the store was verified: {error.message}")
 
 
+def _unmark(path: Path, events: Events) -> None:
+    """Damage that changes neither size, time nor inode of a file leaves a mark as it is."""
+    try:
+        remove_mark(path)
+    except DiskError as error:
+        events.warn(f"the mark still says that the store is sound: {error.message}")
+
+
 def _opened(data: str | Path | Samples | None, *options: Any) -> Samples | None:
     if not isinstance(data, str | Path):
         return data
@@ -211,7 +223,7 @@ def _opened(data: str | Path | Samples | None, *options: Any) -> Samples | None:
 
 def _difference(store: Store, samples: Samples, events: Events) -> str:
     try:
-        check_data(store, samples, every=True, events=events)
+        check_all_data(store, samples, events=events)
     except MismatchError as error:
         return error.message
     return "ok"

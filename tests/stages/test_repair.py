@@ -193,8 +193,12 @@ def test_nothing_to_mend(store: Path, sound: Path):
     assert mended(store, sound) == 0
 
 
-def test_a_new_store(sound: Path, tmp_path: Path):
-    assert mended(tmp_path / "s.zarr", sound) == ROWS
+@pytest.mark.parametrize("wrong", [{"store": "typo.zarr"}, {"name": "techer"}])
+def test_there_is_nothing_to_repair(store: Path, tmp_path: Path, wrong: dict[str, str]):
+    model, before = Counted(), snapshot(tmp_path)
+    with pytest.raises(StoreError) as caught:
+        run(tmp_path / wrong.pop("store", "s.zarr"), model, repair=True, **wrong)
+    assert (caught.value.kind, model.rows, snapshot(tmp_path)) == ("missing", 0, before)
 
 
 @pytest.mark.parametrize("name", ["targets/teacher/logits/c/2/0/0", "journal/teacher/000001.json", "samples/zarr.json"])

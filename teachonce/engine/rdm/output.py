@@ -96,11 +96,17 @@ def repair(job: Job, name: str, events: Events) -> None:
     except CorruptError as error:
         raise CorruptError(error.message, mend) from error
     assert data is not None
-    rule = RepairRule(classes=job.parent.seal["classes"], per_class=job.parent.seal["per_class"])
-    with _writer(job, name, rdm, data, record.fingerprint_fields, {}, rule) as writer:
+    with _writer(job, name, rdm, data, record.fingerprint_fields, {}, RepairRule(**_rule(job, record))) as writer:
         if not writer.sealed:
             count = writer.journal.blocks - len(writer.done())
             events.info(f"{name} is mended: {count} of its {writer.journal.blocks} blocks are written again")
+
+
+def _rule(job: Job, record: TargetRecord) -> dict[str, int | None]:
+    """Of the class means: as the target was sealed, at first as its parent is."""
+    rule = record.rule or job.parent.rule
+    assert rule is not None
+    return rule
 
 
 def _writer(
@@ -154,13 +160,9 @@ def finish(job: Job, record: TargetRecord, events: Events) -> None:
         rdm.to(job.device)
         with events.task(f"write {record.name}", total=store.spec.rows * views, done=done * views) as task:
             _fill(job, rdm, writer, blocks, task)
-        labelled = job.parent.seal["classes"] is not None
-        writer.seal(
-            labels=job.labels if labelled else None,
-            classes=job.parent.seal["classes"],
-            per_class=job.parent.seal["per_class"],
-            max_failed=len(job.failed),
-        )
+        classes, per_class = (_rule(job, record)[key] for key in ("classes", "per_class"))
+        labels = None if classes is None else job.labels
+        writer.seal(labels=labels, classes=classes, per_class=per_class, max_failed=len(job.failed))
         own = writer.is_own
     if own:
         with suppress(DiskError):  # without a mark the target is checked when it is read

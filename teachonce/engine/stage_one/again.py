@@ -82,9 +82,9 @@ def run_again(  # noqa: PLR0913 - one comparison is all of this
     record = store.sealed(name)
     _refuse_others(record, teacher)
     rows, views = _chosen(store, name, count, seed)
-    settings = record.settings
-    forward = Forward(teacher, device=device, dtype=_dtype(record), compute_dtype=settings["compute_dtype"])
-    size = min(int(settings["batch_size"]), find_batch_size(forward, teacher.info.input, device=device, most=count))
+    forward = Forward(teacher, device=device, dtype=_dtype(record), compute_dtype=_compute_dtype(record))
+    size = find_batch_size(forward, teacher.info.input, device=device, most=count)
+    size = min(int(record.settings.get("batch_size", size)), size)
     errors = {array: np.zeros(len(rows)) for array in record.arrays}
     same = np.ones(len(rows), np.bool_)
     reader, place = store.target(name), 0
@@ -123,6 +123,11 @@ def _refuse_others(record: TargetRecord, teacher: Teacher) -> None:
 
 def _dtype(record: TargetRecord) -> str:
     return next(iter(record.arrays.values())).dtype
+
+
+def _compute_dtype(record: TargetRecord) -> str:
+    """In which the teacher ran; float32 where another writer did not say."""
+    return str(record.settings.get("compute_dtype", "float32"))
 
 
 def _chosen(store: Store, name: str, count: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -166,7 +171,7 @@ def _judged(
     errors: dict[str, NDArray[np.float64]], same: NDArray[np.bool_], seconds: float,
 ) -> TeacherCheck:  # fmt: skip
     tolerance = TOLERANCE[_dtype(record)]
-    if record.settings["compute_dtype"] == "bfloat16":
+    if _compute_dtype(record) == "bfloat16":
         tolerance = max(tolerance, AUTOCAST_TOLERANCE)
     given = {**record.fingerprint_fields, "teacher": teacher.info.fingerprint()}
     found = fingerprint_difference(record.fingerprint_fields, given)

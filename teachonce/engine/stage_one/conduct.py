@@ -8,6 +8,7 @@ from typing import Any
 
 from teachonce.cache import open_store
 from teachonce.cache.mark import clear_mark, mark_entries, write_mark
+from teachonce.cache.verify import check_parts
 from teachonce.engine.stage_one.batches import find_batch_size
 from teachonce.engine.stage_one.feed import Feed
 from teachonce.engine.stage_one.forward import Forward
@@ -101,10 +102,10 @@ def is_complete(job: Job) -> bool:
 
 
 def _require_whole(job: Job) -> None:
-    """A look at every record and at the sizes of all chunks, since nothing will be written.
+    """A look at every record, at the sizes of all chunks and at what is small, since nothing will be written.
 
     Raises:
-        CorruptError: Some are missing.
+        CorruptError: Some are missing, or not what was sealed.
     """
     assert job.store is not None
     assert job.record is not None
@@ -112,6 +113,7 @@ def _require_whole(job: Job) -> None:
         missing = sorted(set(range(journal.blocks)) - set(journal.present()))
         if missing:
             raise missing_blocks(journal, missing)
+    check_parts(job.record)
 
 
 def _failed(job: Job) -> int:

@@ -20,7 +20,7 @@ from teachonce.engine.stage_one.forward import array_specs
 from teachonce.engine.stage_one.options import Request, parse_blocks
 from teachonce.engine.stage_one.stored import check_attributes
 from teachonce.engine.stage_one.views import ViewPlan, kept_views, new_views
-from teachonce.errors import MismatchError, StoreError
+from teachonce.errors import MismatchError, StoreError, StoreMissingError
 from teachonce.fsio import TEMPORARY
 from teachonce.models import Teacher
 from teachonce.types import ArraySpec
@@ -172,12 +172,16 @@ def repaired_store(fresh: Job) -> Store | None:
         fresh: The job, as if no store were there: its root is that of a store of these settings.
 
     Raises:
+        StoreMissingError: Nothing is there.
         CorruptError: The root's document is damaged, and cannot be made again from these settings.
         StoreError: Something else is there.
         DiskError: It cannot be written.
     """
-    if not (fresh.path / "journal").is_dir():
-        return store_at(fresh.path)
+    begun = (fresh.path / "zarr.json").exists()
+    if not begun and not any((fresh.path / "journal").glob("*/*.json")):
+        if fresh.path.exists():
+            return store_at(fresh.path)  # empty, or its creation was killed
+        raise StoreMissingError(f"there is no store at {fresh.path} to repair", "Check --store, or leave --repair out")
     restore_root(fresh.path, fresh.spec)
     repair_samples(read_store(fresh.path))
     return open_store(fresh.path)

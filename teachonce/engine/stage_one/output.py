@@ -174,8 +174,8 @@ def seal_rule(job: Job) -> dict[str, int | None]:
 
     A repair keeps what the seal says.
     """
-    if job.request.repair and job.record is not None and job.record.sealed:
-        return {key: job.record.seal[key] for key in ("classes", "per_class")}
+    if job.request.repair and job.record is not None and job.record.rule is not None:
+        return job.record.rule
     labelled = job.samples.labels is not None
     return {
         "classes": job.samples.classes if labelled else None,
