@@ -28,7 +28,8 @@ floors: $(READY)
 	$(BIN)/lint-imports
 
 pytest: $(READY)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not alone' -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -m alone
 
 # Faults of all kinds, many times: SEED=1 FAULTS=kills,flips TRIES=100 (of each) SECONDS=600 (together) JOBS=2
 SEED ?= 0
