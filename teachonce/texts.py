@@ -1,9 +1,22 @@
 """Numbers with their units, as people read them, and what is not shown to them beside the numbers."""
 
+import re
 from collections.abc import Iterable
 
 ORIGIN = frozenset({"kind", "format", "machine", "versions", "command"})
 """What a benchmark's JSON says of itself; people are shown it apart from the numbers, or not at all."""
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
+_MOST_DIGITS = 18  # what 64 bits hold
+
+
+def printable(text: str) -> str:
+    """A text without the characters that a terminal would obey, and that XML cannot hold; tabs and line ends stay."""
+    return _CONTROLS.sub("", text)
+
+
+def is_whole(text: str) -> bool:
+    """Whether a text is a whole number as it is typed, of 64 bits at most: the digits 0 to 9 and nothing else."""
+    return text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
 
 
 def rate_text(rate: float | None) -> str:

@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from teachonce.errors import CorruptError
 
-Side = Annotated[int, Field(ge=1, le=1 << 14)]
+MOST_SIDE = 1 << 14
+Side = Annotated[int, Field(ge=1, le=MOST_SIDE)]
 """Of an image, in pixels."""
 _Sides = Annotated[list[Side], Field(min_length=2, max_length=2)]
 _Three = Annotated[list[float], Field(min_length=3, max_length=3)]

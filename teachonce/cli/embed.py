@@ -8,6 +8,7 @@ from typer import Option
 from teachonce.cli import options as shared
 from teachonce.cli.frame import finish, work
 from teachonce.console.tables import embed_parts
+from teachonce.texts import is_whole
 
 Teacher = Annotated[
     str,
@@ -27,7 +28,7 @@ def parse_per_class(text: str) -> int | None:
     """A number of samples, None for `all`."""
     if text == "all":
         return None
-    if not text.isdigit() or int(text) < 1:
+    if not is_whole(text) or int(text) < 1:
         raise typer.BadParameter(f"expected a number from 1 or all, got {text!r}", param_hint="--per-class")
     return int(text)
 

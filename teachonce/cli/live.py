@@ -13,6 +13,7 @@ from teachonce.cli.frame import finish, work
 from teachonce.cli.rdm import parse_weights
 from teachonce.console.live import live_parts
 from teachonce.errors import CutShortError
+from teachonce.texts import is_whole
 
 Item = TypeVar("Item")
 OWN, SWEEP, MEASURE = "In place of a preset", "Lists make a sweep", "Measuring"
@@ -32,7 +33,7 @@ _COMPILES = {Compile.no: (False,), Compile.yes: (True,), Compile.both: (False, T
 def parse_list(text: str | None, option: str, kind: Callable[[str], Item], example: str) -> tuple[Item, ...]:
     """`8,64` as (8, 64)."""
     words = [word.strip() for word in text.split(",")] if text is not None else []
-    if not all(word.isdecimal() if kind is int else word for word in words):
+    if not all(is_whole(word) if kind is int else word for word in words):
         raise typer.BadParameter(f"expected a list such as {example}, got {text!r}", param_hint=option)
     return tuple(kind(word) for word in words)
 

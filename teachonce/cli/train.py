@@ -10,6 +10,7 @@ from typer import Option
 from teachonce.cli import options as shared
 from teachonce.cli.frame import finish, work
 from teachonce.console.tables import train_parts
+from teachonce.texts import is_whole
 
 OPTIMISER = "Optimiser"
 Student = Annotated[
@@ -47,7 +48,7 @@ def parse_settings(texts: Sequence[str], method: str) -> dict[str, str]:
 def parse_milestones(text: str | None) -> tuple[int, ...]:
     """`15,25` as (15, 25)."""
     words = [word.strip() for word in text.split(",")] if text else []
-    if not all(word.isdigit() for word in words):
+    if not all(map(is_whole, words)):
         raise typer.BadParameter(f"expected epochs such as 15,25, got {text!r}", param_hint="--milestones")
     return tuple(int(word) for word in words)
 

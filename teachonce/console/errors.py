@@ -5,6 +5,7 @@ from pathlib import Path
 
 from teachonce.errors import DiskError, TeachonceError
 from teachonce.fsio import disk_errors
+from teachonce.texts import printable
 
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 INTERRUPTED = {
@@ -42,4 +43,4 @@ def _as_disk_error(error: OSError) -> DiskError:
 def error_text(error: BaseException) -> str:
     """`error: ...`, and `mend: ...` on a second line where there is one."""
     told = describe_error(error)
-    return f"error: {told['message']}" + (f"\nmend: {told['mend']}" if told["mend"] else "")
+    return printable(f"error: {told['message']}" + (f"\nmend: {told['mend']}" if told["mend"] else ""))

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Task as RichTask
 from rich.text import Text
 
+from teachonce.console.terminal import Terminal
 from teachonce.console.texts import duration_text, rate_text
 from teachonce.events import Task
 
@@ -83,7 +83,7 @@ class RichEvents:
     """
 
     def __init__(self, file: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self.console = Console(file=file, stderr=file is None, highlight=False, soft_wrap=True)
+        self.console = Terminal(file=file, stderr=file is None, soft_wrap=True)
         self.clock = clock
         self._progress: Progress | None = None
         self._open = 0
@@ -106,12 +106,12 @@ class RichEvents:
     def _bars(self) -> Iterator[Progress]:
         if self._progress is None:
             self._progress = Progress(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 TextColumn("{task.completed:,.0f}/{task.total:,.0f} {task.fields[unit]}"),
                 _RateColumn(),
                 TimeRemainingColumn(),
-                TextColumn("{task.fields[text]}", style="dim"),
+                TextColumn("{task.fields[text]}", style="dim", markup=False),
                 console=self.console,
             )
             self._progress.start()

@@ -5,10 +5,11 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from teachonce.console.terminal import Terminal
 from teachonce.console.texts import duration_text, memory_text, rate_text, share_text, source_text
 from teachonce.texts import ORIGIN
 
@@ -18,11 +19,11 @@ Parts = list[RenderableType]
 
 def show(*parts: RenderableType) -> None:
     """Print tables and lines on stdout; where that is a file, lines are not broken, and end where their text does."""
-    console = Console(highlight=False)
+    console = Terminal()
     if console.is_terminal:
         console.print(*parts, sep="\n")
         return
-    wide = Console(highlight=False, width=240, file=io.StringIO())
+    wide = Terminal(width=240, file=io.StringIO())
     with wide.capture() as captured:
         wide.print(*parts, sep="\n")
     sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from teachonce.data.decode import MISSING, DecodeError, decode_image
+from teachonce.data.decode import MISSING, TOO_LARGE, DecodeError, decode_image
 from teachonce.data.samples import count_classes
 from teachonce.digests import digest_bytes
 from teachonce.errors import CorruptError
-from teachonce.fsio import open_regular
+from teachonce.fsio import open_regular, require_regular
 from teachonce.types import Identity
+
+_MOST = 1 << 30  # bytes of an image file
 
 
 class ArrowSamples:
@@ -104,13 +106,34 @@ class ArrowSamples:
 
 
 def _read(path: str) -> bytes:
+    path = _local(path)
+    if "://" in path:
+        return _fetch(path)
     try:
-        if "://" in path:
-            from datasets.download.streaming_download_manager import xopen
-
-            with xopen(path, "rb") as file:
-                return bytes(file.read())
         with os.fdopen(open_regular(Path(path)), "rb") as file:
+            if os.fstat(file.fileno()).st_size > _MOST:
+                raise DecodeError(TOO_LARGE)
             return file.read()
-    except (OSError, CorruptError):
+    except (OSError, ValueError, CorruptError):  # ValueError: no file can have this name
         raise DecodeError(MISSING) from None
+
+
+def _fetch(url: str) -> bytes:
+    """A file by its URL, or out of an archive: `zip://a.png::FILE`."""
+    from datasets.download.streaming_download_manager import xopen
+
+    try:
+        archive = _local(url.rpartition("::")[2])
+        if "://" not in archive:
+            require_regular(Path(archive))
+        with xopen(url, "rb") as file:
+            data = bytes(file.read(_MOST + 1))
+    except Exception:  # noqa: BLE001  (each file system that a URL may name has errors of its own)
+        raise DecodeError(MISSING) from None
+    if len(data) > _MOST:
+        raise DecodeError(TOO_LARGE)
+    return data
+
+
+def _local(url: str) -> str:
+    return url.removeprefix("file://").removeprefix("local://")

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from teachonce.errors import CorruptError
 from teachonce.fsio import TEMPORARY, disk_errors, json_bytes, make_folder, read_json, require_regular, sync_folder
+from teachonce.texts import is_whole
 from teachonce.validation import require_type
 
 Tensors = Mapping[str, Tensor]
@@ -157,7 +158,7 @@ def load_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         index, _, key = name.partition(".")
-        if not (index.isdecimal() and key and int(index) < len(shapes) and value.shape in ((), shapes[int(index)])):
+        if not (is_whole(index) and key and int(index) < len(shapes) and value.shape in ((), shapes[int(index)])):
             raise RuntimeError(f"the optimiser has no state {name!r} of shape {tuple(value.shape)}")
         state.setdefault(int(index), {})[key] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -11,8 +11,10 @@ from teachonce.models.classifier import SplitClassifier
 from teachonce.models.folders import require_config
 from teachonce.models.hub import loading
 from teachonce.models.spec import parse_options
+from teachonce.models.student import require_side
 from teachonce.processwide import seeded
 from teachonce.types import InputSpec
+from teachonce.validation import MOST_SIDE
 
 VIT: dict[str, int | float | str] = {
     "patch": 4,
@@ -31,6 +33,8 @@ public code has `attention_dropout=0.1`.
 CPUs in bf16. `size` is the side of its images in pixels, for where no image size can be given beside the spec; 0: the
 image size that is given, or 32.
 """
+_MOST = {"patch": MOST_SIDE, "width": 1 << 14, "layers": 1 << 10, "heads": 1 << 14}
+"""Far above any network that was ever trained: to build more layers would not end."""
 
 
 def vit(spec: str, classes: int, image_size: int | None, seed: int) -> SplitClassifier:
@@ -62,16 +66,16 @@ def vit(spec: str, classes: int, image_size: int | None, seed: int) -> SplitClas
 
 
 def _vit_size(spec: str, own: int, given: int | None) -> int:
-    if own < 0:
-        raise ModelError(f"{spec!r}: size must not be negative", "Correct the spec")
+    require_side(spec, own or None)
     if own and given not in (None, own):
         raise ModelError(f"{spec!r} has size={own}, got image size {given}", "Leave one of them out")
     return own or given or 32
 
 
 def _check_vit(spec: str, options: Mapping[str, Any], image_size: int) -> None:
-    if min(options[key] for key in ("patch", "width", "layers", "heads")) < 1:
-        raise ModelError(f"{spec!r}: patch, width, layers and heads must be positive", "Correct the spec")
+    for key, most in _MOST.items():
+        if not 1 <= options[key] <= most:
+            raise ModelError(f"{spec!r}: expected {key} from 1 to {most}, got {options[key]}", "Correct the spec")
     if image_size % options["patch"]:
         raise ModelError(
             f"{spec!r}: {image_size} px is not a multiple of patch={options['patch']}", "Choose another patch"
@@ -96,11 +100,13 @@ def from_source(
 
         config = AutoConfig.from_pretrained(source, trust_remote_code=trust_remote_code)
         config.num_labels = classes
-    own = getattr(config, "image_size", None)
-    if image_size is not None and own is not None:
-        config.image_size = image_size
-    size = image_size or own or 224
-    height, width = (size, size) if isinstance(size, int) else size
+        own = getattr(config, "image_size", None)
+        if image_size is not None and own is not None:
+            config.image_size = image_size
+        size = image_size or own or 224
+        height, width = (size, size) if isinstance(size, int) else size
+        for side in (height, width):
+            require_side(spec, side)
     given = InputSpec(height=height, width=width)
     return from_config(config, spec=spec, input=given, seed=seed, trust_remote_code=trust_remote_code)
 

@@ -34,6 +34,7 @@ def load_pretrained(spec: str, *, embedding: str, trust_remote_code: bool, revis
         from transformers import AutoConfig
 
         config = AutoConfig.from_pretrained(**where, trust_remote_code=trust_remote_code)
+        classifier = any("ForImageClassification" in name for name in config.architectures or ())
     processor = load_processor(spec, where, trust_remote_code=trust_remote_code)
     given, view = translate(processor, spec)
     facts = {
@@ -44,7 +45,6 @@ def load_pretrained(spec: str, *, embedding: str, trust_remote_code: bool, revis
         "config": config_json(config.to_dict()),
     }
     arguments = {**where, **weights_arguments(trust_remote_code)}
-    classifier = any("ForImageClassification" in name for name in config.architectures or ())
     if classifier and embedding in ("auto", "penultimate"):
         return _classifier(spec, arguments, facts, config)
     return _encoder(spec, arguments, facts, embedding, config)

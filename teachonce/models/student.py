@@ -4,6 +4,7 @@ from torch import Tensor, nn
 
 from teachonce.errors import ModelError
 from teachonce.types import InputSpec
+from teachonce.validation import MOST_SIDE
 
 
 class Student(nn.Module):
@@ -44,3 +45,17 @@ def require_classes(classes: int | None, spec: str) -> int:
     if classes is None or classes < 1:
         raise ModelError(f"{spec!r} needs a number of classes, got {classes}", "Use data with labels, or give classes")
     return classes
+
+
+def require_side(spec: str, side: int | None) -> None:
+    """Refuse an image size that no network is made for, before memory is taken for one.
+
+    Args:
+        spec: The model.
+        side: In pixels; None: none was given.
+
+    Raises:
+        ModelError: It is not positive, or too large.
+    """
+    if side is not None and not 1 <= side <= MOST_SIDE:
+        raise ModelError(f"{spec!r}: expected an image size of 1 to {MOST_SIDE} px, got {side}", "Use another size")

@@ -15,8 +15,9 @@ from teachonce.models.folders import require_weights_file
 from teachonce.models.frozen import tensors_digest, weights_digest
 from teachonce.models.hub import loading, locate, require_enough, weights_arguments
 from teachonce.models.pretrained import load_classifier
-from teachonce.models.student import Student, require_classes
+from teachonce.models.student import Student, require_classes, require_side
 from teachonce.models.trust import is_factory, refuse_code
+from teachonce.texts import is_whole
 
 __all__ = ["Student", "build_student", "is_built_in", "load_student", "save_student"]
 
@@ -46,12 +47,13 @@ def build_student(
         ModelError: An unknown spec or option, a config or factory that cannot be used.
     """
     require_classes(classes, spec)
+    require_side(spec, image_size)
     name, _, rest = spec.partition(":")
     if name == "vit":
         return vit(spec, classes, image_size, seed)
     if name == "transformers":
         return from_source(spec, rest, classes, image_size, seed, trust_remote_code=trust_remote_code)
-    if name.startswith("cnn-") and name[4:].isdigit() and not rest:
+    if _is_cnn(spec):
         return Cnn(int(name[4:]), classes=classes, image_size=image_size or 32, seed=seed)
     if spec in cifar.NAMES:
         return cifar.CifarResNet(spec, classes=classes, image_size=image_size or 32, seed=seed)
@@ -75,8 +77,11 @@ def check_student(spec: str, image_size: int | None = None) -> None:
 def is_built_in(spec: str) -> bool:
     """Whether a spec names a network of ours (`vit...`, `cnn-N`, `wrn-40-2`, ...), not a folder or a hub id."""
     name = spec.partition(":")[0]
-    cnn = name.startswith("cnn-") and name[4:].isdigit()
-    return name == "vit" or cnn or spec in (*cifar.NAMES, *imagenet.NAMES)
+    return name == "vit" or _is_cnn(spec) or spec in (*cifar.NAMES, *imagenet.NAMES)
+
+
+def _is_cnn(spec: str) -> bool:
+    return spec.startswith("cnn-") and is_whole(spec[4:])
 
 
 def load_student(folder: str | Path, *, student: str | None = None, trust_remote_code: bool = False) -> Student:

@@ -19,12 +19,14 @@ from teachonce.errors import ModelError
 FACTORY_PATH = "TEACHONCE_FACTORY_PATH"
 """The environment variable by which the processes of a recipe's steps know its folder."""
 _FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
+_OURS = ("transformers:", "vit:")
+"""What these are followed by is a config or options, whatever it looks like."""
 _FOLDERS: ContextVar[tuple[str, ...]] = ContextVar("factory_folders", default=())
 
 
 def is_factory(spec: str) -> bool:
     """Whether a spec has the form `package.module:factory`."""
-    return _FACTORY.fullmatch(spec) is not None
+    return not spec.startswith(_OURS) and _FACTORY.fullmatch(spec) is not None
 
 
 @contextmanager

@@ -1,13 +1,14 @@
 """What tells a recipe's trainings from one another, in words."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from teachonce.engine.words import setting_text
 from teachonce.pipeline.expand import Training, short_names, split_names
 from teachonce.pipeline.schema import TrainTable
 
-_ELSEWHERE = ("student", "method", "source", "seed", "set", "name", "epochs", "target", "rdm", "assistants")
+_EXTRAS = ("rdm", "assistants")
+_ELSEWHERE = ("student", "method", "source", "seed", "set", "name", "epochs", "target", *_EXTRAS)
 
 
 def labels(trainings: Sequence[Training]) -> dict[str, str]:
@@ -16,30 +17,34 @@ def labels(trainings: Sequence[Training]) -> dict[str, str]:
     Such as `cifd, 3 rdm (100+50+20), ibm=false`, or `takd: kd, target=assistant-4` where the table has a name. The
     seed, the student, the source and the epochs are not in it.
     """
-    return {training.name: _label(training.options, trainings) for training in trainings}
+    alike: dict[str, list[TrainTable]] = {}
+    for training in trainings:
+        alike.setdefault(training.options.method, []).append(training.options)
+    different = {method: _different(tables) for method, tables in alike.items()}
+    return {training.name: _label(training.options, different[training.options.method]) for training in trainings}
 
 
-def _label(table: TrainTable, trainings: Sequence[Training]) -> str:
-    alike = [training.options for training in trainings if training.options.method == table.method]
+def _label(table: TrainTable, different: Sequence[str]) -> str:
     words = [f"{table.name}: {table.method}" if table.name else table.method]
     words += [f"target={table.target}"] if table.target else []
     for key, one, word in (("rdm", "rdm", "rdm"), ("assistants", "assistant", "assistants")):
         names = getattr(table, key)
-        if names or _varies(getattr(other, key) for other in alike):
+        if names or key in different:
             count = len(split_names(names))
             words.append(f"{count} {word if count != 1 else one}" + (f" ({short_names(names)})" if names else ""))
-    own, others = _values(table), [_values(other) for other in alike]
-    return ", ".join([*words, *(f"{key}={_text(own.get(key))}" for key in _keys(others))])
+    own = _values(table)
+    return ", ".join([*words, *(f"{key}={_text(own.get(key))}" for key in different if key not in _EXTRAS)])
 
 
-def _values(table: TrainTable) -> Mapping[str, Any]:
+def _values(table: TrainTable) -> dict[str, Any]:
     settings = {key.rpartition(".")[2]: value for key, value in table.set.items()}
     return {**table.model_dump(exclude=set(_ELSEWHERE)), **settings}
 
 
-def _keys(tables: Sequence[Mapping[str, Any]]) -> list[str]:
+def _different(tables: Sequence[TrainTable]) -> list[str]:
     """The keys whose values differ, each once."""
-    return [key for key in dict.fromkeys(k for table in tables for k in table) if _varies(t.get(key) for t in tables)]
+    values = [_values(table) | {key: getattr(table, key) for key in _EXTRAS} for table in tables]
+    return [key for key in dict.fromkeys(k for each in values for k in each) if _varies(v.get(key) for v in values)]
 
 
 def _varies(values: Iterable[Any]) -> bool:

@@ -18,6 +18,7 @@ from teachonce.errors import InputError
 from teachonce.fsio import write_bytes
 from teachonce.plots.texts import fitted, inches
 from teachonce.processwide import unwarned
+from teachonce.texts import printable
 
 COLOURS = (
     "#3f90da",
@@ -141,7 +142,8 @@ def save(figure: Figure, out: Path) -> None:
     buffer = io.BytesIO()
     with style():
         figure.savefig(buffer, format=suffix[1:], dpi=160, metadata=dict(_STAMPS[suffix]))
-    write_bytes(out, buffer.getvalue())
+    data = buffer.getvalue()
+    write_bytes(out, printable(data.decode()).encode() if suffix == ".svg" else data)
 
 
 def per_cent(axes: Axes, which: str, label: str) -> None:

@@ -12,6 +12,7 @@ from teachonce.reports.colours import rules
 from teachonce.reports.page import Block, Figure, Page
 from teachonce.reports.svg import Atelier
 from teachonce.reports.words import is_short, kept
+from teachonce.texts import printable
 
 WIDE, NARROW = 7.5, 3.4
 """Inches that each picture is laid out for: a column on a desk, and a phone."""
@@ -50,7 +51,7 @@ def render_html(page: Page, *, events: Events = SILENT) -> bytes:
         night=Markup(rules(atelier.colours, dark=True)),
         version=version("teachonce"),
     )
-    return text.encode()
+    return printable(text).encode()
 
 
 def _drawings(page: Page, atelier: Atelier, events: Events) -> Mapping[str, Any]:

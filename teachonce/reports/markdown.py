@@ -8,6 +8,7 @@ from urllib.parse import quote
 from teachonce.events import SILENT, Events
 from teachonce.reports.page import Block, Commands, Facts, Figure, Page, Table, Text
 from teachonce.reports.svg import png
+from teachonce.texts import printable
 
 WIDTH = 7.5
 """Inches of a picture."""
@@ -32,7 +33,7 @@ def render_markdown(page: Page, folder: str, *, events: Events = SILENT) -> tupl
         for figure in figures:
             pictures[f"{figure.name}.png"] = png(figure, WIDTH)
             task.advance()
-    return ("\n\n".join(_parts(page, folder)) + "\n").encode(), pictures
+    return printable("\n\n".join(_parts(page, folder)) + "\n").encode(), pictures
 
 
 def _parts(page: Page, folder: str) -> Iterator[str]:

@@ -68,6 +68,16 @@ def run_lines(store: Store) -> list[Mapping[str, Any]]:
     return [line for line in map(_line, texts) if line is not None]
 
 
+class _Options(BaseModel):
+    """The options in it of which `command_words` makes more than one word, or none."""
+
+    model_config = ConfigDict(strict=True)
+
+    settings: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    places: list[str] = Field(default_factory=list)
+    out: str | list[str] = ""
+
+
 class _Record(BaseModel):
     """What is read of a line."""
 
@@ -81,6 +91,7 @@ class _Record(BaseModel):
     machine: MachineJson | None = None
     versions: dict[str, str] | None = None
     command: str | list[str] | None = None
+    options: _Options | None = None
 
 
 def _line(text: str) -> Mapping[str, Any] | None:

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure as Drawing
 from teachonce.plots.figure import INK, style
 from teachonce.reports.colours import variable
 from teachonce.reports.page import Figure
+from teachonce.texts import printable
 
 _SVG, _LINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}href"
 _MANY = 300  # points of a cloud that are kept as shapes; more are pixels
@@ -123,7 +124,7 @@ def _raw(figure: Figure, width: float) -> str:
         drawing, buffer = figure.draw(width), io.StringIO()
         _flatten(drawing)
         drawing.savefig(buffer, format="svg", transparent=True, dpi=_PIXELS, metadata={"Date": None})
-    return buffer.getvalue()
+    return printable(buffer.getvalue())  # matplotlib writes each text as a comment, as it is
 
 
 def _flatten(drawing: Drawing) -> None:

@@ -2,12 +2,15 @@
 
 import errno
 import io
+import sys
 
 import pytest
 import torch
 from rich.console import Console
+from rich.text import Text
 
 from teachonce.console import RichEvents, describe_error, error_text
+from teachonce.console.tables import columns, show
 from teachonce.console.texts import duration_text, rate_text, share_text, size_text
 from teachonce.errors import MismatchError
 
@@ -74,6 +77,32 @@ def test_an_error_is_a_line_and_its_mend():
     error = MismatchError("expected float16,\n got float32", "use another store")
     assert error_text(error) == "error: expected float16, got float32\nmend: use another store"
     assert describe_error(error)["kind"] == "mismatch"
+
+
+HOSTILE = "a\x1b[31mb\x9b2J\rc[/x]"
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_no_text_commands_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, is_terminal: bool
+):
+    if is_terminal:
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        monkeypatch.setenv("COLUMNS", "100")
+    events = RichEvents(sys.stdout)
+    with events.task(HOSTILE, total=1) as task:
+        task.note(HOSTILE)
+        events.warn(HOSTILE)
+    print(error_text(MismatchError(HOSTILE, HOSTILE)))  # noqa: T201
+    print(error_text(ValueError(HOSTILE)))  # noqa: T201
+    table = columns("of", HOSTILE)
+    table.add_row(HOSTILE, Text(HOSTILE))
+    show(table, HOSTILE)
+    out = capsys.readouterr().out
+    assert "a[31mb2Jc[/x]" in out
+    assert "\x1b[31mb" not in out
+    assert not {"\x9b", "\rc"} & set(out)
+    assert is_terminal == ("\x1b[" in out)
 
 
 def test_errors_nobody_foresaw():

@@ -95,6 +95,7 @@ def test_version(call: Call):
         (["train", "--data", "digits", "--student", "cnn-2", "--out", "r", "--set", "t"], "METHOD.NAME=VALUE"),
         (["train", "--data", "digits", "--student", "cnn-2", "--out", "r", "--epochs", "x"], "--epochs"),
         (["embed", "--data", "digits", "--teacher", "t", "--store", "s", "--per-class", "no"], "--per-class"),
+        (["embed", "--data", "digits", "--teacher", "t", "--store", "s", "--per-class", "²"], "--per-class"),
         (["embed", "--data", "digits", "--teacher", "t", "--store", "s", "--dtype", "int3"], "--dtype"),
     ],
 )
@@ -120,6 +121,8 @@ def test_settings_and_milestones_are_read():
     assert parse_milestones(None) == ()
     with pytest.raises(typer.BadParameter):
         parse_milestones("3,x")
+    with pytest.raises(typer.BadParameter):
+        parse_milestones("3,²")
 
 
 def test_an_error_is_one_line_and_its_mend_on_stderr(call: Call, tmp_path: Any):

@@ -1,5 +1,6 @@
 """Every way to name data, and every way to name it wrongly."""
 
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,44 @@ def test_a_missing_image_is_a_failed_row(tmp_path: Path):
     with pytest.raises(DecodeError, match="missing"):
         samples.decode(1)
     assert (samples.decode(2) == noise(seed=2)).all()
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("huge.png", "too-large"),
+        ("file://huge.png", "too-large"),
+        ("evil://x", "missing"),
+        ("http://[", "missing"),
+        ("zip://a.png::http://[", "missing"),
+        ("zip://a.png::huge.png", "missing"),
+        ("zip://a.png::pipe", "missing"),
+        ("file://pipe", "missing"),
+        ("a\0b", "missing"),
+    ],
+)
+@pytest.mark.timeout(60)
+def test_a_path_to_no_image_is_a_failed_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, code: str):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    with Path("huge.png").open("wb") as file:
+        file.truncate(1 << 40)
+    rows = [{"bytes": FILES[0], "path": None}, {"bytes": None, "path": path}]
+    pq.write_table(pa.table({"image": rows}), "made.parquet")
+    samples = open_samples("parquet:made.parquet", image_column="image")
+    assert samples.digest(1) == 0
+    with pytest.raises(DecodeError, match=code):
+        samples.decode(1)
+
+
+def test_a_huge_file_in_a_folder_is_a_failed_row(tmp_path: Path):
+    (tmp_path / "a.png").write_bytes(FILES[0])
+    with (tmp_path / "b.png").open("wb") as file:
+        file.truncate(1 << 40)
+    samples = open_samples(f"folder:{tmp_path}")
+    assert (samples.decode(0) == noise(seed=0)).all()
+    with pytest.raises(DecodeError, match="too-large"):
+        samples.decode(1)
 
 
 def test_whole_numbers_and_booleans_are_labels(tmp_path: Path):

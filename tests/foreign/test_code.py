@@ -142,6 +142,16 @@ class TestAFactoryOfARun:
         assert not (tmp_path / "mark").exists()
 
 
+class TestAConfigThatIsCalledLikeAFactory:
+    """`transformers:vit`: a folder, and no code."""
+
+    def test_in_a_recipe(self, home: Path):
+        (home / "run" / "best").rename(home / "vit")
+        (home / "recipe.toml").write_text(RECIPE.replace("cnn-2", "transformers:vit").replace("run", "vit"))
+        result = call("run", "recipe.toml", "--dry-run")
+        assert result.exit_code == 0, result.stdout
+
+
 class TestARecipe:
     @pytest.fixture
     def recipe(self, home: Path, tmp_path: Path) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import safetensors.torch
@@ -19,12 +20,16 @@ from teachonce.cache.describe import describe
 from teachonce.cache.export import export
 from teachonce.cache.store import open_store
 from teachonce.digests import digest_hex
+from teachonce.engine.stage_one.runs import runs_path
 from teachonce.errors import CorruptError, ModelError, TeachonceError
 from teachonce.models.students import build_student, load_student, save_student
+from teachonce.models.teacher import load_teacher
 from teachonce.pipeline.run import run
+from teachonce.plots.figure import blank, save
 from teachonce.plots.make import plot_cost, plot_tsne
 from teachonce.reports.build import build_page
 from teachonce.reports.make import report
+from teachonce.reports.stores import run_lines
 from teachonce.stages.embed import embed
 from teachonce.stages.evaluate import evaluate
 from tests.reports.reportkit import case, live_json, make_run, method_result
@@ -152,6 +157,42 @@ class TestNetworks:
         _without_a_weight(RUN / "best")
         with pytest.raises(ModelError):
             CALLS[call]()
+
+
+@pytest.mark.parametrize("architectures", [5, [5]])
+def test_architectures_are_texts(given_folder: Path, architectures: Any):
+    edit(RUN / "best" / "config.json", architectures=architectures)
+    with pytest.raises(ModelError):
+        load_teacher(str(RUN / "best"))
+
+
+@pytest.mark.parametrize(
+    "options", [{"settings": 5}, {"places": 5}, {"places": [5]}, {"out": [5]}, {"settings": {"a": []}}, 5]
+)
+def test_a_line_of_a_run_record_with_other_options_is_no_record(home: Path, options: Any):
+    line = {"target": "teacher", "seconds": 1.0, "outcome": "sealed", "options": {"teacher": "told-of"}}
+    runs_path(STORE).write_text(json.dumps(line) + "\n" + json.dumps({**line, "options": options}) + "\n")
+    assert len(run_lines(open_store(STORE))) == 1
+    text = "told-of"
+    report(STORE, out="report.md")
+    assert text in Path("report.md").read_text()
+
+
+@pytest.mark.parametrize("out", ["report.html", "report.md", "picture.svg"])
+def test_control_characters_are_in_no_picture_and_no_report(tmp_path: Path, out: str):
+    """XML cannot hold them, and matplotlib writes each text as a comment beside its outlines."""
+    name = "a\x1b[31mb\ufffe"
+    for seed in range(2):
+        run = make_run(tmp_path / str(seed), seed=seed, losses=[1.0, 0.5], accuracies=[0.5, 0.6])
+        edit(run / "run.json", store={"path": name, "target": name, "teacher": name})
+    if out.endswith(".svg"):
+        figure = blank(3, 2)
+        figure.text(0, 0, name)
+        save(figure, tmp_path / out)
+        ElementTree.parse(tmp_path / out)
+    else:
+        report(tmp_path, out=tmp_path / out)
+    assert not set("\x1b\ufffe") & set((tmp_path / out).read_text())
 
 
 class TestStores:

@@ -9,6 +9,8 @@ import torch
 
 from teachonce.errors import CorruptError, ModelError
 from teachonce.models import Student, build_student, load_student, load_teacher, save_student
+from teachonce.models.students import student_digest
+from teachonce.models.trust import is_factory
 from teachonce.types import EvalView, InputSpec
 from tests.alike import assert_alike, differ, settled
 
@@ -138,9 +140,12 @@ class TestVit:
             ("vit:patch=four", "patch must be of type int, got 'four'"),
             ("vit:patch=5", "32 px is not a multiple of patch=5"),
             ("vit:width=10,heads=3", "width is not a multiple of heads=3"),
-            ("vit:layers=0", "patch, width, layers and heads must be positive"),
+            ("vit:layers=0", "expected layers from 1 to 1024, got 0"),
+            ("vit:layers=100000000", "expected layers from 1 to 1024"),
+            ("vit:width=100000000", "expected width from 1 to 16384"),
+            ("vit:size=100000000", "expected an image size of 1 to 16384 px"),
             ("vit:dropout=1", r"a dropout must be in \[0, 1\)"),
-            ("vit:size=-8", "size must not be negative"),
+            ("vit:size=-8", "expected an image size of 1 to 16384 px, got -8"),
             ("vit:attention=flash", "attention must be sdpa or eager, got 'flash'"),
         ],
     )
@@ -243,11 +248,36 @@ class TestFactory:
 
 
 class TestSpecs:
-    @pytest.mark.parametrize("spec", ["resnet50", "", "cnn-2:width=3", "a/b:c", "mlp:layers=3,width=2"])
+    @pytest.mark.parametrize(
+        "spec", ["resnet50", "", "cnn-2:width=3", "a/b:c", "mlp:layers=3,width=2", "cnn-²", "cnn-" + "9" * 5000]
+    )
     def test_unknown(self, spec: str):
         with pytest.raises(ModelError, match="no student") as caught:
             build_student(spec, classes=3)
         assert "vit:patch=4" in caught.value.mend
+
+    @pytest.mark.parametrize("kind", KINDS[:6])
+    @pytest.mark.parametrize("size", [0, 10**8])
+    def test_sizes_that_no_network_is_made_for(self, specs: dict[str, str], kind: str, size: int):
+        with pytest.raises(ModelError):
+            build_student(specs[kind], classes=3, image_size=size)
+
+    def test_a_size_in_a_config_that_is_none(self, tmp_path: Path):
+        tiny.config("vit").save_pretrained(tmp_path)
+        told = json.loads((tmp_path / "config.json").read_text())
+        (tmp_path / "config.json").write_text(json.dumps({**told, "image_size": [1, 2, 3]}))
+        with pytest.raises(ModelError):
+            build_student(f"transformers:{tmp_path}", classes=3)
+
+    def test_a_config_may_be_called_like_a_factory(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.chdir(tmp_path)
+        tiny.config("resnet").save_pretrained("vit")
+        student = build_student("transformers:vit", classes=3, image_size=32).eval()
+        save_student(student, "run/best")
+        Path("run/run.json").write_text("{}")
+        assert_alike(load_student("run")(tiny.pixels())[1], student(tiny.pixels())[1])
+        assert load_teacher("run").info.weights == student_digest(Path("run"))
+        assert not is_factory("transformers:vit")
 
     @pytest.mark.parametrize("classes", [0, -1])
     def test_classes_are_needed(self, classes: int):

@@ -184,6 +184,13 @@ def test_labels_say_what_differs():
     }
 
 
+@pytest.mark.timeout(30)
+def test_labels_of_many_trainings_take_no_minute():
+    tables = [TrainTable(student="x", method="kd", seed=seed, lr=1 + seed % 2) for seed in range(3000)]
+    found = labels([Training(str(table.seed), table) for table in tables])
+    assert set(found.values()) == {"kd, lr=1.0", "kd, lr=2.0"}
+
+
 @pytest.fixture
 def recipe(written: Written) -> Path:
     """A recipe whose steps run in this process."""

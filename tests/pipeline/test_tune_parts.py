@@ -9,6 +9,7 @@ import numpy as np
 import optuna
 import pytest
 
+from teachonce.errors import CorruptError
 from teachonce.pipeline.recipe import load_recipe
 from teachonce.pipeline.tune.halving import Halving
 from teachonce.pipeline.tune.journal import open_journal, quiet
@@ -69,6 +70,13 @@ def test_optunas_log_is_as_it_was_afterwards(tmp_path: Path, capfd: pytest.Captu
     assert capfd.readouterr() == ("", "")
     again = open_journal(tmp_path / "j" / "journal.log")
     assert [found.study_name for found in again.get_all_studies()] == ["x"]
+
+
+def test_a_journal_is_of_a_size_that_can_be_read(tmp_path: Path):
+    with (tmp_path / "journal.log").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(CorruptError):
+        open_journal(tmp_path / "journal.log")
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import numpy as np
 from teachonce.data.open import open_samples
 from teachonce.data.samples import ArraySamples, Samples
 from teachonce.errors import InputError
+from teachonce.texts import is_whole
 
 RANDOM = "random"
 _DEFAULTS = {"rows": 512, "size": 32, "classes": 100, "seed": 0}
@@ -74,7 +75,7 @@ def _options(spec: str) -> dict[str, int]:
     options = dict(_DEFAULTS)
     for item in filter(None, (part.strip() for part in spec.partition(":")[2].split(","))):
         key, _, text = item.partition("=")
-        if key not in options or not text.isdecimal():
+        if key not in options or not is_whole(text):
             known = ",".join(f"{name}={value}" for name, value in _DEFAULTS.items())
             raise InputError(f"{spec!r}: {item!r} is no option of random images", f"Use random:{known}, say")
         options[key] = int(text)

@@ -12,6 +12,8 @@ from teachonce.errors import CorruptError, DiskError
 from teachonce.fsio import disk_errors, parse_json, require_regular
 from teachonce.processwide import silent
 
+_MOST = 1 << 30  # bytes: millions of trials
+
 
 @contextmanager
 def quiet() -> Iterator[None]:
@@ -48,7 +50,7 @@ def open_journal(path: Path) -> JournalStorage:
 
 def _whole_lines(path: Path) -> list[bytes]:
     try:
-        require_regular(path, mend=f"Remove the folder {path.parent}: the search begins anew")
+        require_regular(path, most=_MOST, mend=f"Remove the folder {path.parent}: the search begins anew")
         with path.open("r+b") as file:
             data = file.read()
             whole = data.rfind(b"\n") + 1
