@@ -1,5 +1,6 @@
 """The hashes of identity and integrity: xxh3, 64 bits for a row, 128 bits for files and weights."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,14 @@ from numpy.typing import NDArray
 def digest_bytes(data: bytes | memoryview) -> int:
     """The identity of bytes, as an unsigned 64-bit number (xxh3-64, seed 0): "encoded" and "key" rows."""
     return int(xxhash.xxh3_64_intdigest(data))
+
+
+def digest_pieces(pieces: Iterable[bytes]) -> int:
+    """What `digest_bytes` gives of the pieces put together."""
+    hasher = xxhash.xxh3_64()
+    for piece in pieces:
+        hasher.update(piece)
+    return int(hasher.intdigest())
 
 
 def digest_array(array: NDArray[Any]) -> int:

@@ -1,7 +1,7 @@
 import numpy as np
 import xxhash
 
-from teachonce.digests import digest_array, digest_bytes, digest_hex
+from teachonce.digests import digest_array, digest_bytes, digest_hex, digest_pieces
 
 
 def test_bytes_are_hashed_as_they_are():
@@ -18,3 +18,8 @@ def test_arrays_are_hashed_by_dtype_shape_and_elements():
     assert digest_array(np.repeat(array, 2, 0)[::2]) == known
     others = [array.reshape(4, 3), array.astype(np.int8), array.astype(np.float32), array + 1, array[:0], np.uint8(1)]
     assert len({digest_array(np.asarray(other)) for other in others} | {known}) == 7
+
+
+def test_the_digest_of_pieces_is_that_of_the_whole():
+    for pieces in ([], [b"a"], [b"", b"ab", b"c" * 1000]):
+        assert digest_pieces(pieces) == digest_bytes(b"".join(pieces))

@@ -12,7 +12,7 @@ import pyarrow as pa
 from teachonce.data.decode import MISSING, TOO_LARGE, DecodeError, decode_image
 from teachonce.data.samples import count_classes
 from teachonce.digests import digest_bytes
-from teachonce.errors import CorruptError
+from teachonce.errors import CorruptError, DataError
 from teachonce.fsio import open_regular, require_regular
 from teachonce.types import Identity
 
@@ -73,7 +73,14 @@ class ArrowSamples:
         return str(path.as_py()) if path.is_valid else None
 
     def _cells(self, row: int) -> tuple[pa.Scalar, pa.Scalar]:
-        """The row's bytes and path."""
+        """The row's bytes and path.
+
+        Raises:
+            DataError: There is no such row; of several chunks, a negative one would give another's.
+        """
+        rows = self._dataset.data.num_rows
+        if not 0 <= row < rows:
+            raise DataError(f"expected a row from 0 to {rows - 1}, got {row}", "Count from the first row")
         chunk = int(np.searchsorted(self._starts, row, side="right")) - 1
         data, path = self._chunks[chunk]
         return data[row - int(self._starts[chunk])], path[row - int(self._starts[chunk])]

@@ -49,7 +49,7 @@ def _by_pil(image: np.ndarray, params: np.ndarray, spec: InputSpec) -> np.ndarra
     pixels = np.asarray(lines.resize((width, height), _RESAMPLING[spec.filter], box=(0, y0, width, y1)))
     if params[FLIP] > 0.5:
         pixels = pixels[:, ::-1]
-    return np.ascontiguousarray(np.rot90(pixels, turns).transpose(2, 0, 1))
+    return np.require(np.rot90(pixels, turns).transpose(2, 0, 1), requirements=["C", "W"])  # torch warns of others
 
 
 @lru_cache(maxsize=1)

@@ -10,7 +10,7 @@ from torch import Tensor
 from teachonce.data.decode import rgb_array
 from teachonce.data.samples import check_labels, count_classes
 from teachonce.digests import digest_array
-from teachonce.errors import DataError
+from teachonce.errors import DataError, InputError
 from teachonce.types import Identity
 
 _MEND = "Give PIL images, or uint8 tensors (H, W, 3), (3, H, W) or (H, W), without ToTensor, normalisation or cropping"
@@ -92,7 +92,10 @@ def as_rgb(image: Any, row: int) -> np.ndarray:
     """
     if isinstance(image, Image.Image):
         return rgb_array(image)
-    array = image.detach().cpu().numpy() if isinstance(image, Tensor) else np.asarray(image)
+    try:
+        array = as_array(image, f"an 8-bit image in row {row}")
+    except InputError as error:
+        raise DataError(error.message, _MEND) from error
     if array.ndim == 2:
         array = array[:, :, None]
     if array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] not in (1, 3) and array.shape[0] in (1, 3):
@@ -100,3 +103,20 @@ def as_rgb(image: Any, row: int) -> np.ndarray:
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] not in (1, 3) or 0 in array.shape:
         raise DataError(f"expected an 8-bit image in row {row}, got {array.dtype} of shape {array.shape}", _MEND)
     return np.ascontiguousarray(np.broadcast_to(array, (*array.shape[:2], 3)))
+
+
+def as_array(value: Any, what: str) -> np.ndarray:
+    """What a user gives as an array, or as a tensor on any device: an array of NumPy.
+
+    Args:
+        value: Any object; what is no array makes one of objects.
+        what: For the error.
+
+    Raises:
+        InputError: It cannot be one: a ragged list, a tensor whose values are not dense, or of a dtype NumPy lacks.
+    """
+    try:
+        return value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        got = f"a tensor of {value.dtype}, {value.layout}" if isinstance(value, Tensor) else type(value).__name__
+        raise InputError(f"expected {what}, got {got}, which is no array", "Give a plain array or list") from error

@@ -34,7 +34,17 @@ def pick_device(name: str | None) -> torch.device:
         raise InputError(f"device {name} was asked for, but torch finds no CUDA here", "Use --device auto or cpu")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise InputError(f"device {name} was asked for, there are {torch.cuda.device_count()}", "Use a smaller number")
+    if device.type not in ("cpu", "cuda") and not _holds_values(device):
+        raise InputError(f"device {name} was asked for, but torch computes nothing there", "Use --device auto or cpu")
     return device
+
+
+def _holds_values(device: torch.device) -> bool:
+    """Whether torch was built for it, finds it, and keeps values there: `meta` keeps shapes only."""
+    try:
+        return torch.zeros(1, device=device).tolist() == [0]
+    except (RuntimeError, AssertionError, ImportError):
+        return False
 
 
 def pick_precision(name: str, device: torch.device) -> Precision:

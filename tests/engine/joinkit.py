@@ -2,12 +2,14 @@
 
 import hashlib
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
@@ -17,7 +19,7 @@ from teachonce.types import DECODED, FAILED, ArraySpec, EvalView, InputSpec
 
 WIDTH, CLASSES, BLOCK = 8, 3, 16
 LENGTHS = {"image_embedding": WIDTH, "logits": CLASSES}
-LONG_AGO = 1_600_000_000  # files that were written just now are not remembered
+LONG_AGO = 1_600_000_000
 
 
 @lru_cache(maxsize=4096)
@@ -92,6 +94,12 @@ def expected(content: bytes, key: str = "image_embedding", view: int = 0, dtype:
     """The target of these bytes, as stored."""
     length = LENGTHS[key.rpartition("/")[2]]
     return torch.from_numpy(signal(content, length, view).copy()).to(dtype)
+
+
+def an_hour_later(patch: pytest.MonkeyPatch) -> None:
+    """By the clock that says which files are remembered: those that were written just now are not."""
+    now = time.time_ns
+    patch.setattr(time, "time_ns", lambda: now() + 3_600_000_000_000)
 
 
 def write_files(folder: Path, contents: Mapping[str, bytes]) -> list[str]:

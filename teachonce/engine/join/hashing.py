@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teachonce.data.workers import count_workers, in_order
-from teachonce.digests import digest_bytes
+from teachonce.digests import digest_bytes, digest_pieces
 from teachonce.engine.join.memo import FileKey, Memo, file_key, is_settled
+from teachonce.engine.join.values import as_file
 from teachonce.engine.rows import WORTH_TELLING
-from teachonce.errors import InputError
 from teachonce.events import SILENT, Events
 
 _CHUNK = 64  # files; the first so many tell how long the rest takes
+_PIECE = 4 << 20  # bytes that are read at once: whatever is given as a file, the memory stays bounded
 
 File = str | os.PathLike[str] | bytes | bytearray | memoryview
 
@@ -78,14 +79,12 @@ def _locate(count: int, at: Callable[[int], File], events: Events) -> Located:
     size, start = 0, time.perf_counter()
     with watch.task("look at the data", total=count, unit="items") as task:
         for i in range(count):
-            value = at(i)
-            if isinstance(value, bytes | bytearray | memoryview):
-                size += len(value)
-                digests[i] = digest_bytes(value if isinstance(value, memoryview) else memoryview(value)) if value else 0
-            elif isinstance(value, str | os.PathLike):
-                paths[i] = os.fspath(value)
+            value = as_file(at(i), i)
+            if isinstance(value, str):
+                paths[i] = value
             else:
-                raise InputError(f"expected the path or the bytes of item {i}, got {type(value).__name__}")
+                size += value.nbytes
+                digests[i] = digest_bytes(value) if value.nbytes else 0
             if i == _CHUNK and size:
                 share = count / _CHUNK
                 _tell(watch, count, size * share, (time.perf_counter() - start) * share)
@@ -121,13 +120,14 @@ def _hash_file(path: str) -> Hashed:
     try:
         with Path(path).open("rb", buffering=0) as file:
             before = os.fstat(file.fileno())
-            data = file.read()
+            digest = digest_pieces(iter(lambda: file.read(_PIECE), b""))
+            size = file.tell()
             after = os.fstat(file.fileno())
     except OSError:
         return Hashed(0, None)
     key = file_key(path, after)
-    kept = is_settled(after) and key == file_key(path, before) and len(data) == after.st_size
-    return Hashed(digest_bytes(data) if data else 0, key if kept else None)
+    kept = is_settled(after) and key == file_key(path, before) and size == after.st_size
+    return Hashed(digest if size else 0, key if kept else None)
 
 
 def _stat(path: str) -> os.stat_result | None:

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from teachonce.cache.identity import short
-from teachonce.data.torchsets import as_rgb
+from teachonce.data.torchsets import as_array, as_rgb
 from teachonce.digests import digest_array, digest_bytes
 from teachonce.engine.join.hashing import File, hash_files
 from teachonce.engine.join.memo import Memo
+from teachonce.engine.join.values import as_utf8
 from teachonce.errors import InputError
 from teachonce.events import Events
 from teachonce.types import Identity
@@ -90,6 +91,7 @@ def identify(
         wanted = " or ".join(f"{name}=" for name in FITTING[identity])
         raise InputError(f"the store knows its rows by {identity!r}: expected {wanted}, {got}", _mend(kind))
     way = getattr(ways, kind)
+    way = as_array(way, kind) if isinstance(way, Tensor) else way  # its items are numbers, not tensors
     total, at = _column(way, dataset, count, kind)
     if kind == "files":
         found = hash_files(total, at, memo(), events)
@@ -128,17 +130,13 @@ def _is_sequence(way: Any) -> bool:
 
 
 def _digests(way: Any, at: Callable[[int], Any], total: int) -> NDArray[np.uint64]:
-    array = _numpy(way)
-    if isinstance(array, np.ndarray) and array.ndim == 1 and array.dtype in (np.int64, np.uint64):
-        return array.astype(np.uint64)
-    return np.fromiter((_of_digest(_numpy(at(i)), i) for i in range(total)), np.uint64, total)
-
-
-def _numpy(value: Any) -> Any:
-    return value.detach().cpu().numpy() if isinstance(value, Tensor) else value
+    if isinstance(way, np.ndarray) and way.ndim == 1 and way.dtype in (np.int64, np.uint64):
+        return way.astype(np.uint64)
+    return np.fromiter((_of_digest(at(i), i) for i in range(total)), np.uint64, total)
 
 
 def _of_digest(value: Any, item: int) -> int:
+    value = as_array(value, f"the digest of item {item}") if isinstance(value, Tensor) else value
     try:
         number = -1 if isinstance(value, bool) else operator.index(value)
     except TypeError:
@@ -152,13 +150,13 @@ def _of_digest(value: Any, item: int) -> int:
 
 
 def _of_key(value: object, item: int) -> int:
-    return digest_bytes(str(value).encode())
+    return digest_bytes(as_utf8(value, f"the key of item {item}"))
 
 
 def _of_text(value: object, item: int) -> int:
     if not isinstance(value, str):
         raise InputError(f"expected a text as item {item}, got {type(value).__name__}")
-    return digest_bytes(value.encode())
+    return digest_bytes(as_utf8(value, f"item {item}"))
 
 
 def _of_array(value: object, item: int) -> int:

@@ -17,13 +17,16 @@ import xxhash
 from numpy.typing import NDArray
 
 from teachonce.digests import digest_hex
-from teachonce.errors import DiskError
-from teachonce.fsio import write_bytes
+from teachonce.errors import CorruptError, DiskError
+from teachonce.fsio import read_file, write_bytes
 
 _HEAD = b"teachonce.files 1\n"
 _ENTRY = np.dtype([("high", "<u8"), ("low", "<u8"), ("digest", "<u8")])
 _RECENT_NS = 2_000_000_000  # a file this new may change again within one tick of its clock
+_MOST_BYTES = 1 << 30  # 44 million files; a larger one is not read
 _MOST_OLD = 4  # entries of other files are kept, up to so many times those in use
+
+_MOST_ENTRIES = _MOST_BYTES // _ENTRY.itemsize - 3  # with the lines at its head
 
 FileKey = tuple[int, int]
 
@@ -36,8 +39,12 @@ def file_key(path: str, found: os.stat_result) -> FileKey:
 
 
 def is_settled(found: os.stat_result) -> bool:
-    """Whether the file is a regular one, and old enough that a later change gives it another time."""
-    return stat.S_ISREG(found.st_mode) and time.time_ns() - found.st_mtime_ns > _RECENT_NS
+    """Whether the file is a regular one, and old enough that a later change gives it another time.
+
+    The time of its status counts too: whoever writes may put the time of modification back, as tools that copy do.
+    """
+    changed = max(found.st_mtime_ns, found.st_ctime_ns)
+    return stat.S_ISREG(found.st_mode) and time.time_ns() - changed > _RECENT_NS
 
 
 class Memo:
@@ -71,7 +78,7 @@ class Memo:
             return None
         used = np.unique(np.array([*self._used, *((*key, digest) for key, digest in new)], _ENTRY))
         old = self._entries[~np.isin(self._entries, used)][: _MOST_OLD * len(used)]
-        data = np.unique(np.concatenate([used, old])).tobytes()
+        data = np.unique(np.concatenate([used, old])[:_MOST_ENTRIES]).tobytes()
         for place in self.places:
             with suppress(DiskError, OSError):
                 write_bytes(place, _HEAD + digest_hex(data).encode() + b"\n" + data)
@@ -91,9 +98,9 @@ def _in_user_cache(store: Path) -> Path:
 
 
 def _load(path: Path) -> NDArray[np.void]:
-    """The entries of a file; none where it is missing, damaged, or no file."""
-    with suppress(OSError):
-        data = path.read_bytes() if path.is_file() else b""
+    """The entries of a file; none where it is missing, damaged, too large, or no file."""
+    with suppress(OSError, CorruptError):
+        data = read_file(path, most=_MOST_BYTES)
         start = len(_HEAD) + 33
         if data.startswith(_HEAD) and data[len(_HEAD) : start] == digest_hex(data[start:]).encode() + b"\n":
             whole = len(data) - (len(data) - start) % _ENTRY.itemsize

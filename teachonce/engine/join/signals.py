@@ -1,21 +1,17 @@
 """What one or several targets of a store hold of a row, under one key each."""
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from teachonce.cache import Store, TargetReader, TargetRecord
 from teachonce.cache.mark import verified_at
 from teachonce.engine.cached import EAGER, as_tensor
+from teachonce.engine.join.values import Rows
 from teachonce.errors import InputError, StoreMissingError
 from teachonce.events import Events
 from teachonce.types import ArraySpec
-
-Rows = NDArray[np.int64]
 
 
 class Signals:
@@ -105,46 +101,6 @@ class Signals:
 def _size(record: TargetRecord, arrays: Collection[str]) -> int:
     """Bytes of these arrays of a target, with their padding."""
     return sum(grid.file_bytes for grid in record.grids if grid.name in arrays)
-
-
-def as_rows(values: Any, what: str) -> Rows:
-    """Numbers of rows or views as int64 (B,): of a tensor on any device, an array, a list, or a single number.
-
-    Raises:
-        InputError: They are no whole numbers.
-    """
-    array = values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
-    array = np.atleast_1d(array)
-    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
-        raise InputError(
-            f"expected {what}s as whole numbers of shape (B,), got {array.dtype} {array.shape}",
-            f"Give the numbers of the {what}s, such as rows_of gives, or np.flatnonzero of a mask",
-        )
-    return array.astype(np.int64, copy=False)
-
-
-def as_number(value: Any, what: str) -> int:
-    """One number of a row or a view, as `as_rows` takes it.
-
-    Raises:
-        InputError: It is no whole number, or not one.
-    """
-    numbers = as_rows(value, what)
-    if len(numbers) != 1:
-        raise InputError(f"expected one {what}, got {len(numbers)}", "Give its number")
-    return int(numbers[0])
-
-
-def as_names(values: Any, what: str) -> tuple[str, ...]:
-    """Names of targets or arrays: one, or several.
-
-    Raises:
-        InputError: They are no texts.
-    """
-    names = (values,) if isinstance(values, str) else tuple(values) if isinstance(values, Iterable) else ()
-    if not names or not all(isinstance(name, str) for name in names):
-        raise InputError(f"expected {what} as a name or several, got {values!r}", f"Name the {what} of the store")
-    return names
 
 
 def to_device(signals: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:

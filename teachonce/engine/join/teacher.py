@@ -1,6 +1,7 @@
 """`CachedTeacher`: in a training loop of one's own, the teacher that does not run."""
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -13,12 +14,13 @@ from teachonce.cache import Store, open_store
 from teachonce.engine.device import pick_device
 from teachonce.engine.guard import tell_unproven
 from teachonce.engine.join.dataset import JoinedDataset
-from teachonce.engine.join.found import find_files
+from teachonce.engine.join.found import find_files, marks
 from teachonce.engine.join.identities import Identified, Way, Ways, identify
 from teachonce.engine.join.index import Rows
 from teachonce.engine.join.memo import Memo
 from teachonce.engine.join.rows import StoreRows
-from teachonce.engine.join.signals import Signals, as_names, as_number, as_rows, to_device
+from teachonce.engine.join.signals import Signals, to_device
+from teachonce.engine.join.values import as_names, as_number, as_path, as_rows
 from teachonce.engine.join.view import Picture, as_pixels, draw, refuse_other, resized, teacher_input
 from teachonce.errors import CorruptError, DataError, InputError
 from teachonce.events import SILENT, Events
@@ -45,7 +47,7 @@ class CachedTeacher:
         StoreMissingError: There is no such store, target or array.
         UnsealedError: The samples or a target are not complete; says how far.
         CorruptError: Its documents contradict the format, or bytes are not what was sealed.
-        InputError: There is no such device.
+        InputError: There is no such device; or an argument is of another type.
     """
 
     def __init__(
@@ -58,7 +60,7 @@ class CachedTeacher:
         events: Events = SILENT,
     ) -> None:
         # the absolute path: files are opened later, too, when the working directory may be another
-        opened = store if isinstance(store, Store) else open_store(Path(store).absolute())
+        opened = store if isinstance(store, Store) else open_store(as_path(store, "the store"))
         self.store = Store(opened.path.absolute(), opened.spec)
         self.targets = as_names(targets, "targets")
         self.device = pick_device(None if device is None else str(device))
@@ -106,10 +108,10 @@ class CachedTeacher:
             CorruptError: Bytes that are read are not what was sealed.
         """
         numbers = as_rows(rows, "row")
-        views = view if isinstance(view, int) else as_rows(view, "view")
-        if not isinstance(views, int) and len(views) not in (1, len(numbers)):
+        views = as_rows(view, "view")
+        if len(views) not in (1, len(numbers)):
             raise InputError(f"expected one view, or one of each of {len(numbers)} rows, got {len(views)}")
-        signals = self._signals.read(numbers, views)
+        signals = self._signals.read(numbers, int(views[0]) if len(views) == 1 else views)
         self._rows.refuse_failed(numbers)
         return to_device(signals, self.device)
 
@@ -178,17 +180,18 @@ class CachedTeacher:
             events: Who watches the hashing of files; None: as for the teacher.
 
         Raises:
-            InputError: There is no way to the identities, it does not fit the store, or there is no such view.
+            InputError: There is no way to the identities, it does not fit the store, or there is no such view; a
+                Subset asks for an item that there is not.
             MismatchError: Items are not in the store: the first are named, and how many.
             FailedSamplesError: They are, but failed when the teacher ran.
             DataError: No item is left.
             CorruptError: Bytes of the targets are not what was sealed; all of them are checked here, up to 4 GiB.
         """
-        self._check_options(dataset, view, missing)
+        view, count = self._check_options(dataset, view, missing)
         ways, watch = Ways(files=files, digests=digests, keys=keys, arrays=arrays, texts=texts), events or self._events
-        if ways.given() is None and self.store.spec.identity == "encoded":
-            ways = Ways(files=find_files(dataset))
-        rows, report = self._rows.match(self._identify(ways, dataset, len(dataset), watch))
+        is_found = ways.given() is None and self.store.spec.identity == "encoded"
+        ways = Ways(files=find_files(dataset)) if is_found else ways
+        rows, report = self._rows.match(self._identify(ways, dataset, count, watch))
         error = report.error()
         if error is not None and missing == "raise":
             raise error
@@ -197,7 +200,10 @@ class CachedTeacher:
         if not len(items):
             raise DataError(f"no item is left: {report}", "Use the data that the store was made from")
         self._signals.check(watch)
-        return JoinedDataset(dataset, self._signals, items=items, rows=rows[items], view=view, report=report)
+        listed = marks(dataset, items) if is_found else None
+        return JoinedDataset(
+            dataset, self._signals, items=items, rows=rows[items], view=view, report=report, marks=listed
+        )
 
     def view(
         self,
@@ -223,7 +229,8 @@ class CachedTeacher:
             float32 (3, height, width) on the host, normalised by mean and std.
 
         Raises:
-            InputError: There is no such row, view or size, or it is no whole number.
+            InputError: There is no such row, view or size, or it is no whole number; mean or std are no three finite
+                numbers, or std is not positive.
             FailedSamplesError: The row failed when the teacher ran.
             MismatchError: The image is another, where that can be told.
             DataError: It is no image of 8 bits a channel.
@@ -247,14 +254,18 @@ class CachedTeacher:
     def _input(self) -> Any:
         return teacher_input(self.store, self.targets)
 
-    def _check_options(self, dataset: Any, view: int, missing: str) -> None:
-        if missing not in ("raise", "drop"):
+    def _check_options(self, dataset: Any, view: Any, missing: Any) -> tuple[int, int]:
+        """The view, and how many items there are."""
+        if not isinstance(missing, str) or missing not in ("raise", "drop"):
             raise InputError(f"expected missing to be raise or drop, got {missing!r}")
-        if not 0 <= view < self.views:
-            raise InputError(f"there is no view {view}: the store has {self.views}, counted from 0")
-        if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
-            mend = "Look its samples up with rows_of, and their targets with teacher(rows)"
-            raise InputError(f"expected a map-style dataset, got {type(dataset).__name__}", mend)
+        number = as_number(view, "view")
+        if not 0 <= number < self.views:
+            raise InputError(f"there is no view {number}: the store has {self.views}, counted from 0")
+        if hasattr(dataset, "__getitem__"):
+            with suppress(TypeError):
+                return number, len(dataset)
+        mend = "Look its samples up with rows_of, and their targets with teacher(rows)"
+        raise InputError(f"expected a map-style dataset, got {type(dataset).__name__}", mend)
 
     def _identify(self, ways: Ways, dataset: Any, count: int | None, events: Events) -> Identified:
         identity = self.store.spec.identity

@@ -15,7 +15,8 @@ from teachonce.data.pil import render_image
 from teachonce.data.render import normalise
 from teachonce.data.torchsets import as_rgb
 from teachonce.digests import digest_array, digest_bytes
-from teachonce.errors import CorruptError, DataError, InputError, MismatchError, StoreMissingError
+from teachonce.engine.join.values import as_buffer, as_channels, as_size
+from teachonce.errors import CorruptError, DataError, MismatchError, StoreMissingError
 from teachonce.types import Identity, InputSpec
 
 Picture = Image.Image | np.ndarray | Tensor | bytes | memoryview
@@ -54,7 +55,7 @@ def as_pixels(image: Picture, identity: Identity) -> np.ndarray:
     """
     if isinstance(image, bytes | bytearray | memoryview):
         try:
-            return decode_image(image)
+            return decode_image(as_buffer(image))
         except DecodeError as error:
             raise DataError(f"expected the bytes of an image file, got {len(image)} bytes ({error.code})") from None
     if isinstance(image, Image.Image) and identity != "array":
@@ -69,10 +70,11 @@ def refuse_other(image: Picture, store: Store, row: int, digest: int) -> None:
         MismatchError: It is another.
     """
     identity = store.spec.identity
-    is_file = isinstance(image, bytes | bytearray | memoryview)
-    if identity == "encoded" and is_file:
-        got = digest_bytes(memoryview(image))  # type: ignore[arg-type]
-    elif identity == "array" and not is_file:
+    if isinstance(image, bytes | bytearray | memoryview):
+        if identity != "encoded":
+            return
+        got = digest_bytes(as_buffer(image))
+    elif identity == "array":
         got = digest_array(as_rgb(image, row))
     else:
         return
@@ -91,15 +93,13 @@ def draw(pixels: np.ndarray, params: np.ndarray, spec: InputSpec) -> Tensor:
     return normalise(torch.from_numpy(render_image(pixels, params, spec))[None], spec)[0]
 
 
-def resized(spec: InputSpec, size: int | tuple[int, int] | None, **changed: Any) -> InputSpec:
-    """The input of a model that takes another size: one number is both, a pair is height and width.
+def resized(spec: InputSpec, size: Any, *, mean: Any, std: Any) -> InputSpec:
+    """The input of a model that takes another size, or other numbers: None leaves the teacher's.
 
     Raises:
-        InputError: No positive whole numbers.
+        InputError: The size is no whole numbers in range; mean or std are no three finite numbers, or std not positive.
     """
-    wanted = (spec.height, spec.width) if size is None else size
-    height, width = pair = wanted if isinstance(wanted, tuple | list) and len(wanted) == 2 else (wanted, wanted)
-    if not all(isinstance(number, int | np.integer) and number > 0 for number in pair):
-        raise InputError(f"expected a size in pixels, got {size}", "Give a positive number, or (height, width)")
-    kept: dict[str, Any] = {key: tuple(map(float, value)) for key, value in changed.items() if value is not None}
-    return replace(spec, height=int(height), width=int(width), **kept)
+    height, width = (spec.height, spec.width) if size is None else as_size(size)
+    mean = spec.mean if mean is None else as_channels(mean, "mean")
+    std = spec.std if std is None else as_channels(std, "std", positive=True)
+    return replace(spec, height=height, width=width, mean=mean, std=std)
