@@ -164,6 +164,8 @@ def _bind_targets(root: Path, samples: str) -> None:
 
 def samples_digest(root: Path) -> str | None:
     """The digest of the journal of a store's samples; None before they are sealed."""
+    if not (root / SAMPLES / DOCUMENT).exists():
+        return None
     attributes = read_document(root / SAMPLES, "group")["attributes"]
     return str(attributes["seal"]["journal"]) if attributes.get("sealed") is True else None
 

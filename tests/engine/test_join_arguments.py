@@ -149,7 +149,9 @@ def test_a_device_that_keeps_no_values(place: Path, device: Any):
         teachonce.CachedTeacher(place, device=device)
 
 
-@pytest.mark.parametrize("store", [7, b"a", [], ["a"], {}, OfBytes(Path("a"))], ids=["int", "bytes", "list", "names", "dict", "of bytes"])
+@pytest.mark.parametrize(
+    "store", [7, b"a", [], ["a"], {}, OfBytes(Path("a"))], ids=["int", "bytes", "list", "names", "dict", "of bytes"]
+)
 def test_a_place_that_is_none(store: Any):
     with pytest.raises(InputError):
         teachonce.CachedTeacher(store, device="cpu")
