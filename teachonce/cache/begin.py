@@ -103,12 +103,12 @@ class Beginning:
         Raises:
             DiskError: It cannot be written.
         """
-        files, attributes = self.contents()
-        if lost is not None:
-            files = [*files, (self.folder / DOCUMENT, json_bytes(open_document(attributes, lost)))]
-        wrong = [(path, data) for path, data in files if not path.is_file() or path.read_bytes() != data]
-        if wrong:
-            with documents_lock(self.root):
+        with documents_lock(self.root):
+            files, attributes = self.contents()
+            if lost is not None:
+                files = [*files, (self.folder / DOCUMENT, json_bytes(open_document(attributes, lost)))]
+            wrong = [(path, data) for path, data in files if not path.is_file() or path.read_bytes() != data]
+            if wrong:
                 write_files(wrong, tops=[self.root])
 
     def contents(self) -> tuple[list[tuple[Path, bytes | memoryview]], dict[str, Any]]:

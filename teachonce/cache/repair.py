@@ -33,7 +33,7 @@ from teachonce.cache.journal import Journal
 from teachonce.cache.layout import SAMPLES, Grid, class_grids, head_grids, lock_path, weights_grid
 from teachonce.cache.locks import BlockLock, documents_lock
 from teachonce.cache.problems import Problem
-from teachonce.cache.seal import remove_tree, seal_records, unseal_target
+from teachonce.cache.seal import AGAIN, remove_tree, seal_records, unseal_target
 from teachonce.cache.spec import StoreSpec
 from teachonce.cache.store import Store, read_store
 from teachonce.cache.targets import TargetRecord, read_target, target_names
@@ -58,7 +58,6 @@ def restore_root(path: Path, fresh: StoreSpec) -> StoreSpec:
         CorruptError: It is damaged, and cannot be made again.
         DiskError: It cannot be written.
     """
-    restore_documents(path, {"journal": journal_document()})
     if _believed_seal(path) is None:
         _correct(path, path / SAMPLES, proves_itself)
     place, seal = path / DOCUMENT, _believed_seal(path)
@@ -68,22 +67,27 @@ def restore_root(path: Path, fresh: StoreSpec) -> StoreSpec:
     def proves(tried: bytes) -> bool:
         return tried == made if expected is None else chunk_digest(tried) == expected
 
-    if not proves(data) and (expected is not None or not _is_readable(path)):
+    unreadable = _unreadable(path)
+    if not proves(data) and (expected is not None or unreadable is not None):
         found = made if expected is not None and proves(made) else corrected(data, proves)
-        if found is None and expected is None:
-            raise CorruptError(f"{place} is missing or damaged, and nothing says what it was", _COPY)
-        if found is None:
+        if found is None and expected is not None:
             raise CorruptError(f"{place} is missing or damaged, and these options give another one", _OPTIONS)
+        if found is None and data and isinstance(unreadable, StoreMissingError | MismatchError):
+            raise unreadable  # another Zarr group, or a newer format
+        if found is None:
+            raise CorruptError(f"{place} is missing or damaged, and nothing says what it was", _COPY)
         _write(path, place, found)
+    restore_documents(path, {"journal": journal_document()})
     return read_store(path).spec
 
 
-def _is_readable(path: Path) -> bool:
+def _unreadable(path: Path) -> StoreError | None:
+    """Why a store cannot be read by its root; None where it can."""
     try:
         read_store(path)
-    except StoreError:
-        return False
-    return True
+    except StoreError as error:
+        return error
+    return None
 
 
 def _believed_seal(path: Path) -> dict[str, Any] | None:
@@ -186,7 +190,11 @@ def _open_samples(root: Path, seal: Mapping[str, Any] | None) -> None:
 
 
 def _seal_of_targets(store: Store) -> dict[str, str] | None:
-    """The journal of the samples that the store's targets name, where the samples' own document is lost."""
+    """The journal of the samples that the store's targets name, where the samples' own document is lost.
+
+    None where they name several, of which none is that of the records that are there: a target is of another store.
+    """
+    named = set()
     for name in target_names(store.path):
         try:
             spec = store.spec
@@ -194,8 +202,10 @@ def _seal_of_targets(store: Store) -> dict[str, str] | None:
         except StoreError:
             continue
         if record.samples is not None:
-            return {"journal": record.samples}
-    return None
+            named.add(record.samples)
+    there = journal_digest(record.data for record in store.journal.present().values())
+    found = there if there in named else named.pop() if len(named) == 1 else None
+    return None if found is None else {"journal": found}
 
 
 def bad_blocks(problems: Iterable[Problem], journal: Journal) -> list[int]:
@@ -276,11 +286,11 @@ def repair_target(store: Store, beginning: Beginning, rule: RepairRule) -> list[
     """
     root, name, folder = store.path, beginning.name, beginning.folder
     journal = Journal(root=root, name=name, grids=beginning.grids)
-    if not folder.exists() and not journal.path(0).parent.exists():
-        if others := target_names(root):
-            message = f"{root} has no target {name!r} to repair: it has {', '.join(others)}"
-            raise StoreMissingError(message, "Choose one of them, or run the same command without --repair")
-        return []
+    if not folder.exists() and not journal.path(0).parent.exists() and (others := target_names(root)):
+        message = f"{root} has no target {name!r} to repair: it has {', '.join(others)}"
+        raise StoreMissingError(message, "Choose one of them, or run the same command without --repair")
+    if not (folder / DOCUMENT).exists() and not any(journal.path(0).parent.glob("*.json")):
+        return []  # its beginning was killed
     with _locked(journal):
         return _repair_target(store, beginning, rule, journal)
 
@@ -302,11 +312,11 @@ def _repair_target(store: Store, beginning: Beginning, rule: RepairRule, journal
     beginning.restore(lost)
     restore_documents(root, store.record(name, arrays=False).documents)
     problems = [p for p in find_problems(root, names=[name], zeros=False) if p.target == name and p.kind != "unsealed"]
-    blocks = bad_blocks(problems, journal)
+    blocks = bad_blocks(problems, journal) or _not_as_sealed({} if record is None else record.kept, journal)
     _drop(journal, blocks)
-    if problems or record is None:
+    if problems or blocks or record is None:
         with documents_lock(root):
-            unseal_target(folder)
+            unseal_target(folder, blocks)
     if any(problem.file.startswith("classes/") for problem in problems):
         remove_tree(root / "classes" / name)  # the seal computes the means again
     return blocks
@@ -386,18 +396,25 @@ def repair_samples(store: Store) -> list[int]:
     restore_samples(store)
     problems = [p for p in find_problems(store.path, names=()) if p.target == SAMPLES and p.kind != "unsealed"]
     blocks, seal = bad_blocks(problems, store.journal), store.samples_seal
-    if not seal and not blocks and _is_of_others(store):
-        blocks = list(range(store.blocks))
+    kept = seal or _believed_seal(store.path) or {}
+    if not seal and not blocks:
+        blocks = _not_as_sealed(kept, store.journal)
     with _locked(store.journal):
         _drop(store.journal, blocks)
-    if problems and seal:
-        _open_samples(store.path, {key: value for key, value in seal.items() if key != "document"})
+    if kept and (problems or blocks):
+        again = sorted({*blocks, *kept.get(AGAIN, ())})
+        _open_samples(store.path, {key: value for key, value in kept.items() if key != "document"} | {AGAIN: again})
     return blocks
 
 
-def _is_of_others(store: Store) -> bool:
-    """Whether reopened samples are complete, but not as they were sealed: some were decoded again from other data."""
-    kept, records = _believed_seal(store.path), store.journal.present()
-    if kept is None or len(records) < store.blocks:
-        return False
-    return bool(journal_digest(record.data for record in records.values()) != kept["journal"])
+def _not_as_sealed(kept: Mapping[str, Any], journal: Journal) -> list[int]:
+    """The blocks to make once more where all are there, but together they are not what was sealed before.
+
+    Those that were made again since then: from other data, or on a machine that computes other values.
+    """
+    records = journal.present()
+    if not kept or len(records) < journal.blocks:
+        return []
+    if journal_digest(record.data for record in records.values()) == kept["journal"]:
+        return []
+    return list(kept.get(AGAIN, range(journal.blocks)))

@@ -16,7 +16,7 @@ from teachonce.cache.locks import documents_lock
 from teachonce.cache.seal import seal_records, seal_samples
 from teachonce.cache.store import Store
 from teachonce.cache.targets import target_names
-from teachonce.errors import BusyError, InputError, MismatchError
+from teachonce.errors import BusyError, InputError
 from teachonce.events import SILENT, Events
 from teachonce.fsio import disk_errors, file_stamp, sync_folder
 from teachonce.types import DECODED, FAILED
@@ -79,14 +79,6 @@ class Writer:
             raise BusyError(message, "Run the same command again: what is there is reused")
         _check_status(self.journal, block, arrays["status"], failed)
         self._blocks.commit(block, arrays, failed, blanked)
-
-    def _drop(self, blocks: Iterable[int]) -> None:
-        """Remove the records of blocks, so that they are made again."""
-        folder = self.journal.path(0).parent
-        with disk_errors(folder):
-            for block in blocks:
-                self.journal.path(block).unlink(missing_ok=True)
-            sync_folder(folder)
 
     def close(self) -> None:
         """Give the blocks back to other writers."""
@@ -183,9 +175,5 @@ class SamplesWriter(Writer):
             records, seal = seal_records(self.journal)
             self._check_earlier(records, events)
             root = chunk_digest(document_bytes(self.journal.root))
-            try:
-                seal_samples(self.journal.root / SAMPLES, seal, root)
-            except MismatchError:
-                self._drop(range(self.journal.blocks))  # no teacher is needed to make them again
-                raise
+            seal_samples(self.journal.root / SAMPLES, seal, root)
         self.sealed = True

@@ -1,7 +1,7 @@
 """The seal: the record, written last, that says that a target is complete and what its bytes are."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,8 @@ from teachonce.fsio import disk_errors, json_bytes, remove_temporaries, write_by
 
 KEPT = ("rows", "blocks", "failed", "journal", "classes", "per_class")
 """What is kept of a target's seal that is taken off."""
+AGAIN = "again"
+"""Beside it: the blocks that a repair makes again, which are made once more where the whole is not what it was."""
 _GO_ON = "Run the same `teachonce embed` command again: it goes on where it stopped"
 
 
@@ -126,7 +128,8 @@ def seal_samples(folder: Path, seal: dict[str, Any], root: str) -> None:
         raise MismatchError(
             f"the samples of {folder.parent} that were decoded again are not those that were sealed: "
             f"expected a journal of digest {kept.get('journal')}, got {seal['journal']}",
-            "Run the same command with --repair on the data as it was: a file has changed since, or cannot be read",
+            "Run the same command with --repair on the data as it was: a file has changed since, or cannot be read; "
+            "where blocks of another store were copied over these, remove journal/samples first",
         )
     _bind_targets(folder.parent, seal["journal"])
     early = kept is not None and "blocks" in kept and "root" not in kept
@@ -170,29 +173,36 @@ def samples_digest(root: Path) -> str | None:
     return str(attributes["seal"]["journal"]) if attributes.get("sealed") is True else None
 
 
-def open_document(attributes: Mapping[str, Any], seal: Mapping[str, Any] | None) -> dict[str, Any]:
+def open_document(
+    attributes: Mapping[str, Any], seal: Mapping[str, Any] | None, again: Iterable[int] = ()
+) -> dict[str, Any]:
     """The document of a target that is not sealed.
 
     Args:
         attributes: Of the target.
         seal: What it was sealed as, where it was: then it will be sealed only over the same records.
+        again: Blocks that are made again since then.
     """
     if not seal:
         return group_document({**attributes, "sealed": False, "seal": None})
-    kept = {key: seal[key] for key in KEPT}
+    kept = {**{key: seal[key] for key in KEPT}, AGAIN: sorted({*again, *seal.get(AGAIN, ())})}
     if "samples" not in attributes:  # of an earlier version
         return group_document({**attributes, "sealed": False, "seal": kept})
     return sealed_document(attributes, kept, sealed=False)
 
 
-def unseal_target(folder: Path) -> None:
+def unseal_target(folder: Path, again: Iterable[int] = ()) -> None:
     """Take the seal off a target; what it said is kept.
+
+    Args:
+        folder: Its group.
+        again: Blocks that are made again.
 
     Raises:
         DiskError: It is still there.
     """
     attributes = read_document(folder, "group")["attributes"]
-    write_attributes(folder, open_document(attributes, attributes["seal"]))
+    write_attributes(folder, open_document(attributes, attributes["seal"], again))
 
 
 Means = tuple[NDArray[np.float32], NDArray[np.int64]]

@@ -159,7 +159,7 @@ class TargetWriter(Writer):
 
         Raises:
             CorruptError: A chunk is not what was committed, or records are not those that were sealed.
-            MismatchError: Blocks that were made again are not those that were sealed; they are dropped.
+            MismatchError: Blocks that were made again are not those that were sealed.
             UnsealedError: Blocks are missing, or the samples are not sealed.
             FailedSamplesError: More rows failed than allowed; nothing is lost.
             DiskError: It is not sealed.
@@ -200,10 +200,9 @@ class TargetWriter(Writer):
         journal, told = self.journal.name, f"expected a journal of digest {before}, got {seal['journal']}"
         if record.sealed:
             raise CorruptError(f"the records of {journal} are not those that were sealed: {told}", REPAIR)
-        self._drop({block for block in range(self.journal.blocks) if self.journal.keys(block)[0] in self.written})
         raise MismatchError(
             f"the blocks of {journal} are not those that were sealed: {told}",
-            "Repair it on the kind of machine and with the versions that made it; "
+            "Run the same command with --repair on the kind of machine and with the versions that made it; "
             f"or remove targets/{journal}, journal/{journal} and classes/{journal} to make the target again",
         )
 

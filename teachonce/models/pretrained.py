@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,9 @@ def _load(auto: str, spec: str, arguments: Mapping[str, Any], config: Any) -> tu
         folder, trusted = Path(arguments["pretrained_model_name_or_path"]), arguments["trust_remote_code"]
         if folder.is_dir() and not trusted:
             config = config or transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
-            require_enough(lambda: kind.from_config(config), folder, str(folder / "config.json"))
+            if getattr(config, "quantization_config", None) is None:  # else several weights may share a byte
+                make = partial(kind.from_config, config, trust_remote_code=False)
+                require_enough(make, folder, str(folder / "config.json"))
         network, found = kind.from_pretrained(**arguments)
     return network, _absent(found)
 

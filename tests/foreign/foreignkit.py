@@ -52,6 +52,11 @@ def auto_map_of_a_known_model(run: Path, mark: Path) -> None:
     _mapped(run / "best", mark)
 
 
+def auto_map_of_another_known_model(run: Path, mark: Path) -> None:
+    """A model that it knows, but not as an image classifier, with its code."""
+    _mapped(run / "best", mark, model_type="bert", num_hidden_layers=1)
+
+
 def unknown_model(run: Path, mark: Path) -> None:
     """A model that it does not know, without code."""
     edit(run / "best" / "config.json", model_type="sent", architectures=["M"])
@@ -110,7 +115,7 @@ def kernel(run: Path, mark: Path) -> None:
 ATTACKS: dict[str, Attack] = {
     attack.__name__: attack
     for attack in (
-        *(auto_map, auto_map_of_a_known_model, unknown_model, factory, pickled),
+        *(auto_map, auto_map_of_a_known_model, auto_map_of_another_known_model, unknown_model, factory, pickled),
         *(pickled_under_another_name, pickled_in_parts, processor, generation, kernel),
     )
 }

@@ -127,10 +127,37 @@ def test_other_values_of_the_same_teacher_are_not_sealed_and_do_not_stay(made: P
     assert snapshot(store) == snapshot(made / "sound")
 
 
-def test_blocks_of_other_views_are_made_again(made: Path, store: Path):
-    copy_block(made / "views", store, "samples", 0, SAMPLES)
+@pytest.mark.parametrize("block", [0, 3])
+def test_a_repair_that_ended_on_another_machine_is_made_again(made: Path, store: Path, block: int):
+    flip(store / f"targets/teacher/image_embedding/c/{block}/1/0")
+    flip(store / "targets/teacher/image_embedding/c/2/1/0")
     with pytest.raises(StoreError):
-        run(store, given=data(OneFails), repair=True)
+        run(store, off(1e-3), data(OneFails), repair=True)
+    with pytest.raises(StoreError) as caught:
+        run(store, given=data(OneFails))  # what was computed there is not reused
+    assert caught.value.kind == "mismatch"
+    run(store, given=data(OneFails), repair=True)
+    assert snapshot(store) == snapshot(made / "sound")
+
+
+def test_another_zarr_group_is_not_written_to(tmp_path: Path):
+    group = tmp_path / "s.zarr"
+    (group / "samples").mkdir(parents=True)
+    for folder in (group, group / "samples"):
+        (folder / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group", "attributes": {"sealed": true}}')
+    before = snapshot(group)
+    with pytest.raises(StoreError) as caught:
+        run(group, repair=True)
+    assert (caught.value.kind, snapshot(group)) == ("missing", before)
+
+
+def test_blocks_of_other_views_are_refused_until_all_are_made_again(made: Path, store: Path):
+    copy_block(made / "views", store, "samples", 0, SAMPLES)
+    for _ in range(2):
+        with pytest.raises(StoreError) as caught:
+            run(store, given=data(OneFails), repair=True)
+        assert caught.value.kind == "mismatch"
+    shutil.rmtree(store / "journal" / "samples")
     run(store, given=data(OneFails), repair=True)
     assert snapshot(store) == snapshot(made / "sound")
 
