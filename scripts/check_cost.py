@@ -40,7 +40,7 @@ from teachonce.stages.verify import verify
 from teachonce.types import DECODED, ArraySpec
 
 WIDTH, BLOCK = 1024, 2048  # float16: chunks of 4 MiB
-BATCH, STEPS = 128, 60
+BATCH, STEPS = 128, 30  # so many steps of a full shuffle touch every chunk
 
 
 def make_store(path: Path, gigabytes: float) -> Store:
