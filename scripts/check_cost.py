@@ -1,10 +1,11 @@
 """What checking costs a training step, and what `verify` costs beside reading the same files; ratios of one run.
 
-    python scripts/check_cost.py steps  --gigabytes 2 --rounds 7
+    python scripts/check_cost.py steps  --gigabytes 1 --rounds 3
     python scripts/check_cost.py verify --gigabytes 2 --rounds 5
-    python scripts/check_cost.py teacher --rounds 3
+    python scripts/check_cost.py teacher --rounds 2
 
-`steps`: three arms take turns in changing order, each with the same student and batches of a full shuffle.
+`steps`: three arms take turns in changing order, each with the same student and batches of a full shuffle, as many as
+touch every chunk.
 `unchecked` reads the mapped store as one with a verified mark is read; `first touch` opens it anew in every round, so
 that each chunk is checked when its first row is read; `checked` reads it after the last chunk was checked.
 `verify`: reading all files of a store, and `teachonce.verify`, each after the files were evicted from the page cache;
@@ -40,7 +41,7 @@ from teachonce.stages.verify import verify
 from teachonce.types import DECODED, ArraySpec
 
 WIDTH, BLOCK = 1024, 2048  # float16: chunks of 4 MiB
-BATCH, STEPS = 128, 30  # so many steps of a full shuffle touch every chunk
+BATCH, TOUCHES = 128, 8  # rows that a round reads of each chunk: of 3,000 chunks one is not touched
 
 
 def make_store(path: Path, gigabytes: float) -> Store:
@@ -95,14 +96,15 @@ def steps(store: Store, rounds: int) -> dict[str, object]:
         "checked": lambda: checked,
     }
     drawn, order, times = np.random.default_rng(1), random.Random(0), {name: [] for name in arms}
+    count = max(1, TOUCHES * store.blocks // BATCH)
     for turn in range(rounds + 1):
-        rows = drawn.permutation(store.spec.rows)[: STEPS * BATCH].astype(np.int64)
+        rows = drawn.permutation(store.spec.rows)[: count * BATCH].astype(np.int64)
         for name in order.sample(list(arms), len(arms)):
             began = time.perf_counter()
             reader = arms[name]()
             ahead = ReadAhead(lambda r, v, reader=reader: as_tensor(reader.read("image_embedding", r, v)))
-            ahead.plan(np.split(rows, STEPS), 0)
-            for part in np.split(rows, STEPS):
+            ahead.plan(np.split(rows, count), 0)
+            for part in np.split(rows, count):
                 logits = student(images)[1]
                 loss = F.mse_loss(logits, ahead.take(part, 0).float())
                 optimiser.zero_grad()
@@ -110,11 +112,11 @@ def steps(store: Store, rounds: int) -> dict[str, object]:
                 optimiser.step()
             ahead.close()
             if turn:
-                times[name].append((time.perf_counter() - began) / STEPS * 1e3)
+                times[name].append((time.perf_counter() - began) / count * 1e3)
     ratio = {n: [a / b for a, b in zip(times[n], times["unchecked"], strict=True)] for n in ("first touch", "checked")}
     found = {name: quartiles(values) for name, values in ratio.items()}
     medians = {name: round(statistics.median(values), 1) for name, values in times.items()}
-    return {"step_ms": medians, "over_unchecked": found, "steps": STEPS, "batch": BATCH, "rounds": rounds}
+    return {"step_ms": medians, "over_unchecked": found, "steps": count, "batch": BATCH, "rounds": rounds}
 
 
 def evict(store: Path) -> None:
