@@ -1,4 +1,4 @@
-# `make demo` sets everything up and runs the quickstart, `make test` runs every check, `make soak` does harm for hours.
+# `make demo` sets everything up and runs the quickstart, `make test` runs every check, `make soak` does harm for half an hour.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
