@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from teachonce.cache.layout import Grid
 from teachonce.cache.mark import mark_entries, write_mark
-from teachonce.cache.repair import RepairRule, readable, restore_documents
+from teachonce.cache.repair import RepairRule, readable
+from teachonce.cache.restore import restore_documents
 from teachonce.cache.targets import TargetRecord, target_grids
 from teachonce.cache.verify import read_weights
 from teachonce.cache.writer import TargetWriter

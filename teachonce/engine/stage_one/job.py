@@ -11,7 +11,8 @@ import torch
 from teachonce.cache import Store, StoreSpec, TargetRecord, default_block_rows, open_store
 from teachonce.cache.dtypes import stored
 from teachonce.cache.identity import first_difference, short
-from teachonce.cache.repair import readable, repair_samples, restore_root
+from teachonce.cache.repair import readable, repair_samples
+from teachonce.cache.restore import restore_root
 from teachonce.cache.store import read_store
 from teachonce.cache.targets import target_names
 from teachonce.data.samples import Samples
