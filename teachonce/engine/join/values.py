@@ -10,12 +10,10 @@ from numpy.typing import NDArray
 from teachonce.cache.identity import short
 from teachonce.data.torchsets import as_array
 from teachonce.errors import InputError
+from teachonce.validation import MOST_SIDE
 
 Rows = NDArray[np.int64]
 Channels = tuple[float, float, float]
-
-MOST_PIXELS = 16_384
-"""The largest height or width of a view that is drawn."""
 
 
 def as_rows(values: Any, what: str) -> Rows:
@@ -81,8 +79,8 @@ def as_size(value: Any) -> tuple[int, int]:
         InputError: They are no whole numbers, or out of range.
     """
     array = as_array(value, "a size in pixels")
-    if array.shape not in ((), (2,)) or array.dtype.kind not in "iu" or ((array < 1) | (array > MOST_PIXELS)).any():
-        mend = f"Give a whole number from 1 to {MOST_PIXELS}, or (height, width)"
+    if array.shape not in ((), (2,)) or array.dtype.kind not in "iu" or ((array < 1) | (array > MOST_SIDE)).any():
+        mend = f"Give a whole number from 1 to {MOST_SIDE}, or (height, width)"
         raise InputError(f"expected a size in pixels, got {short(repr(value), 60)}", mend)
     height, width = np.broadcast_to(array, 2).tolist()
     return height, width
