@@ -16,10 +16,14 @@ from torch import Tensor
 from teachonce.cache import SamplesWriter, Store, StoreSpec, TargetWriter, create_or_open, to_stored
 from teachonce.digests import digest_bytes
 from teachonce.types import DECODED, FAILED, ArraySpec, EvalView, InputSpec
+from tests.data.imagekit import encode, noise
 
 WIDTH, CLASSES, BLOCK = 8, 3, 16
 LENGTHS = {"image_embedding": WIDTH, "logits": CLASSES}
 LONG_AGO = 1_600_000_000
+CONTENTS = {f"{'ab'[i % 2]}/{i:03d}.png": encode(noise(8, 4 + i, i)) for i in range(40)}
+VALUES = list(CONTENTS.values())
+"""Files of a folder with two classes, each another image."""
 
 
 @lru_cache(maxsize=4096)

@@ -27,11 +27,19 @@ from teachonce.errors import (
     UnsealedError,
 )
 from teachonce.events import Silent
-from tests.data.imagekit import encode, noise
-from tests.engine.joinkit import CLASSES, WIDTH, FileItems, GifFolder, ImageFolder, expected, make_store, write_files
-
-CONTENTS = {f"{'ab'[i % 2]}/{i:03d}.png": encode(noise(8, 4 + i, i)) for i in range(40)}
-VALUES = list(CONTENTS.values())
+from tests.data.imagekit import noise
+from tests.engine.joinkit import (
+    CLASSES,
+    CONTENTS,
+    VALUES,
+    WIDTH,
+    FileItems,
+    GifFolder,
+    ImageFolder,
+    expected,
+    make_store,
+    write_files,
+)
 
 
 @pytest.fixture(autouse=True)

@@ -19,11 +19,8 @@ from teachonce.cache import open_store
 from teachonce.digests import digest_bytes
 from teachonce.errors import CorruptError, InputError
 from teachonce.events import Silent
-from tests.data.imagekit import encode, noise
-from tests.engine.joinkit import ImageFolder, an_hour_later, expected, make_store, write_files
+from tests.engine.joinkit import CONTENTS, VALUES, ImageFolder, an_hour_later, expected, make_store, write_files
 
-CONTENTS = {f"{'ab'[i % 2]}/{i:03d}.png": encode(noise(8, 4 + i, i)) for i in range(40)}
-VALUES = list(CONTENTS.values())
 DIGESTS = [digest_bytes(value) for value in VALUES]
 
 

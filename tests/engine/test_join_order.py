@@ -16,11 +16,7 @@ from torch.utils.data import DataLoader, Dataset, Subset
 import teachonce
 from teachonce.data.arrow import ArrowSamples
 from teachonce.errors import DataError, InputError, MismatchError
-from tests.data.imagekit import encode, noise
-from tests.engine.joinkit import FileItems, ImageFolder, expected, make_store, write_files
-
-CONTENTS = {f"{'ab'[i % 2]}/{i:03d}.png": encode(noise(8, 4 + i, i)) for i in range(40)}
-VALUES = list(CONTENTS.values())
+from tests.engine.joinkit import CONTENTS, VALUES, FileItems, ImageFolder, expected, make_store, write_files
 
 
 @pytest.fixture(autouse=True)
