@@ -1,6 +1,6 @@
 """The JSON of benchmarks, by its types: what a reader needs; what may be missing has a default."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -52,7 +52,20 @@ class _Check(Shape):
     within: bool = True
 
 
-class Method(Shape):
+class _Paid(Shape):
+    """When the cache has paid; None: never, and then the live teacher is better."""
+
+    break_even_epochs: NotBelow | None
+    pays: Literal["cached", "live"]
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        if self.pays == "cached" and self.break_even_epochs is None:
+            raise ValueError("the cache is better for one student, and break_even_epochs says that it never is")
+        return self
+
+
+class Method(_Paid):
     """A method of a case of `bench live`."""
 
     live_method: str | None = None
@@ -79,9 +92,7 @@ class Method(Shape):
     spread: dict[str, Annotated[list[Number], Field(min_length=2, max_length=2)]] | None = None
     stage_one_s: NotBelow
     store_bytes: NotBelow
-    break_even_epochs: NotBelow | None
     break_even_students: NotBelow | None = None
-    pays: str
     verdict: str
 
 
@@ -108,13 +119,12 @@ class Sweep(_Origin):
     cases: Annotated[list[Case], Field(min_length=1)]
 
 
-class _Student(Shape):
+class _Student(_Paid):
     student: str
     method: str
     epochs: Positive
     cached_step_ms: NotBelow
     live_step_ms: NotBelow
-    break_even_epochs: NotBelow | None
 
 
 class _Cost(Shape):

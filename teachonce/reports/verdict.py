@@ -105,14 +105,19 @@ def _win(found: Sequence[Finding]) -> str:
 
 
 def _loss(found: Sequence[Finding]) -> str:
+    """A step's time and a whole epoch's are two measurements, so either may be less than live without the other."""
     told = "The live teacher is better here: a step from the cache takes "
     slower = [one for one in found if one.speedup <= 1]
     if slower:
-        return f"{told}{span_text(1 / one.speedup for one in slower)} times as long, and it never pays."
-    paid = _when([one.break_even for one in found if one.break_even is not None])
-    told = f"{told}{span_text(one.speedup for one in found)} times less time, but the cache pays only after {paid}"
+        told += f"{span_text(1 / one.speedup for one in slower)} times as long"
+    else:
+        told += f"{span_text(one.speedup for one in found)} times less time"
+    paid = [one.break_even for one in found if one.break_even is not None]
+    if not paid:
+        return f"{told}, and it never pays."
+    told += f", and the cache {'never pays, or' if len(paid) < len(found) else 'pays'} only after {_when(paid)}"
     trained = {one.epochs for one in found}
-    return f"{told}, and a student is trained for {trained.pop():,}." if len(trained) == 1 else f"{told}."
+    return f"{told}; a student is trained for {trained.pop():,}." if len(trained) == 1 else f"{told}."
 
 
 def _paid(epochs: Sequence[float], found: Sequence[Finding]) -> str:

@@ -104,6 +104,13 @@ def test_a_benchmark_that_is_not_whole_is_named(tmp_path: Path, content: dict[st
         build_page([tmp_path / "a.json"])
 
 
+def test_a_cache_that_never_pays_is_not_the_better_one(tmp_path: Path):
+    for broken in ({"pays": "cached", "break_even_epochs": None}, {"pays": "both"}):
+        live_json(tmp_path / "a.json", case({"kd": method_result(**broken)}))
+        with pytest.raises(CorruptError):
+            build_page([tmp_path / "a.json"])
+
+
 def test_a_value_of_another_kind_is_told_in_words(tmp_path: Path):
     path = live_json(tmp_path / "a.json", case({"kd": {**method_result(), "speedup": None}}))
     with pytest.raises(CorruptError, match=r"is not whole: .*speedup"):

@@ -60,7 +60,7 @@ def test_the_live_teacher_is_better_and_it_says_so_first(tmp_path: Path, store: 
     page = build_page([tmp_path / "runs"])
     assert page.pays == "live"
     assert page.verdict.startswith("The live teacher is better here")
-    assert "only after 200 epochs, and a student is trained for 10" in page.verdict
+    assert "only after 200 epochs; a student is trained for 10" in page.verdict
     note_stage_one(store, 1.0)
     both(tmp_path / "slow", store, cached=20.0, live=10.0)
     slow = build_page([tmp_path / "slow"])
@@ -68,6 +68,25 @@ def test_the_live_teacher_is_better_and_it_says_so_first(tmp_path: Path, store: 
     assert "2 times as long, and it never pays" in slow.verdict
     (line,) = section(slow, "break-even").blocks
     assert "never" in line.caption
+
+
+@pytest.mark.parametrize(
+    ("steps", "epochs", "told"),
+    [
+        ((10.0, 15.0), (2.0, 1.5), "1.5 times less time, and it never pays"),
+        ((15.0, 10.0), (1.0, 1.5), "1.5 times as long, and the cache pays only after 200 epochs"),
+    ],
+)
+def test_a_step_and_an_epoch_may_differ(
+    tmp_path: Path, store: Store, steps: tuple[float, float], epochs: tuple[float, float], told: str
+):
+    note_stage_one(store, 100.0)
+    for source, step, epoch in zip(("cached", "live"), steps, epochs, strict=True):
+        folder = tmp_path / "runs" / source
+        make_run(folder, store=store, source=source, step_ms=step, seconds=10 * epoch)
+    page = build_page([tmp_path / "runs"])
+    assert page.pays == "live"
+    assert told in page.verdict
 
 
 def test_interrupted_runs_of_stage_one_count(tmp_path: Path, store: Store):
