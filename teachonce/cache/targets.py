@@ -266,8 +266,15 @@ def _check(record: TargetRecord) -> None:
             raise ValueError(f"a seal of {seal['rows']} rows and {seal['blocks']} blocks")
     if any(type(n) is not int or n < 1 for grid in record.whole_grids for n in grid.shape):
         raise ValueError("a head, weights or class means of no size")
-    if sorted(record.digests) != sorted(grid.key(0) for grid in record.whole_grids):
-        raise ValueError("digests of other chunks than those of the head, the weights and the class means")
+    chunks = {grid.key(0) for grid in record.whole_grids}
+    if set(record.digests) == chunks:
+        return
+    parts = [key.split("/", 2) for key in record.digests if key.count("/") > 1]  # GROUP/NAME/REST
+    if parts and is_name(parts[0][1]) and chunks == {f"{group}/{record.name}/{rest}" for group, _, rest in parts}:
+        name = parts[0][1]
+        told = f"targets/{record.name} of {record.root} is a copy of the target {name!r}"
+        raise MismatchError(told, f"Remove the folder, or rename it targets/{name} where that one is gone")
+    raise ValueError("digests of other chunks than those of the head, the weights and the class means")
 
 
 def _spec(value: Mapping[str, Any], rows: int) -> ArraySpec:

@@ -238,6 +238,17 @@ class TestBinding:
                 use()
         assert [problem.kind for problem in find_problems(copy)] == ["samples"]
 
+    def test_a_copy_under_another_name_is_told_by_its_own(self, copy: Path):
+        for folder in ("targets", "journal", "classes"):
+            shutil.copytree(copy / folder / "teacher", copy / folder / "second")
+        with pytest.raises(MismatchError, match="'teacher'") as caught:
+            open_store(copy).record("second")
+        assert "--repair" not in str(caught.value.mend)
+        for folder in ("targets", "journal", "classes"):
+            shutil.rmtree(copy / folder / "teacher")
+            (copy / folder / "second").rename(copy / folder / "teacher")
+        assert open_store(copy).verify() == ["teacher"]
+
     def test_one_of_the_same_samples_may_be_taken_over(self, made: Path, copy: Path):
         """Two stores of the same data and views: their targets belong to both."""
         self.merge(made, copy)
