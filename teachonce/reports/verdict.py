@@ -115,7 +115,8 @@ def _loss(found: Sequence[Finding]) -> str:
     paid = [one.break_even for one in found if one.break_even is not None]
     if not paid:
         return f"{told}, and it never pays."
-    told += f", and the cache {'never pays, or' if len(paid) < len(found) else 'pays'} only after {_when(paid)}"
+    pays = "never pays, or" if len(paid) < len(found) else "pays"
+    told += f", {'and' if slower else 'but'} the cache {pays} only after {_when(paid)}"
     trained = {one.epochs for one in found}
     return f"{told}; a student is trained for {trained.pop():,}." if len(trained) == 1 else f"{told}."
 
