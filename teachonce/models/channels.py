@@ -10,29 +10,30 @@ from torch import Tensor
 from teachonce.errors import ModelError
 from teachonce.models.frozen import Signal, Teacher
 from teachonce.models.hub import loading
+from teachonce.models.processor import translate
+from teachonce.types import EvalView, InputSpec
 
 
-def in_rgb(processor: Any, spec: str) -> tuple[Any, bool]:
-    """An image processor that leaves the channels in order, and whether the given one reverses them, as MobileViT's.
+def translate_rgb(processor: Any, spec: str) -> tuple[InputSpec, EvalView, bool]:
+    """See `translate`; and whether the processor gives BGR, as MobileViT's, which the first two leave out.
 
     Raises:
-        ModelError: It does more with them than to give the same pixels as BGR.
+        ModelError: See `translate`; or it does more with the channels than to give the same pixels as BGR.
     """
     if not getattr(processor, "do_flip_channel_order", False):
-        return processor, False
+        return *translate(processor, spec), False
     plain = copy.copy(processor)
     plain.do_flip_channel_order = False
-    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8))
+    given, view = translate(plain, spec)
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (61, 83, 3), np.uint8))
     with loading(spec):
         rgb, bgr = (
             np.asarray(each(images=image, return_tensors="np")["pixel_values"][0]) for each in (plain, processor)
         )
-    if rgb.ndim != 3 or not np.array_equal(rgb[::-1], bgr):
-        message = (
-            f"{spec!r}: its image processor sets do_flip_channel_order, and the same pixels as BGR are not all it gives"
-        )
+    if not np.array_equal(rgb[::-1], bgr):
+        message = f"{spec!r}: its image processor sets do_flip_channel_order and gives more than the same pixels as BGR"
         raise ModelError(message, "Use another teacher, or a package.module:factory that does it inside its network")
-    return plain, True
+    return given, view, True
 
 
 class BgrTeacher(Teacher):

@@ -9,14 +9,14 @@ from typing import Any
 from torch import nn
 
 from teachonce.errors import ModelError
-from teachonce.models.channels import BgrTeacher, in_rgb
+from teachonce.models.channels import BgrTeacher, translate_rgb
 from teachonce.models.classifier import SplitClassifier, probe_pixels
 from teachonce.models.encoders import CHOICES, EncoderTeacher, choose, drop_text_tower
 from teachonce.models.frozen import ClassifierTeacher, Teacher, TeacherInfo, weights_digest
 from teachonce.models.hooked import HookedClassifier, hooked_path
 from teachonce.models.hub import loading, locate, own_memory, require_enough, weights_arguments
 from teachonce.models.kinds import encoder_class, require_images
-from teachonce.models.processor import load_processor, processor_json, translate
+from teachonce.models.processor import load_processor, processor_json
 from teachonce.models.unused import require_weights, unused_parts
 
 _NOT_KEPT = ("_name_or_path", "transformers_version", "dtype", "torch_dtype", "id2label", "label2id")
@@ -41,8 +41,7 @@ def load_pretrained(spec: str, *, embedding: str, trust_remote_code: bool, revis
         classifier = any("ForImageClassification" in name for name in config.architectures or ())
         require_images(spec, config)
     processor = load_processor(spec, where, trust_remote_code=trust_remote_code)
-    plain, is_bgr = in_rgb(processor, spec)
-    given, view = translate(plain, spec)
+    given, view, is_bgr = translate_rgb(processor, spec)
     facts = {
         "name": spec,
         "input": given,
@@ -91,7 +90,8 @@ def _load(name: str, spec: str, arguments: Mapping[str, Any], config: Any) -> tu
         if folder.is_dir() and not trusted:
             config = config or transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
             if getattr(config, "quantization_config", None) is None:  # else several weights may share a byte
-                make = partial(getattr(kind, "from_config", kind), config)
+                build = partial(kind.from_config, trust_remote_code=False) if name.startswith("Auto") else kind
+                make = partial(build, config)
                 require_enough(make, folder, str(folder / "config.json"))
         network, found = kind.from_pretrained(**arguments)
     return network, _absent(found), set(found["unexpected_keys"])

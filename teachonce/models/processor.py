@@ -14,7 +14,6 @@ from PIL import Image
 from teachonce.errors import ModelError, TeachonceError
 from teachonce.models.hub import loading
 from teachonce.types import EvalView, InputSpec
-from teachonce.validation import MOST_SIDE
 
 _FILTERS = {
     Image.Resampling.NEAREST: "nearest",
@@ -35,6 +34,8 @@ _PLAIN: dict[str, dict[str, Any]] = {
 }
 """Processors of torchvision alone that resize, crop, rescale and normalise only, and the defaults of their settings.
 Theirs resize in float, ours in 8 bits: pixels differ by the rounding."""
+_MOST_SIDE = 1 << 12
+"""In pixels: the probes are rendered in float64."""
 _TOLERANCE = 2e-3
 """In normalised units: a tenth of one step of eight bits at std 0.2."""
 
@@ -46,11 +47,17 @@ def load_processor(spec: str, where: Mapping[str, Any], *, trust_remote_code: bo
         ModelError: The model has none, or none with a PIL backend and none that does the same.
     """
     with loading(spec):
+        from transformers.image_processing_base import ImageProcessingMixin
+
         # Not from `transformers` itself: up to 5.19 that name wants torchvision even for the PIL backend.
         from transformers.models.auto.image_processing_auto import AutoImageProcessor
 
-        load: Any = AutoImageProcessor.from_pretrained
         try:
+            settings, _ = ImageProcessingMixin.get_image_processor_dict(**where)
+            name = str(settings.get("image_processor_type")).removesuffix("Fast")
+            if name in _PLAIN:
+                return _plain(name).from_dict(settings)
+            load: Any = AutoImageProcessor.from_pretrained
             processor = load(**where, backend="pil", trust_remote_code=trust_remote_code)
         except OSError as error:
             if "preprocessor_config.json" not in str(error):
@@ -58,32 +65,26 @@ def load_processor(spec: str, where: Mapping[str, Any], *, trust_remote_code: bo
             mend = "Copy preprocessor_config.json of the model it was made from, or save its processor into the folder"
             raise ModelError(f"{spec!r} has no image processor (preprocessor_config.json)", mend) from error
         except ImportError as error:
-            return _equivalent(spec, where, str(error).split()[0], error)
+            raise _no_pil(spec, str(error).split()[0]) from error
+        except ValueError as error:
+            if "Could not load any image processor class" not in str(error):
+                raise
+            raise _no_pil(spec, name) from error
     if getattr(processor, "backend", None) != "pil":
-        return _equivalent(spec, where, type(processor).__name__, None)
+        raise _no_pil(spec, type(processor).__name__)
     return processor
 
 
-def _equivalent(spec: str, where: Mapping[str, Any], name: str, error: ImportError | None) -> Any:
-    """A processor that does the same as one without a PIL backend, from the same settings.
+def _plain(name: str) -> Any:
+    """A class with a PIL backend that does what one of `_PLAIN` does, under its name."""
+    from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
-    Raises:
-        ModelError: None is known.
-    """
-    name = name.removesuffix("Fast")
-    if name not in _PLAIN:
-        mend = (
-            "In a copy of the model, set image_processor_type to one of the same settings that has: ViTImageProcessor"
-        )
-        message = f"{spec!r}: its {name} has no PIL backend, and torchvision's bytes differ by machine"
-        raise ModelError(message, mend) from error
-    with loading(spec):
-        from transformers.image_processing_base import ImageProcessingMixin
-        from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
+    return type(f"{name}Pil", (ViTImageProcessorPil,), dict(_PLAIN[name]))
 
-        base: Any = ViTImageProcessorPil
-        settings, _ = ImageProcessingMixin.get_image_processor_dict(**where)
-        return type(f"{name}Pil", (base,), dict(_PLAIN[name])).from_dict(settings)  # type: ignore[attr-defined]
+
+def _no_pil(spec: str, name: str) -> ModelError:
+    mend = "In a copy of the model, set image_processor_type to one of the same settings that has, as ViTImageProcessor"
+    return ModelError(f"{spec!r}: its {name} has no PIL backend, and torchvision's bytes differ by machine", mend)
 
 
 def processor_json(processor: Any) -> dict[str, Any]:
@@ -131,15 +132,17 @@ def _view(processor: Any, spec: str) -> EvalView:
     if processor.size is None:  # such as SigLIP 2's NaFlex, with as many patches as an image's shape asks for
         raise ModelError(f"{spec!r}: its {name} has no fixed size: each image gets one of its own", _MEND)
     size = {key: value for key, value in dict(processor.size).items() if value is not None}
-    short = size.get("shortest_edge")
+    if set(size) not in ({"height", "width"}, {"shortest_edge"}):
+        raise ModelError(f"{spec!r}: its image processor's size {size} is not supported", _MEND)
     _require_sides(spec, "size", size)
+    short = size.get("shortest_edge")
     if name.startswith("ConvNext") and short is not None:
         return _convnext(short, processor.crop_pct)
     if name.startswith("Levit") and short is not None:
         size = {"shortest_edge": int(256 / 224 * short)}
     crop = (processor.crop_size.height, processor.crop_size.width) if processor.do_center_crop else None
     _require_sides(spec, "crop_size", dict(zip(("height", "width"), crop or (), strict=False)))
-    resize = _resize(size, spec)
+    resize = size["shortest_edge"] if "shortest_edge" in size else (size["height"], size["width"])
     if crop is not None and max(crop) > (resize if isinstance(resize, int) else min(resize)):
         raise ModelError(f"{spec!r}: its image processor pads (crop_size {crop} over size {size})", _MEND)
     return EvalView(resize=resize, crop=crop)
@@ -148,17 +151,9 @@ def _view(processor: Any, spec: str) -> EvalView:
 def _require_sides(spec: str, setting: str, sides: Mapping[str, Any]) -> None:
     """Before an image of that size is made."""
     for key, side in sides.items():
-        if type(side) is not int or not 1 <= side <= MOST_SIDE:
-            what = f"its image processor's {setting} has {key} {side!r}, expected a whole number up to {MOST_SIDE}"
+        if type(side) is not int or not 1 <= side <= _MOST_SIDE:
+            what = f"its image processor's {setting} has {key} {side!r}, expected a whole number up to {_MOST_SIDE}"
             raise ModelError(f"{spec!r}: {what}", _MEND)
-
-
-def _resize(size: Mapping[str, int], spec: str) -> tuple[int, int] | int:
-    if set(size) == {"height", "width"}:
-        return size["height"], size["width"]
-    if set(size) == {"shortest_edge"}:
-        return size["shortest_edge"]
-    raise ModelError(f"{spec!r}: its image processor's size {dict(size)} is not supported", _MEND)
 
 
 def _convnext(short: int, crop_pct: float) -> EvalView:
