@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from teachonce.errors import CorruptError, DiskError
+from teachonce.substitutes import HEAD_BYTES, POINTER, POINTER_BYTES, substitute
 
 DOCUMENT_BYTES = 64 << 20
 """The largest document that is read: JSON, TOML, a journal of lines. The largest that is written has some MiB."""
@@ -44,14 +45,19 @@ def require_regular(path: Path, *, most: int | None = None, mend: str = COPY) ->
 
     Raises:
         FileNotFoundError: There is none.
-        CorruptError: It is no regular file, it cannot be looked at, or it is larger than `most`.
+        CorruptError: It is no regular file, it cannot be looked at, it is larger than `most`, or it is the pointer
+            that git-lfs leaves in a file's place.
     """
     try:
-        return _checked(path, path.stat(), most, mend)
+        size = _checked(path, path.stat(), most, mend)
+        pointer = size <= POINTER_BYTES and file_substitute(path) == POINTER
     except FileNotFoundError:
         raise
     except OSError as error:
         raise CorruptError(f"{path} cannot be read: {error.strerror or error}", mend) from error
+    if pointer:
+        raise CorruptError(f"{path} is {POINTER[0]}", POINTER[1])
+    return size
 
 
 def _checked(path: Path, found: os.stat_result, most: int | None, mend: str) -> int:
@@ -69,6 +75,17 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
+
+
+def file_substitute(path: Path) -> tuple[str, str] | None:
+    """What a regular file is, where it is known to be in another's place, and what to do; see `substitute`.
+
+    Raises:
+        OSError: It is missing, or cannot be opened.
+        CorruptError: It is no regular file.
+    """
+    with os.fdopen(open_regular(path), "rb") as file:
+        return substitute(file.read(HEAD_BYTES))
 
 
 def read_file(path: Path, *, most: int = DOCUMENT_BYTES, mend: str = COPY) -> bytes:
@@ -133,8 +150,16 @@ def parse_json(text: str | bytes, name: str, *, mend: str = COPY) -> Any:
         if "\\ud" in text or "\\uD" in text:  # what no file and no terminal could be given
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        raise CorruptError(f"{name} cannot be read as JSON: {error}", mend) from error
+        raise not_json(name, text, error, mend) from error
     return value
+
+
+def not_json(name: str, text: str | bytes, error: Exception, mend: str = COPY) -> CorruptError:
+    """The error where a text is no JSON, which says so where it is known what it is instead."""
+    found = substitute(text[:HEAD_BYTES].encode(errors="replace") if isinstance(text, str) else text)
+    if found is not None:
+        return CorruptError(f"{name} cannot be read as JSON: it is {found[0]}", found[1])
+    return CorruptError(f"{name} cannot be read as JSON: {error}", mend)
 
 
 def _refuse(constant: str) -> NoReturn:

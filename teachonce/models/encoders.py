@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from teachonce.errors import ModelError
 from teachonce.models.frozen import Signal, Teacher, TeacherInfo
+from teachonce.models.kinds import PROJECTED
 
 CHOICES = ("auto", "cls", "pooler", "mean", "projected", "penultimate")
 _MEND = "Choose another --embedding: auto, cls, pooler, mean or projected"
@@ -30,7 +31,8 @@ def choose(network: nn.Module, embedding: str, probe: Tensor, spec: str) -> tupl
 
     What `auto` stands for:
 
-    1. A network with two towers (CLIP, SigLIP, ...): `projected`, the image side of the shared space.
+    1. A network with two towers (CLIP, SigLIP, ...), or the image tower of one with its projection: `projected`, the
+       image side of the shared space.
     2. A network with a class token that has passed its last layer norm (ViT, DeiT, DINOv2, ...): `cls`.
     3. A network with a pooled output (ResNet, ConvNext, Swin, the vision towers of CLIP and SigLIP, ...): `pooler`.
     4. Any other: `mean`, over its patch tokens or its map.
@@ -56,10 +58,9 @@ def choose(network: nn.Module, embedding: str, probe: Tensor, spec: str) -> tupl
     except Exception as error:
         message = f"{spec!r}: no embedding {embedding!r} from images of {tuple(probe.shape[2:])} px: {error}"
         raise ModelError(message, f"{_MEND}; check that processor and model belong together") from error
-    if first.ndim != 2 or len(first) != len(probe):
-        raise ModelError(
-            f"{spec!r}: embedding {chosen!r} has shape {tuple(first.shape)}, expected (batch, width)", _MEND
-        )
+    if not isinstance(first, Tensor) or first.ndim != 2 or len(first) != len(probe):
+        got = f"has shape {tuple(first.shape)}" if isinstance(first, Tensor) else f"is a {type(first).__name__}"
+        raise ModelError(f"{spec!r}: embedding {chosen!r} {got}, expected (batch, width)", _MEND)
     if not torch.allclose(first, second, rtol=1e-3, atol=1e-5, equal_nan=True):
         mend = "Use an encoder without sampling or masking inside, or turn it off in its config.json"
         raise ModelError(f"{spec!r} gives another embedding for the same image each time", mend)
@@ -103,7 +104,7 @@ def drop_text_tower(network: nn.Module) -> None:
 
 
 def _auto(network: nn.Module, probe: Tensor) -> str:
-    if hasattr(network, "get_image_features"):
+    if hasattr(network, "get_image_features") or type(network).__name__.endswith(PROJECTED):
         return "projected"
     if _names(network, "cls_token"):
         return "cls"
@@ -112,6 +113,9 @@ def _auto(network: nn.Module, probe: Tensor) -> str:
 
 
 def _projected(network: nn.Module, pixels: Tensor) -> Tensor:
+    if type(network).__name__.endswith(PROJECTED):
+        embeds: Tensor = network(pixel_values=pixels).image_embeds
+        return embeds
     project = _required(getattr(network, "get_image_features", None), network, "projected image embedding")
     features: Any = project(pixel_values=pixels)
     projected: Tensor = features if isinstance(features, Tensor) else features.pooler_output

@@ -9,7 +9,7 @@ from typing import Any
 import safetensors
 
 from teachonce.errors import CorruptError, ModelError
-from teachonce.fsio import DOCUMENT_BYTES, read_text, require_regular
+from teachonce.fsio import DOCUMENT_BYTES, file_substitute, not_json, read_text, require_regular
 
 _COPY = "Copy the model again"
 _LAYERS = re.compile(r"(^|_)(layers?|depths?|blocks)$")
@@ -76,10 +76,11 @@ def _layers(config: Any) -> Iterator[int]:
 
 def _object(path: Path) -> dict[str, Any]:
     """As transformers reads it, which takes NaN."""
+    text = read_text(path, mend=_COPY)
     try:
-        value = json.loads(read_text(path, mend=_COPY))
+        value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise CorruptError(f"{path} cannot be read as JSON: {error}", _COPY) from error
+        raise not_json(str(path), text, error, _COPY) from error
     if not isinstance(value, dict):
         raise CorruptError(f"{path}: expected a JSON object, got a {type(value).__name__}", _COPY)
     return value
@@ -101,7 +102,9 @@ def require_weights_file(path: Path) -> int:
     except (OSError, safetensors.SafetensorError) as error:
         if isinstance(error, CorruptError):
             raise
-        raise CorruptError(f"{path} is no safetensors file: {error}", _COPY) from error
+        if isinstance(error, safetensors.SafetensorError) and (found := file_substitute(path)):
+            raise CorruptError(f"{path} is no safetensors file but {found[0]}", found[1]) from error
+        raise CorruptError(f"{path} is damaged or cut short: {error}", _COPY) from error
 
 
 def _require_shards(index: Path) -> None:

@@ -34,6 +34,8 @@ class TeacherInfo:
     weights: str
     """`weights_digest` of the state dict."""
     config: Mapping[str, Any] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
+    """Parts of its checkpoint that it does without, by name; not part of the fingerprint."""
 
     def fingerprint(self) -> dict[str, Any]:
         """All that its outputs depend on, as JSON: names, paths and library versions are not among it."""

@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from teachonce.errors import CorruptError, ModelError, TeachonceError
+from teachonce.models.contents import CONVERT, require_contents, require_plain
 from teachonce.models.folders import require_model_folder
 from teachonce.processwide import environment, silent
 
 if TYPE_CHECKING:
     from torch import nn
 
-_CONVERT = (
-    "Convert it once where you trust it: AutoModel.from_pretrained(FOLDER).save_pretrained(FOLDER) writes safetensors"
-)
 # transformers would otherwise ask a service of the hub to convert pickled weights, in a thread.
 _NO_CONVERSION = {"DISABLE_SAFETENSORS_CONVERSION": "1"}
 
@@ -65,8 +63,8 @@ def _explained(spec: str, error: Exception) -> ModelError:
         return ModelError(f"{spec!r} runs code of its own, which is not asked for", mend)
     if "gated repo" in text:
         return ModelError(f"{spec!r} is gated", "Accept its terms on its page of the hub, then log in: `hf auth login`")
-    if "safetensors" in text:
-        return ModelError(f"{spec!r} has no safetensors weights, and pickled ones are never opened", _CONVERT)
+    if "safetensors" in text and ("no file named" in text or "not appear to have" in text):
+        return ModelError(f"{spec!r} has no safetensors weights, and pickled ones are never opened", CONVERT)
     return ModelError(f"{spec!r} cannot be loaded: {first}", "Check the model's files, and that transformers knows it")
 
 
@@ -85,7 +83,7 @@ def locate(spec: str, *, revision: str | None, trust_remote_code: bool = False) 
     if folder.is_dir():
         if revision is not None:
             raise ModelError(f"{spec!r} is a folder, which has no revision {revision!r}", "Leave --revision out")
-        _require_safetensors(folder)
+        require_contents(folder)
         require_model_folder(folder, trust_remote_code=trust_remote_code)
         return {"pretrained_model_name_or_path": str(folder), "local_files_only": True}
     if folder.is_absolute() or spec.startswith((".", "~")) or spec.count("/") > 1:
@@ -99,7 +97,7 @@ def _resolve(spec: str, revision: str | None) -> dict[str, Any]:
 
     try:
         with quiet():
-            return {"revision": HfApi().model_info(spec, revision=revision, timeout=10).sha}
+            found = HfApi().model_info(spec, revision=revision, timeout=10)
     except HFValidationError as error:
         raise ModelError(f"{spec!r} is neither a folder nor a hub id", "A hub id is NAME or OWNER/NAME") from error
     except RevisionNotFoundError as error:
@@ -114,19 +112,8 @@ def _resolve(spec: str, revision: str | None) -> dict[str, Any]:
             return {"revision": revision, "local_files_only": True}
         mend = "Check the spelling if it is a folder; else connect to the network, or download the model first"
         raise ModelError(f"no folder {spec!r}, and the hub cannot be reached", mend) from error
-
-
-def _require_safetensors(folder: Path) -> None:
-    if not (folder / "config.json").exists():
-        raise ModelError(
-            f"{folder} holds no config.json: not a transformers model",
-            "Name the folder that save_pretrained wrote, or a run of `teachonce train`",
-        )
-    if any(folder.glob("*.safetensors")):
-        return
-    if any(folder.glob("*.bin")) or any(folder.glob("*.pt*")):
-        raise ModelError(f"{folder} has pickled weights only, and pickle is never opened", _CONVERT)
-    raise ModelError(f"{folder} holds no weights: expected model.safetensors", "Copy the whole model folder")
+    require_plain(repr(spec), {file.rfilename for file in getattr(found, "siblings", None) or ()})
+    return {"revision": found.sha}
 
 
 def require_enough(network: Callable[[], "nn.Module"], folder: Path, owner: str) -> None:

@@ -9,12 +9,15 @@ from typing import Any
 from torch import nn
 
 from teachonce.errors import ModelError
+from teachonce.models.channels import BgrTeacher, translate_rgb
 from teachonce.models.classifier import SplitClassifier, probe_pixels
 from teachonce.models.encoders import CHOICES, EncoderTeacher, choose, drop_text_tower
 from teachonce.models.frozen import ClassifierTeacher, Teacher, TeacherInfo, weights_digest
 from teachonce.models.hooked import HookedClassifier, hooked_path
 from teachonce.models.hub import loading, locate, own_memory, require_enough, weights_arguments
-from teachonce.models.processor import load_processor, processor_json, translate
+from teachonce.models.kinds import encoder_class, require_images
+from teachonce.models.processor import load_processor, processor_json
+from teachonce.models.unused import require_weights, unused_parts
 
 _NOT_KEPT = ("_name_or_path", "transformers_version", "dtype", "torch_dtype", "id2label", "label2id")
 """Paths and versions; and class names, which are kept apart."""
@@ -36,8 +39,9 @@ def load_pretrained(spec: str, *, embedding: str, trust_remote_code: bool, revis
 
         config = AutoConfig.from_pretrained(**where, trust_remote_code=trust_remote_code)
         classifier = any("ForImageClassification" in name for name in config.architectures or ())
+        require_images(spec, config)
     processor = load_processor(spec, where, trust_remote_code=trust_remote_code)
-    given, view = translate(processor, spec)
+    given, view, is_bgr = translate_rgb(processor, spec)
     facts = {
         "name": spec,
         "input": given,
@@ -47,8 +51,10 @@ def load_pretrained(spec: str, *, embedding: str, trust_remote_code: bool, revis
     }
     arguments = {**where, **weights_arguments(trust_remote_code)}
     if classifier and embedding in ("auto", "penultimate"):
-        return _classifier(spec, arguments, facts, config)
-    return _encoder(spec, arguments, facts, embedding, config)
+        teacher = _classifier(spec, arguments, facts, config)
+    else:
+        teacher = _encoder(spec, arguments, facts, embedding, config)
+    return BgrTeacher(teacher) if is_bgr else teacher
 
 
 def load_classifier(spec: str, arguments: Mapping[str, Any], config: Any = None) -> nn.Module:
@@ -63,31 +69,37 @@ def load_classifier(spec: str, arguments: Mapping[str, Any], config: Any = None)
         ModelError: It cannot be loaded, or lacks weights.
         CorruptError: Its config asks for more weights than its files hold.
     """
-    network, absent = _load("AutoModelForImageClassification", spec, arguments, config)
+    return _whole_classifier(spec, arguments, config)[0]
+
+
+def _whole_classifier(spec: str, arguments: Mapping[str, Any], config: Any) -> tuple[nn.Module, tuple[str, ...]]:
+    """See `load_classifier`; and the parts of the checkpoint that are not used."""
+    network, absent, unexpected = _load("AutoModelForImageClassification", spec, arguments, config)
     own_memory(network)
-    _require_weights(spec, absent)
-    classifier: nn.Module = network
-    return classifier
+    require_weights(spec, absent, unexpected)
+    return network, unused_parts(spec, network, unexpected)
 
 
-def _load(auto: str, spec: str, arguments: Mapping[str, Any], config: Any) -> tuple[Any, set[str]]:
-    """A network by a class of transformers, and the weights that it lacks."""
+def _load(name: str, spec: str, arguments: Mapping[str, Any], config: Any) -> tuple[Any, set[str], set[str]]:
+    """A network by a class of transformers, the weights that it lacks, and those that it has no place for."""
     with loading(spec):
         import transformers
 
-        kind: Any = getattr(transformers, auto)
+        kind: Any = getattr(transformers, name)
         folder, trusted = Path(arguments["pretrained_model_name_or_path"]), arguments["trust_remote_code"]
         if folder.is_dir() and not trusted:
             config = config or transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
             if getattr(config, "quantization_config", None) is None:  # else several weights may share a byte
-                make = partial(kind.from_config, config, trust_remote_code=False)
+                build = partial(kind.from_config, trust_remote_code=False) if name.startswith("Auto") else kind
+                make = partial(build, config)
                 require_enough(make, folder, str(folder / "config.json"))
         network, found = kind.from_pretrained(**arguments)
-    return network, _absent(found)
+    return network, _absent(found), set(found["unexpected_keys"])
 
 
 def _classifier(spec: str, arguments: dict[str, Any], facts: dict[str, Any], config: Any) -> Teacher:
-    network, labels = load_classifier(spec, arguments, config), config.id2label
+    network, facts["unused"] = _whole_classifier(spec, arguments, config)
+    labels = config.id2label
     with loading(spec):
         facts["weights"] = weights_digest(network)
         try:
@@ -111,11 +123,12 @@ def _classifier_info(dim: int, classes: int, facts: dict[str, Any], labels: Mapp
 
 
 def _encoder(spec: str, arguments: dict[str, Any], facts: dict[str, Any], embedding: str, config: Any) -> Teacher:
-    network, absent = _load("AutoModel", spec, arguments, config)
+    network, absent, unexpected = _load(encoder_class(config), spec, arguments, config)
     if absent and all(name.startswith("pooler.") for name in absent):
         network.pooler = None  # the checkpoint has none: it would be random
         absent = set()
-    _require_weights(spec, absent)
+    require_weights(spec, absent, unexpected)
+    facts["unused"] = unused_parts(spec, network, unexpected)
     drop_text_tower(network)
     own_memory(network)
     chosen, dim = choose(network.eval(), embedding, probe_pixels(facts["input"]), spec)
@@ -135,13 +148,6 @@ def _absent(found: Mapping[str, Any]) -> set[str]:
     """Weights that the checkpoint lacks or has in another shape: transformers would leave them random."""
     mismatched = {key[0] if isinstance(key, tuple) else key for key in found["mismatched_keys"]}
     return set(found["missing_keys"]) | mismatched
-
-
-def _require_weights(spec: str, absent: set[str]) -> None:
-    if absent:
-        first = ", ".join(sorted(absent)[:3])
-        message = f"{spec!r} lacks {len(absent)} weights that its config asks for ({first}): they would be random"
-        raise ModelError(message, "Use a complete checkpoint, or correct `architectures` in its config.json")
 
 
 def class_names(labels: Mapping[Any, str], classes: int) -> tuple[str, ...] | None:

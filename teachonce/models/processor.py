@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from teachonce.errors import ModelError
+from teachonce.errors import ModelError, TeachonceError
 from teachonce.models.hub import loading
 from teachonce.types import EvalView, InputSpec
 
@@ -26,6 +26,16 @@ _FILTERS = {
 _HARMLESS = {"do_resize", "do_center_crop", "do_rescale", "do_normalize", "do_convert_rgb", "do_reduce_labels"}
 _MEND = "Use another teacher, or a package.module:factory that does it inside its network"
 _PROBES = ((61, 83), (90, 47))  # height, width: one wide, one tall
+_IMAGENET = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
+_SQUEEZE = {"do_resize": True, "resample": 2, "do_rescale": True, "rescale_factor": 1 / 255}
+_PLAIN: dict[str, dict[str, Any]] = {
+    "DINOv3ViTImageProcessor": {**_SQUEEZE, **_IMAGENET, "do_normalize": True, "size": {"height": 224, "width": 224}},
+    "Tipsv2ImageProcessor": {**_SQUEEZE, "do_normalize": False, "size": {"height": 448, "width": 448}},
+}
+"""Processors of torchvision alone that resize, crop, rescale and normalise only, and the defaults of their settings.
+Theirs resize in float, ours in 8 bits: pixels differ by the rounding."""
+_MOST_SIDE = 1 << 12
+"""In pixels: the probes are rendered in float64."""
 _TOLERANCE = 2e-3
 """In normalised units: a tenth of one step of eight bits at std 0.2."""
 
@@ -34,14 +44,20 @@ def load_processor(spec: str, where: Mapping[str, Any], *, trust_remote_code: bo
     """The image processor that belongs to a model, never the torchvision one.
 
     Raises:
-        ModelError: The model has none, or none with a PIL backend.
+        ModelError: The model has none, or none with a PIL backend and none that does the same.
     """
     with loading(spec):
+        from transformers.image_processing_base import ImageProcessingMixin
+
         # Not from `transformers` itself: up to 5.19 that name wants torchvision even for the PIL backend.
         from transformers.models.auto.image_processing_auto import AutoImageProcessor
 
-        load: Any = AutoImageProcessor.from_pretrained
         try:
+            settings, _ = ImageProcessingMixin.get_image_processor_dict(**where)
+            name = str(settings.get("image_processor_type")).removesuffix("Fast")
+            if name in _PLAIN:
+                return _plain(name).from_dict(settings)
+            load: Any = AutoImageProcessor.from_pretrained
             processor = load(**where, backend="pil", trust_remote_code=trust_remote_code)
         except OSError as error:
             if "preprocessor_config.json" not in str(error):
@@ -50,9 +66,20 @@ def load_processor(spec: str, where: Mapping[str, Any], *, trust_remote_code: bo
             raise ModelError(f"{spec!r} has no image processor (preprocessor_config.json)", mend) from error
         except ImportError as error:
             raise _no_pil(spec, str(error).split()[0]) from error
+        except ValueError as error:
+            if "Could not load any image processor class" not in str(error):
+                raise
+            raise _no_pil(spec, name) from error
     if getattr(processor, "backend", None) != "pil":
         raise _no_pil(spec, type(processor).__name__)
     return processor
+
+
+def _plain(name: str) -> Any:
+    """A class with a PIL backend that does what one of `_PLAIN` does, under its name."""
+    from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
+
+    return type(f"{name}Pil", (ViTImageProcessorPil,), dict(_PLAIN[name]))
 
 
 def _no_pil(spec: str, name: str) -> ModelError:
@@ -70,8 +97,20 @@ def translate(processor: Any, spec: str) -> tuple[InputSpec, EvalView]:
     """What a processor does, as a size in pixels, mean, std, filter and an evaluation view.
 
     Raises:
-        ModelError: It does something that these cannot express; the message names the setting.
+        ModelError: It does something that these cannot express, or its settings are not such as others have; the
+            message names the setting.
     """
+    try:
+        return _translate(processor, spec)
+    except TeachonceError:
+        raise
+    except Exception as error:  # settings come from a file, and each class has its own
+        what = f"{type(error).__name__}: {error}"
+        name = type(processor).__name__
+        raise ModelError(f"{spec!r}: the settings of its {name} cannot be understood ({what})", _MEND) from error
+
+
+def _translate(processor: Any, spec: str) -> tuple[InputSpec, EvalView]:
     extra = [key for key, on in vars(processor).items() if key.startswith("do_") and on and key not in _HARMLESS]
     if extra:
         raise ModelError(f"{spec!r}: its image processor sets {', '.join(extra)}, which is not supported", _MEND)
@@ -79,7 +118,7 @@ def translate(processor: Any, spec: str) -> tuple[InputSpec, EvalView]:
     size = view.crop or view.resize
     if not isinstance(size, tuple):
         raise ModelError(f"{spec!r}: its image processor gives images of varying size (size, do_center_crop)", _MEND)
-    mean, std = _normalisation(processor)
+    mean, std = _normalisation(processor, spec)
     kernel = _FILTERS[Image.Resampling(2 if processor.resample is None else int(processor.resample))]
     given = InputSpec(height=size[0], width=size[1], mean=mean, std=std, filter=kernel)
     _verify(processor, given, view, spec)
@@ -87,28 +126,34 @@ def translate(processor: Any, spec: str) -> tuple[InputSpec, EvalView]:
 
 
 def _view(processor: Any, spec: str) -> EvalView:
-    if not processor.do_resize:
-        raise ModelError(f"{spec!r}: its image processor does not resize (do_resize), which is not supported", _MEND)
-    size = {key: value for key, value in dict(processor.size).items() if value is not None}
     name = type(processor).__name__
+    if not processor.do_resize:
+        raise ModelError(f"{spec!r}: its {name} does not resize (do_resize), which is not supported", _MEND)
+    if processor.size is None:  # such as SigLIP 2's NaFlex, with as many patches as an image's shape asks for
+        raise ModelError(f"{spec!r}: its {name} has no fixed size: each image gets one of its own", _MEND)
+    size = {key: value for key, value in dict(processor.size).items() if value is not None}
+    if set(size) not in ({"height", "width"}, {"shortest_edge"}):
+        raise ModelError(f"{spec!r}: its image processor's size {size} is not supported", _MEND)
+    _require_sides(spec, "size", size)
     short = size.get("shortest_edge")
     if name.startswith("ConvNext") and short is not None:
         return _convnext(short, processor.crop_pct)
     if name.startswith("Levit") and short is not None:
         size = {"shortest_edge": int(256 / 224 * short)}
     crop = (processor.crop_size.height, processor.crop_size.width) if processor.do_center_crop else None
-    resize = _resize(size, spec)
+    _require_sides(spec, "crop_size", dict(zip(("height", "width"), crop or (), strict=False)))
+    resize = size["shortest_edge"] if "shortest_edge" in size else (size["height"], size["width"])
     if crop is not None and max(crop) > (resize if isinstance(resize, int) else min(resize)):
         raise ModelError(f"{spec!r}: its image processor pads (crop_size {crop} over size {size})", _MEND)
     return EvalView(resize=resize, crop=crop)
 
 
-def _resize(size: Mapping[str, int], spec: str) -> tuple[int, int] | int:
-    if set(size) == {"height", "width"}:
-        return size["height"], size["width"]
-    if set(size) == {"shortest_edge"}:
-        return size["shortest_edge"]
-    raise ModelError(f"{spec!r}: its image processor's size {dict(size)} is not supported", _MEND)
+def _require_sides(spec: str, setting: str, sides: Mapping[str, Any]) -> None:
+    """Before an image of that size is made."""
+    for key, side in sides.items():
+        if type(side) is not int or not 1 <= side <= _MOST_SIDE:
+            what = f"its image processor's {setting} has {key} {side!r}, expected a whole number up to {_MOST_SIDE}"
+            raise ModelError(f"{spec!r}: {what}", _MEND)
 
 
 def _convnext(short: int, crop_pct: float) -> EvalView:
@@ -118,13 +163,16 @@ def _convnext(short: int, crop_pct: float) -> EvalView:
     return EvalView(resize=int(short / crop_pct), crop=(short, short))
 
 
-def _normalisation(processor: Any) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+def _normalisation(processor: Any, spec: str) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
     """Mean and std for pixels in [0, 1], with the rescale factor folded in."""
     mean = _three(processor.image_mean) if processor.do_normalize else (0.0, 0.0, 0.0)
     std = _three(processor.image_std) if processor.do_normalize else (1.0, 1.0, 1.0)
     if processor.do_normalize and getattr(processor, "include_top", False):  # EfficientNet divides by std twice
         std = (std[0] ** 2, std[1] ** 2, std[2] ** 2)
     factor = 255 * (processor.rescale_factor if processor.do_rescale else 1.0)
+    if not np.isfinite([*mean, *std, factor]).all() or 0 in (*std, factor):
+        what = f"mean {mean}, std {std} and rescale factor {factor / 255}"
+        raise ModelError(f"{spec!r}: its image processor has {what}: expected finite numbers, not 0", _MEND)
     if abs(factor - 1) < 1e-6:
         return mean, std
     return tuple(m / factor for m in mean), tuple(s / factor for s in std)  # type: ignore[return-value]

@@ -15,7 +15,7 @@ from teachonce.engine.stage_one.forward import Forward
 from teachonce.engine.stage_one.job import Job
 from teachonce.engine.stage_one.output import Output, missing_blocks, require_room, seal_rule
 from teachonce.engine.stage_one.passes import Filling, Pass
-from teachonce.engine.stage_one.remarks import tell_differences
+from teachonce.engine.stage_one.remarks import tell_differences, tell_unused
 from teachonce.engine.stage_one.runs import record_run
 from teachonce.engine.stage_one.stored import check_digests, stored_block
 from teachonce.errors import DiskError, TeachonceError
@@ -47,6 +47,7 @@ def conduct(job: Job, workers: int | None, events: Events, options: Mapping[str,
     Raises:
         TeachonceError: See `embed`.
     """
+    tell_unused(job.teacher.info, events)
     if job.store is not None:
         check_digests(job.store, job.samples, events)
         tell_differences(job, events)

@@ -7,6 +7,9 @@ from teachonce.engine.stage_one.job import Job
 from teachonce.engine.stage_one.score import is_near_chance, teacher_top1
 from teachonce.errors import MismatchError
 from teachonce.events import Events
+from teachonce.models import TeacherInfo
+from teachonce.models.unused import matters
+from teachonce.texts import listed
 
 
 def tell_differences(job: Job, events: Events) -> None:
@@ -56,3 +59,18 @@ def score_teacher(job: Job, events: Events) -> float | None:
             "are its classes, their order and its preprocessing those of this data?"
         )
     return share
+
+
+def tell_unused(info: TeacherInfo, events: Events) -> None:
+    """Say which parts of its checkpoint a teacher does without; a warning where its embedding may need them."""
+    after = [part for part in info.unused if not matters(part)]
+    if after:
+        events.info(
+            f"the teacher's checkpoint also has {listed(after)}, which its {info.embedding} embedding has no use for"
+        )
+    inside = [part for part in info.unused if matters(part)]
+    if inside:
+        events.warn(
+            f"the teacher's checkpoint has {listed(inside)}, which its network lacks: its {info.embedding} embedding "
+            "is taken without them; is `architectures` in its config.json right?"
+        )

@@ -1,0 +1,39 @@
+"""Which class of transformers opens a checkpoint as an encoder, and whether that class takes images at all."""
+
+import inspect
+from typing import Any
+
+from teachonce.errors import ModelError
+
+PROJECTED = "VisionModelWithProjection"
+"""How the classes end that give the image side of a shared space; AutoModel would leave their projection out."""
+
+
+def encoder_class(config: Any) -> str:
+    """The name of the class: the one that the config names where it projects, else AutoModel."""
+    import transformers
+
+    for name in config.architectures or ():
+        kind = getattr(transformers, name, None) if isinstance(name, str) and name.endswith(PROJECTED) else None
+        if kind is not None and kind.config_class is type(config):
+            return str(name)
+    return "AutoModel"
+
+
+def require_images(spec: str, config: Any) -> None:
+    """Refuse a model of which it is known that it takes something else than images.
+
+    Raises:
+        ModelError: It takes texts, sounds, ...; the message says what.
+    """
+    from transformers.models.auto import modeling_auto
+
+    mapping: Any = modeling_auto
+    mappings = (mapping.MODEL_MAPPING, mapping.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING)
+    found = [each[type(config)] for each in mappings if type(config) in each]
+    kinds = [kind for each in found for kind in (each if isinstance(each, list | tuple) else (each,))]
+    if kinds and not any("pixel_values" in inspect.signature(kind.forward).parameters for kind in kinds):
+        name, taken = kinds[0].__name__, getattr(kinds[0], "main_input_name", "other inputs")
+        what = "a text encoder" if taken == "input_ids" else "not for images"
+        mend = "Use a teacher that takes images, such as a ViT, a DINOv2 or a CLIP"
+        raise ModelError(f"{spec!r} is {what}: {name} takes {taken}, not pixel_values", mend)
