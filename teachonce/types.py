@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 Identity = Literal["encoded", "array", "key"]
 StoredDtype = Literal["float16", "bfloat16", "float32"]
+TeacherDtype = Literal["float32", "bf16", "fp16"]
+"""Of a teacher's weights and of its arithmetic."""
 Box = tuple[float, float, float, float]
 Probe = Callable[[str], None]
 """Hears the name of the part of a step that has just been submitted; see `teachonce.engine.probe`."""

@@ -46,6 +46,7 @@ OTHER: dict[str, Any] = {
     "label_smoothing": 0.2,
     "workers": 1,
     "teacher": WIDER,
+    "teacher_dtype": "bf16",
     "revision": "v2",
     "blocks": "0:3",
     "embedding": "mean",

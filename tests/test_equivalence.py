@@ -21,6 +21,7 @@ from teachonce.engine.step import Bottled
 from teachonce.engine.targets import BatchRows, TargetSource
 from teachonce.methods.base import METHODS, Method, make_method, total
 from teachonce.methods.targets import Needs, StudentOut, Targets
+from teachonce.models.precision import TORCH_DTYPES
 from teachonce.models.students import build_student
 from teachonce.models.teacher import Teacher
 from tests.engine.enginekit import BLOCK, DTYPES, VIT, digits, make_store, make_teacher, shift
@@ -78,20 +79,22 @@ class Echo:
 @pytest.fixture(
     scope="module",
     params=[
-        ("float16", 1, VIT),
-        ("bfloat16", 1, VIT),
-        ("float32", 1, VIT),
-        ("float16", 2, VIT),
-        ("bfloat16", 2, VIT),
-        ("float32", 2, VIT),
-        ("float16", 2, "cnn-2"),
-        ("float32", 1, "cnn-2"),
+        ("float16", 1, VIT, "float32"),
+        ("bfloat16", 1, VIT, "float32"),
+        ("float32", 1, VIT, "float32"),
+        ("float16", 2, VIT, "float32"),
+        ("bfloat16", 2, VIT, "float32"),
+        ("float32", 2, VIT, "float32"),
+        ("float16", 2, "cnn-2", "float32"),
+        ("float32", 1, "cnn-2", "float32"),
+        ("float16", 2, VIT, "bf16"),
+        ("float32", 1, "cnn-2", "fp16"),
     ],
-    ids=lambda param: f"{param[0]}-{param[1]}-{param[2][:3]}",
+    ids=lambda param: f"{param[0]}-{param[1]}-{param[2][:3]}-{param[3]}",
 )
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    dtype, views, spec = request.param
-    teacher = make_teacher(spec)
+    dtype, views, spec, kept = request.param
+    teacher = make_teacher(spec, dtype=kept)
     store = make_store(tmp_path_factory.mktemp("pair") / "s.zarr", teacher=teacher, dtype=dtype, views=views)
     shift(store)
     return Pair(store, teacher, dtype)
@@ -117,13 +120,14 @@ def check_elements(pair: Pair, name: str) -> None:
             ours, theirs = fetched(cached, rows, view, images), fetched(live, rows, view, images)
             check_tensor(ours.image_embedding, theirs.image_embedding, pair.dtype)
             check_tensor(ours.logits, theirs.logits, pair.dtype)
+            assert theirs.logits.dtype == theirs.image_embedding.dtype == TORCH_DTYPES[pair.teacher.info.dtype]
     check_tensor(ours.class_mean, theirs.class_mean, pair.dtype)
+    assert theirs.class_mean.dtype == torch.float32
 
 
 def check_tensor(cached: Tensor | None, live: Tensor | None, dtype: torch.dtype) -> None:
     assert cached is not None
     assert live is not None
-    assert live.dtype == torch.float32
     distance = (cached.double() - live.double()).abs() / unit_in_the_last_place(live, dtype)
     assert distance.max() <= 1, f"{float(distance.max()):.3g} units in the last place"
 

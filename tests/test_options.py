@@ -39,6 +39,7 @@ OF = {"target": "kd", "store": "kd", "source": "kd", "method": "kd", "settings":
     "rdm_logits": "cifd",
     "assistants": "dgkd",
     "teacher": "live",
+    "teacher_dtype": "live",
 }
 """The training in which an option is tried, where it has no effect in one without a teacher."""
 TRAIN = {**DATA, **CPU, "student": NETWORK, "image_size": 8, "epochs": 1, "batch_size": 32, "precision": "float32"}
@@ -170,6 +171,7 @@ KEYS = {
     **{(verb, "store"): ("store", "path") for verb in STAGES},
     ("train", "teacher"): ("teacher", "model"),
     ("embed", "teacher"): ("teacher", "model"),
+    ("train", "teacher_dtype"): ("teacher", "teacher_dtype"),
     ("train", "out"): ("run", "out"),
     ("train", "settings"): ("train", "set"),
 }
@@ -189,6 +191,7 @@ GIVEN = {
     "assistants": {"assistants": "more", "method": "dgkd"},
     "label_smoothing": {"label_smoothing": 0.2},
     "teacher": {"teacher": WIDER, "source": "live"},
+    "teacher_dtype": {"teacher_dtype": "bf16", "source": "live"},
 }
 
 
@@ -240,6 +243,7 @@ WHOLE_RDMS = (
 )
 WHOLE_TRAIN = {"epochs": 2, "batch_size": 16, "schedule": "milestones", "compile": False}
 NO_EXTRAS = {"rdm": (), "rdm_logits": "stored", "assistants": (), "source": "cached", "teacher": None}
+NO_EXTRAS |= {"teacher_dtype": "float32"}
 OF_STORE = {"store": "m.zarr", "target": "more", "label_smoothing": 0.0}
 WHOLE_TRAININGS: dict[str, dict[str, Any]] = {
     "ce": {**NO_EXTRAS, "method": "ce", "store": None, "target": "teacher", "settings": {}},
@@ -254,7 +258,7 @@ WHOLE_TRAININGS: dict[str, dict[str, Any]] = {
     },
     "dgkd": {**NO_EXTRAS, **OF_STORE, "method": "dgkd", "settings": {"ce_weight": 0.5}, "assistants": ("teacher",)},
     "live": {**NO_EXTRAS, "method": "kd", "store": None, "target": "teacher", "settings": {}}
-    | {"source": "live", "teacher": WIDER},
+    | {"source": "live", "teacher": WIDER, "teacher_dtype": "fp16"},
 }
 
 

@@ -17,7 +17,7 @@ from teachonce.benchmarks.rounds import Ratio, paired_ratio, wait
 from teachonce.data.blocks import decode_blocks
 from teachonce.data.open import open_samples
 from teachonce.data.samples import Samples
-from teachonce.engine.device import pick_device, pick_precision
+from teachonce.engine.device import pick_compute_dtype, pick_device
 from teachonce.engine.stage_one.batches import find_batch_size
 from teachonce.engine.stage_one.forward import Forward
 from teachonce.errors import InputError
@@ -35,6 +35,8 @@ class EmbedBench(Origin):
     kind: str = "teachonce.bench-embed"
     teacher: str
     device: str
+    teacher_dtype: str
+    """Of its weights."""
     compute_dtype: str
     rows: int
     batch_size: int
@@ -65,6 +67,7 @@ def bench_embed(  # noqa: PLR0913 - one parameter an option
     limit: int | None = None,
     device: str | None = None,
     precision: str = "auto",
+    teacher_dtype: str = "float32",
     workers: int | None = None,
     seed: int = 0,
     trust_remote_code: bool = False,
@@ -83,6 +86,7 @@ def bench_embed(  # noqa: PLR0913 - one parameter an option
         limit: The first so many rows.
         device: See `embed`.
         precision: See `embed`.
+        teacher_dtype: See `embed`.
         workers: Workers that decode.
         seed: Of a built-in teacher's weights.
         trust_remote_code: See `embed`.
@@ -95,13 +99,18 @@ def bench_embed(  # noqa: PLR0913 - one parameter an option
     if rounds < 1:
         raise InputError(f"rounds must be at least 1, got {rounds}", "Use 5, say")
     where = pick_device(device)
-    compute_dtype = "bfloat16" if pick_precision(precision, where) == "bf16" else "float32"
     samples = open_samples(data, split=split, limit=limit) if isinstance(data, str) else data
     if isinstance(teacher, str):
         teacher = load_teacher(
-            teacher, image_size=image_size, classes=samples.classes, seed=seed, trust_remote_code=trust_remote_code
+            teacher,
+            dtype=teacher_dtype,
+            image_size=image_size,
+            classes=samples.classes,
+            seed=seed,
+            trust_remote_code=trust_remote_code,
         )
     teacher.to(where)
+    compute_dtype = pick_compute_dtype(precision, where, teacher.info.dtype)
     forward = Forward(teacher, device=where, dtype="float16", compute_dtype=compute_dtype)
     size = batch_size or find_batch_size(forward, teacher.info.input, device=where, most=block_rows or samples.rows)
 
@@ -124,6 +133,7 @@ def bench_embed(  # noqa: PLR0913 - one parameter an option
     return EmbedBench(
         teacher=teacher.info.name,
         device=torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu",
+        teacher_dtype=teacher.info.dtype,
         compute_dtype=compute_dtype,
         rows=samples.rows,
         batch_size=size,

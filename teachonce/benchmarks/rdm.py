@@ -9,7 +9,7 @@ import torch
 
 from teachonce.benchmarks.origin import Origin, origin
 from teachonce.benchmarks.rounds import Ratio, in_turns, median_ms, paired_ratio
-from teachonce.engine.device import autocast, pick_device, pick_precision
+from teachonce.engine.device import Precision, autocast, pick_device, pick_precision, teacher_precision
 from teachonce.engine.optim import OptimConfig, make_optimizer
 from teachonce.errors import InputError
 from teachonce.events import SILENT, Events
@@ -103,6 +103,7 @@ def bench_rdm(  # noqa: PLR0913 - one parameter an option
     image_size: int | None = None,
     device: str | None = None,
     precision: str = "auto",
+    teacher_dtype: str = "float32",
     trust_remote_code: bool = False,
     events: Events = SILENT,
 ) -> RdmBench:
@@ -123,6 +124,7 @@ def bench_rdm(  # noqa: PLR0913 - one parameter an option
         image_size: Pixels, of built-in teachers.
         device: See `embed`.
         precision: Of the teacher; see `embed`.
+        teacher_dtype: See `embed`.
         trust_remote_code: See `embed`.
         events: Who watches.
 
@@ -136,14 +138,20 @@ def bench_rdm(  # noqa: PLR0913 - one parameter an option
             raise InputError(f"{name} must be at least 1, got {value}", f"Give another {name}")
     where = pick_device(device)
     if isinstance(teacher, str):
-        teacher = load_teacher(teacher, image_size=image_size, classes=classes, trust_remote_code=trust_remote_code)
+        teacher = load_teacher(
+            teacher,
+            dtype=teacher_dtype,
+            image_size=image_size,
+            classes=classes,
+            trust_remote_code=trust_remote_code,
+        )
     teacher.to(where)
     spec = RdmSpec(preset=preset, embedding_dim=teacher.info.embedding_dim, classes=classes, hidden=hidden)
     trainers = {
         name: _Trainer(spec=spec, count=k, batch=batch_size, device=where)
         for name, k in (("together", count), ("one", 1))
     }
-    precise = pick_precision(precision, where)
+    precise = teacher_precision(pick_precision(precision, where), teacher.info.dtype)
     works = {name: trainer.step for name, trainer in trainers.items()}
     works["teacher"] = _forward(teacher, teacher_batch, where, precise)
     works = {name: partial(_repeated, work, steps) for name, work in works.items()}
@@ -176,12 +184,12 @@ def bench_rdm(  # noqa: PLR0913 - one parameter an option
     )
 
 
-def _forward(teacher: Teacher, batch: int, device: torch.device, precision: str) -> Callable[[], None]:
+def _forward(teacher: Teacher, batch: int, device: torch.device, precision: Precision) -> Callable[[], None]:
     spec = teacher.info.input
     pixels = torch.randn(batch, 3, spec.height, spec.width, generator=torch.Generator().manual_seed(0)).to(device)
 
     def work() -> None:
-        with torch.inference_mode(), autocast(device, "bf16" if precision == "bf16" else "float32"):
+        with torch.inference_mode(), autocast(device, precision):
             teacher(pixels)
 
     return work

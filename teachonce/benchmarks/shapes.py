@@ -104,6 +104,7 @@ class Case(_Origin):
     student: str
     batch_size: Positive
     precision: str
+    teacher_dtype: str | None = None
     compile: bool = False
     rounds: Positive | None = None
     starts: Positive | None = None

@@ -83,6 +83,7 @@ def bench_step(  # noqa: PLR0913 - one parameter an option
     limit: int | None = None,
     device: str | None = None,
     precision: str = "auto",
+    teacher_dtype: str = "float32",
     workers: int | None = None,
     seed: int = 0,
     trust_remote_code: bool = False,
@@ -109,6 +110,7 @@ def bench_step(  # noqa: PLR0913 - one parameter an option
         limit: The first so many rows.
         device: See `embed`.
         precision: See `embed`.
+        teacher_dtype: See `train`; of the store's teacher and of the live one.
         workers: Workers that decode.
         seed: Of students and order.
         trust_remote_code: See `train`.
@@ -125,7 +127,7 @@ def bench_step(  # noqa: PLR0913 - one parameter an option
     with tempfile.TemporaryDirectory(prefix="teachonce-bench-") as folder:
         path = Path(folder) / "bench.zarr"
         shared: dict[str, Any] = {"device": device, "precision": precision, "workers": workers}
-        shared["trust_remote_code"] = trust_remote_code
+        shared |= {"trust_remote_code": trust_remote_code, "teacher_dtype": teacher_dtype}
         # without the seed: a built-in teacher then has the weights that the live one has
         embed(teacher=teacher, data=samples, store=path, events=events, **shared)
         rdms: tuple[str, ...] = ()

@@ -75,6 +75,10 @@ def bench_live(  # noqa: PLR0913  (one parameter an option)
         str | None,
         Option(help="Such as float32,bf16; bf16 on a GPU if absent.", metavar="NAMES", rich_help_panel=SWEEP),
     ] = None,
+    teacher_dtype: Annotated[
+        shared.TeacherDtype | None,
+        Option(help="Of the teacher's weights; that of the precision if absent.", rich_help_panel=MEASURE),
+    ] = None,
     compile_: Annotated[
         Compile, Option("--compile", help="Students by torch.compile.", rich_help_panel=SWEEP)
     ] = Compile.no,
@@ -134,6 +138,7 @@ def bench_live(  # noqa: PLR0913  (one parameter an option)
                 methods=methods,
                 batch_size=sizes,
                 precision=precisions,
+                teacher_dtype=None if teacher_dtype is None else teacher_dtype.value,
                 compile=_COMPILES[compile_],
                 image_size=image_size,
                 distortion_weight=weights,

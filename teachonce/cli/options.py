@@ -23,6 +23,14 @@ class Precision(StrEnum):
     bf16 = "bf16"
 
 
+class TeacherDtype(StrEnum):
+    """Of a teacher's weights."""
+
+    float32 = "float32"
+    bf16 = "bf16"
+    fp16 = "fp16"
+
+
 class Source(StrEnum):
     """Where a training's targets come from."""
 
@@ -81,6 +89,10 @@ Threads = Annotated[
 Seed = Annotated[int, Option(help="Seed of everything drawn at random.", rich_help_panel=MACHINE)]
 PrecisionOption = Annotated[
     Precision, Option("--precision", help="Arithmetic; auto is bf16 on a GPU.", rich_help_panel=MACHINE)
+]
+TeacherDtypeOption = Annotated[
+    TeacherDtype,
+    Option("--teacher-dtype", help="Of the teacher's weights, which compute in it; --precision is of float32 ones."),
 ]
 
 DensityLr = Annotated[

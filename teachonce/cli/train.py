@@ -81,6 +81,7 @@ def train(  # noqa: PLR0913  (one parameter an option)
         shared.Source.cached
     ),
     teacher: Annotated[str | None, Option(help="The teacher, for --source live.", metavar="TEACHER")] = None,
+    teacher_dtype: shared.TeacherDtypeOption = shared.TeacherDtype.float32,
     settings: Settings = None,
     split: shared.Split = None,
     image_column: shared.ImageColumn = None,
@@ -150,6 +151,7 @@ def train(  # noqa: PLR0913  (one parameter an option)
             assistants=assistant_names,
             source=source.value,
             teacher=teacher,
+            teacher_dtype=teacher_dtype.value,
             settings=method_settings,
             split=split,
             image_column=image_column,

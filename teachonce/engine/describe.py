@@ -24,7 +24,7 @@ from teachonce.events import Events
 from teachonce.models.macs import count_macs
 
 _OF_STORE = ("store", "target", "rdm", "rdm_logits", "assistants")
-_TOLD_OTHERWISE = (*PLACES, *_OF_STORE, "settings", "label_smoothing", "optim", "teacher", "precision")
+_TOLD_OTHERWISE = (*PLACES, *_OF_STORE, "settings", "label_smoothing", "optim", "teacher", "teacher_dtype", "precision")
 """Fields of a configuration whose name is not in the identity: their content or their effect is."""
 
 
@@ -57,6 +57,7 @@ def identify(config: TrainConfig, samples: Samples, store: Store | None, digests
         },
         "store": None if store is None else _store(store, config, needs_target=method.needs.teacher and not is_live),
         "teacher": config.teacher if is_live else None,
+        **({"teacher_dtype": config.teacher_dtype} if is_live and config.teacher_dtype != "float32" else {}),
         **optim,
         "weight_decay": config.optim.decay,
         "density_lr": config.optim.density_scale,
@@ -137,6 +138,8 @@ def warn_unused(config: TrainConfig, store: Store | None, events: Events) -> Non
     needs_teacher = config.make_method().needs.teacher
     if config.teacher is not None and not (needs_teacher and config.source == "live"):
         events.warn("the teacher has no effect: it is used by --source live, with a method that needs one")
+    if config.teacher_dtype != "float32" and not (needs_teacher and config.source == "live"):
+        events.warn("--teacher-dtype has no effect: it is of the live teacher; a store has that of its own")
     _warn_head(config, events)
     if config.source == "live" and not needs_teacher:
         events.warn(f"--source live has no effect: method {config.method} needs no teacher")

@@ -10,6 +10,8 @@ from typing import Literal
 import torch
 
 from teachonce.errors import InputError
+from teachonce.models.precision import TORCH_DTYPES
+from teachonce.types import TeacherDtype
 
 Precision = Literal["float32", "bf16"]
 Autocast = Callable[[], AbstractContextManager[object]]
@@ -58,6 +60,21 @@ def pick_precision(name: str, device: torch.device) -> Precision:
     if name == "auto":
         return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
     return "bf16" if name == "bf16" else "float32"
+
+
+def teacher_precision(precision: Precision, dtype: TeacherDtype) -> Precision:
+    """The precision of a teacher's forward: autocast is for float32 weights, others compute in their own dtype."""
+    return precision if dtype == "float32" else "float32"
+
+
+def pick_compute_dtype(precision: str, device: torch.device, dtype: TeacherDtype) -> str:
+    """The dtype that a teacher computes in: that of its weights, or bfloat16 where autocast is over float32 weights.
+
+    Raises:
+        InputError: Unknown precision.
+    """
+    picked = pick_precision(precision, device)
+    return str(TORCH_DTYPES[picked if dtype == "float32" else dtype]).removeprefix("torch.")
 
 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[None]:

@@ -28,7 +28,7 @@ class LiveTargets(TargetSource):
         views: Views each of them has.
         class_mean: (C, D) float32 on the device, where the method needs it; see `live_class_means`.
         dtype: Cast what varies by sample to this, as a store of that dtype would; None: as the teacher gives it.
-        autocast: The context of the forward, the one that the student has.
+        autocast: The context of the forward: the student's for float32 weights, none for others.
 
     Raises:
         InputError: The method needs logits, and the teacher has none.

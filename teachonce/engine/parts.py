@@ -17,11 +17,12 @@ from teachonce.data.resident import ImageSource
 from teachonce.data.samples import Samples
 from teachonce.data.views import parse_augment
 from teachonce.engine.cached import CachedTargets
-from teachonce.engine.device import Autocast, Precision, autocast
+from teachonce.engine.device import Autocast, Precision, autocast, teacher_precision
 from teachonce.engine.feed import cut
 from teachonce.engine.guard import check_classes, check_means
 from teachonce.engine.live import LiveTargets, live_class_means
 from teachonce.engine.settings import TrainConfig
+from teachonce.engine.stage_one.contents import teacher_dtype
 from teachonce.engine.stage_one.views import stored_views
 from teachonce.engine.targets import TargetSource
 from teachonce.engine.views import EpochViews
@@ -73,18 +74,29 @@ def live_teacher(parts: Parts) -> Teacher | None:
     teacher = load_teacher(
         parts.config.teacher,
         device=parts.device,
+        dtype=parts.config.teacher_dtype,
         embedding=embedding if embedding in ("cls", "pooler", "mean", "projected") else "auto",
         classes=parts.samples.classes,
         trust_remote_code=parts.config.trust_remote_code,
     )
-    if record is not None and record.fingerprint_fields.get("teacher", {}).get("weights") != teacher.info.weights:
-        message = f"the live teacher has other weights than the one that made target {record.name!r}"
+    other = None if record is None else _difference(teacher, record)
+    if record is not None and other is not None:
+        message = f"the live teacher has {other} than the one that made target {record.name!r}"
         if parts.config.rdm:
             raise MismatchError(f"{message}, on which the RDMs were trained", "Use that teacher, or leave --rdm out")
         parts.events.warn(message)
     if parts.method.needs.logits:
         check_classes("the teacher", teacher.info.classes, teacher.info.class_names, parts.samples)
     return teacher
+
+
+def _difference(teacher: Teacher, record: TargetRecord) -> str | None:
+    """In what a live teacher differs from the one of a target: its dtype, else its weights, which are others then."""
+    theirs = teacher_dtype(record)
+    if teacher.info.dtype != theirs:
+        return f"another dtype ({teacher.info.dtype}, not {theirs})"
+    same = record.fingerprint_fields.get("teacher", {}).get("weights") == teacher.info.weights
+    return None if same else "other weights"
 
 
 def budget_for_targets(parts: Parts) -> int:
@@ -139,7 +151,7 @@ def live_targets(parts: Parts, needs: Needs, teacher: Teacher, images: ImageSour
         InputError: The method needs logits, and the teacher has none.
         DataError: A class has no mean, and the method needs one.
     """
-    context = partial(autocast, parts.device, parts.precision)
+    context = partial(autocast, parts.device, teacher_precision(parts.precision, teacher.info.dtype))
     means = _live_means(parts, teacher, images, views, context) if needs.class_mean else None
     return LiveTargets(teacher, needs, rows=parts.samples.rows, views=views.count, class_mean=means, autocast=context)
 

@@ -9,6 +9,7 @@ from teachonce.data.views import parse_augment
 from teachonce.engine.optim import OptimConfig
 from teachonce.errors import InputError
 from teachonce.methods.base import METHODS, Method, make_method
+from teachonce.models.precision import parse_teacher_dtype
 
 Value = str | float | bool
 
@@ -31,6 +32,7 @@ class TrainConfig:
     assistants: tuple[str, ...] = ()
     source: Literal["cached", "live"] = "cached"
     teacher: str | None = None
+    teacher_dtype: str = "float32"
     epochs: int = 10
     batch_size: int = 128
     optim: OptimConfig = field(default_factory=OptimConfig)
@@ -60,6 +62,7 @@ class TrainConfig:
         check_seed(self.seed)
         if self.source not in ("cached", "live"):
             raise InputError(f"unknown source {self.source!r}", "Use cached or live")
+        parse_teacher_dtype(self.teacher_dtype)
         self.optim.check()
         parse_augment(self.student_augment)
         self._check_extras()

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from teachonce.errors import ModelError
+from teachonce.models.precision import as_taken
 from teachonce.models.student import Student
 from teachonce.processwide import evaluating
 from teachonce.types import InputSpec
@@ -33,7 +34,7 @@ class SplitClassifier(Student):
 
     def __init__(self, network: nn.Module, *, spec: str, input: InputSpec) -> None:
         super().__init__()
-        probe = probe_pixels(input)
+        probe = as_taken(probe_pixels(input), network)
         self._path, expected = find_head(network, probe, spec)
         self.spec, self.input = spec, input
         self.network = network

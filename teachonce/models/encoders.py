@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from teachonce.errors import ModelError
 from teachonce.models.frozen import Signal, Teacher, TeacherInfo
 from teachonce.models.kinds import PROJECTED
+from teachonce.models.precision import as_taken
 
 CHOICES = ("auto", "cls", "pooler", "mean", "projected", "penultimate")
 _MEND = "Choose another --embedding: auto, cls, pooler, mean or projected"
@@ -23,7 +24,7 @@ class EncoderTeacher(Teacher):
 
     def forward(self, pixels: Tensor) -> Signal:
         """See Teacher.forward."""
-        return Signal(embedding=take(self.network, pixels, self.info.embedding), logits=None)
+        return Signal(embedding=take(self.network, as_taken(pixels, self), self.info.embedding), logits=None)
 
 
 def choose(network: nn.Module, embedding: str, probe: Tensor, spec: str) -> tuple[str, int]:

@@ -9,8 +9,9 @@ import xxhash
 from torch import Tensor, nn
 
 from teachonce.fsio import json_bytes
+from teachonce.models.precision import as_taken
 from teachonce.models.student import Student
-from teachonce.types import EvalView, InputSpec
+from teachonce.types import EvalView, InputSpec, TeacherDtype
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +37,16 @@ class TeacherInfo:
     config: Mapping[str, Any] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
     """Parts of its checkpoint that it does without, by name; not part of the fingerprint."""
+    dtype: TeacherDtype = "float32"
+    """Of the weights, and of what is computed with them."""
 
     def fingerprint(self) -> dict[str, Any]:
-        """All that its outputs depend on, as JSON: names, paths and library versions are not among it."""
-        return {
+        """All that its outputs depend on, as JSON: names, paths and library versions are not among it.
+
+        There is no `dtype` where it is float32, so that stores of earlier versions keep their fingerprints.
+        """
+        dtype = {} if self.dtype == "float32" else {"dtype": self.dtype}
+        return dtype | {
             "kind": self.kind,
             "embedding": self.embedding,
             "weights": self.weights,
@@ -72,8 +79,10 @@ class Teacher(nn.Module):
         self.info = info
 
     def freeze(self) -> "Teacher":
-        """Eval mode, float32, no gradients."""
-        self.eval().float().requires_grad_(False)
+        """Eval mode, no gradients; float32 unless its description says another dtype, which it then has already."""
+        if self.info.dtype == "float32":
+            self.float()
+        self.eval().requires_grad_(False)
         return self
 
     def train(self, mode: bool = True) -> "Teacher":
@@ -82,7 +91,7 @@ class Teacher(nn.Module):
         return self
 
     def forward(self, pixels: Tensor) -> Signal:
-        """The signal for normalised pixels (B, 3, height, width)."""
+        """The signal for normalised pixels (B, 3, height, width), in the dtype of the weights."""
         raise NotImplementedError
 
     def head(self) -> tuple[Tensor, Tensor | None] | None:
@@ -100,7 +109,7 @@ class ClassifierTeacher(Teacher):
 
     def forward(self, pixels: Tensor) -> Signal:
         """See Teacher.forward."""
-        embedding, logits = self.student(pixels)
+        embedding, logits = self.student(as_taken(pixels, self))
         return Signal(embedding=embedding, logits=logits)
 
     def head(self) -> tuple[Tensor, Tensor | None] | None:

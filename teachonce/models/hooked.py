@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from teachonce.errors import ModelError
 from teachonce.models.classifier import find_head
 from teachonce.models.frozen import Signal, Teacher, TeacherInfo
+from teachonce.models.precision import as_taken
 
 
 class HookedClassifier(Teacher):
@@ -27,7 +28,7 @@ class HookedClassifier(Teacher):
 
     def forward(self, pixels: Tensor) -> Signal:
         """See Teacher.forward."""
-        embedding, logits = run_hooked(self.network, self._path, pixels)
+        embedding, logits = run_hooked(self.network, self._path, as_taken(pixels, self))
         return Signal(embedding=embedding, logits=logits)
 
 

@@ -9,6 +9,7 @@ from teachonce.errors import CorruptError, ModelError, TeachonceError
 from teachonce.models.contents import CONVERT, require_contents, require_plain
 from teachonce.models.folders import require_model_folder
 from teachonce.processwide import environment, silent
+from teachonce.types import TeacherDtype
 
 if TYPE_CHECKING:
     from torch import nn
@@ -154,13 +155,13 @@ def own_memory(network: "nn.Module") -> None:
         tensor.data = tensor.data.clone()
 
 
-def weights_arguments(trust_remote_code: bool) -> dict[str, Any]:
-    """The arguments of every `from_pretrained` of weights: float32, safetensors, remote code only when asked for."""
-    import torch
+def weights_arguments(trust_remote_code: bool, dtype: TeacherDtype = "float32") -> dict[str, Any]:
+    """The arguments of every `from_pretrained` of weights: dtype, safetensors, remote code only when asked for."""
+    from teachonce.models.precision import TORCH_DTYPES
 
     return {
         "use_safetensors": True,
-        "dtype": torch.float32,
+        "dtype": TORCH_DTYPES[dtype],
         "trust_remote_code": trust_remote_code,
         "output_loading_info": True,
     }

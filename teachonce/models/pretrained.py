@@ -16,14 +16,18 @@ from teachonce.models.frozen import ClassifierTeacher, Teacher, TeacherInfo, wei
 from teachonce.models.hooked import HookedClassifier, hooked_path
 from teachonce.models.hub import loading, locate, own_memory, require_enough, weights_arguments
 from teachonce.models.kinds import encoder_class, require_images
+from teachonce.models.precision import as_taken
 from teachonce.models.processor import load_processor, processor_json
 from teachonce.models.unused import require_weights, unused_parts
+from teachonce.types import TeacherDtype
 
 _NOT_KEPT = ("_name_or_path", "transformers_version", "dtype", "torch_dtype", "id2label", "label2id")
 """Paths and versions; and class names, which are kept apart."""
 
 
-def load_pretrained(spec: str, *, embedding: str, trust_remote_code: bool, revision: str | None) -> Teacher:
+def load_pretrained(
+    spec: str, *, embedding: str, trust_remote_code: bool, revision: str | None, dtype: TeacherDtype = "float32"
+) -> Teacher:
     """A hub model or a transformers folder as a teacher.
 
     It is a classifier when its config's architectures say so and `embedding` is auto or penultimate, else an encoder.
@@ -48,8 +52,9 @@ def load_pretrained(spec: str, *, embedding: str, trust_remote_code: bool, revis
         "view": view,
         "processor": processor_json(processor),
         "config": config_json(config.to_dict()),
+        "dtype": dtype,
     }
-    arguments = {**where, **weights_arguments(trust_remote_code)}
+    arguments = {**where, **weights_arguments(trust_remote_code, dtype)}
     if classifier and embedding in ("auto", "penultimate"):
         teacher = _classifier(spec, arguments, facts, config)
     else:
@@ -111,7 +116,7 @@ def _classifier(spec: str, arguments: dict[str, Any], facts: dict[str, Any], con
 
 
 def _hooked(spec: str, network: nn.Module, facts: dict[str, Any], labels: Mapping[Any, str]) -> Teacher:
-    path, dim, classes = hooked_path(network, probe_pixels(facts["input"]), spec)
+    path, dim, classes = hooked_path(network, as_taken(probe_pixels(facts["input"]), network), spec)
     return HookedClassifier(_classifier_info(dim, classes, facts, labels), network, path)
 
 
@@ -131,7 +136,8 @@ def _encoder(spec: str, arguments: dict[str, Any], facts: dict[str, Any], embedd
     facts["unused"] = unused_parts(spec, network, unexpected)
     drop_text_tower(network)
     own_memory(network)
-    chosen, dim = choose(network.eval(), embedding, probe_pixels(facts["input"]), spec)
+    probe = as_taken(probe_pixels(facts["input"]), network)
+    chosen, dim = choose(network.eval(), embedding, probe, spec)
     info = TeacherInfo(
         kind="encoder",
         embedding=chosen,

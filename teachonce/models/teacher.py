@@ -8,12 +8,13 @@ from pydantic import BaseModel, ConfigDict
 from teachonce.errors import ModelError
 from teachonce.fsio import read_json
 from teachonce.models.frozen import ClassifierTeacher, Signal, Teacher, TeacherInfo, weights_digest
+from teachonce.models.precision import TORCH_DTYPES, parse_teacher_dtype
 from teachonce.models.pretrained import load_pretrained
 from teachonce.models.processor import plain_processor
 from teachonce.models.student import Student
 from teachonce.models.students import build_student, is_built_in, load_student
 from teachonce.models.trust import is_factory
-from teachonce.types import EvalView
+from teachonce.types import EvalView, TeacherDtype
 from teachonce.validation import ViewJson, require_type
 
 __all__ = ["Signal", "Teacher", "TeacherInfo", "from_student", "load_teacher"]
@@ -21,10 +22,11 @@ __all__ = ["Signal", "Teacher", "TeacherInfo", "from_student", "load_teacher"]
 _AGAIN = "Train the run again, or restore the file from a copy"
 
 
-def load_teacher(
+def load_teacher(  # noqa: PLR0913 - one parameter an option
     spec: str,
     *,
     device: str | torch.device = "cpu",
+    dtype: str = "float32",
     embedding: str = "auto",
     trust_remote_code: bool = False,
     revision: str | None = None,
@@ -32,13 +34,15 @@ def load_teacher(
     classes: int | None = None,
     seed: int = 0,
 ) -> Teacher:
-    """Load a teacher: float32, eval mode, no gradients.
+    """Load a teacher: eval mode, no gradients.
 
     Args:
         spec: A hub id, a folder of a transformers model, a run of `teachonce train`, a built-in network with random
             weights (`cnn-10`, `vit:...`; for measurements), or `package.module:factory`. A folder of a model comes
             before a built-in network of its name.
         device: Where to put it.
+        dtype: Of its weights, in which it also computes: float32, bf16 or fp16. Norms and sums are as torch and
+            transformers have them in that dtype.
         embedding: Which output is the embedding; `auto` by the rules of `encoders.choose`.
         trust_remote_code: Allow a model of transformers, or the factory that a run names, to run code of its own.
         revision: Branch, tag or commit of a hub model.
@@ -47,9 +51,11 @@ def load_teacher(
         seed: Of random weights.
 
     Raises:
+        InputError: An unknown dtype.
         ModelError: It cannot be found, loaded or used; the message says what was expected and got.
         CorruptError: A file of its folder is damaged, or no file.
     """
+    kind = parse_teacher_dtype(dtype)
     folder = Path(spec)
     run = (folder / "run.json").exists()
     fresh = not run and (
@@ -60,26 +66,36 @@ def load_teacher(
     if not fresh and image_size is not None:
         raise ModelError(f"{spec!r} has its own image size, got image size {image_size}", "Leave the image size out")
     if run:
-        teacher = _from_run(spec, folder, trust_remote_code)
+        teacher = _from_run(spec, folder, trust_remote_code, kind)
     elif fresh:
         student = build_student(spec, classes=classes or 10, image_size=image_size, seed=seed)
-        teacher = from_student(student, name=spec)
+        teacher = from_student(student, name=spec, dtype=kind)
     else:
-        teacher = load_pretrained(spec, embedding=embedding, trust_remote_code=trust_remote_code, revision=revision)
+        teacher = load_pretrained(
+            spec, embedding=embedding, trust_remote_code=trust_remote_code, revision=revision, dtype=kind
+        )
     return teacher.to(device)
 
 
 def from_student(
-    student: Student, *, name: str, class_names: tuple[str, ...] | None = None, view: EvalView | None = None
+    student: Student,
+    *,
+    name: str,
+    class_names: tuple[str, ...] | None = None,
+    view: EvalView | None = None,
+    dtype: TeacherDtype = "float32",
 ) -> Teacher:
     """A student in the teacher's place.
 
     Args:
-        student: It is frozen in place.
+        student: It is frozen in place, and cast to `dtype`.
         name: What to call it.
         class_names: In the order of its logits.
         view: The evaluation view it was trained on; by default the whole image squeezed to its input.
+        dtype: Of its weights.
     """
+    if dtype != "float32":
+        student.to(TORCH_DTYPES[dtype])
     view = view or EvalView(resize=(student.input.height, student.input.width))
     info = TeacherInfo(
         kind="classifier",
@@ -93,6 +109,7 @@ def from_student(
         processor=plain_processor(student.input, view),
         weights=weights_digest(student),
         config={"student": student.spec, "classes": student.classes},
+        dtype=dtype,
     )
     return ClassifierTeacher(info, student)
 
@@ -112,11 +129,12 @@ class _Run(BaseModel):
     view: ViewJson | None = None
 
 
-def _from_run(spec: str, folder: Path, trust_remote_code: bool) -> Teacher:
+def _from_run(spec: str, folder: Path, trust_remote_code: bool, dtype: TeacherDtype) -> Teacher:
     path = folder / "run.json"
     value = read_json(path, mend=_AGAIN)
     require_type(_Run, value, str(path), mend=_AGAIN)
     run = _Run.model_validate(value)
     view = None if run.view is None else EvalView.from_json(run.view.model_dump())
     student = load_student(folder, trust_remote_code=trust_remote_code)
-    return from_student(student, name=spec, class_names=tuple(run.class_names) if run.class_names else None, view=view)
+    names = tuple(run.class_names) if run.class_names else None
+    return from_student(student, name=spec, class_names=names, view=view, dtype=dtype)

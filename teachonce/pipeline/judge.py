@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from teachonce.cache.store import Store, open_store
 from teachonce.engine.describe import identify
-from teachonce.engine.device import pick_device, pick_precision
+from teachonce.engine.device import pick_compute_dtype, pick_device
 from teachonce.engine.optim import OptimConfig
 from teachonce.engine.runfile import check_folder, read_result, read_run, refuse_others
 from teachonce.engine.settings import TrainConfig
@@ -109,7 +109,8 @@ def make_job(step: Step, store: Store, facts: Facts) -> Job:
         options["per_class"] = None
     samples = facts.samples(step.options)
     loading = ("embedding", "trust_remote_code", "revision", "image_size", "seed")
-    teacher = load_teacher(options["teacher"], classes=samples.classes, **{name: options[name] for name in loading})
+    given = {name: options[name] for name in loading}
+    teacher = load_teacher(options["teacher"], classes=samples.classes, dtype=options["teacher_dtype"], **given)
     device = pick_device(options["device"])
     return Job(
         request=Request(**{name: options[name] for name in Request.__dataclass_fields__}),
@@ -117,7 +118,7 @@ def make_job(step: Step, store: Store, facts: Facts) -> Job:
         samples=samples,
         teacher=teacher,
         device=device,
-        compute_dtype="bfloat16" if pick_precision(options["precision"], device) == "bf16" else "float32",
+        compute_dtype=pick_compute_dtype(options["precision"], device, teacher.info.dtype),
         store=store,
     )
 

@@ -59,6 +59,8 @@ def train_options(recipe: Recipe, table: TrainTable) -> dict[str, Any]:
         options |= {"store": str(recipe.store_path()), "target": table.target or recipe.store.name}
     if table.source == "live":
         options["teacher"] = teacher_spec(recipe)
+        if recipe.teacher is not None and "teacher_dtype" in recipe.teacher.given():
+            options["teacher_dtype"] = recipe.teacher.teacher_dtype
     return options
 
 

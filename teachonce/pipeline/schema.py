@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from teachonce.engine.rdm.names import rdm_name
+from teachonce.types import TeacherDtype
 
 Precision = Literal["auto", "float32", "bf16"]
 
@@ -122,6 +123,7 @@ class TeacherTable(Table):
 
     model: str | None = None
     train: TrainTable | None = None
+    teacher_dtype: TeacherDtype = "float32"
     embedding: str = "auto"
     revision: str | None = None
     image_size: int | None = Field(default=None, ge=1)

@@ -7,15 +7,16 @@ from typing import Any
 
 from teachonce.data.open import open_samples
 from teachonce.data.samples import Samples
-from teachonce.engine.device import pick_device, pick_precision
+from teachonce.engine.device import pick_compute_dtype, pick_device, pick_precision
 from teachonce.engine.stage_one.conduct import conduct
 from teachonce.engine.stage_one.job import Job, repaired_store, store_at
 from teachonce.engine.stage_one.options import Request
 from teachonce.engine.stage_one.remarks import score_teacher
 from teachonce.engine.words import data_options, given_options
-from teachonce.errors import DataError
+from teachonce.errors import DataError, InputError
 from teachonce.events import SILENT, Events
 from teachonce.models import Teacher, load_teacher
+from teachonce.models.precision import parse_teacher_dtype
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +61,7 @@ def embed(  # noqa: PLR0913 - one parameter an option
     max_failed: int = 0,
     device: str | None = None,
     precision: str = "auto",
+    teacher_dtype: str = "float32",
     workers: int | None = None,
     seed: int = 0,
     embedding: str = "auto",
@@ -93,7 +95,9 @@ def embed(  # noqa: PLR0913 - one parameter an option
         per_class: The class means are over the first so many rows of each class; None: all.
         max_failed: How many samples may fail to decode.
         device: `cpu`, `cuda`, `cuda:1`; None: the GPU where there is one.
-        precision: `float32`, `bf16` (autocast), or `auto`: bf16 on a GPU.
+        precision: How float32 weights compute: `float32`, `bf16` (autocast), or `auto`: bf16 on a GPU.
+        teacher_dtype: Of the teacher's weights, which compute in it: `float32`, `bf16` or `fp16`. What is stored has
+            `dtype`.
         workers: Workers that decode; None: by the processors.
         seed: Of the views, and of a built-in teacher's random weights.
         embedding: Which output of the teacher is its embedding.
@@ -142,11 +146,15 @@ def embed(  # noqa: PLR0913 - one parameter an option
         limit=limit,
         device=device,
         precision=precision,
+        teacher_dtype=teacher_dtype,
         embedding=embedding,
         trust_remote_code=trust_remote_code,
         revision=revision,
         image_size=image_size,
     )
+    kept = job.teacher.info.dtype
+    if kept != "float32" and precision != "auto":
+        events.warn(f"--precision has no effect: it is of float32 weights, and the teacher's are {kept}")
     done = conduct(job, workers, events, _told(given, job))
     return EmbedResult(
         store=str(job.path),
@@ -164,7 +172,9 @@ def embed(  # noqa: PLR0913 - one parameter an option
 def _told(given: Mapping[str, Any], job: Job) -> dict[str, Any]:
     """What a call was given; a loaded teacher and opened data are told by their names."""
     opened = {} if "data" in given else data_options(job.samples.description)
-    return {"teacher": job.teacher.info.name, **given, **opened}
+    info = job.teacher.info
+    dtype = {} if info.dtype == "float32" else {"teacher_dtype": info.dtype}
+    return {"teacher": info.name, **dtype, **given, **opened}
 
 
 def open_job(  # noqa: PLR0913 - one parameter an option
@@ -180,6 +190,7 @@ def open_job(  # noqa: PLR0913 - one parameter an option
     limit: int | None = None,
     device: str | None = None,
     precision: str = "auto",
+    teacher_dtype: str = "float32",
     embedding: str = "auto",
     trust_remote_code: bool = False,
     revision: str | None = None,
@@ -191,7 +202,11 @@ def open_job(  # noqa: PLR0913 - one parameter an option
         TeachonceError: As `embed`, but for what only the pass itself can tell.
     """
     target_device = pick_device(device)
-    compute_dtype = "bfloat16" if pick_precision(precision, target_device) == "bf16" else "float32"
+    kind = parse_teacher_dtype(teacher_dtype)
+    if isinstance(teacher, Teacher) and kind not in ("float32", teacher.info.dtype):
+        message = f"teacher_dtype is {kind}, and the loaded teacher's weights are {teacher.info.dtype}"
+        raise InputError(message, "Give its name, or load it by load_teacher(..., dtype=...)")
+    pick_precision(precision, target_device)  # before anything is read
     existing = None if request.repair else store_at(path)
     samples = data
     if isinstance(samples, str | Path):
@@ -208,6 +223,7 @@ def open_job(  # noqa: PLR0913 - one parameter an option
     if isinstance(teacher, str | Path):
         teacher = load_teacher(
             str(teacher),
+            dtype=kind,
             embedding=embedding,
             trust_remote_code=trust_remote_code,
             revision=revision,
@@ -221,7 +237,7 @@ def open_job(  # noqa: PLR0913 - one parameter an option
         samples=samples,
         teacher=teacher.to(target_device),
         device=target_device,
-        compute_dtype=compute_dtype,
+        compute_dtype=pick_compute_dtype(precision, target_device, teacher.info.dtype),
         store=existing,
     )
     if request.repair:

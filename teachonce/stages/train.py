@@ -64,6 +64,7 @@ def train(  # noqa: PLR0913 - one parameter an option
     assistants: Sequence[str] | str = (),
     source: Literal["cached", "live"] = "cached",
     teacher: str | Path | None = None,
+    teacher_dtype: str = "float32",
     settings: Mapping[str, Value] | None = None,
     split: str | None = None,
     image_column: str | None = None,
@@ -113,6 +114,7 @@ def train(  # noqa: PLR0913 - one parameter an option
         assistants: For dgkd: names of the assistants' targets, made by `embed`; as `rdm`.
         source: `cached`, or `live`: the teacher runs on every batch, on the same views.
         teacher: See `load_teacher`; for source `live`.
+        teacher_dtype: Of the live teacher's weights, which compute in it: `float32`, `bf16` or `fp16`.
         settings: The method's settings, values or text; see `make_method`.
         split: Which split.
         image_column: The column of images.
@@ -135,7 +137,8 @@ def train(  # noqa: PLR0913 - one parameter an option
         label_smoothing: Of the method's `ce` term.
         clip_norm: The largest norm of the gradient.
         density_lr: Of factorised densities (method cifd), as a multiple of `lr`; None: 10 with adamw, 1 with sgd.
-        precision: `float32`, `bf16` (autocast), or `auto`: bf16 on a GPU.
+        precision: Of the student, and of a live teacher with float32 weights: `float32`, `bf16` (autocast), or `auto`:
+            bf16 on a GPU.
         compile: Compile the student with torch.compile.
         cuda_graphs: Compile it into CUDA graphs.
         device: `cpu`, `cuda`, `cuda:1`; None: the GPU where there is one.
@@ -178,6 +181,7 @@ def train(  # noqa: PLR0913 - one parameter an option
         assistants=_names(assistants),
         source=source,
         teacher=None if teacher is None else str(teacher),
+        teacher_dtype=teacher_dtype,
         epochs=epochs,
         batch_size=batch_size,
         optim=optim,

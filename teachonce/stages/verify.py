@@ -19,6 +19,7 @@ from teachonce.data.samples import Samples
 from teachonce.engine.device import pick_device
 from teachonce.engine.guard import check_all_data
 from teachonce.engine.stage_one.again import TeacherCheck, refuse_rdm, run_again
+from teachonce.engine.stage_one.contents import teacher_dtype
 from teachonce.errors import (
     CorruptError,
     DiskError,
@@ -98,7 +99,8 @@ def verify(  # noqa: PLR0913 - one parameter an option
         label_column: The column of labels; `none`: no labels.
         key_column: A column that identifies the rows.
         limit: The first so many rows.
-        teacher: Run this teacher again on random rows and views, and compare with `target`; needs `data`.
+        teacher: Run this teacher again on random rows and views, and compare with `target`; needs `data`. Its weights
+            are loaded in the dtype that the target was made in.
         target: The target that the teacher made.
         sample: How many rows it runs on.
         trust_remote_code: Allow a hub teacher to run code of its own.
@@ -235,9 +237,11 @@ def _loaded(
 ) -> Teacher:  # fmt: skip
     if isinstance(teacher, Teacher):
         return teacher
+    record = store.sealed(target)
     return load_teacher(
         str(teacher),
-        embedding=str(store.sealed(target).attributes.get("embedding", "auto")),
+        dtype=teacher_dtype(record),
+        embedding=str(record.attributes.get("embedding", "auto")),
         trust_remote_code=trust,
         revision=revision,
         image_size=image_size,

@@ -348,3 +348,11 @@ def test_what_cannot_be_estimated_is_said_at_once(tmp_path: Path, options: dict[
     with pytest.raises(InputError, match=word):
         told(tmp_path / "s.zarr", **(common | options))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_teacher_in_half_precision_is_told_of_as_embed_runs_it(tmp_path: Path):
+    given = {"teacher": "cnn-2", "data": digits(70), "image_size": 16, "teacher_dtype": "bf16", "batch_size": None}
+    found = told(tmp_path / "s.zarr", **given)
+    assert found.compute_dtype == "bfloat16"
+    embed(**given | {"store": tmp_path / "s.zarr", "device": "cpu", "workers": 0})
+    assert size(tmp_path / "s.zarr") == found.store_bytes

@@ -51,6 +51,7 @@ def estimate(  # noqa: PLR0913 - one parameter an option
     seconds: float = 10.0,
     device: str | None = None,
     precision: str = "auto",
+    teacher_dtype: str = "float32",
     workers: int | None = None,
     seed: int = 0,
     events: Events = SILENT,
@@ -68,7 +69,8 @@ def estimate(  # noqa: PLR0913 - one parameter an option
         data: See `embed`; with a student what `open_samples` opens.
         store: Where the store will be, or is; None: a new one in the working folder.
         split: See `embed`; so are the columns, `limit`, `name`, `views`, `augment`, `dtype`, `block_rows`, `per_class`,
-            `embedding`, `trust_remote_code`, `revision`, `device`, `precision`, `workers` and `seed`.
+            `embedding`, `trust_remote_code`, `revision`, `device`, `precision`, `teacher_dtype`, `workers`
+            and `seed`.
         image_column: See `embed`.
         label_column: See `embed`.
         key_column: See `embed`.
@@ -93,6 +95,7 @@ def estimate(  # noqa: PLR0913 - one parameter an option
         seconds: How long the pass is probed; at least three batches after the first. Longer is surer.
         device: See `embed`.
         precision: See `embed`.
+        teacher_dtype: See `embed`.
         workers: See `embed`.
         seed: See `embed`.
         events: Who watches.
@@ -146,6 +149,7 @@ def estimate(  # noqa: PLR0913 - one parameter an option
         limit=limit,
         device=device,
         precision=precision,
+        teacher_dtype=teacher_dtype,
         embedding=embedding,
         trust_remote_code=trust_remote_code,
         revision=revision,
@@ -159,7 +163,7 @@ def estimate(  # noqa: PLR0913 - one parameter an option
             return told(found, None, events)
         samples = open_samples(str(data), limit=min(measured_rows(plan), job.samples.rows), **opened)
         machine: dict[str, Any] = {"device": device, "precision": precision, "workers": workers, "seed": seed}
-        machine["trust_remote_code"] = trust_remote_code
+        machine |= {"trust_remote_code": trust_remote_code, "teacher_dtype": teacher_dtype}
         config = TrainConfig(student=plan.student, out=job.path, **machine)
         task.note("steps from the cache and with the live teacher")
         step_ms = measure_steps(plan, teacher=str(teacher), samples=samples, config=config, seconds=seconds / 2)

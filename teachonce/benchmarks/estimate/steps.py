@@ -25,6 +25,7 @@ from teachonce.stages.embed import embed
 
 _ROUNDS, _WARM_UP, _MOST = 5, 2, 50
 _VAL_FRACTION = 0.1  # of `train`, where nothing else is said
+_SHARED = ("device", "precision", "teacher_dtype", "workers", "trust_remote_code")
 _BATCHES = 2  # of the data that is measured on
 
 
@@ -97,7 +98,7 @@ def measure_steps(
     """
     with tempfile.TemporaryDirectory(prefix="teachonce-estimate-") as folder:
         path = Path(folder) / "probe.zarr"
-        shared = {name: getattr(config, name) for name in ("device", "precision", "workers", "trust_remote_code")}
+        shared = {name: getattr(config, name) for name in _SHARED}
         embed(teacher=teacher, data=samples, store=path, **shared)
         config = replace(config, out=Path(folder) / "run", store=path, teacher=teacher, val_fraction=0.0)
         config = replace(config, student=plan.student, batch_size=plan.batch_size, image_size=plan.image_size)

@@ -29,6 +29,7 @@ def _arm_spec(key: Key, request: Request, combination: Combination, stage: Stage
         store=folder / STORE,
         rdm=stage.rdm if METHODS[key.method].takes == "rdm" else (),
         teacher=combination.case.teacher,
+        teacher_dtype=combination.teacher_dtype,
         epochs=request.epochs,
         batch_size=combination.batch_size,
         precision=combination.precision,

@@ -12,6 +12,7 @@ from teachonce.errors import InputError
 from teachonce.methods.base import METHODS, make_method
 from teachonce.methods.settings import Value
 from teachonce.models.rdm import Preset as RdmPreset
+from teachonce.types import TeacherDtype
 
 LIVE = {"clip-embed-kd": "clip-teacher-kd"}
 """Methods whose live rival is another one: class means need no teacher in a step, so the paper compares with the
@@ -37,6 +38,8 @@ class Request:
     rdm_epochs: int
     batch_sizes: tuple[int, ...]
     precisions: tuple[Precision, ...]
+    teacher_dtype: TeacherDtype | None
+    """None: that of the precision. Float32 weights would be cast in every step of the live arm under autocast."""
     compiles: tuple[bool, ...]
     rows: tuple[int, int]
     """The fewest and the most of the benchmark's own store."""
@@ -61,7 +64,13 @@ class Request:
     def combinations(self) -> list["Combination"]:
         """All that is measured, those that share a store beside each other."""
         made = [
-            Combination(case=case, batch_size=batch, precision=precision, compile=compiled)
+            Combination(
+                case=case,
+                batch_size=batch,
+                precision=precision,
+                teacher_dtype=self.teacher_dtype or precision,
+                compile=compiled,
+            )
             for case, precision, batch, compiled in product(
                 self.cases, self.precisions, self.batch_sizes, self.compiles
             )
@@ -77,6 +86,8 @@ class Combination:
     case: Case
     batch_size: int
     precision: Precision
+    teacher_dtype: TeacherDtype
+    """Of the store's teacher and of the live one."""
     compile: bool
 
     @property
@@ -92,8 +103,9 @@ class Combination:
 
     def is_of(self, case: dict[str, Any]) -> bool:
         """Whether a case of a file is of this combination."""
-        own = (self.case.name, self.batch_size, self.precision, self.compile)
-        return own == tuple(case[key] for key in ("case", "batch_size", "precision", "compile"))
+        own = (self.case.name, self.batch_size, self.precision, self.compile, self.teacher_dtype)
+        told = tuple(case[key] for key in ("case", "batch_size", "precision", "compile"))
+        return own == (*told, case.get("teacher_dtype", "float32"))
 
 
 def check_methods(methods: Sequence[str], settings: dict[str, Value], rdm: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ from teachonce.engine.rdm.names import named
 from teachonce.engine.settings import check_seed
 from teachonce.errors import InputError
 from teachonce.methods.base import METHODS
+from teachonce.models.precision import parse_teacher_dtype
 from teachonce.models.students import check_student
 
 RDM_EPOCHS = 30  # of the paper
@@ -38,6 +39,7 @@ class Options:
     methods: Sequence[str]
     batch_size: Sequence[int]
     precision: Sequence[str]
+    teacher_dtype: str | None
     compile: Sequence[bool]
     image_size: int | None
     distortion_weight: Sequence[float]
@@ -98,6 +100,7 @@ class Options:
             rdm_epochs=self.rdm_epochs,
             batch_sizes=batches,
             precisions=precisions,
+            teacher_dtype=None if self.teacher_dtype is None else parse_teacher_dtype(self.teacher_dtype),
             compiles=tuple(dict.fromkeys(self.compile)) or (False,),
             rows=rows,
             rounds=self.rounds,

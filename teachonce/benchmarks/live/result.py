@@ -50,6 +50,7 @@ class CaseResult:
             "data": request.data_text,
             "batch_size": combination.batch_size,
             "precision": combination.precision,
+            "teacher_dtype": combination.teacher_dtype,
             "compile": combination.compile,
             "rounds": request.rounds,
             "starts": request.starts,

@@ -20,6 +20,7 @@ from teachonce.models.teacher import Teacher, load_teacher
 from teachonce.processwide import limited_threads
 from teachonce.stages.embed import EmbedResult, embed
 from teachonce.stages.rdm import rdm
+from teachonce.types import TeacherDtype
 
 _WARM_UP = 16  # rows
 _SECONDS = 4.0  # that the teacher's pass should take
@@ -38,6 +39,7 @@ class StageSpec:
     store: Path
     device: str
     precision: str
+    teacher_dtype: TeacherDtype = "float32"
     distortion_weight: tuple[float, ...] = ()
     """Of RDMs; none: no RDM is trained."""
     rdm_preset: Preset = "general"
@@ -87,7 +89,9 @@ def _made(spec: StageSpec, events: Events) -> StageOne:
     heard = _WithoutAccuracy(events) if is_built_in(spec.teacher) else events
     classes = replace(spec.data, limit=spec.rows[0]).open().classes
     # without a seed: a teacher of random weights then is the one that the live arm loads
-    teacher = load_teacher(spec.teacher, classes=classes, trust_remote_code=spec.trust_remote_code)
+    teacher = load_teacher(
+        spec.teacher, classes=classes, dtype=spec.teacher_dtype, trust_remote_code=spec.trust_remote_code
+    )
     rows = _enough_rows(spec, teacher)
     reset_peak(device)
     done = _embed(spec, teacher, spec.store, rows, heard)
@@ -130,7 +134,7 @@ def _embed(spec: StageSpec, teacher: Teacher, store: Path, rows: int, events: Ev
         data=replace(spec.data, limit=rows).open(),
         store=store,
         device=spec.device,
-        precision=spec.precision,
+        precision=spec.precision if teacher.info.dtype == "float32" else "auto",
         workers=spec.workers,
         events=events,
     )

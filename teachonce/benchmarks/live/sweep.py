@@ -30,6 +30,7 @@ def bench_live(  # noqa: PLR0913 - one parameter an option
     methods: str | Sequence[str] = (),
     batch_size: int | Sequence[int] = (),
     precision: str | Sequence[str] = (),
+    teacher_dtype: str | None = None,
     compile: bool | Sequence[bool] = (),
     image_size: int | None = None,
     distortion_weight: float | Sequence[float] = (),
@@ -66,6 +67,8 @@ def bench_live(  # noqa: PLR0913 - one parameter an option
         methods: That need a teacher; none: the preset's, or kd. The live rival of clip-embed-kd is clip-teacher-kd.
         batch_size: Rows of a step; none: 64 on a GPU, 8 on a CPU.
         precision: float32, bf16 or auto; none: auto.
+        teacher_dtype: See `embed`; None: that of the precision, since a float32 teacher under autocast is cast in every
+            step and takes twice the memory, which would flatter the cache.
         compile: Whether students are compiled; none: not.
         image_size: Pixels a side that the student sees.
         distortion_weight: For cifd: an RDM for each; none: the preset's, or no RDMs.
@@ -96,7 +99,7 @@ def bench_live(  # noqa: PLR0913 - one parameter an option
         grows with the rows. `memory_ratio` and `memory_overhead_cache` are of the benchmark's own rows;
         `..._at_epoch` of `epoch_rows`, where the engine would keep them there (see `epoch`), and it is these that the
         verdict and the claims are about; `memory_ratio_without_data` has none of either. Students are compiled where
-        that is asked for, teachers never, and their weights are float32 under autocast, as in `train`.
+        that is asked for, teachers never.
 
     Raises:
         InputError: A setting that cannot be used.
@@ -113,6 +116,7 @@ def bench_live(  # noqa: PLR0913 - one parameter an option
         methods=listed(methods),
         batch_size=listed(batch_size),
         precision=listed(precision),
+        teacher_dtype=teacher_dtype,
         compile=listed(compile),
         image_size=image_size,
         distortion_weight=listed(distortion_weight),
@@ -214,6 +218,7 @@ class _Sweep:
             store=folder / STORE,
             device=request.device,
             precision=combination.precision,
+            teacher_dtype=combination.teacher_dtype,
             distortion_weight=request.distortion_weight if request.with_rdms else (),
             rdm_preset=case.rdm_preset,
             threads=request.threads,

@@ -26,8 +26,8 @@ from teachonce.types import DECODED
 TOLERANCE = {"float16": 2e-3, "bfloat16": 1.6e-2, "float32": 1e-3}
 """Stored dtype -> the largest relative error of a row, |again - stored| / |stored| in the Euclidean norm: four times
 the rounding of the half-precision dtypes, and what another order of summation may do to float32."""
-AUTOCAST_TOLERANCE = 3e-2
-"""The least tolerance where the teacher computed in bfloat16: other kernels round at every layer."""
+COMPUTE_TOLERANCE = {"bfloat16": 3e-2, "float16": 4e-3, "float32": 0.0}
+"""Dtype that the teacher computed in -> the least tolerance: other kernels round at every layer."""
 _WORST = 10
 
 
@@ -170,9 +170,7 @@ def _judged(
     record: TargetRecord, teacher: Teacher, rows: NDArray[np.int64], views: NDArray[np.int64],
     errors: dict[str, NDArray[np.float64]], same: NDArray[np.bool_], seconds: float,
 ) -> TeacherCheck:  # fmt: skip
-    tolerance = TOLERANCE[_dtype(record)]
-    if _compute_dtype(record) == "bfloat16":
-        tolerance = max(tolerance, AUTOCAST_TOLERANCE)
+    tolerance = max(TOLERANCE[_dtype(record)], COMPUTE_TOLERANCE.get(_compute_dtype(record), 0.0))
     given = {**record.fingerprint_fields, "teacher": teacher.info.fingerprint()}
     found = fingerprint_difference(record.fingerprint_fields, given)
     worst = np.max(list(errors.values()), axis=0)

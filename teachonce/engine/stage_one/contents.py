@@ -15,10 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teachonce.cache.identity import canonical_json, first_difference, plain
+from teachonce.cache.targets import TargetRecord
 from teachonce.data.samples import Samples
 from teachonce.digests import digest_hex
 from teachonce.models import Teacher
 from teachonce.models.macs import count_macs
+from teachonce.models.precision import parse_teacher_dtype
+from teachonce.types import TeacherDtype
 
 _LIBRARIES = ("teachonce", "torch", "transformers", "datasets", "pillow", "numpy", "zarr")
 
@@ -59,15 +62,29 @@ def fingerprint(
 def fingerprint_difference(stored: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, Any, Any] | None:
     """The field in which two fingerprints differ that says most: (its name in words, stored, given).
 
-    The weights come before the other fields of the teacher, and the configuration last: it follows from the others.
+    The dtype of the teacher comes before its weights, which are others in another dtype, the weights before its other
+    fields, and the configuration last: it follows from the others.
     """
-    for path in (("dtype",), ("data",), ("views",), ("teacher", "weights"), ("teacher", "processor"), ("teacher",)):
+    stored, given = _with_dtype(stored), _with_dtype(given)
+    of_teacher = (("teacher", "dtype"), ("teacher", "weights"), ("teacher", "processor"), ("teacher",))
+    for path in (("dtype",), ("data",), ("views",), *of_teacher):
         before, now = plain(stored), plain(given)
         for key in path:
             before, now = before.get(key, {}), now.get(key, {})
         if found := first_difference(before, now, " ".join(path)):
             return found
     return first_difference(plain(stored), plain(given))
+
+
+def _with_dtype(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A fingerprint that also says where the teacher's dtype is float32."""
+    teacher = fields.get("teacher")
+    return {**fields, "teacher": {"dtype": "float32", **teacher}} if isinstance(teacher, Mapping) else dict(fields)
+
+
+def teacher_dtype(record: TargetRecord) -> TeacherDtype:
+    """The dtype of the teacher that made a target."""
+    return parse_teacher_dtype(_with_dtype(record.fingerprint_fields).get("teacher", {}).get("dtype", "float32"))
 
 
 def teacher_attributes(teacher: Teacher) -> dict[str, Any]:
@@ -79,6 +96,7 @@ def teacher_attributes(teacher: Teacher) -> dict[str, Any]:
     local = Path(info.name)
     return {
         "teacher": local.name if local.exists() else info.name,  # where a folder lies is no property of the bytes
+        **({} if info.dtype == "float32" else {"teacher_dtype": info.dtype}),
         "embedding": info.embedding,
         "input": info.input.to_json(),
         "view": info.view.to_json(),

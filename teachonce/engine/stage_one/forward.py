@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from teachonce.data.render import render
-from teachonce.engine.device import autocast
+from teachonce.engine.device import Precision, autocast, teacher_precision
 from teachonce.errors import ModelError, NonFiniteError
 from teachonce.models import Signal, Teacher
 from teachonce.types import ArraySpec
@@ -84,7 +84,7 @@ def _not_finite(what: str, row: int, largest: float, dtype: str) -> NonFiniteErr
     if not np.isfinite(largest):
         return NonFiniteError(
             f"the teacher's {what} of row {row} holds {'NaN' if np.isnan(largest) else 'infinity'}",
-            "Check the teacher's weights and that row's image; with --precision bf16, try float32",
+            "Check the teacher's weights and that row's image; with bf16 try float32, with --teacher-dtype fp16 bf16",
         )
     return NonFiniteError(
         f"the teacher's {what} of row {row} reaches {largest:.6g}, which is infinity in {dtype}",
@@ -102,14 +102,15 @@ class Forward:
         teacher: In eval mode, on `device`.
         device: Where it runs.
         dtype: The stored dtype.
-        compute_dtype: "bfloat16" (autocast) or "float32".
+        compute_dtype: "bfloat16" (of float32 weights by autocast), "float32" or "float16"; see `pick_compute_dtype`.
     """
 
     def __init__(self, teacher: Teacher, *, device: torch.device, dtype: str, compute_dtype: str) -> None:
         self._teacher = teacher
         self._device = device
         self._dtype = TORCH_DTYPES[dtype]
-        self._autocast = partial(autocast, device, "bf16" if compute_dtype == "bfloat16" else "float32")
+        precision: Precision = "bf16" if compute_dtype == "bfloat16" else "float32"
+        self._autocast = partial(autocast, device, teacher_precision(precision, teacher.info.dtype))
         self._up = _side_stream(device) if device.type == "cuda" else None
         self._widths = {name: spec.shape[0] for name, spec in array_specs(teacher, dtype).items()}
 

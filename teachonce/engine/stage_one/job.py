@@ -37,7 +37,7 @@ class Job:
     teacher: Teacher
     device: torch.device
     compute_dtype: str
-    """"bfloat16" (autocast) or "float32"."""
+    """See `pick_compute_dtype`."""
     store: Store | None = field(default=None)
     """The store that is there already."""
 

@@ -1,0 +1,50 @@
+"""The live arm's teacher has the dtype that is fair: that of the precision, unless another one is asked for."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from teachonce.benchmarks.live.work import Work
+from tests.benchmarks import livekit
+from tests.benchmarks.livebench import Bench, clip
+
+
+@pytest.mark.parametrize(
+    ("precision", "given", "expected"),
+    [
+        ("float32", None, "float32"),
+        ("bf16", None, "bf16"),
+        ("bf16", "float32", "float32"),
+        ("float32", "bf16", "bf16"),
+        ("bf16", "fp16", "fp16"),
+    ],
+)
+def test_store_and_live_arm_have_the_same_teacher(bench: Bench, precision: str, given: str | None, expected: str):
+    case = clip(methods="clip-teacher-kd", precision=precision, teacher_dtype=given)
+    assert (case["precision"], case["teacher_dtype"]) == (precision, expected)
+    assert [spec.teacher_dtype for spec in bench.staged] == [expected]
+    assert {spec.config.teacher_dtype for spec in bench.conducted[0].values()} == {expected}
+
+
+def test_cases_that_were_measured_with_another_teacher_are_measured_anew(bench: Bench, tmp_path: Path):
+    out = tmp_path / "live.json"
+    options = {"methods": "clip-teacher-kd", "precision": ("float32", "bf16"), "out": out}
+    clip(**options)
+    file = json.loads(out.read_text())
+    del file["settings"]["teacher_dtype"]
+    for case in file["cases"]:  # as a version wrote it whose teachers were float32
+        del case["teacher_dtype"]
+    out.write_text(json.dumps(file))
+    found = clip(**options)
+    assert [case["teacher_dtype"] for case in found["cases"] if "teacher_dtype" in case] == ["bf16"]
+    assert len(bench.conducted) == 3
+
+
+def test_a_live_teacher_in_bf16_takes_half_the_bytes(tmp_path: Path):
+    store = livekit.make_store(tmp_path / "s.zarr")
+    told = {}
+    for dtype in ("float32", "bf16"):
+        spec = livekit.spec("live", store, source="live", student="cnn-2", teacher_dtype=dtype)
+        told[dtype] = Work(spec).ready(1).teacher_bytes
+    assert told["bf16"] * 2 == told["float32"] > 0
