@@ -48,7 +48,7 @@ def _holds_values(device: torch.device) -> bool:
 
 
 def pick_precision(name: str, device: torch.device) -> Precision:
-    """float32, or bf16 (float32 weights under bfloat16 autocast); "auto" is bf16 on a GPU that has it.
+    """float32, or bf16 (float32 weights under bfloat16 autocast); "auto" is bf16 on a GPU that computes in it.
 
     Raises:
         InputError: Unknown precision.
@@ -56,8 +56,14 @@ def pick_precision(name: str, device: torch.device) -> Precision:
     if name not in _PRECISIONS:
         raise InputError(f"unknown precision {name!r}", f"Use one of {', '.join(_PRECISIONS)}")
     if name == "auto":
-        return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
+        return "bf16" if device.type == "cuda" and _computes_bf16(device) else "float32"
     return "bf16" if name == "bf16" else "float32"
+
+
+def _computes_bf16(device: torch.device) -> bool:
+    """Whether a GPU has bfloat16 arithmetic: an older one emulates it, more slowly than it computes in float32."""
+    with torch.cuda.device(device):  # torch asks the current device
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[None]:
@@ -68,6 +74,7 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
 def reset_peak(device: torch.device) -> None:
     """Begin to measure the device's peak memory."""
     if device.type == "cuda":
+        torch.cuda.init()  # the allocator knows no device before
         torch.cuda.reset_peak_memory_stats(device)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from teachonce.data.render import render
 from teachonce.engine.device import autocast
-from teachonce.errors import ModelError, NonFiniteError
+from teachonce.errors import ModelError, NonFiniteError, is_out_of_memory
 from teachonce.models import Signal, Teacher
 from teachonce.types import ArraySpec
 
@@ -123,11 +123,12 @@ class Forward:
         try:
             lifted = [self._lift(part.pixels) for part in images.parts]
             return [self._view(lifted, images, view) for view in range(images.params.shape[1])]
-        except torch.OutOfMemoryError as error:
-            count = len(images.params)
-            raise ModelError(
-                f"{self._device} has too little memory for batches of {count} images", "Use a smaller --batch-size"
-            ) from error
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            batch, why = f"batches of {len(images.params)} images", " ".join(str(error).split())[:120]
+            mend = "Use a smaller --batch-size"
+            raise ModelError(f"{self._device} has too little memory for {batch}: {why}", mend) from error
 
     def _view(self, lifted: Sequence[Tensor], images: Images, view: int) -> Outputs:
         params = images.params[:, view]
