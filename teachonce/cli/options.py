@@ -82,6 +82,14 @@ Seed = Annotated[int, Option(help="Seed of everything drawn at random.", rich_he
 PrecisionOption = Annotated[
     Precision, Option("--precision", help="Arithmetic; auto is bf16 on a GPU.", rich_help_panel=MACHINE)
 ]
+Tf32 = Annotated[
+    bool,
+    Option(
+        "--tf32",
+        help="Let a GPU round the inputs of float32 products to TF32: faster, less exact. No effect on bf16 or a CPU.",
+        rich_help_panel=MACHINE,
+    ),
+]
 
 DensityLr = Annotated[
     float | None,

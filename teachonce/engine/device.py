@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 
 from teachonce.errors import InputError
+from teachonce.events import Events
 
 Precision = Literal["float32", "bf16"]
 Autocast = Callable[[], AbstractContextManager[object]]
@@ -66,6 +67,12 @@ def _computes_bf16(device: torch.device) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
+def warn_tf32(asked: bool, device: torch.device, is_bf16: bool, events: Events) -> None:
+    """Say where `--tf32` has no effect."""
+    if asked and (is_bf16 or device.type != "cuda"):
+        events.warn(f"--tf32 has no effect {'on bf16' if is_bf16 else 'on a CPU'}: it is of a GPU's float32 arithmetic")
+
+
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[None]:
     """The context of a forward: bfloat16 autocast for bf16, and none for float32, whatever is around it."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
@@ -74,7 +81,7 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
 def reset_peak(device: torch.device) -> None:
     """Begin to measure the device's peak memory."""
     if device.type == "cuda":
-        torch.cuda.init()  # the allocator knows no device before
+        torch.cuda.init()  # type: ignore[no-untyped-call]  # the allocator knows no device before
         torch.cuda.reset_peak_memory_stats(device)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from teachonce.data.open import open_samples
 from teachonce.data.samples import Samples
-from teachonce.engine.device import pick_device, pick_precision
+from teachonce.engine.device import pick_device, pick_precision, warn_tf32
 from teachonce.engine.stage_one.conduct import conduct
 from teachonce.engine.stage_one.job import Job, repaired_store, store_at
 from teachonce.engine.stage_one.options import Request
@@ -16,6 +16,7 @@ from teachonce.engine.words import data_options, given_options
 from teachonce.errors import DataError
 from teachonce.events import SILENT, Events
 from teachonce.models import Teacher, load_teacher
+from teachonce.processwide import allow_tf32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +61,7 @@ def embed(  # noqa: PLR0913 - one parameter an option
     max_failed: int = 0,
     device: str | None = None,
     precision: str = "auto",
+    tf32: bool = False,
     workers: int | None = None,
     seed: int = 0,
     embedding: str = "auto",
@@ -94,6 +96,7 @@ def embed(  # noqa: PLR0913 - one parameter an option
         max_failed: How many samples may fail to decode.
         device: `cpu`, `cuda`, `cuda:1`; None: the GPU where there is one.
         precision: `float32`, `bf16` (autocast), or `auto`: bf16 on a GPU.
+        tf32: Let a GPU round the inputs of float32 products to TF32; kept with the target.
         workers: Workers that decode; None: by the processors.
         seed: Of the views, and of a built-in teacher's random weights.
         embedding: Which output of the teacher is its embedding.
@@ -128,6 +131,7 @@ def embed(  # noqa: PLR0913 - one parameter an option
         max_failed=max_failed,
         blocks=blocks,
         seed=seed,
+        tf32=tf32,
         repair=repair,
     )
     job = open_job(
@@ -147,7 +151,9 @@ def embed(  # noqa: PLR0913 - one parameter an option
         revision=revision,
         image_size=image_size,
     )
-    done = conduct(job, workers, events, _told(given, job))
+    warn_tf32(tf32, job.device, job.compute_dtype == "bfloat16", events)
+    with allow_tf32(tf32):
+        done = conduct(job, workers, events, _told(given, job))
     return EmbedResult(
         store=str(job.path),
         target=name,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from teachonce.data.render import render
+from teachonce.data.transfer import Transfer
 from teachonce.engine.device import autocast
 from teachonce.errors import ModelError, NonFiniteError, is_out_of_memory
 from teachonce.models import Signal, Teacher
@@ -110,7 +111,7 @@ class Forward:
         self._device = device
         self._dtype = TORCH_DTYPES[dtype]
         self._autocast = partial(autocast, device, "bf16" if compute_dtype == "bfloat16" else "float32")
-        self._up = _side_stream(device) if device.type == "cuda" else None
+        self._up = Transfer(device)
         self._widths = {name: spec.shape[0] for name, spec in array_specs(teacher, dtype).items()}
 
     @torch.inference_mode()
@@ -121,7 +122,7 @@ class Forward:
             ModelError: The teacher's outputs have other shapes than it says, or the device's memory is too small.
         """
         try:
-            lifted = [self._lift(part.pixels) for part in images.parts]
+            lifted = [self._up.bring(part.pixels) for part in images.parts]
             return [self._view(lifted, images, view) for view in range(images.params.shape[1])]
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
@@ -160,16 +161,6 @@ class Forward:
         ]
         return drawn[0] if len(drawn) == 1 else torch.cat(drawn)
 
-    def _lift(self, pixels: Tensor) -> Tensor:
-        if self._up is None:
-            return pixels.to(self._device)
-        current = torch.cuda.current_stream(self._device)
-        with torch.cuda.stream(self._up):
-            lifted = pixels.to(self._device, non_blocking=True)
-        current.wait_stream(self._up)
-        lifted.record_stream(current)
-        return lifted
-
     def _down(self, value: Tensor) -> Tensor:
         if self._device.type != "cuda":
             return value
@@ -189,7 +180,3 @@ class Forward:
 def as_stored(value: Tensor) -> NDArray[Any]:
     """A host tensor as NumPy, without a copy; bfloat16 as its uint16 bits."""
     return (value.view(torch.uint16) if value.dtype is torch.bfloat16 else value).numpy()
-
-
-def _side_stream(device: torch.device) -> torch.cuda.Stream:
-    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
