@@ -105,3 +105,24 @@ class FailedSamplesError(StoreError):
     """More samples failed than allowed, so the seal is refused."""
 
     kind = "failed-samples"
+
+
+_OUT_OF_MEMORY = (
+    "out of memory",  # of torch's allocator, and of the CUDA runtime, which it does not stand before
+    "STATUS_ALLOC_FAILED",  # of cuBLAS, cuDNN and cuSPARSE: a handle or a workspace
+    "CUBLAS_STATUS_NOT_INITIALIZED",  # what cuBLAS says where its handle finds no memory
+    "CUDNN_STATUS_NOT_SUPPORTED",  # what cuDNN says where no algorithm's workspace fits
+    "unable to find an engine to execute this computation",  # the same, by its newer interface
+    "not enough memory",  # of torch's allocator for the CPU, as the next
+    "can't allocate memory",
+)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory does not suffice, of the host or of a device, whichever library noticed it.
+
+    torch's own classes are known by their names, bases and texts: torch is not imported here.
+    """
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in _OUT_OF_MEMORY)

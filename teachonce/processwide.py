@@ -182,6 +182,68 @@ def current(device: "torch.device") -> Iterator[None]:
 
 
 @contextmanager
+def allow_tf32(allowed: bool) -> Iterator[None]:
+    """Whether a GPU may round the inputs of float32 products to TF32, of matrices and of convolutions alike.
+
+    By itself torch does so in convolutions and in no matrix product. On a CPU it means nothing.
+
+    Raises:
+        RuntimeError: The thread is not the one that computes.
+    """
+    import torch
+
+    _require_own_thread()
+    products: tuple[Any, Any] = (torch.backends.cuda.matmul, torch.backends.cudnn)
+    wide, narrow = _fp32_scopes()
+    # what the wider say, the narrower seem to say too, as long as they have nothing of their own
+    before = [(scope, _replaced(scope, "none")) for scope in wide]
+    flags = [(backend, _allows_tf32(backend)) for backend in products]
+    before += [(scope, scope.fp32_precision) for scope in narrow]
+    torch.set_float32_matmul_precision("highest")
+    for backend in products:
+        backend.allow_tf32 = allowed
+    for scope in narrow[1:]:  # the flag leaves convolutions without their own
+        _replaced(scope, "tf32" if allowed else "ieee")
+    try:
+        yield
+    finally:
+        for backend, flag in flags:
+            if flag is not None:
+                backend.allow_tf32 = flag
+        for scope, precision in before:
+            _replaced(scope, precision)
+
+
+def _fp32_scopes() -> tuple[list[Any], list[Any]]:
+    """Where torch 2.9 and later keeps how float32 products are computed: for many kinds of them, and for one each."""
+    import torch
+
+    backends, cudnn = torch.backends, torch.backends.cudnn
+    wide = (backends, cudnn)
+    narrow = (
+        getattr(getattr(backends, "mkldnn", None), "matmul", None),
+        *(backends.cuda.matmul, getattr(cudnn, "conv", None), getattr(cudnn, "rnn", None)),
+    )
+    lists = [[scope for scope in scopes if hasattr(scope, "fp32_precision")] for scopes in (wide, narrow)]
+    return lists[0], lists[1]
+
+
+def _replaced(scope: Any, precision: str) -> str:
+    """Set how float32 products are computed; what it was."""
+    before: str = scope.fp32_precision
+    scope.fp32_precision = precision
+    return before
+
+
+def _allows_tf32(backend: Any) -> bool | None:
+    """The older of torch's two settings; None where the newer one was set to what it cannot say."""
+    try:
+        return bool(backend.allow_tf32)
+    except RuntimeError:
+        return None
+
+
+@contextmanager
 def counting(formulas: Formulas) -> Iterator["FlopCounterMode"]:
     """Torch's counter of operations, which hooks every module of the process; then they have no hooks of its own.
 

@@ -139,6 +139,33 @@ def network() -> nn.Sequential:
     return made
 
 
+def rounding() -> list[object]:
+    """What float32 products of matrices and of convolutions are on a GPU, by both of torch's interfaces."""
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    kinds = (torch.backends, cudnn, matmul, cudnn.conv, cudnn.rnn)
+    precision = torch.get_float32_matmul_precision()
+    return [precision, matmul.allow_tf32, cudnn.allow_tf32, *(kind.fp32_precision for kind in kinds)]
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_tf32_is_set_in_matrices_and_in_convolutions(allowed: bool):
+    before, own = rounding(), "tf32" if allowed else "ieee"
+    assert before[2]  # torch's own choice for convolutions
+    try:
+        for elsewhere in ("highest", "high"):
+            torch.set_float32_matmul_precision(elsewhere)  # as another library may
+            torch.backends.fp32_precision = {"highest": "none", "high": "tf32"}[elsewhere]
+            with processwide.allow_tf32(allowed):
+                precision = "high" if allowed else "highest"  # the compiler reads it
+                assert rounding() == [precision, allowed, allowed, "none", "none", own, own, own]
+            assert torch.backends.cuda.matmul.allow_tf32 == (elsewhere == "high")
+    finally:
+        torch.backends.fp32_precision = "none"
+        torch.set_float32_matmul_precision("highest")
+        torch.backends.cuda.matmul.fp32_precision = torch.backends.mkldnn.matmul.fp32_precision = "none"
+    assert rounding() == before
+
+
 def shared() -> list[object]:
     """All that the functions change, to be compared."""
     arrays = np.random.get_state()
@@ -146,6 +173,7 @@ def shared() -> list[object]:
         torch.get_rng_state().tolist(),
         (random.getstate(), arrays[1].tolist(), arrays[2]),
         torch.get_num_threads(),
+        rounding(),
         dict(os.environ),
         list(warnings.filters),
         logging.getLogger("some").level,
@@ -160,6 +188,8 @@ CHANGES: dict[str, Callable[[], AbstractContextManager[object]]] = {
     "threads": lambda: processwide.limited_threads(1 + torch.get_num_threads()),
     "counting": lambda: processwide.counting({}),
     "evaluating": lambda: processwide.evaluating(network()),
+    "tf32": lambda: processwide.allow_tf32(allowed=True),
+    "no tf32": lambda: processwide.allow_tf32(allowed=False),
 }
 """What changes how numbers are computed."""
 OTHERS: dict[str, Callable[[], AbstractContextManager[object]]] = {

@@ -94,6 +94,14 @@ TeacherDtypeOption = Annotated[
     TeacherDtype,
     Option("--teacher-dtype", help="Of the teacher's weights, which compute in it; --precision is of float32 ones."),
 ]
+Tf32 = Annotated[
+    bool,
+    Option(
+        "--tf32",
+        help="Let a GPU round the inputs of float32 products to TF32: faster, less exact. No effect on bf16 or a CPU.",
+        rich_help_panel=MACHINE,
+    ),
+]
 
 DensityLr = Annotated[
     float | None,

@@ -25,6 +25,10 @@ Settings = Annotated[
     list[str] | None,
     Option("--set", help="A method's setting, such as kd.temperature=4; may be repeated.", metavar="METHOD.NAME=VALUE"),
 ]
+CUDA_GRAPHS = (
+    "Compile the student, as --compile does, and replay its forward and backward pass as CUDA graphs; targets, loss "
+    "and optimiser are launched as before, and the peak memory is not reported. No effect on a CPU."
+)
 Milestones = Annotated[
     str | None,
     Option(help="Epochs after which the rate is multiplied by gamma, such as 15,25.", rich_help_panel=OPTIMISER),
@@ -117,10 +121,9 @@ def train(  # noqa: PLR0913  (one parameter an option)
     clip_norm: Annotated[float | None, Option(help="Largest norm of the gradient.", rich_help_panel=OPTIMISER)] = None,
     density_lr: shared.DensityLr = None,
     precision: shared.PrecisionOption = shared.Precision.auto,
+    tf32: shared.Tf32 = False,
     compile_: Annotated[bool, Option("--compile", help="Use torch.compile.", rich_help_panel=shared.MACHINE)] = False,
-    cuda_graphs: Annotated[
-        bool, Option("--cuda-graphs", help="Record the step as a CUDA graph.", rich_help_panel=shared.MACHINE)
-    ] = False,
+    cuda_graphs: Annotated[bool, Option("--cuda-graphs", help=CUDA_GRAPHS, rich_help_panel=shared.MACHINE)] = False,
     device: shared.Device = None,
     workers: shared.Workers = None,
     threads: shared.Threads = None,
@@ -175,6 +178,7 @@ def train(  # noqa: PLR0913  (one parameter an option)
             clip_norm=clip_norm,
             density_lr=density_lr,
             precision=precision.value,
+            tf32=tf32,
             compile=compile_,
             cuda_graphs=cuda_graphs,
             device=device,

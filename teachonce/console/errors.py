@@ -3,7 +3,7 @@
 import errno
 from pathlib import Path
 
-from teachonce.errors import DiskError, TeachonceError
+from teachonce.errors import DiskError, TeachonceError, is_out_of_memory
 from teachonce.fsio import disk_errors
 from teachonce.texts import printable
 
@@ -25,7 +25,7 @@ def describe_error(error: BaseException) -> dict[str, str]:
         return describe_error(_as_disk_error(error))
     if isinstance(error, MemoryError):
         return {"kind": "memory", "message": "the memory is full", "mend": "use a smaller --batch-size or --limit"}
-    if type(error).__name__ == "OutOfMemoryError":  # torch's, by its name: the console does without torch
+    if is_out_of_memory(error):
         return {"kind": "memory", "message": "the device's memory is full", "mend": "use a smaller --batch-size"}
     text = " ".join(str(error).split())
     message = f"unexpected {type(error).__name__}" + (f": {text}" if text else "")

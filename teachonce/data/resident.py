@@ -15,6 +15,7 @@ from teachonce.data.pil import render_image
 from teachonce.data.pixels import Collected, Pixels, TooLargeError
 from teachonce.data.render import normalise, render_bytes
 from teachonce.data.samples import EncodedSamples, Samples
+from teachonce.data.transfer import Sent, Transfer
 from teachonce.data.workers import chunk_rows, count_workers, decode_rows, in_order, probe_pixels, read_ahead, read_row
 from teachonce.events import SILENT, Events
 from teachonce.types import InputSpec, Probe
@@ -24,6 +25,8 @@ __all__ = ["Block", "ImageSource", "decode_blocks", "open_images", "stack_images
 _HEADER_ROWS = 256
 _PROBED = 64
 _RESERVED = 2.0  # of the estimate, as address space
+_SENT = 3  # batches that are on their way to a GPU, the one that is asked for among them
+_Drawn = tuple[Tensor, np.ndarray | None]
 
 
 class ImageSource:
@@ -47,7 +50,8 @@ class ImageSource:
         self.samples, self.device, self.rows = samples, device, rows
         self.failed: dict[int, str] = {}
         self.probe: Probe | None = None
-        self._pixels, self._workers = pixels, workers
+        self._pixels, self._workers, self._transfer = pixels, workers, Transfer(device)
+        self._sends = pixels is not None and pixels.keep.type != device.type
         self._places = np.full(samples.rows, -1, np.int64)
         self._places[rows] = np.arange(len(rows))
 
@@ -73,7 +77,9 @@ class ImageSource:
 
     @property
     def ahead(self) -> int:
-        """Batches that `stream` draws before they are asked for, at most."""
+        """Batches that `stream` draws before they are asked for, at most; 0: `batch` is as good."""
+        if self._sends:
+            return _SENT
         return 0 if self.resident else read_ahead(self._workers)
 
     @cached_property
@@ -101,7 +107,11 @@ class ImageSource:
         """
         if self._pixels is None:
             return self._lift(self._draw(rows, params, specs), specs)
-        images, sizes = self._pixels.batch(self._places[rows], self.probe)
+        return self._rendered(*self._pixels.batch(self._places[rows], self.probe), params, specs)
+
+    def _rendered(
+        self, images: Tensor, sizes: np.ndarray | None, params: np.ndarray, specs: tuple[InputSpec, ...]
+    ) -> tuple[Tensor, ...]:
         drawn: dict[tuple[int, int, str], Tensor] = {}
         for spec in specs:
             if _shape(spec) not in drawn:
@@ -111,7 +121,10 @@ class ImageSource:
     def stream(
         self, batches: Iterable[np.ndarray], params_for: Callable[[np.ndarray], np.ndarray], *specs: InputSpec
     ) -> Generator[tuple[np.ndarray, tuple[Tensor, ...]], None, None]:
-        """`batch` for each of `batches`, in order; what is not in memory is decoded and rendered ahead in workers.
+        """`batch` for each of `batches`, in order.
+
+        What is not in memory is decoded and rendered ahead in workers. What is in the host's memory, and wanted on a
+        GPU, is collected ahead, pinned and sent by a thread.
 
         Args:
             batches: Rows of each batch.
@@ -121,14 +134,33 @@ class ImageSource:
         Yields:
             The rows, and what `batch` returns for them.
         """
-        if self._pixels is not None:
-            for rows in batches:
-                yield rows, self.batch(rows, params_for(rows), *specs)
-            return
         jobs = ((rows, params_for(rows)) for rows in batches)
+        if self._sends:
+            with closing(in_order(self._send, jobs, workers=1, ahead=_SENT)) as sent:
+                yield from map(partial(self._received, specs), sent)
+            return
+        if self._pixels is not None:
+            for rows, params in jobs:
+                yield rows, self.batch(rows, params, *specs)
+            return
         work = in_order(lambda job: (job[0], self._draw(*job, specs)), jobs, workers=self._workers)
         with closing(work) as drawn:  # a loop's own variables would keep the pixels until the next are wanted
             yield from map(partial(self._lifted, specs), drawn)
+
+    def _send(self, job: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray, Sent[_Drawn]]:
+        """Images of the host on their way to the device; runs in a worker."""
+        assert self._pixels is not None
+        rows, params = job
+        return rows, params, self._transfer.send(partial(self._pixels.batch, self._places[rows]))
+
+    def _received(
+        self, specs: tuple[InputSpec, ...], job: tuple[np.ndarray, np.ndarray, Sent[_Drawn]]
+    ) -> tuple[np.ndarray, tuple[Tensor, ...]]:
+        rows, params, sent = job
+        self._past("data")
+        images, sizes = self._transfer.receive(sent, sent.value[0])
+        self._past("transfer")
+        return rows, self._rendered(images, sizes, params, specs)
 
     def _draw(self, rows: np.ndarray, params: np.ndarray, specs: tuple[InputSpec, ...]) -> list[Tensor]:
         """uint8 (B, 3, height, width) for each spec, on the host; runs in a worker."""
@@ -148,12 +180,14 @@ class ImageSource:
         return [out[_shape(spec)] for spec in specs]
 
     def _lift(self, pixels: list[Tensor], specs: tuple[InputSpec, ...]) -> tuple[Tensor, ...]:
-        if self.probe is not None:
-            self.probe("data")
-        lifted = [part.to(self.device, non_blocking=True) for part in pixels]
-        if self.probe is not None:
-            self.probe("transfer")
+        self._past("data")
+        lifted = [self._transfer.bring(part) for part in pixels]
+        self._past("transfer")
         return tuple(normalise(part, spec) for part, spec in zip(lifted, specs, strict=True))
+
+    def _past(self, part: str) -> None:
+        if self.probe is not None:
+            self.probe(part)
 
     def _lifted(
         self, specs: tuple[InputSpec, ...], drawn: tuple[np.ndarray, list[Tensor]]

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from teachonce.cache.mark import verified_at
 from teachonce.cache.reader import Check
 from teachonce.cache.store import Store
+from teachonce.data.transfer import Transfer
 from teachonce.engine.readahead import ReadAhead, Rows
 from teachonce.engine.recheck import BackgroundCheck
 from teachonce.engine.targets import BatchRows, TargetSource
@@ -73,7 +74,7 @@ class CachedTargets(TargetSource):
         from_head: bool = False,
     ) -> None:
         spec = store.sealed(name).spec
-        self._device, self._needs = device, needs
+        self._device, self._needs, self._transfer = device, needs, Transfer(device)
         derived = needs.logits and (from_head or "logits" not in spec.arrays)
         self._head = _head(store, spec, device) if derived else None
         if from_head and derived and self._head is None:
@@ -137,7 +138,7 @@ class CachedTargets(TargetSource):
 
     def assemble(self, arrays: Mapping[str, Tensor]) -> Targets:
         """The targets of a batch from its rows of the arrays that are read, on the host or on the device."""
-        arrays = {name: value.to(self._device, non_blocking=True) for name, value in arrays.items()}
+        arrays = {name: self._transfer.bring(value) for name, value in arrays.items()}
         embedding, logits = arrays.get("image_embedding"), arrays.get("logits")
         if self._head is not None and embedding is not None:
             logits = F.linear(embedding.float(), *self._head)

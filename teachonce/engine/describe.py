@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from teachonce.cache.store import Store
 from teachonce.data.samples import Samples
 from teachonce.digests import digest_hex
-from teachonce.engine.device import pick_device, pick_precision
+from teachonce.engine.device import pick_device, pick_precision, warn_tf32
 from teachonce.engine.extras import identify_extras
 from teachonce.engine.machine import this_machine
 from teachonce.engine.runfile import first_difference, versions
@@ -46,6 +46,8 @@ def identify(config: TrainConfig, samples: Samples, store: Store | None, digests
     method = config.make_method()
     is_live = config.source == "live" and method.needs.teacher
     told = {each.name: getattr(config, each.name) for each in fields(config) if each.name not in _TOLD_OTHERWISE}
+    if not config.tf32:
+        del told["tf32"]  # runs of before there was a choice have none
     optim = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(config.optim).items()}
     return {
         **told,
@@ -148,6 +150,8 @@ def warn_unused(config: TrainConfig, store: Store | None, events: Events) -> Non
         events.info(f"method {config.method} needs no targets of the store; {views}")
     if config.cuda_graphs and pick_device(config.device).type != "cuda":
         events.warn("--cuda-graphs has no effect on a CPU")
+    device = pick_device(config.device)
+    warn_tf32(config.tf32, device, pick_precision(config.precision, device) == "bf16", events)
 
 
 def _warn_head(config: TrainConfig, events: Events) -> None:

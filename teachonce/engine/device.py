@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 
 from teachonce.errors import InputError
+from teachonce.events import Events
 from teachonce.models.precision import TORCH_DTYPES
 from teachonce.types import TeacherDtype
 
@@ -50,7 +51,7 @@ def _holds_values(device: torch.device) -> bool:
 
 
 def pick_precision(name: str, device: torch.device) -> Precision:
-    """float32, or bf16 (float32 weights under bfloat16 autocast); "auto" is bf16 on a GPU that has it.
+    """float32, or bf16 (float32 weights under bfloat16 autocast); "auto" is bf16 on a GPU that computes in it.
 
     Raises:
         InputError: Unknown precision.
@@ -58,7 +59,7 @@ def pick_precision(name: str, device: torch.device) -> Precision:
     if name not in _PRECISIONS:
         raise InputError(f"unknown precision {name!r}", f"Use one of {', '.join(_PRECISIONS)}")
     if name == "auto":
-        return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
+        return "bf16" if device.type == "cuda" and _computes_bf16(device) else "float32"
     return "bf16" if name == "bf16" else "float32"
 
 
@@ -77,6 +78,18 @@ def pick_compute_dtype(precision: str, device: torch.device, dtype: TeacherDtype
     return str(TORCH_DTYPES[picked if dtype == "float32" else dtype]).removeprefix("torch.")
 
 
+def _computes_bf16(device: torch.device) -> bool:
+    """Whether a GPU has bfloat16 arithmetic: an older one emulates it, more slowly than it computes in float32."""
+    with torch.cuda.device(device):  # torch asks the current device
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+
+
+def warn_tf32(asked: bool, device: torch.device, is_bf16: bool, events: Events) -> None:
+    """Say where `--tf32` has no effect."""
+    if asked and (is_bf16 or device.type != "cuda"):
+        events.warn(f"--tf32 has no effect {'on bf16' if is_bf16 else 'on a CPU'}: it is of a GPU's float32 arithmetic")
+
+
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[None]:
     """The context of a forward: bfloat16 autocast for bf16, and none for float32, whatever is around it."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
@@ -85,6 +98,7 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
 def reset_peak(device: torch.device) -> None:
     """Begin to measure the device's peak memory."""
     if device.type == "cuda":
+        torch.cuda.init()  # type: ignore[no-untyped-call]  # the allocator knows no device before
         torch.cuda.reset_peak_memory_stats(device)
 
 

@@ -107,7 +107,7 @@ class Feed:
         self, batches: Sequence[Rows], epoch: int | None, *specs: InputSpec, shown: bool
     ) -> Iterator[tuple[Tensor, ...]]:
         params = self.views.shown if shown else self.views.base
-        if self.images.resident:
+        if self.images.resident and not self.images.ahead:
             return (self.images.batch(rows, params(rows, epoch), *specs) for rows in batches)
         stream = self.images.stream(batches, lambda rows: params(rows, epoch), *specs)
         return map(itemgetter(1), stream)

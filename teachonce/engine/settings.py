@@ -38,6 +38,7 @@ class TrainConfig:
     optim: OptimConfig = field(default_factory=OptimConfig)
     label_smoothing: float = 0.0
     precision: str = "auto"
+    tf32: bool = False
     compile: bool = False
     cuda_graphs: bool = False
     image_size: int | None = None

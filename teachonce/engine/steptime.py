@@ -18,7 +18,7 @@ class StepTimer:
     """
 
     def __init__(self, device: torch.device) -> None:
-        self._cuda = device.type == "cuda"
+        self._device, self._cuda = device, device.type == "cuda"
         self._events: list[torch.cuda.Event] = []
         self._times: list[float] = []
 
@@ -26,7 +26,7 @@ class StepTimer:
         """A step begins, or the last one has been submitted."""
         if self._cuda:
             event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-            event.record()
+            event.record(torch.cuda.current_stream(self._device))
             self._events.append(event)
         else:
             self._times.append(time.perf_counter())

@@ -69,6 +69,7 @@ class TrainTable(Table):
     image_size: int | None = Field(default=None, ge=1)
     student_augment: str | None = None
     precision: Precision = "auto"
+    tf32: bool = False
     compile: bool = False
     cuda_graphs: bool = False
     device: str | None = None
@@ -143,6 +144,7 @@ class StoreTable(Table):
     per_class: int | Literal["all"] = 100
     max_failed: int = Field(default=0, ge=0)
     precision: Precision = "auto"
+    tf32: bool = False
     seed: int = 0
     device: str | None = None
     workers: int | None = Field(default=None, ge=0)

@@ -7,7 +7,7 @@ from typing import Any
 
 from teachonce.data.open import open_samples
 from teachonce.data.samples import Samples
-from teachonce.engine.device import pick_compute_dtype, pick_device, pick_precision
+from teachonce.engine.device import pick_compute_dtype, pick_device, pick_precision, warn_tf32
 from teachonce.engine.stage_one.conduct import conduct
 from teachonce.engine.stage_one.job import Job, repaired_store, store_at
 from teachonce.engine.stage_one.options import Request
@@ -17,6 +17,7 @@ from teachonce.errors import DataError, InputError
 from teachonce.events import SILENT, Events
 from teachonce.models import Teacher, load_teacher
 from teachonce.models.precision import parse_teacher_dtype
+from teachonce.processwide import allow_tf32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +63,7 @@ def embed(  # noqa: PLR0913 - one parameter an option
     device: str | None = None,
     precision: str = "auto",
     teacher_dtype: str = "float32",
+    tf32: bool = False,
     workers: int | None = None,
     seed: int = 0,
     embedding: str = "auto",
@@ -98,6 +100,7 @@ def embed(  # noqa: PLR0913 - one parameter an option
         precision: How float32 weights compute: `float32`, `bf16` (autocast), or `auto`: bf16 on a GPU.
         teacher_dtype: Of the teacher's weights, which compute in it: `float32`, `bf16` or `fp16`. What is stored has
             `dtype`.
+        tf32: Let a GPU round the inputs of float32 products to TF32; kept with the target.
         workers: Workers that decode; None: by the processors.
         seed: Of the views, and of a built-in teacher's random weights.
         embedding: Which output of the teacher is its embedding.
@@ -132,6 +135,7 @@ def embed(  # noqa: PLR0913 - one parameter an option
         max_failed=max_failed,
         blocks=blocks,
         seed=seed,
+        tf32=tf32,
         repair=repair,
     )
     job = open_job(
@@ -155,7 +159,9 @@ def embed(  # noqa: PLR0913 - one parameter an option
     kept = job.teacher.info.dtype
     if kept != "float32" and precision != "auto":
         events.warn(f"--precision has no effect: it is of float32 weights, and the teacher's are {kept}")
-    done = conduct(job, workers, events, _told(given, job))
+    warn_tf32(tf32, job.device, job.compute_dtype != "float32", events)
+    with allow_tf32(tf32):
+        done = conduct(job, workers, events, _told(given, job))
     return EmbedResult(
         store=str(job.path),
         target=name,

@@ -27,7 +27,7 @@ from teachonce.engine.worth import linear_top1, neighbour_top1
 from teachonce.errors import DataError, DiskError, InputError, NonFiniteError, StoreMissingError
 from teachonce.events import SILENT, Events
 from teachonce.models.students import load_student
-from teachonce.processwide import current
+from teachonce.processwide import allow_tf32, current
 from teachonce.types import EvalView
 
 
@@ -205,7 +205,7 @@ def evaluate_run(  # noqa: PLR0913 - one parameter an option
         raise DataError("no row could be decoded", "Choose other data")
     feed = Feed(images, labels, views, student=network.input, teacher=None, device=where)
     batches = feed.batches(cut(rows, batch_size, drop_last=False), None)
-    with current(where):
+    with current(where), allow_tf32(allowed=False):
         scores = score(network, batches, partial(autocast, where, pick_precision(precision, where)))
     if not math.isfinite(scores.loss):
         raise NonFiniteError(f"the outputs of the student of {run} are NaN or infinite", "Train the run again")

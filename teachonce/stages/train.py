@@ -20,7 +20,7 @@ from teachonce.engine.settings import TrainConfig, Value
 from teachonce.errors import InputError
 from teachonce.events import SILENT, Events
 from teachonce.fsio import write_json
-from teachonce.processwide import current, random_kept
+from teachonce.processwide import allow_tf32, current, random_kept
 from teachonce.validation import require_type
 
 
@@ -37,7 +37,7 @@ class TrainResult:
     samples_per_s: float | None
     """In the steady state, validation not included."""
     peak_memory_bytes: int | None
-    """Of the device; None on a CPU."""
+    """Of the device; None on a CPU, and with CUDA graphs, whose memory pool the allocator's peak does not see."""
     host_memory_bytes: int
     """The process's own peak."""
     val_top1: float | None
@@ -88,6 +88,7 @@ def train(  # noqa: PLR0913 - one parameter an option
     clip_norm: float | None = None,
     density_lr: float | None = None,
     precision: str = "auto",
+    tf32: bool = False,
     compile: bool = False,
     cuda_graphs: bool = False,
     device: str | None = None,
@@ -139,8 +140,10 @@ def train(  # noqa: PLR0913 - one parameter an option
         density_lr: Of factorised densities (method cifd), as a multiple of `lr`; None: 10 with adamw, 1 with sgd.
         precision: Of the student, and of a live teacher with float32 weights: `float32`, `bf16` (autocast), or `auto`:
             bf16 on a GPU.
+        tf32: Let a GPU round the inputs of float32 products to TF32.
         compile: Compile the student with torch.compile.
-        cuda_graphs: Compile it into CUDA graphs.
+        cuda_graphs: Compile it, and replay its forward and backward pass as CUDA graphs; the loss and the optimiser are
+            not among them. The device's peak memory is then not known.
         device: `cpu`, `cuda`, `cuda:1`; None: the GPU where there is one.
         workers: Workers that decode; None: by the processors.
         seed: Of the split, the weights, the shuffles, dropout and augmentation.
@@ -187,6 +190,7 @@ def train(  # noqa: PLR0913 - one parameter an option
         optim=optim,
         label_smoothing=label_smoothing,
         precision=precision,
+        tf32=tf32,
         compile=compile,
         cuda_graphs=cuda_graphs,
         image_size=image_size,
@@ -242,7 +246,7 @@ def run_training(config: TrainConfig, samples: Samples, events: Events = SILENT)
     if store is not None and config.make_method().needs.teacher:
         tell_unproven(store, (config.target, *config.extras), events)
     device = pick_device(config.device)
-    with current(device), random_kept(device):
+    with current(device), allow_tf32(config.tf32), random_kept(device):
         reset_peak(device)
         session = open_session(config, samples, store, digests=digests, events=events)
         with owned(config.out):
@@ -275,7 +279,7 @@ def _result(session: Session, entries: Sequence[Mapping[str, Any]]) -> TrainResu
         epochs=session.config.epochs,
         step_ms=statistics.median(times) if times else None,
         samples_per_s=rows / sum(entry["seconds"] for entry in steady),
-        peak_memory_bytes=peak_memory_bytes(session.device),
+        peak_memory_bytes=None if session.config.cuda_graphs else peak_memory_bytes(session.device),
         host_memory_bytes=host_memory_bytes(),
         val_top1=None if progress.best is None else progress.best[0],
         best_epoch=progress.best_epoch,

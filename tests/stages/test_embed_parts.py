@@ -1,7 +1,9 @@
 """The parts of stage one by themselves: threads, batch sizes, cutting, scores, and the benchmark's arithmetic."""
 
 import threading
+import weakref
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,8 +18,9 @@ from teachonce.engine.stage_one.forward import Forward, Images, Part
 from teachonce.engine.stage_one.options import parse_blocks
 from teachonce.engine.stage_one.score import is_near_chance
 from teachonce.errors import InputError, ModelError
+from teachonce.models import Signal, Teacher
 from teachonce.types import InputSpec
-from tests.stages.embedding import digits, teacher
+from tests.stages.embedding import Wrapped, digits, teacher
 
 
 def test_ahead_keeps_the_order_and_its_bound():
@@ -126,6 +129,56 @@ def test_a_batch_size_is_measured_with_all_it_takes():
     rate = measure(forward, InputSpec(height=16, width=16), torch.device("cpu"), 4)
     assert rate is not None
     assert rate > 0
+
+
+FULL = [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 1 GiB"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_NOT_SUPPORTED. This error may appear if you passed a non-contiguous input"),
+    RuntimeError("FIND was unable to find an engine to execute this computation"),
+    torch.AcceleratorError("CUDA error: out of memory"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried to ..."),
+]
+"""What torch raises where memory does not suffice, by which library noticed it."""
+
+
+def full(error: BaseException, most: int, held: list[Any]) -> Teacher:
+    """A teacher that finds memory for so many images, and what a batch held that found none."""
+
+    def change(pixels: torch.Tensor, signal: Signal) -> Signal:
+        if len(pixels) > most:
+            activations = pixels.clone()
+            held.append(weakref.ref(activations))
+            raise type(error)(*error.args)
+        return signal
+
+    return Wrapped(teacher(), change)
+
+
+@pytest.mark.parametrize("error", FULL, ids=[str(error)[:32] for error in FULL])
+@pytest.mark.parametrize(("most", "found"), [(1, 1), (5, 4), (40, 32)])
+def test_a_batch_size_is_found_however_memory_runs_out(error: BaseException, most: int, found: int):
+    held: list[Any] = []
+    made = full(error, most, held)
+    forward = Forward(made, device=torch.device("cpu"), dtype="float16", compute_dtype="float32")
+
+    def rate(size: int) -> float | None:
+        measured = measure(forward, made.info.input, torch.device("cpu"), size)
+        assert (measured is None) == (size > most)
+        assert not any(thing() is not None for thing in held)  # what the failed batch had is free for the next
+        return None if measured is None else size  # each doubling pays
+
+    assert best_doubling(rate, most=64) == found
+    assert held
+
+
+def test_another_error_of_a_teacher_is_not_taken_for_a_full_memory():
+    made = full(RuntimeError("mat1 and mat2 shapes cannot be multiplied (4x3 and 5x6)"), 2, [])
+    forward = Forward(made, device=torch.device("cpu"), dtype="float16", compute_dtype="float32")
+    with pytest.raises(RuntimeError, match="shapes"):
+        measure(forward, made.info.input, torch.device("cpu"), 4)
 
 
 def test_too_little_memory(monkeypatch: pytest.MonkeyPatch):

@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
 from teachonce.benchmarks.live.process import Process, end, how_it_ended, received, served, start
-from teachonce.errors import TeachonceError
+from teachonce.errors import TeachonceError, is_out_of_memory
 from teachonce.events import Events, Task
 from teachonce.heap import keep_freed
 
@@ -116,7 +116,7 @@ def _main() -> None:
         except TeachonceError as error:
             told = ("error", type(error), error.message, error.mend)
         except Exception as error:  # noqa: BLE001 - the parent tells of it
-            full = type(error).__name__ in ("MemoryError", "OutOfMemoryError")  # torch's is not imported here
+            full = is_out_of_memory(error)
             what = f"not enough memory: {error}" if full else f"unexpected {type(error).__name__}: {error}"
             told = ("error", TeachonceError, what, _FULL if full else "")
         pipe.send(told)

@@ -127,8 +127,16 @@ class Arm:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
+    def build(self) -> None:
+        """Build the training, which looks at how much memory is free and takes what it keeps there.
+
+        Raises:
+            TeachonceError: As `train`; or the process ended, or the memory is full.
+        """
+        self._ask("build")
+
     def ready(self, warm_up: int = 2) -> Ready:
-        """Build the training and make the first steps, which compile where that was asked for.
+        """Make the first steps, which compile where that was asked for; of a training that is built, if not before.
 
         Args:
             warm_up: Steps, at least 1: the optimiser has its state from the first.

@@ -6,13 +6,11 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
-import torch
-
 from teachonce.benchmarks.live.arm import ArmSpec
 from teachonce.benchmarks.live.process import served
 from teachonce.benchmarks.live.work import Work
 from teachonce.engine.device import pick_device
-from teachonce.errors import TeachonceError
+from teachonce.errors import TeachonceError, is_out_of_memory
 from teachonce.events import Silent
 from teachonce.heap import keep_freed
 from teachonce.processwide import current, limited_threads
@@ -65,10 +63,8 @@ def _memory_errors() -> Iterator[None]:
     """
     try:
         yield
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        raise TeachonceError(f"{_FULL}: {error}", _SMALLER) from error
-    except RuntimeError as error:
-        if "not enough memory" not in str(error) and "can't allocate memory" not in str(error):
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
             raise
         raise TeachonceError(f"{_FULL}: {error}", _SMALLER) from error
 

@@ -151,8 +151,14 @@ def lead_of_turn(step_ms: float) -> int:
 
 
 def _started(arms: Mapping[Key, Arm], pool: ThreadPoolExecutor, events: Events) -> dict[Key, Ready]:
-    """Each arm built and warm; they start side by side, since most of that is importing and compiling."""
+    """Each arm built and warm.
+
+    Their processes import side by side, and compile so. They are built one after the other: each keeps its images where
+    the memory that is free lets it, and what is free for two that look at once is not there for both.
+    """
     with events.task("start the arms", total=len(arms), unit="arms") as task:
+        for arm in arms.values():
+            arm.build()
         waiting = {pool.submit(arm.ready): key for key, arm in arms.items()}
         ready = {}
         for future in as_completed(waiting):

@@ -41,7 +41,7 @@ class Scale:
 
     @classmethod
     def of(cls, arms: Iterable[Ready], rows: int, epoch_rows: int) -> "Scale":
-        """By the most that an arm found free: arms start side by side, and a training is alone."""
+        """By the most that an arm found free: arms are there together, and a training is alone."""
         known = list(arms)
         return cls(
             rows=rows,

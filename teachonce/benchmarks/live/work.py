@@ -52,6 +52,9 @@ class Work:
         if spec.wrap is not None:
             import_factory(spec.wrap)(self)
 
+    def build(self) -> None:
+        """See Arm.build."""
+
     def ready(self, warm_up: int) -> Ready:
         """See Arm.ready."""
         if warm_up < 1:

@@ -18,7 +18,7 @@ from teachonce.engine.runfile import owned, read_run, write_run
 from teachonce.engine.stage_one.runs import record_run
 from teachonce.errors import BusyError, CorruptError, DiskError
 from teachonce.events import Events
-from teachonce.processwide import current, random_kept
+from teachonce.processwide import allow_tf32, current, random_kept
 
 _WAIT = "Wait for it: the same command then reuses what it made"
 
@@ -97,9 +97,10 @@ def _reused(job: Job, events: Events) -> frozenset[str]:
 def _make(job: Job, reused: frozenset[str], events: Events) -> float:
     """Train, write and seal all but what is there; the seconds of the epochs."""
     seconds = _train(job, events) if len(job.known()) < len(job.config.names) else 0.0
-    for name in job.config.names:
-        if name not in reused:
-            finish(job, job.store.record(name), events)
+    with current(job.device), allow_tf32(allowed=False):
+        for name in job.config.names:
+            if name not in reused:
+                finish(job, job.store.record(name), events)
     return seconds
 
 
@@ -124,7 +125,7 @@ def _train(job: Job, events: Events) -> float:
         write_run(job.work, run)
     else:
         warn_versions(run, events)
-    with current(job.device), random_kept(job.device):
+    with current(job.device), allow_tf32(allowed=False), random_kept(job.device):
         trained = Fit(job, run["rdms"], job.work, events).run()
     begin(job, trained, teacher_top1(job))
     return trained.seconds

@@ -1,5 +1,6 @@
 """The batch size of a pass where none was given."""
 
+import gc
 import time
 from collections.abc import Callable
 
@@ -7,7 +8,7 @@ import numpy as np
 import torch
 
 from teachonce.engine.stage_one.forward import Forward, Images, Part
-from teachonce.errors import ModelError
+from teachonce.errors import ModelError, is_out_of_memory
 from teachonce.types import InputSpec
 
 _LARGEST = 4096
@@ -63,17 +64,26 @@ def _power_below(value: int) -> int:
 
 def measure(forward: Forward, spec: InputSpec, device: torch.device, size: int) -> float | None:
     """Images a second at one batch size, with all that a batch takes on the device; None where memory runs out."""
-    pixels = torch.zeros(size, spec.height + 1, spec.width + 1, 3, dtype=torch.uint8)  # to be resampled
+    shape, pin = (size, spec.height + 1, spec.width + 1, 3), device.type == "cuda"  # to be resampled, as the pass does
+    pixels = torch.zeros(shape, dtype=torch.uint8, pin_memory=pin)
     params = np.tile(np.array([0, 0, 1, 1, 0, 0], np.float32), (size, 1, 1))
     images = Images(parts=[Part(pixels, None)], params=params)
-    try:
-        seconds = [_seconds(forward, images) for _ in range(4)]
-    except ModelError as error:
-        if not isinstance(error.__cause__, torch.OutOfMemoryError):
-            raise
-        torch.cuda.empty_cache()
+    seconds = _tried(forward, images)
+    if seconds is None:
+        gc.collect()
+        torch.cuda.empty_cache()  # not where the error is caught: it keeps the batch's tensors alive
         return None
     return size / min(seconds[1:])
+
+
+def _tried(forward: Forward, images: Images) -> list[float] | None:
+    """Seconds of a few passes, the first of which warms up; None where memory runs out."""
+    try:
+        return [_seconds(forward, images) for _ in range(4)]
+    except ModelError as error:
+        if error.__cause__ is None or not is_out_of_memory(error.__cause__):
+            raise
+    return None
 
 
 def _seconds(forward: Forward, images: Images) -> float:

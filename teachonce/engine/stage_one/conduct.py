@@ -129,7 +129,8 @@ def pass_settings(job: Job, forward: Forward, events: Events) -> dict[str, Any]:
     if size is None:
         size = find_batch_size(forward, job.teacher.info.input, device=job.device, most=job.block_rows)
         events.info(f"the teacher sees batches of {size} images")
-    return {"batch_size": size, "compute_dtype": job.compute_dtype}
+    settings = {"batch_size": size, "compute_dtype": job.compute_dtype}
+    return {**settings, "tf32": True} if job.request.tf32 else settings
 
 
 def _feed(job: Job, output: Output, batch_size: int, workers: int | None) -> Feed:

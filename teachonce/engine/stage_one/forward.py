@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from teachonce.data.render import render
+from teachonce.data.transfer import Transfer
 from teachonce.engine.device import Precision, autocast, teacher_precision
-from teachonce.errors import ModelError, NonFiniteError
+from teachonce.errors import ModelError, NonFiniteError, is_out_of_memory
 from teachonce.models import Signal, Teacher
 from teachonce.types import ArraySpec
 
@@ -111,7 +112,7 @@ class Forward:
         self._dtype = TORCH_DTYPES[dtype]
         precision: Precision = "bf16" if compute_dtype == "bfloat16" else "float32"
         self._autocast = partial(autocast, device, teacher_precision(precision, teacher.info.dtype))
-        self._up = _side_stream(device) if device.type == "cuda" else None
+        self._up = Transfer(device)
         self._widths = {name: spec.shape[0] for name, spec in array_specs(teacher, dtype).items()}
 
     @torch.inference_mode()
@@ -122,13 +123,14 @@ class Forward:
             ModelError: The teacher's outputs have other shapes than it says, or the device's memory is too small.
         """
         try:
-            lifted = [self._lift(part.pixels) for part in images.parts]
+            lifted = [self._up.bring(part.pixels) for part in images.parts]
             return [self._view(lifted, images, view) for view in range(images.params.shape[1])]
-        except torch.OutOfMemoryError as error:
-            count = len(images.params)
-            raise ModelError(
-                f"{self._device} has too little memory for batches of {count} images", "Use a smaller --batch-size"
-            ) from error
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            batch, why = f"batches of {len(images.params)} images", " ".join(str(error).split())[:120]
+            mend = "Use a smaller --batch-size"
+            raise ModelError(f"{self._device} has too little memory for {batch}: {why}", mend) from error
 
     def _view(self, lifted: Sequence[Tensor], images: Images, view: int) -> Outputs:
         params = images.params[:, view]
@@ -160,16 +162,6 @@ class Forward:
         ]
         return drawn[0] if len(drawn) == 1 else torch.cat(drawn)
 
-    def _lift(self, pixels: Tensor) -> Tensor:
-        if self._up is None:
-            return pixels.to(self._device)
-        current = torch.cuda.current_stream(self._device)
-        with torch.cuda.stream(self._up):
-            lifted = pixels.to(self._device, non_blocking=True)
-        current.wait_stream(self._up)
-        lifted.record_stream(current)
-        return lifted
-
     def _down(self, value: Tensor) -> Tensor:
         if self._device.type != "cuda":
             return value
@@ -189,7 +181,3 @@ class Forward:
 def as_stored(value: Tensor) -> NDArray[Any]:
     """A host tensor as NumPy, without a copy; bfloat16 as its uint16 bits."""
     return (value.view(torch.uint16) if value.dtype is torch.bfloat16 else value).numpy()
-
-
-def _side_stream(device: torch.device) -> torch.cuda.Stream:
-    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]

@@ -141,7 +141,7 @@ class Job:
             return None  # its document is written again with the rest
         found = fingerprint_difference(record.fingerprint_fields, self.fingerprint)
         if not found and (repair or not record.sealed):
-            found = first_difference(record.settings, {**record.settings, **self._given_settings()})
+            found = first_difference({"tf32": False, **record.settings}, {**record.settings, **self.given_settings()})
         if found:
             raise MismatchError(
                 f"target {record.name!r} of {self.path} differs in {found[0]}: "
@@ -150,8 +150,9 @@ class Job:
             )
         return record
 
-    def _given_settings(self) -> dict[str, Any]:
-        given: dict[str, Any] = {"compute_dtype": self.compute_dtype}
+    def given_settings(self) -> dict[str, Any]:
+        """The settings of the pass that were asked for, by the names that a target keeps them under."""
+        given: dict[str, Any] = {"compute_dtype": self.compute_dtype, "tf32": self.request.tf32}
         return given if self.request.batch_size is None else {**given, "batch_size": self.request.batch_size}
 
     def check(self) -> None:

@@ -31,6 +31,8 @@ class Request:
     max_failed: int
     blocks: str | None
     seed: int
+    tf32: bool = False
+    """Whether a GPU may round the inputs of float32 products to TF32."""
     repair: bool = False
     """Mend what is damaged, and run its blocks again."""
 

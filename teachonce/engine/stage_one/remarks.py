@@ -1,5 +1,8 @@
 """What may be wrong although nothing is broken: other versions, other classes, a teacher that guesses."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from teachonce.cache import open_store
 from teachonce.engine.guard import check_classes
 from teachonce.engine.stage_one.contents import versions
@@ -19,11 +22,11 @@ def tell_differences(job: Job, events: Events) -> None:
     if job.record is None:
         return
     if job.record.sealed:
-        computed = job.record.settings["compute_dtype"]
-        if computed != job.compute_dtype:
+        computed, asked = _computed(job.record.settings), _computed({**job.record.settings, **job.given_settings()})
+        if computed != asked:
             events.warn(
                 f"target {job.record.name!r} was computed in {computed} and is kept so: "
-                f"use another --name to have it in {job.compute_dtype}"
+                f"use another --name to have it in {asked}"
             )
         return
     before, now = job.record.attributes.get("versions", {}), versions()
@@ -32,6 +35,10 @@ def tell_differences(job: Job, events: Events) -> None:
         events.warn(
             f"the target was begun with other versions ({', '.join(changed)}): values may differ in the last bit"
         )
+
+
+def _computed(settings: Mapping[str, Any]) -> str:
+    return f"{settings['compute_dtype']}{' with TF32' if settings.get('tf32') else ''}"
 
 
 def score_teacher(job: Job, events: Events) -> float | None:

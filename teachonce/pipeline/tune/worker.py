@@ -17,7 +17,7 @@ from dataclasses import asdict
 from types import FrameType
 from typing import Any, NoReturn, TextIO
 
-from teachonce.errors import NonFiniteError, TeachonceError
+from teachonce.errors import NonFiniteError, TeachonceError, is_out_of_memory
 from teachonce.events import Silent
 from teachonce.heap import give_back, keep_freed
 from teachonce.pipeline.facts import Facts
@@ -98,7 +98,7 @@ def train_trial(
 
 
 def _unexpected(error: Exception) -> Message:
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    if is_out_of_memory(error):
         return {"kind": "memory", "message": "the memory is full", "mend": "Use a smaller batch_size"}
     return {"kind": "unexpected", "message": f"unexpected {type(error).__name__}: {error}", "mend": ""}
 
