@@ -6,7 +6,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from teachonce.engine.stage_one.forward import Forward, Images, Part
+from teachonce.data.packed import Packed
+from teachonce.engine.stage_one.forward import Forward, Images
 from teachonce.errors import ModelError
 from teachonce.types import InputSpec
 
@@ -63,9 +64,9 @@ def _power_below(value: int) -> int:
 
 def measure(forward: Forward, spec: InputSpec, device: torch.device, size: int) -> float | None:
     """Images a second at one batch size, with all that a batch takes on the device; None where memory runs out."""
-    pixels = torch.zeros(size, spec.height + 1, spec.width + 1, 3, dtype=torch.uint8)  # to be resampled
+    image = np.zeros((spec.height + 1, spec.width + 1, 3), np.uint8)  # to be resampled
     params = np.tile(np.array([0, 0, 1, 1, 0, 0], np.float32), (size, 1, 1))
-    images = Images(parts=[Part(pixels, None)], params=params)
+    images = Images(packed=Packed.of([image] * size), params=params)
     try:
         seconds = [_seconds(forward, images) for _ in range(4)]
     except ModelError as error:
