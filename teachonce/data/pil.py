@@ -7,10 +7,10 @@ import torch
 from PIL import Image
 
 from teachonce.data.geometry import Geometry
-from teachonce.data.render import render_bytes
+from teachonce.data.render import normalise, render_bytes
 from teachonce.data.rules import RULES, installed_rule
-from teachonce.data.views import TURNS
-from teachonce.types import EARLY, InputSpec, Resizing
+from teachonce.data.views import TURNS, eval_views
+from teachonce.types import EARLY, EvalView, InputSpec, Resizing
 
 _RESAMPLING = {
     "nearest": Image.Resampling.NEAREST,
@@ -43,6 +43,21 @@ def render_image(image: np.ndarray, params: np.ndarray, spec: InputSpec, rule: R
             return drawn
     writable = np.require(image, requirements=["C", "W"])  # torch warns of others
     return render_bytes(torch.from_numpy(writable)[None], params[None], spec, rule=rule)[0].numpy()
+
+
+def evaluation_view(image: np.ndarray, spec: InputSpec, view: EvalView) -> np.ndarray:
+    """What a model sees of an image by its evaluation view, as the installed Pillow resizes.
+
+    Args:
+        image: uint8 (H, W, 3).
+        spec: The model's input.
+        view: The rule.
+
+    Returns:
+        float32 (3, spec.height, spec.width), normalised.
+    """
+    params = eval_views(np.array([image.shape[:2]]), view)[0, 0]
+    return normalise(torch.from_numpy(render_image(image, params, spec))[None], spec)[0].numpy()
 
 
 def _by_pil(image: np.ndarray, params: np.ndarray, spec: InputSpec, rule: Resizing) -> np.ndarray | None:
