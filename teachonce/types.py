@@ -8,6 +8,10 @@ Identity = Literal["encoded", "array", "key"]
 StoredDtype = Literal["float16", "bfloat16", "float32"]
 TeacherDtype = Literal["float32", "bf16", "fp16"]
 """Of a teacher's weights and of its arithmetic."""
+Resizing = Literal["early", "pillow-10", "pillow-12.2", "pillow-13"]
+"""A rule by which views are resized, see `teachonce.data.rules`: a store's, for as long as it exists."""
+EARLY: Resizing = "early"
+"""The rule of stores and runs that name none."""
 Box = tuple[float, float, float, float]
 Probe = Callable[[str], None]
 """Hears the name of the part of a step that has just been submitted; see `teachonce.engine.probe`."""

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from teachonce.errors import CorruptError
+from teachonce.types import EARLY
 
 MOST_SIDE = 1 << 14
 Side = Annotated[int, Field(ge=1, le=MOST_SIDE)]
@@ -52,6 +53,7 @@ class ViewsSpecJson(BaseModel):
     augment: _Augment | None
     seed: Annotated[int, Field(ge=0)] | None
     view: ViewJson
+    resizing: str = EARLY
 
 
 def require_type(kind: Any, value: Any, name: str, *, mend: str, within: str = "") -> None:

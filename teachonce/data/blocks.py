@@ -7,8 +7,6 @@ from itertools import chain, islice
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from teachonce.data.decode import DecodeError
 from teachonce.data.samples import Samples
@@ -73,27 +71,6 @@ def decode_blocks(
         for part in results:
             rows, parts = groups.popleft()
             yield _block(rows, [*part, *chain.from_iterable(islice(results, parts - 1))])
-
-
-def stack_images(images: Sequence[np.ndarray], *, pin: bool = False) -> tuple[Tensor, np.ndarray | None]:
-    """Images of any sizes as one batch, padded with zeros at the bottom and the right.
-
-    Args:
-        images: uint8 (H, W, 3) each.
-        pin: Put the batch in page-locked memory, for copies to a GPU that nobody waits for.
-
-    Returns:
-        uint8 (B, H, W, 3) of the largest height and width, and the real sizes, int64 (B, 2): None where all are equal.
-    """
-    sizes = np.array([image.shape[:2] for image in images], np.int64).reshape(-1, 2)
-    height, width = sizes.max(0) if len(sizes) else (0, 0)
-    alike = bool((sizes == (height, width)).all())
-    make = torch.empty if alike else torch.zeros
-    batch = make((len(images), int(height), int(width), 3), dtype=torch.uint8, pin_memory=pin)
-    view = batch.numpy()
-    for place, image in zip(view, images, strict=True):
-        place[: image.shape[0], : image.shape[1]] = image
-    return batch, None if alike else sizes
 
 
 def _block(rows: np.ndarray, decoded: Sequence[Decoded]) -> Block:

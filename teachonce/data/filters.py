@@ -81,35 +81,27 @@ def taps(kind: Filter, largest_scale: float, longest: int) -> int:
     return min(longest, math.ceil(reach) * 2 + 1)
 
 
-def fixed_weights(
-    kind: Filter, low: Tensor, high: Tensor, length: Tensor, flip: Tensor, out: int, count: int
-) -> tuple[Tensor, Tensor]:
+def fixed_weights(kind: Filter, centre: Tensor, scale: Tensor, length: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """The weights of one axis for each image of a batch.
 
     Output pixels whose centre lies outside the image get no weight at all: black, as centre crops pad.
 
     Args:
         kind: The filter.
-        low: float32 (B,), where the box begins, in pixels.
-        high: float32 (B,), where it ends.
+        centre: float64 (B, out), where the centre of each output pixel lies, in pixels of the image.
+        scale: float64 (B,), input pixels per output pixel.
         length: int64 (B,), the image's length along this axis, pixels.
-        flip: bool (B,), whether the output is mirrored.
-        out: The output's length, pixels.
         count: As `taps` gives it.
 
     Returns:
         The first input pixel of each output pixel, int64 (B, out), and the weights of the `count` pixels from there,
         float64 (B, out, count), whole numbers in units of 2^-22. Every pixel that has a weight lies in the image.
     """
-    index = torch.arange(out, device=low.device)
-    index = torch.where(flip[:, None], out - 1 - index, index)
-    scale = ((high - low).double() / out)[:, None]
-    stretch = scale.clamp(min=1) if kind.antialias else torch.ones_like(scale)
-    centre = low.double()[:, None] + (index + 0.5) * scale
+    stretch = (scale.clamp(min=1) if kind.antialias else torch.ones_like(scale))[:, None]
     first = (centre - kind.support * stretch + 0.5).long().clamp_(min=0)
     last = torch.minimum((centre + kind.support * stretch + 0.5).long(), length[:, None])
     start = torch.minimum(first, length[:, None] - count).clamp_(min=0)
-    pixel = start[..., None] + torch.arange(count, device=low.device)
+    pixel = start[..., None] + torch.arange(count, device=centre.device)
     inside = (pixel >= first[..., None]) & (pixel < last[..., None])
     inside &= ((centre > 0) & (centre < length[:, None]))[..., None]
     distance = (pixel - centre[..., None] + 0.5) * (1 / stretch)[..., None]

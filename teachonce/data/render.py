@@ -5,15 +5,18 @@ depend on the device, the batch size or the order of summation, and equals what 
 split into a high and a low part of 12 bits or less, so that single precision (and TF32 with it) holds every product.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from teachonce.data.filters import PRECISION_BITS, find_filter, fixed_weights, taps
-from teachonce.data.views import FLIP, TURNS, X0, X1, Y0, Y1
-from teachonce.types import InputSpec
+from teachonce.data.filters import PRECISION_BITS, Filter, find_filter, fixed_weights, taps
+from teachonce.data.geometry import Geometry
+from teachonce.data.rules import installed_rule
+from teachonce.data.views import TURNS
+from teachonce.types import InputSpec, Resizing
 
 _LOW_BITS = 12
 _HIGH_UNIT = 2.0 ** (_LOW_BITS - PRECISION_BITS)
@@ -21,10 +24,16 @@ _LARGEST_CHUNK = {"cpu": 1 << 22, "cuda": 1 << 26}  # elements of a float32 inte
 
 Axis = tuple[Tensor, Tensor]
 """High and low weights of one axis, each float32 (B, out, in)."""
+Window = tuple[slice, slice]
+"""The rows and columns of the images that have a weight."""
 
 
 def render(
-    images: Tensor, params: np.ndarray | Tensor, spec: InputSpec, sizes: np.ndarray | Tensor | None = None
+    images: Tensor,
+    params: np.ndarray | Tensor,
+    spec: InputSpec,
+    sizes: np.ndarray | Tensor | None = None,
+    rule: Resizing | None = None,
 ) -> Tensor:
     """Draw one view of each image as a model's input.
 
@@ -34,11 +43,12 @@ def render(
         spec: Size, filter, mean and std of the model's input.
         sizes: Integers (B, 2), the real height and width where images are padded at the bottom and the right; None:
             all are H x W. On the host, as `params`.
+        rule: How views are resized: a store's own; None: as the installed Pillow does.
 
     Returns:
         float32 (B, 3, spec.height, spec.width), normalised, on the images' device.
     """
-    return normalise(render_bytes(images, params, spec, sizes), spec)
+    return normalise(render_bytes(images, params, spec, sizes, rule), spec)
 
 
 def normalise(pixels: Tensor, spec: InputSpec) -> Tensor:
@@ -50,57 +60,103 @@ def normalise(pixels: Tensor, spec: InputSpec) -> Tensor:
 
 
 def render_bytes(
-    images: Tensor, params: np.ndarray | Tensor, spec: InputSpec, sizes: np.ndarray | Tensor | None = None
+    images: Tensor,
+    params: np.ndarray | Tensor,
+    spec: InputSpec,
+    sizes: np.ndarray | Tensor | None = None,
+    rule: Resizing | None = None,
 ) -> Tensor:
     """As `render`, before mean and std: uint8 (B, 3, spec.height, spec.width)."""
-    host = _host(params, np.float32)
+    host, kept = _host(params, np.float32), rule or installed_rule()
     full = np.full((len(host), 2), images.shape[1:3], np.int64)
     real = full if sizes is None else _host(sizes, np.int64)
     turns = np.rint(host[:, TURNS]).astype(np.int64) % 4
     if not turns.any():
-        return _render(images, host, spec.height, spec.width, spec.filter, real)
+        return _render(images, host, (spec.height, spec.width), spec.filter, real, kept)
     out = torch.empty((len(host), 3, spec.height, spec.width), dtype=torch.uint8, device=images.device)
     for turn in np.unique(turns):
         rows = np.flatnonzero(turns == turn)
         shape = (spec.width, spec.height) if turn % 2 else (spec.height, spec.width)
         index = torch.from_numpy(rows).to(images.device, non_blocking=True)
-        part = _render(images[index], host[rows], *shape, spec.filter, real[rows])
+        part = _render(images[index], host[rows], shape, spec.filter, real[rows], kept)
         out[index] = part.rot90(int(turn), (2, 3))
     return out
 
 
-def _render(images: Tensor, params: np.ndarray, height: int, width: int, filter_name: str, sizes: np.ndarray) -> Tensor:
+def _render(
+    images: Tensor, params: np.ndarray, out: tuple[int, int], filter_name: str, sizes: np.ndarray, rule: Resizing
+) -> Tensor:
     whole = (sizes == images.shape[1:3]).all()
-    if whole and images.shape[1:3] == (height, width) and (params[:, :5] == (0, 0, 1, 1, 0)).all():
+    if whole and images.shape[1:3] == out and (params[:, :5] == (0, 0, 1, 1, 0)).all():
         return images.permute(0, 3, 1, 2).contiguous()
-    alike = len(params) > 0 and bool((params == params[0]).all() and (sizes == sizes[0]).all())
-    out = torch.empty((len(params), 3, height, width), dtype=torch.uint8, device=images.device)
-    boxes = _boxes(params, sizes)
-    area = max(images.shape[1], height) * max(images.shape[2], width)
-    step = max(1, _LARGEST_CHUNK.get(images.device.type, 1 << 24) // (3 * area))
+    geometry = Geometry.of(params, sizes, out, rule)
+    drawn = torch.empty((len(params), 3, *out), dtype=torch.uint8, device=images.device)
+    shared = None
+    if len(params) and (params == params[0]).all() and (sizes == sizes[0]).all():
+        shared = _shared_axes(params[0].tobytes(), tuple(sizes[0].tolist()), out, filter_name, rule, images.device)
     with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
-        for start in range(0, len(params), step):
-            part = slice(start, start + step)
-            if alike:
-                shape = (images.shape[1], images.shape[2], 3)
-                axes = _shared_axes(boxes[:, 0].tobytes(), shape, height, width, filter_name, images.device)
-            else:
-                axes = _axes(np.ascontiguousarray(boxes[:, part]), images, height, width, filter_name)
-            out[part] = _resample(images[part], *axes)
-    return out
+        for columns_first in np.unique(geometry.columns_first):
+            rows = np.flatnonzero(geometry.columns_first == columns_first)
+            for part in _parts(rows, images, out):
+                window, axes = shared or _axes(geometry[part], out, filter_name, images.device)
+                place = _place(part, images.device)
+                resampled = _resample(images[place][:, *window], *axes, columns_first=bool(columns_first))
+                drawn[place] = resampled.to(torch.uint8)  # drops the fraction
+    return drawn
 
 
-def _resample(images: Tensor, rows: Axis, columns: Axis) -> Tensor:
-    batch, height, width, _ = images.shape
-    pixels = images.permute(0, 1, 3, 2).to(torch.float32, memory_format=torch.contiguous_format)
-    # PIL's order (Pillow 13 turns it round where height shrinks far more): along each line, rounded to whole numbers,
-    # then across the lines. One matrix that all share makes one product.
+def _parts(rows: np.ndarray, images: Tensor, out: tuple[int, int]) -> list[np.ndarray]:
+    """Rows in parts, of each of which an intermediate is not too large."""
+    area = max(images.shape[1], out[0]) * max(images.shape[2], out[1])
+    step = max(1, _largest(images) // (3 * area))
+    return [rows[start : start + step] for start in range(0, len(rows), step)]
+
+
+def _place(rows: np.ndarray, device: torch.device) -> slice | Tensor:
+    """Rows as an index, without a copy where they are consecutive."""
+    first, last = int(rows[0]), int(rows[-1]) + 1
+    return slice(first, last) if last - first == len(rows) else torch.from_numpy(rows).to(device, non_blocking=True)
+
+
+def _largest(images: Tensor) -> int:
+    return _LARGEST_CHUNK.get(images.device.type, 1 << 24)
+
+
+def _resample(images: Tensor, rows: Axis, columns: Axis, *, columns_first: bool) -> Tensor:
+    """One axis, rounded to whole numbers, then the other: uint8 (B, h, w, 3) as (B, 3, h', w')."""
+    if columns_first:
+        between = _first_pass(images, rows, _columns, cut=2, joined=3)
+        return _lines(between, columns).permute(0, 2, 1, 3)
+    between = _first_pass(images, columns, _lines, cut=1, joined=1)
+    return _columns(between, rows).permute(0, 2, 1, 3)
+
+
+def _first_pass(
+    images: Tensor, weights: Axis, along: Callable[[Tensor, Axis], Tensor], *, cut: int, joined: int
+) -> Tensor:
+    """Along one axis, in strips of the other where the images are very large: float32 (B, height, 3, width)."""
+    length = images.shape[cut]
+    step = max(1, _largest(images) * length // max(1, images.numel()))
+    strips = []
+    for start in range(0, length, step):
+        strip = images.narrow(cut, start, min(step, length - start)).permute(0, 1, 3, 2)
+        strips.append(along(strip.to(torch.float32, memory_format=torch.contiguous_format), weights).floor_())
+    return strips[0] if len(strips) == 1 else torch.cat(strips, joined)
+
+
+def _lines(pixels: Tensor, columns: Axis) -> Tensor:
+    """Along each line of (B, height, 3, width); one matrix that all share makes one product."""
+    batch, height, _, width = pixels.shape
     lines = pixels.reshape(len(columns[0]), -1, width)
-    high, low = columns[0].mT, columns[1].mT
-    lines = _rounded((lines, high), (lines, low)).floor_().reshape(batch, height, -1)
+    return _rounded((lines, columns[0].mT), (lines, columns[1].mT)).reshape(batch, height, 3, -1)
+
+
+def _columns(pixels: Tensor, rows: Axis) -> Tensor:
+    """Across the lines of (B, height, 3, width)."""
+    batch, height, _, width = pixels.shape
+    lines = pixels.reshape(batch, height, -1)
     high, low = (weight.expand(batch, -1, -1) for weight in rows)
-    out = _rounded((high, lines), (low, lines))  # the copy to uint8 drops the fraction
-    return out.reshape(batch, high.shape[1], 3, -1).permute(0, 2, 1, 3)
+    return _rounded((high, lines), (low, lines)).reshape(batch, -1, 3, width)
 
 
 def _rounded(high: tuple[Tensor, Tensor], low: tuple[Tensor, Tensor]) -> Tensor:
@@ -110,27 +166,54 @@ def _rounded(high: tuple[Tensor, Tensor], low: tuple[Tensor, Tensor]) -> Tensor:
     return torch.baddbmm(carry, *high, beta=_HIGH_UNIT, alpha=_HIGH_UNIT).clamp_(0, 255)
 
 
-def _axes(boxes: np.ndarray, images: Tensor, height: int, width: int, filter_name: str) -> tuple[Axis, Axis]:
-    """Weights of rows and of columns from the host's boxes, (2, B, 4)."""
-    device = torch.from_numpy(boxes).to(images.device, non_blocking=True)
-    shapes = ((height, images.shape[1]), (width, images.shape[2]))
-    if shapes[0] == shapes[1]:  # both axes at once: half the kernels
-        both = _axis(device.reshape(-1, 4), boxes.reshape(-1, 4), *shapes[0], filter_name)
-        (row_high, column_high), (row_low, column_low) = (weight.chunk(2) for weight in both)
-        return (row_high, row_low), (column_high, column_low)
-    rows, columns = (_axis(device[axis], boxes[axis], *shapes[axis], filter_name) for axis in (0, 1))
-    return rows, columns
-
-
-def _axis(device: Tensor, host: np.ndarray, out: int, longest: int, filter_name: str) -> Axis:
+def _axes(
+    geometry: Geometry, out: tuple[int, int], filter_name: str, device: torch.device
+) -> tuple[Window, tuple[Axis, Axis]]:
+    """The part of the images that has a weight, and the weights of its rows and columns."""
     kind = find_filter(filter_name)
-    low, high, length, flip = device.unbind(1)
-    count = taps(kind, float((host[:, 1] - host[:, 0]).max()) / out, longest)
-    start, weight = fixed_weights(kind, low, high, length.long(), flip > 0, out, count)
-    index = start[..., None] + torch.arange(count, device=device.device)
+    table = np.stack(
+        [geometry.low, geometry.scale, geometry.first, geometry.length, geometry.flip], -1, dtype=np.float64
+    )
+    lifted = torch.from_numpy(table).to(device, non_blocking=True)
+    counts = [_count(kind, geometry, axis) for axis in (0, 1)]
+    windows = _window(geometry, 0, out[0], counts[0]), _window(geometry, 1, out[1], counts[1])
+    centres = [_centres(kind, geometry, axis, out[axis], lifted[axis]) for axis in (0, 1)]
+    if counts[0] == counts[1] and windows[0] == windows[1] and out[0] == out[1]:  # both at once: half the kernels
+        both = _axis(kind, torch.cat(centres), lifted.reshape(-1, 5), windows[0], counts[0])
+        (row_high, column_high), (row_low, column_low) = (weight.chunk(2) for weight in both)
+        return windows, ((row_high, row_low), (column_high, column_low))
+    rows, columns = (_axis(kind, centres[axis], lifted[axis], windows[axis], counts[axis]) for axis in (0, 1))
+    return windows, (rows, columns)
+
+
+def _count(kind: Filter, geometry: Geometry, axis: int) -> int:
+    return taps(kind, float(geometry.scale[axis].max()), int(geometry.length[axis].max()))
+
+
+def _window(geometry: Geometry, axis: int, out: int, count: int) -> slice:
+    """Where the pixels that have a weight lie, with a few around them."""
+    low, scale, first, length = (part[axis] for part in (geometry.low, geometry.scale, geometry.first, geometry.length))
+    ends = low + (first + 0.5) * scale, low + (first + out - 0.5) * scale
+    longest = int(length.max())
+    start = int(np.clip(np.floor(np.minimum(ends[0], length).min()) - count - 1, 0, longest - 1))
+    return slice(start, int(np.clip(np.ceil(max(0.0, ends[1].max())) + count + 1, start + 1, longest)))
+
+
+def _centres(kind: Filter, geometry: Geometry, axis: int, out: int, lifted: Tensor) -> Tensor:
+    """float64 (B, out)."""
+    if not kind.antialias:
+        return torch.from_numpy(geometry.nearest(axis, out)).to(lifted.device)
+    low, scale, first, _, flip = (part[:, None] for part in lifted.unbind(1))
+    index = torch.arange(out, device=lifted.device)
+    return low + (first + torch.where(flip > 0, out - 1 - index, index) + 0.5) * scale
+
+
+def _axis(kind: Filter, centre: Tensor, lifted: Tensor, window: slice, count: int) -> Axis:
+    start, weight = fixed_weights(kind, centre, lifted[:, 1], lifted[:, 3].long(), count)
+    index = start[..., None] + torch.arange(-window.start, count - window.start, device=centre.device)
     coarse = torch.round(weight / 2**_LOW_BITS)
     parts = (coarse, weight / 2**_LOW_BITS - coarse)
-    dense = weight.new_zeros((2, *weight.shape[:2], longest), dtype=torch.float32)
+    dense = weight.new_zeros((2, *weight.shape[:2], window.stop - window.start), dtype=torch.float32)
     for part, values in zip(dense, parts, strict=True):
         part.scatter_(2, index, values.float())
     return dense[0], dense[1]
@@ -138,19 +221,12 @@ def _axis(device: Tensor, host: np.ndarray, out: int, longest: int, filter_name:
 
 @lru_cache(maxsize=64)
 def _shared_axes(
-    boxes: bytes, image_shape: tuple[int, int, int], height: int, width: int, filter_name: str, device: torch.device
-) -> tuple[Axis, Axis]:
+    params: bytes, size: tuple[int, int], out: tuple[int, int], filter_name: str, rule: Resizing, device: torch.device
+) -> tuple[Window, tuple[Axis, Axis]]:
     """The weights of one box that a whole batch shares, kept: the evaluation view of images of one size."""
-    like = torch.empty((0, *image_shape), device=device)
+    view = np.frombuffer(params, np.float32).reshape(1, 6)
     with torch.inference_mode(mode=False):  # kept tensors must serve training too
-        return _axes(np.frombuffer(boxes, np.float32).reshape(2, 1, 4).copy(), like, height, width, filter_name)
-
-
-def _boxes(params: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Begin, end, length (pixels) and flip of both axes, float32 (2, B, 4), rounded to it where PIL rounds."""
-    low, high = params[:, [Y0, X0]].astype(np.float64) * sizes, params[:, [Y1, X1]].astype(np.float64) * sizes
-    flip = np.stack([np.zeros(len(params)), params[:, FLIP] > 0.5], 1)
-    return np.stack([low, high, sizes, flip], 2).astype(np.float32).swapaxes(0, 1).copy()
+        return _axes(Geometry.of(view, np.array([size], np.int64), out, rule), out, filter_name, device)
 
 
 @lru_cache(maxsize=64)

@@ -8,25 +8,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from teachonce.data.blocks import Block, decode_blocks, stack_images
+from teachonce.data.blocks import Block, decode_blocks
 from teachonce.data.decode import DecodeError, image_size
 from teachonce.data.memory import Placement, device_budget, host_budget, where_kept
+from teachonce.data.packed import Packed
 from teachonce.data.pil import render_image
 from teachonce.data.pixels import Collected, Pixels, TooLargeError
-from teachonce.data.render import normalise, render_bytes
+from teachonce.data.render import normalise
+from teachonce.data.rules import installed_rule
 from teachonce.data.samples import EncodedSamples, Samples
 from teachonce.data.transfer import Sent, Transfer
 from teachonce.data.workers import chunk_rows, count_workers, decode_rows, in_order, probe_pixels, read_ahead, read_row
 from teachonce.events import SILENT, Events
-from teachonce.types import InputSpec, Probe
+from teachonce.types import InputSpec, Probe, Resizing
 
-__all__ = ["Block", "ImageSource", "decode_blocks", "open_images", "stack_images"]
+__all__ = ["Block", "ImageSource", "decode_blocks", "open_images"]
 
 _HEADER_ROWS = 256
 _PROBED = 64
 _RESERVED = 2.0  # of the estimate, as address space
 _SENT = 3  # batches that are on their way to a GPU, the one that is asked for among them
-_Drawn = tuple[Tensor, np.ndarray | None]
 
 
 class ImageSource:
@@ -38,6 +39,7 @@ class ImageSource:
         rows: int64, the rows that may be asked for.
         pixels: Their images in memory, by place in `rows`; None: they are decoded when they are asked for.
         workers: Threads that decode and render where nothing is kept.
+        rule: How views are resized.
 
     Attributes:
         failed: The code of each row that gave no image, as far as rows were decoded. Such a row is shown black.
@@ -45,9 +47,16 @@ class ImageSource:
     """
 
     def __init__(
-        self, samples: Samples, *, device: torch.device, rows: np.ndarray, pixels: Pixels | None, workers: int
+        self,
+        samples: Samples,
+        *,
+        device: torch.device,
+        rows: np.ndarray,
+        pixels: Pixels | None,
+        workers: int,
+        rule: Resizing,
     ) -> None:
-        self.samples, self.device, self.rows = samples, device, rows
+        self.samples, self.device, self.rows, self.rule = samples, device, rows, rule
         self.failed: dict[int, str] = {}
         self.probe: Probe | None = None
         self._pixels, self._workers, self._transfer = pixels, workers, Transfer(device)
@@ -107,15 +116,13 @@ class ImageSource:
         """
         if self._pixels is None:
             return self._lift(self._draw(rows, params, specs), specs)
-        return self._rendered(*self._pixels.batch(self._places[rows], self.probe), params, specs)
+        return self._rendered(self._pixels.batch(self._places[rows], self.probe), params, specs)
 
-    def _rendered(
-        self, images: Tensor, sizes: np.ndarray | None, params: np.ndarray, specs: tuple[InputSpec, ...]
-    ) -> tuple[Tensor, ...]:
+    def _rendered(self, images: Packed, params: np.ndarray, specs: tuple[InputSpec, ...]) -> tuple[Tensor, ...]:
         drawn: dict[tuple[int, int, str], Tensor] = {}
         for spec in specs:
             if _shape(spec) not in drawn:
-                drawn[_shape(spec)] = render_bytes(images, params, spec, sizes)
+                drawn[_shape(spec)] = images.draw(params, spec, self.rule)
         return tuple(normalise(drawn[_shape(spec)], spec) for spec in specs)
 
     def stream(
@@ -147,20 +154,20 @@ class ImageSource:
         with closing(work) as drawn:  # a loop's own variables would keep the pixels until the next are wanted
             yield from map(partial(self._lifted, specs), drawn)
 
-    def _send(self, job: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray, Sent[_Drawn]]:
+    def _send(self, job: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray, Sent[Packed]]:
         """Images of the host on their way to the device; runs in a worker."""
         assert self._pixels is not None
         rows, params = job
         return rows, params, self._transfer.send(partial(self._pixels.batch, self._places[rows]))
 
     def _received(
-        self, specs: tuple[InputSpec, ...], job: tuple[np.ndarray, np.ndarray, Sent[_Drawn]]
+        self, specs: tuple[InputSpec, ...], job: tuple[np.ndarray, np.ndarray, Sent[Packed]]
     ) -> tuple[np.ndarray, tuple[Tensor, ...]]:
         rows, params, sent = job
         self._past("data")
-        images, sizes = self._transfer.receive(sent, sent.value[0])
+        images = self._transfer.receive(sent, sent.value.pixels)
         self._past("transfer")
-        return rows, self._rendered(images, sizes, params, specs)
+        return rows, self._rendered(images, params, specs)
 
     def _draw(self, rows: np.ndarray, params: np.ndarray, specs: tuple[InputSpec, ...]) -> list[Tensor]:
         """uint8 (B, 3, height, width) for each spec, on the host; runs in a worker."""
@@ -176,7 +183,7 @@ class ImageSource:
                 self.failed[row] = image.code
                 continue
             for key, spec in shapes.items():
-                out[key][index] = torch.from_numpy(render_image(image, params[index], spec))
+                out[key][index] = torch.from_numpy(render_image(image, params[index], spec, self.rule))
         return [out[_shape(spec)] for spec in specs]
 
     def _lift(self, pixels: list[Tensor], specs: tuple[InputSpec, ...]) -> tuple[Tensor, ...]:
@@ -215,6 +222,7 @@ def open_images(
     rows: np.ndarray | None = None,
     budget_bytes: int | None = None,
     workers: int | None = None,
+    rule: Resizing | None = None,
     events: Events = SILENT,
 ) -> ImageSource:
     """Decode the images of a dataset once and keep them as uint8, if they fit.
@@ -226,6 +234,7 @@ def open_images(
         budget_bytes: What the images may take, on the device or else on the host; None: a share of what is free there;
             0: keep nothing.
         workers: See `teachonce.data.workers.count_workers`.
+        rule: How views are resized: a store's own; None: as the installed Pillow does.
         events: Who watches.
     """
     device, threads = _indexed(torch.device(device)), count_workers(workers)
@@ -234,17 +243,17 @@ def open_images(
     on_device = device_budget(device) if budget_bytes is None else budget_bytes
     mean = probe_pixels(samples, wanted, _PROBED) if capacity else 0.0
     expected = int(3 * mean * len(wanted))
+    make = partial(ImageSource, samples, device=device, rows=wanted, workers=threads, rule=rule or installed_rule())
     collected = None
     if capacity and where_kept(expected, host=capacity, device=on_device) != "streamed":
         reserved = min(capacity, int(expected * _RESERVED) + (64 << 20))
         collected = _collect(samples, wanted, reserved, threads, mean, events)
     if collected is None:
-        source = ImageSource(samples, device=device, rows=wanted, pixels=None, workers=threads)
         if capacity:
             events.info(f"images are decoded as they are needed: {expected / 1e9:.1f} GB do not fit in memory")
-        return source
+        return make(pixels=None)
     keep = device if collected.used <= on_device else torch.device("cpu")
-    source = ImageSource(samples, device=device, rows=wanted, pixels=Pixels(collected, device, keep), workers=threads)
+    source = make(pixels=Pixels(collected, device, keep))
     source.failed.update(collected.failed)
     return source
 

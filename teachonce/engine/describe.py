@@ -97,6 +97,7 @@ def describe(session: Session, settings: Mapping[str, Any], store: Store | None)
         "input": session.stepper.student.input.to_json(),
         "view": session.feed.views.rule.to_json(),
         "views": session.feed.views.count,
+        "resizing": session.feed.images.rule,
         "targets": _targets(session),
         "data": dict(samples.description),
         "store": None if store is None else _origin(store, config.target),

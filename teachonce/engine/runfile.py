@@ -14,6 +14,7 @@ from typing import Any
 from teachonce.engine.shapes import RdmRunJson, ResultJson, RunJson
 from teachonce.errors import BusyError, CorruptError, InputError, MismatchError
 from teachonce.fsio import TEMPORARY, disk_errors, make_folder, read_json, write_json
+from teachonce.types import EARLY, Resizing
 from teachonce.validation import require_type
 
 FORMAT = 1
@@ -50,6 +51,11 @@ def read_run(run: Path) -> dict[str, Any] | None:
         raise CorruptError(f"{run / RUN} is not of a run of this version of teachonce", _ANEW)
     require_type(RdmRunJson if "rdms" in value else RunJson, value, str(run), mend=_ANEW, within=RUN)
     return value
+
+
+def run_rule(known: Mapping[str, Any] | None) -> Resizing | None:
+    """How a run resizes what it sees, by its run.json; None where there is none yet."""
+    return None if known is None else known.get("resizing", EARLY)
 
 
 def read_result(run: Path) -> dict[str, Any] | None:

@@ -19,12 +19,14 @@ from teachonce.engine.parts import Parts, epoch_views, live_teacher, usable_rows
 from teachonce.engine.rows import Division, divide
 from teachonce.engine.settings import TrainConfig
 from teachonce.engine.sources import cached_source, live_source
+from teachonce.engine.stage_one.views import stored_rule
 from teachonce.engine.step import Stepper
 from teachonce.engine.targets import NoTargets, TargetSource
 from teachonce.events import SILENT, Events
 from teachonce.models.student import Student
 from teachonce.models.students import build_student
 from teachonce.models.teacher import TeacherInfo
+from teachonce.types import Resizing
 
 
 @dataclass(kw_only=True)
@@ -54,7 +56,7 @@ def open_session(
     *,
     digests: NDArray[np.uint64],
     events: Events = SILENT,
-    source: TargetSource | None = None,
+    rule: Resizing | None = None,
     target_budget: int | None = None,
     epoch_rows: int | None = None,
 ) -> Session:
@@ -66,7 +68,7 @@ def open_session(
         store: The store that `config` names, opened.
         digests: (N,) uint64, the identities of the rows.
         events: Who watches.
-        source: Targets in place of those that the settings name, for measurements.
+        rule: How views are resized without a store, whose own is kept; None: as the installed Pillow does.
         target_budget: Bytes of the device's memory that cached targets may take; None: see `budget_for_targets`.
         epoch_rows: Keep targets where those of so many rows would be kept, for measurements on a few of them.
 
@@ -90,9 +92,11 @@ def open_session(
     teacher = live_teacher(parts)
     student = _student(parts)
     parts.student_bytes = sum(p.nbytes for p in student.parameters()) * (1 + config.optim.states)
-    if source is None and method.needs.teacher and teacher is None:
+    source: TargetSource | None = None
+    if method.needs.teacher and teacher is None:
         source = cached_source(parts)
-    images = open_images(samples, device=device, workers=config.workers, events=events)
+    kept = rule if store is None else stored_rule(store)
+    images = open_images(samples, device=device, workers=config.workers, rule=kept, events=events)
     if guard is not None and images.resident:
         guard.check_start(every=True, events=events)
     views = epoch_views(parts, images, teacher, student.input)

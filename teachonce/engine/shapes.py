@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from teachonce.types import EARLY, Resizing
 from teachonce.validation import ViewJson
 
 Count = Annotated[int, Field(ge=0)]
@@ -103,6 +104,7 @@ class RunJson(Shape):
     classes: Positive
     class_names: list[str] | None
     view: ViewJson
+    resizing: Resizing = EARLY
     targets: Literal["none", "exact", "fixed-teacher"]
     data: dict[str, Any] = {}
     store: _Origin | None

@@ -1,6 +1,7 @@
 """A model's own image processor, with its PIL backend, written as an InputSpec and an EvalView.
 
-The translation is checked on two probe images: what the processor gives must be what resize, crop and normalise give.
+The translation is checked on probe images: what the processor gives must be what our own renderer draws, by the rule of
+the installed Pillow.
 A processor that does anything else is refused, never approximated.
 """
 
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from teachonce.data.pil import evaluation_view
 from teachonce.errors import ModelError, TeachonceError
 from teachonce.models.hub import loading
 from teachonce.types import EvalView, InputSpec
@@ -185,26 +187,33 @@ def _three(value: Any) -> tuple[float, float, float]:
 
 def _verify(processor: Any, given: InputSpec, view: EvalView, spec: str) -> None:
     noise = np.random.default_rng(0)
-    for height, width in _PROBES:
-        image = Image.fromarray(noise.integers(0, 256, (height, width, 3), np.uint8))
+    for height, width in probe_sizes(given, view):
+        image = noise.integers(0, 256, (height, width, 3), np.uint8)
         with loading(spec):
-            got = np.asarray(processor(images=image, return_tensors="np")["pixel_values"][0], np.float64)
-        expected = reference(image, given, view)
+            got = processor(images=Image.fromarray(image), return_tensors="np")["pixel_values"][0]
+        expected = evaluation_view(image, given, view)
         if got.shape != expected.shape or np.abs(got - expected).max() > _TOLERANCE / min(given.std):
             name = type(processor).__name__
-            raise ModelError(f"{spec!r}: its {name} does more than resize, crop, rescale and normalise", _MEND)
+            message = f"{spec!r}: its {name} does more than resize, crop, rescale and normalise"
+            raise ModelError(f"{message}: it draws an image of {height} x {width} otherwise", _MEND)
 
 
-def reference(image: Image.Image, given: InputSpec, view: EvalView) -> np.ndarray:
-    """The evaluation view of an RGB image by PIL: float64 (3, height, width), normalised."""
-    kernel = next(key for key, name in _FILTERS.items() if name == given.filter)
-    rows, cols = view.resized(image.height, image.width)
-    resized = image.resize((cols, rows), kernel)
+def probe_sizes(given: InputSpec, view: EvalView) -> list[tuple[int, int]]:
+    """Heights and widths of images on which processors of one JSON may part.
+
+    Larger and smaller than the input, wide, tall (which Pillow 13 resizes across the lines first), twice the resized
+    image, where the centres that `nearest` takes lie between pixels, and with crops that leave an odd number of pixels.
+    """
+    longest = max(given.height, given.width)
+    tall, wide = view.resized(longest, longest)
+    sizes = [*_PROBES, (5 * tall, 2 * wide), (longest + longest // 4, 2 * longest + 1)]
+    sizes += [(2 * tall, 2 * wide), (max(2, longest // 2), max(3, longest // 3)), (tall, wide)]
     if view.crop is not None:
-        top, left = (rows - view.crop[0]) // 2, (cols - view.crop[1]) // 2
-        resized = resized.crop((left, top, left + view.crop[1], top + view.crop[0]))
-    pixels = np.asarray(resized, np.float64) / 255
-    return ((pixels - given.mean) / given.std).transpose(2, 0, 1)
+        crop = view.crop
+        odd = ((61, side) for side in range(62, 124) if (view.resized(61, side)[1] - crop[1]) % 2)
+        high = ((side, 61) for side in range(62, 124) if (view.resized(side, 61)[0] - crop[0]) % 2)
+        sizes += [size for size in (next(odd, None), next(high, None)) if size is not None]
+    return sizes
 
 
 def squeezing_processor(given: InputSpec) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from teachonce.data.samples import Samples
 from teachonce.data.sources import parse_spec
 from teachonce.engine.feed import Feed, cut
 from teachonce.engine.guard import check_data
+from teachonce.engine.runfile import run_rule
 from teachonce.engine.views import EpochViews
 from teachonce.errors import DataError, TeachonceError
 from teachonce.models.students import load_student
@@ -70,7 +71,7 @@ def embedder(run: Run, samples: Samples) -> Embedder:
     device = torch.device("cpu")
 
     def embed(rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        images = open_images(samples, device=device, rows=rows, workers=1)
+        images = open_images(samples, device=device, rows=rows, workers=1, rule=run_rule(run.description))
         views = EpochViews(images.sizes, EvalView.from_json(run.description["view"]), stored=None, augment=None, seed=0)
         labels = np.zeros(samples.rows, np.int32)
         feed = Feed(images, labels, views, student=student.input, teacher=None, device=device)

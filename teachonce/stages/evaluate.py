@@ -19,7 +19,7 @@ from teachonce.engine.evalfile import data_identity, was_trained_on, write_evalu
 from teachonce.engine.feed import Feed, cut
 from teachonce.engine.guard import check_data, check_test_classes, require_labels, tell_unproven
 from teachonce.engine.rows import all_digests
-from teachonce.engine.runfile import read_result, read_run
+from teachonce.engine.runfile import read_result, read_run, run_rule
 from teachonce.engine.score import Scores, score
 from teachonce.engine.split import split_rows
 from teachonce.engine.views import EpochViews
@@ -195,7 +195,7 @@ def evaluate_run(  # noqa: PLR0913 - one parameter an option
     if read_result(run) is None:
         events.warn(f"{run} is not finished: its best student so far is evaluated")
     network = load_student(run, student=student, trust_remote_code=trust_remote_code).to(where)
-    images = open_images(samples, device=where, workers=workers, events=events)
+    images = open_images(samples, device=where, workers=workers, rule=run_rule(description), events=events)
     rule = EvalView.from_json(description["view"])
     views = EpochViews(images.sizes, rule, stored=None, augment=None, seed=0)
     usable = np.ones(samples.rows, bool)

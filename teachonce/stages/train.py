@@ -14,7 +14,16 @@ from teachonce.engine.device import host_memory_bytes, peak_memory_bytes, pick_d
 from teachonce.engine.guard import check_data, tell_unproven
 from teachonce.engine.optim import OptimConfig
 from teachonce.engine.rows import all_digests
-from teachonce.engine.runfile import RESULT, check_folder, owned, read_result, read_run, refuse_others, write_run
+from teachonce.engine.runfile import (
+    RESULT,
+    check_folder,
+    owned,
+    read_result,
+    read_run,
+    refuse_others,
+    run_rule,
+    write_run,
+)
 from teachonce.engine.session import Session, open_session
 from teachonce.engine.settings import TrainConfig, Value
 from teachonce.errors import InputError
@@ -248,7 +257,7 @@ def run_training(config: TrainConfig, samples: Samples, events: Events = SILENT)
     device = pick_device(config.device)
     with current(device), allow_tf32(config.tf32), random_kept(device):
         reset_peak(device)
-        session = open_session(config, samples, store, digests=digests, events=events)
+        session = open_session(config, samples, store, digests=digests, events=events, rule=run_rule(known))
         with owned(config.out):
             if known is None:
                 write_run(config.out, describe(session, settings, store))

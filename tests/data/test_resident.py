@@ -8,16 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from imagekit import encode, noise, photo, write_images
+from imagekit import encode, photo, write_images
 
 from teachonce.data.memory import available_memory, device_budget, host_budget
 from teachonce.data.open import open_samples
-from teachonce.data.pixels import Collected, Pixels
 from teachonce.data.render import render
 from teachonce.data.resident import ImageSource, open_images
 from teachonce.data.samples import ArraySamples, Samples
 from teachonce.data.views import Augment, draw_views
-from teachonce.data.workers import Decoded
 from teachonce.events import Silent
 from teachonce.types import InputSpec
 
@@ -143,22 +141,6 @@ def test_arrays_and_digits_are_sources_too():
             expected = render(torch.from_numpy(samples.decode(12).copy())[None], params[:1], STUDENT)
             assert torch.equal(got[1], expected[0])
             assert (source.sizes == samples.decode(0).shape[:2]).all()
-
-
-@pytest.mark.parametrize("sizes", [ALIKE, MIXED])
-def test_gathering_by_index_is_copying(sizes: list[tuple[int, int]]):
-    """What a GPU does in one kernel, and a CPU by copies."""
-    collected = Collected(10**6)
-    collected.add(np.arange(40), [Decoded(noise(*size, row), 0) for row, size in enumerate(sizes)])
-    pixels = Pixels(collected, torch.device("cpu"), torch.device("cpu"))
-    places = np.array([7, 0, 39, 39, 12])
-    real = pixels.sizes[places]
-    gathered = pixels._gather(places, real) if not pixels.alike else pixels.batch(places)[0]
-    for image, place, (height, width) in zip(gathered, places, real, strict=True):
-        assert (image[:height, :width].numpy() == noise(*sizes[place], place)).all()
-    batch, padded = pixels.batch(places)
-    assert (padded is None) == pixels.alike
-    assert batch.shape == gathered.shape
 
 
 def test_views_are_asked_for_in_order_and_not_far_ahead(samples: Samples):

@@ -16,7 +16,7 @@ import pytest
 from imagekit import encode, noise, photo, write_images
 
 from teachonce.data import workers
-from teachonce.data.blocks import Block, decode_blocks, stack_images
+from teachonce.data.blocks import Block, decode_blocks
 from teachonce.data.children import Child, ChildEndedError
 from teachonce.data.decode import DecodeError
 from teachonce.data.open import open_samples
@@ -164,20 +164,6 @@ def test_workers_are_counted():
     assert 1 <= count_workers(None) <= workers.MOST_WORKERS
     with pytest.raises(InputError, match="got -1"):
         count_workers(-1)
-
-
-def test_images_are_stacked_with_padding():
-    images = [noise(4, 6, 1), noise(5, 3, 2)]
-    batch, sizes = stack_images(images)
-    assert batch.shape == (2, 5, 6, 3)
-    assert sizes is not None
-    assert sizes.tolist() == [[4, 6], [5, 3]]
-    assert (batch[0, :4].numpy() == images[0]).all()
-    assert (batch[1, :, :3].numpy() == images[1]).all()
-    assert not batch[0, 4:].any()
-    alike, none = stack_images([noise(4, 6, 1), noise(4, 6, 2)])
-    assert none is None
-    assert (alike[1].numpy() == noise(4, 6, 2)).all()
 
 
 INTERRUPTED = """

@@ -1,15 +1,21 @@
 """Image processors as an input spec and a view: exact where it can be said, refused where it cannot."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import tiny_models as tiny
+from hypothesis import given as drawn
+from hypothesis import settings
+from hypothesis import strategies as st
 from PIL import Image
 
+from teachonce.data.pil import evaluation_view
+from teachonce.data.rules import RULES, installed_rule
 from teachonce.errors import ModelError
-from teachonce.models.processor import load_processor, processor_json, reference, squeezing_processor, translate
+from teachonce.models.processor import load_processor, probe_sizes, processor_json, squeezing_processor, translate
 from teachonce.types import EvalView, InputSpec
 
 SHORT = {"size": {"shortest_edge": 40}, "do_center_crop": True, "crop_size": {"height": 32, "width": 32}}
@@ -80,7 +86,7 @@ def test_normalisation(changes: dict[str, Any], mean: tuple[float, ...], std: tu
     assert given.mean == pytest.approx(mean)
     assert given.std == pytest.approx(std)
     expected = processor(images=image(), return_tensors="np")["pixel_values"][0]
-    assert np.abs(reference(image(), given, view) - expected).max() < 1e-3
+    assert np.abs(evaluation_view(np.asarray(image()), given, view) - expected).max() < 1e-3
 
 
 @pytest.mark.parametrize(
@@ -90,7 +96,7 @@ def test_filters(code: int, name: str, tmp_path: Path):
     given, view = translate(load(tmp_path, resample=code), "t")
     assert given.filter == name
     expected = load(tmp_path, resample=code)(images=image(), return_tensors="np")["pixel_values"][0]
-    assert np.abs(reference(image(), given, view) - expected).max() < 1e-5
+    assert np.abs(evaluation_view(np.asarray(image()), given, view) - expected).max() < 1e-5
 
 
 @pytest.mark.parametrize(
@@ -141,3 +147,99 @@ def test_the_processor_that_we_write_translates_back(tmp_path: Path):
     given = InputSpec(height=24, width=32, mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6), filter="lanczos")
     processor = load(tmp_path, **squeezing_processor(given))
     assert translate(processor, "t") == (given, EvalView(resize=(24, 32)))
+
+
+class Otherwise:
+    """A processor that treats some images in another way than its settings say.
+
+    Args:
+        processor: What it is otherwise.
+        draw: From (image, height, width of the view) to its pixels; None: as the settings say.
+    """
+
+    def __init__(self, processor: Any, draw: Callable[[Image.Image], Image.Image | None]) -> None:
+        self.__dict__.update(vars(processor))
+        self._processor, self._draw = processor, draw
+
+    def __call__(self, images: Image.Image, **options: Any) -> Any:
+        changed = self._draw(images)
+        return self._processor(images=images if changed is None else changed, **options)
+
+
+def other_order(picture: Image.Image) -> Image.Image | None:
+    """Lines first where Pillow takes columns first, and the other way round."""
+    if picture.height < 2 * picture.width:
+        return None
+    between = (32, picture.height) if installed_rule() == "pillow-13" else (picture.width, 32)
+    return picture.resize(between, Image.Resampling.BILINEAR).resize((32, 32), Image.Resampling.BILINEAR)
+
+
+def nearest_of_centres(picture: Image.Image) -> Image.Image | None:
+    """The pixel just below where a centre lies between two."""
+    if picture.size != (64, 64):
+        return None
+    return Image.fromarray(np.asarray(picture)[::2, ::2])
+
+
+def one_beside(picture: Image.Image) -> Image.Image | None:
+    """The crop one pixel further right where an odd number of pixels is left."""
+    wide = EvalView(resize=40).resized(picture.height, picture.width)[1]
+    if (wide - 32) % 2 == 0:
+        return None
+    resized = picture.resize((wide, 40), Image.Resampling.BILINEAR)
+    left = (wide - 32) // 2 + 1
+    return resized.crop((left - 4, 0, left + 36, 40))
+
+
+@pytest.mark.parametrize(
+    ("changes", "draw"),
+    [
+        ({"resample": 2}, other_order),
+        ({"resample": 0}, nearest_of_centres),
+        ({"image_processor_type": "CLIPImageProcessor", "resample": 2, **SHORT}, one_beside),
+    ],
+)
+def test_a_processor_that_differs_in_some_shapes_only_is_seen(
+    changes: dict[str, Any], draw: Callable[[Image.Image], Image.Image | None], tmp_path: Path
+):
+    processor = load(tmp_path, **changes)
+    assert translate(processor, "t")
+    with pytest.raises(ModelError):
+        translate(Otherwise(processor, draw), "t")
+
+
+@pytest.mark.parametrize("view", [EvalView(resize=(32, 32)), EvalView(resize=40, crop=(32, 32))])
+def test_probes_are_of_every_kind(view: EvalView):
+    sizes = probe_sizes(InputSpec(height=32, width=32), view)
+    resized = [view.resized(*size) for size in sizes]
+    assert any(
+        RULES["pillow-13"].vertical_first(*map(np.asarray, (*size, *after)))
+        for size, after in zip(sizes, resized, strict=True)
+    )
+    assert any(size[0] > after[0] for size, after in zip(sizes, resized, strict=True))
+    assert any(size[0] < after[0] for size, after in zip(sizes, resized, strict=True))
+    assert any(size == (2 * after[0], 2 * after[1]) for size, after in zip(sizes, resized, strict=True))
+    if view.crop is not None:
+        assert all(any((after[axis] - 32) % 2 for after in resized) for axis in (0, 1))
+
+
+@settings(max_examples=30, deadline=None)
+@drawn(
+    size=st.tuples(st.integers(8, 160), st.integers(8, 160)),
+    view=st.sampled_from(
+        [EvalView(resize=(32, 32)), EvalView(resize=40, crop=(32, 32)), EvalView(resize=45, crop=(32, 32))]
+    ),
+    resample=st.integers(0, 5),
+)
+def test_our_renderer_draws_what_the_processor_gives(
+    size: tuple[int, int], view: EvalView, resample: int, tmp_path_factory: pytest.TempPathFactory
+):
+    changes: dict[str, Any] = {"resample": resample}
+    if view.crop is not None:
+        changes |= {"image_processor_type": "CLIPImageProcessor", **SHORT, "size": {"shortest_edge": view.resize}}
+    processor = load(tmp_path_factory.mktemp("p"), **changes)
+    given, found = translate(processor, "t")
+    assert found == view
+    picture = image(*size)
+    expected = processor(images=picture, return_tensors="np")["pixel_values"][0]
+    assert np.abs(evaluation_view(np.asarray(picture), given, view) - expected).max() < 1e-5

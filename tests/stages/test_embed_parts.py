@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from teachonce.benchmarks.embed import bench_embed
+from teachonce.data.packed import Packed
 from teachonce.engine.background import Ahead, Behind
 from teachonce.engine.stage_one.batches import best_doubling, find_batch_size, measure
 from teachonce.engine.stage_one.contents import fingerprint_difference
-from teachonce.engine.stage_one.feed import padded_parts
-from teachonce.engine.stage_one.forward import Forward, Images, Part
+from teachonce.engine.stage_one.forward import Forward, Images
 from teachonce.engine.stage_one.options import parse_blocks
 from teachonce.engine.stage_one.score import is_near_chance
 from teachonce.errors import InputError, ModelError
@@ -185,20 +185,13 @@ def test_too_little_memory(monkeypatch: pytest.MonkeyPatch):
     def fail(*_: object) -> None:
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr("teachonce.engine.stage_one.forward.render", fail)
+    monkeypatch.setattr("teachonce.data.packed.render_bytes", fail)
     forward = Forward(teacher(), device=torch.device("cpu"), dtype="float16", compute_dtype="float32")
     spec = InputSpec(height=16, width=16)
     assert measure(forward, spec, torch.device("cpu"), 4) is None
     with pytest.raises(ModelError, match="batches of 2 images") as error:
-        forward(Images(parts=[Part(torch.zeros(2, 8, 8, 3, dtype=torch.uint8), None)], params=np.zeros((2, 1, 6))))
+        forward(Images(packed=Packed.of([np.zeros((8, 8, 3), np.uint8)] * 2), params=np.zeros((2, 1, 6), np.float32)))
     assert "--batch-size" in error.value.mend
-
-
-def test_large_images_are_rendered_in_parts():
-    sizes = np.array([(10, 10), (10, 10), (100, 10), (10, 100), (10, 10)])
-    assert list(padded_parts(sizes)) == [slice(0, 5)]
-    parts = list(padded_parts(sizes, 3 * 2500))
-    assert parts == [slice(0, 2), slice(2, 3), slice(3, 5)]
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,8 @@ from teachonce.benchmarks.estimate.result import Estimate, sentence
 from teachonce.benchmarks.estimate.steps import StudentCost
 from teachonce.benchmarks.origin import origin
 from teachonce.engine.device import host_memory_bytes, peak_memory_bytes, reset_peak
-from teachonce.engine.stage_one.conduct import is_complete, pass_settings
+from teachonce.engine.stage_one.conduct import forward_of, is_complete, pass_settings
 from teachonce.engine.stage_one.contents import teacher_attributes
-from teachonce.engine.stage_one.forward import Forward
 from teachonce.engine.stage_one.job import Job
 from teachonce.engine.stage_one.stored import check_digests
 from teachonce.events import Events, Task
@@ -53,7 +52,7 @@ def probe(job: Job, *, workers: int | None, seconds: float, events: Events, task
     """
     if job.store is not None:
         check_digests(job.store, job.samples, events)
-    forward = Forward(job.teacher, device=job.device, dtype=job.request.dtype, compute_dtype=job.compute_dtype)
+    forward = forward_of(job)
     settings = pass_settings(job, forward, events)
     task.note("decoding and teacher")
     reset_peak(job.device)

@@ -22,9 +22,10 @@ from teachonce.engine.join.rows import StoreRows
 from teachonce.engine.join.signals import Signals, to_device
 from teachonce.engine.join.values import as_names, as_number, as_path, as_rows
 from teachonce.engine.join.view import Picture, as_pixels, draw, refuse_other, resized, teacher_input
+from teachonce.engine.stage_one.views import stored_rule
 from teachonce.errors import CorruptError, DataError, InputError
 from teachonce.events import SILENT, Events
-from teachonce.types import ArraySpec
+from teachonce.types import ArraySpec, Resizing
 
 Missing = Literal["raise", "drop"]
 
@@ -243,7 +244,7 @@ class CachedTeacher:
         self._rows.refuse_failed(np.array([row]))
         refuse_other(image, self.store, row, int(self._rows.digests[row]))
         spec = resized(self._input, size, mean=mean, std=std)
-        return draw(as_pixels(image, self.store.spec.identity), self._params[row, view], spec)
+        return draw(as_pixels(image, self.store.spec.identity), self._params[row, view], spec, self._rule)
 
     @cached_property
     def _params(self) -> Any:
@@ -253,6 +254,10 @@ class CachedTeacher:
     @cached_property
     def _input(self) -> Any:
         return teacher_input(self.store, self.targets)
+
+    @cached_property
+    def _rule(self) -> Resizing:
+        return stored_rule(self.store)
 
     def _check_options(self, dataset: Any, view: Any, missing: Any) -> tuple[int, int]:
         """The view, and how many items there are."""

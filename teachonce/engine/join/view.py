@@ -17,7 +17,7 @@ from teachonce.data.torchsets import as_rgb
 from teachonce.digests import digest_array, digest_bytes
 from teachonce.engine.join.values import as_buffer, as_channels, as_size
 from teachonce.errors import CorruptError, DataError, MismatchError, StoreMissingError
-from teachonce.types import Identity, InputSpec
+from teachonce.types import Identity, InputSpec, Resizing
 
 Picture = Image.Image | np.ndarray | Tensor | bytes | memoryview
 """An image file's bytes, a PIL image, or uint8 (H, W, 3)."""
@@ -82,15 +82,16 @@ def refuse_other(image: Picture, store: Store, row: int, digest: int) -> None:
         raise MismatchError(f"the image is not that of row {row} of {store.path}", "Find its row with rows_of")
 
 
-def draw(pixels: np.ndarray, params: np.ndarray, spec: InputSpec) -> Tensor:
+def draw(pixels: np.ndarray, params: np.ndarray, spec: InputSpec, rule: Resizing) -> Tensor:
     """A view as a model's input: float32 (3, height, width), normalised, on the host.
 
     Args:
         pixels: uint8 (H, W, 3).
         params: float32 (6,).
         spec: Size, filter, mean and std.
+        rule: The store's.
     """
-    return normalise(torch.from_numpy(render_image(pixels, params, spec))[None], spec)[0]
+    return normalise(torch.from_numpy(render_image(pixels, params, spec, rule))[None], spec)[0]
 
 
 def resized(spec: InputSpec, size: Any, *, mean: Any, std: Any) -> InputSpec:

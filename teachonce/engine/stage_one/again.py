@@ -18,6 +18,7 @@ from teachonce.engine.stage_one.batches import find_batch_size
 from teachonce.engine.stage_one.contents import fingerprint_difference
 from teachonce.engine.stage_one.feed import packed
 from teachonce.engine.stage_one.forward import Forward, array_specs, as_stored
+from teachonce.engine.stage_one.views import stored_rule
 from teachonce.errors import InputError, MismatchError, UnsealedError
 from teachonce.events import Events
 from teachonce.models import Teacher
@@ -83,7 +84,9 @@ def run_again(  # noqa: PLR0913 - one comparison is all of this
     record = store.sealed(name)
     _refuse_others(record, teacher)
     rows, views = _chosen(store, name, count, seed)
-    forward = Forward(teacher, device=device, dtype=_dtype(record), compute_dtype=_compute_dtype(record))
+    forward = Forward(
+        teacher, device=device, dtype=_dtype(record), compute_dtype=_compute_dtype(record), rule=stored_rule(store)
+    )
     size = find_batch_size(forward, teacher.info.input, device=device, most=count)
     size = min(int(record.settings.get("batch_size", size)), size)
     errors = {array: np.zeros(len(rows)) for array in record.arrays}

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from teachonce.engine.stage_one.forward import Forward, Images, Part
+from teachonce.data.packed import Packed
+from teachonce.engine.stage_one.forward import Forward, Images
 from teachonce.errors import ModelError, is_out_of_memory
 from teachonce.types import InputSpec
 
@@ -64,10 +65,9 @@ def _power_below(value: int) -> int:
 
 def measure(forward: Forward, spec: InputSpec, device: torch.device, size: int) -> float | None:
     """Images a second at one batch size, with all that a batch takes on the device; None where memory runs out."""
-    shape, pin = (size, spec.height + 1, spec.width + 1, 3), device.type == "cuda"  # to be resampled, as the pass does
-    pixels = torch.zeros(shape, dtype=torch.uint8, pin_memory=pin)
+    image = np.zeros((spec.height + 1, spec.width + 1, 3), np.uint8)  # to be resampled, as the pass does
     params = np.tile(np.array([0, 0, 1, 1, 0, 0], np.float32), (size, 1, 1))
-    images = Images(parts=[Part(pixels, None)], params=params)
+    images = Images(packed=Packed.of([image] * size, pin=device.type == "cuda"), params=params)
     seconds = _tried(forward, images)
     if seconds is None:
         gc.collect()

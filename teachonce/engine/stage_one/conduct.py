@@ -16,6 +16,7 @@ from teachonce.engine.stage_one.job import Job
 from teachonce.engine.stage_one.output import Output, missing_blocks, require_room, seal_rule
 from teachonce.engine.stage_one.passes import Filling, Pass
 from teachonce.engine.stage_one.remarks import tell_differences, tell_unused
+from teachonce.engine.stage_one.resizing import RuleCheck, rule_check
 from teachonce.engine.stage_one.runs import record_run
 from teachonce.engine.stage_one.stored import check_digests, stored_block
 from teachonce.errors import DiskError, TeachonceError
@@ -57,7 +58,7 @@ def conduct(job: Job, workers: int | None, events: Events, options: Mapping[str,
             clear_mark(job.path)
         return Done(blocks_run=0, rows_run=0, failed=_failed(job), is_sealed=True, seconds=0.0)
     require_room(job)
-    forward = Forward(job.teacher, device=job.device, dtype=job.request.dtype, compute_dtype=job.compute_dtype)
+    forward, check = forward_of(job), rule_check(job)
     settings = pass_settings(job, forward, events)
     start = time.perf_counter()
     with Output(job, settings) as output:
@@ -68,10 +69,10 @@ def conduct(job: Job, workers: int | None, events: Events, options: Mapping[str,
             if job.request.repair:
                 _tell_repair(job, set(missing) - set(again), again, events)
             if again:
-                _decode_again(output, _feed(job, output, settings["batch_size"], workers), again)
+                _decode_again(output, _feed(job, output, settings["batch_size"], workers, check), again)
                 missing = output.missing()
             if missing:
-                _run(job, output, forward, missing, _feed(job, output, settings["batch_size"], workers), events)
+                _run(job, output, forward, missing, _feed(job, output, settings["batch_size"], workers, check), events)
             is_sealed = output.seal(events)
             own = output.is_own
             outcome = "sealed" if is_sealed else "filled"
@@ -92,6 +93,17 @@ def conduct(job: Job, workers: int | None, events: Events, options: Mapping[str,
         events.info(f"{job.path} waits for blocks of other processes; whoever brings the last one seals it")
     return Done(
         blocks_run=len(missing), rows_run=job.rows(missing), failed=failed, is_sealed=is_sealed, seconds=seconds
+    )
+
+
+def forward_of(job: Job) -> Forward:
+    """The teacher's forward pass as a job makes it."""
+    return Forward(
+        job.teacher,
+        device=job.device,
+        dtype=job.request.dtype,
+        compute_dtype=job.compute_dtype,
+        rule=job.views.rule,
     )
 
 
@@ -133,7 +145,7 @@ def pass_settings(job: Job, forward: Forward, events: Events) -> dict[str, Any]:
     return {**settings, "tf32": True} if job.request.tf32 else settings
 
 
-def _feed(job: Job, output: Output, batch_size: int, workers: int | None) -> Feed:
+def _feed(job: Job, output: Output, batch_size: int, workers: int | None, check: RuleCheck | None) -> Feed:
     store = output.store
     return Feed(
         samples=job.samples,
@@ -143,6 +155,7 @@ def _feed(job: Job, output: Output, batch_size: int, workers: int | None) -> Fee
         batch_size=batch_size,
         workers=workers,
         pin=job.device.type == "cuda",
+        check=check,
     )
 
 

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teachonce.data.blocks import Block as DecodedRows
-from teachonce.data.blocks import decode_blocks, stack_images
+from teachonce.data.blocks import decode_blocks
 from teachonce.data.decode import DecodeError
+from teachonce.data.packed import Packed
 from teachonce.data.samples import Samples
-from teachonce.engine.stage_one.forward import Images, Part
+from teachonce.engine.stage_one.forward import Images
 from teachonce.engine.stage_one.stored import StoredBlock, compare_digests
 from teachonce.engine.stage_one.views import ViewPlan
 
@@ -59,6 +60,8 @@ class Feed:
     workers: int | None
     pin: bool
     """Whether to pack into page-locked memory."""
+    check: Callable[[Rows, Rows, NDArray[np.float32]], None] | None = None
+    """Looks at the rows, sizes and views of each batch; see `RuleCheck`."""
 
     def batches(self, blocks: Sequence[int]) -> Iterator[Batch]:
         """The batches of some blocks, in order; close the iterator to stop early.
@@ -87,6 +90,8 @@ class Feed:
             compare_digests(stored.digest[place], decoded.digests, rows)
             params = stored.params[place]
             failed |= {row: code for row, code in stored.failed.items() if rows[0] <= row <= rows[-1]}
+        if self.check is not None:
+            self.check(rows, np.where(np.isin(rows, list(failed))[:, None], 0, decoded.sizes), params)
         return Batch(
             block=block,
             rows=rows,
@@ -112,23 +117,4 @@ def packed(decoded: DecodedRows, params: NDArray[np.float32], failed: Mapping[in
     images = [image for place in good if not isinstance(image := decoded.images[place], DecodeError)]
     if not images:
         return None
-    slices = padded_parts(decoded.sizes[good])
-    parts = [Part(*stack_images(images[part], pin=pin)) for part in slices]
-    return Images(parts=parts, params=params[good])
-
-
-def padded_parts(sizes: NDArray[np.int64], most_bytes: int = 1 << 28) -> Iterator[slice]:
-    """Cut a batch so that no part takes more than `most_bytes` once its images are padded to its largest.
-
-    Args:
-        sizes: (B, 2) heights and widths in pixels, B at least 1.
-        most_bytes: A single image may take more.
-    """
-    start, longest = 0, sizes[0]
-    for index, size in enumerate(sizes):
-        grown = np.maximum(longest, size)
-        if index > start and (index + 1 - start) * 3 * int(grown.prod()) > most_bytes:
-            yield slice(start, index)
-            start, grown = index, size
-        longest = grown
-    yield slice(start, len(sizes))
+    return Images(packed=Packed.of(images, pin=pin), params=params[good])

@@ -1,41 +1,32 @@
 """The teacher's forward pass over one batch: rendered, run, cast to the stored dtype, on its way to the host."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from teachonce.data.render import render
+from teachonce.data.packed import Packed
+from teachonce.data.render import normalise
 from teachonce.data.transfer import Transfer
 from teachonce.engine.device import Precision, autocast, teacher_precision
 from teachonce.errors import ModelError, NonFiniteError, is_out_of_memory
 from teachonce.models import Signal, Teacher
-from teachonce.types import ArraySpec
+from teachonce.types import ArraySpec, Resizing
 
 TORCH_DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
 _WIDER = {"float16": "--dtype bfloat16 or --dtype float32", "bfloat16": "--dtype float32", "float32": "another teacher"}
-
-
-class Part(NamedTuple):
-    """Images in one tensor, as `stack_images` gives them."""
-
-    pixels: Tensor
-    """(n, H, W, 3) uint8; smaller images lie in the upper left corner."""
-    sizes: NDArray[np.int64] | None
-    """(n, 2) height and width in pixels; None where all images are H by W."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Images:
     """Decoded images of one batch, on the host, pinned where the device is a GPU."""
 
-    parts: Sequence[Part]
-    """In order; one, unless the images are very large."""
+    packed: Packed
     params: NDArray[np.float32]
     """(B, V, 6) the views of each."""
 
@@ -104,10 +95,13 @@ class Forward:
         device: Where it runs.
         dtype: The stored dtype.
         compute_dtype: "bfloat16" (of float32 weights by autocast), "float32" or "float16"; see `pick_compute_dtype`.
+        rule: How views are resized: the store's; None: as the installed Pillow does.
     """
 
-    def __init__(self, teacher: Teacher, *, device: torch.device, dtype: str, compute_dtype: str) -> None:
-        self._teacher = teacher
+    def __init__(
+        self, teacher: Teacher, *, device: torch.device, dtype: str, compute_dtype: str, rule: Resizing | None = None
+    ) -> None:
+        self._teacher, self._rule = teacher, rule
         self._device = device
         self._dtype = TORCH_DTYPES[dtype]
         precision: Precision = "bf16" if compute_dtype == "bfloat16" else "float32"
@@ -123,8 +117,8 @@ class Forward:
             ModelError: The teacher's outputs have other shapes than it says, or the device's memory is too small.
         """
         try:
-            lifted = [self._up.bring(part.pixels) for part in images.parts]
-            return [self._view(lifted, images, view) for view in range(images.params.shape[1])]
+            lifted = images.packed.at(self._up.bring(images.packed.pixels))
+            return [self._view(lifted, images.params[:, view]) for view in range(images.params.shape[1])]
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -132,9 +126,9 @@ class Forward:
             mend = "Use a smaller --batch-size"
             raise ModelError(f"{self._device} has too little memory for {batch}: {why}", mend) from error
 
-    def _view(self, lifted: Sequence[Tensor], images: Images, view: int) -> Outputs:
-        params = images.params[:, view]
-        signal = self.signal(self._rendered(lifted, images.parts, params))
+    def _view(self, images: Packed, params: NDArray[np.float32]) -> Outputs:
+        given = self._teacher.info.input
+        signal = self.signal(normalise(images.draw(params, given, self._rule), given))
         outputs = {"image_embedding": signal.embedding}
         if "logits" in self._widths and signal.logits is not None:
             outputs["logits"] = signal.logits
@@ -153,14 +147,6 @@ class Forward:
         with torch.inference_mode(), self._autocast():
             signal: Signal = self._teacher(pixels)
         return signal
-
-    def _rendered(self, lifted: Sequence[Tensor], parts: Sequence[Part], params: NDArray[np.float32]) -> Tensor:
-        ends = np.cumsum([len(pixels) for pixels in lifted])
-        drawn = [
-            render(pixels, params[end - len(pixels) : end], self._teacher.info.input, part.sizes)
-            for pixels, part, end in zip(lifted, parts, ends, strict=True)
-        ]
-        return drawn[0] if len(drawn) == 1 else torch.cat(drawn)
 
     def _down(self, value: Tensor) -> Tensor:
         if self._device.type != "cuda":

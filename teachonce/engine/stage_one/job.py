@@ -1,7 +1,7 @@
 """What one call of `embed` is about, compared with the store that is there, before anything is written."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from teachonce.cache.repair import readable, repair_samples
 from teachonce.cache.restore import restore_root
 from teachonce.cache.store import read_store
 from teachonce.cache.targets import target_names
+from teachonce.data.rules import RULES
 from teachonce.data.samples import Samples
 from teachonce.engine.stage_one.contents import data_attributes, fingerprint, fingerprint_difference
 from teachonce.engine.stage_one.forward import array_specs
@@ -184,7 +185,8 @@ def repaired_store(fresh: Job) -> Store | None:
         if fresh.path.exists():
             return store_at(fresh.path)  # empty, or its creation was killed
         raise StoreMissingError(f"there is no store at {fresh.path} to repair", "Check --store, or leave --repair out")
-    restore_root(fresh.path, fresh.spec)
+    plans = (replace(fresh.views, rule=rule) for rule in RULES)
+    restore_root(fresh.path, *(replace(fresh.spec, views_spec=plan.to_json()) for plan in plans))
     repair_samples(read_store(fresh.path))
     return open_store(fresh.path)
 

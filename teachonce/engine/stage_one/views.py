@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from teachonce.cache import Store
 from teachonce.cache.identity import first_difference, plain, short
+from teachonce.data.rules import RULES, installed_rule
 from teachonce.data.views import Augment, draw_views, eval_views, parse_augment
 from teachonce.engine.stage_one.options import Request
 from teachonce.errors import InputError, MismatchError
-from teachonce.types import EvalView
+from teachonce.types import EARLY, EvalView, Resizing
 from teachonce.validation import ViewsSpecJson, require_type
 
 
@@ -26,17 +27,21 @@ class ViewPlan:
     seed: int
     view: EvalView
     """The evaluation view of the teacher that the store was made with."""
+    rule: Resizing
+    """How they are resized."""
 
     def to_json(self) -> dict[str, Any]:
-        """The attributes `views_spec`; the seed is null where nothing is drawn."""
+        """The attributes `views_spec`; the seed is null where nothing is drawn, and the rule `early` is not named."""
         augment = None if self.augment is None else self.augment.to_json()
-        return {"augment": augment, "seed": None if augment is None else self.seed, "view": self.view.to_json()}
+        value = {"augment": augment, "seed": None if augment is None else self.seed, "view": self.view.to_json()}
+        return value if self.rule == EARLY else {**value, "resizing": self.rule}
 
     @classmethod
     def from_json(cls, views: int, value: Mapping[str, Any]) -> Self:
         """The plan that a store was made with."""
         augment = None if value["augment"] is None else Augment(**value["augment"])
-        return cls(views=views, augment=augment, seed=value["seed"] or 0, view=EvalView.from_json(value["view"]))
+        view, rule = EvalView.from_json(value["view"]), value.get("resizing", EARLY)
+        return cls(views=views, augment=augment, seed=value["seed"] or 0, view=view, rule=rule)
 
     def params(self, sizes: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """The views of some rows.
@@ -69,7 +74,21 @@ def new_views(request: Request, view: EvalView) -> ViewPlan:
             f"{count} views without an augmentation would all be the same",
             "Name one (--augment crop=0.35,flip), or use one view",
         )
-    return ViewPlan(views=count, augment=augment, seed=request.seed, view=view)
+    return ViewPlan(views=count, augment=augment, seed=request.seed, view=view, rule=installed_rule())
+
+
+def stored_rule(store: Store) -> Resizing:
+    """How the views of a store are resized, for as long as it exists.
+
+    Raises:
+        MismatchError: By a rule that this version does not know.
+    """
+    found = store.spec.views_spec.get("resizing", EARLY)
+    for rule in RULES:
+        if found == rule:
+            return rule
+    known = ", ".join(RULES)
+    raise MismatchError(f"{store.path} resizes by {found!r}, expected one of {known}", "Use a newer teachonce")
 
 
 def stored_views(store: Store) -> ViewPlan:
@@ -77,8 +96,10 @@ def stored_views(store: Store) -> ViewPlan:
 
     Raises:
         CorruptError: It does not say, or its words are none.
+        MismatchError: See `stored_rule`.
     """
     mend = "Restore its zarr.json from a copy, or make the store again"
+    stored_rule(store)
     require_type(ViewsSpecJson, store.spec.views_spec, str(store.path), mend=mend, within="views_spec")
     return ViewPlan.from_json(store.spec.views, store.spec.views_spec)
 
@@ -94,7 +115,9 @@ def kept_views(store: Store, request: Request) -> ViewPlan:
     if request.views is None and request.augment is None:
         return kept
     augment = parse_augment(request.augment)
-    asked = ViewPlan(views=request.views or kept.views, augment=augment, seed=request.seed, view=kept.view)
+    asked = ViewPlan(
+        views=request.views or kept.views, augment=augment, seed=request.seed, view=kept.view, rule=kept.rule
+    )
     there, wanted = (plain({"count": plan.views, **plan.to_json()}) for plan in (kept, asked))
     found = first_difference(there, wanted, "views")
     if found:
