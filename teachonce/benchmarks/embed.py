@@ -96,7 +96,7 @@ def bench_embed(  # noqa: PLR0913 - one parameter an option
         raise InputError(f"rounds must be at least 1, got {rounds}", "Use 5, say")
     where = pick_device(device)
     compute_dtype = "bfloat16" if pick_precision(precision, where) == "bf16" else "float32"
-    samples = open_samples(data, split=split, limit=limit) if isinstance(data, str) else data
+    samples = open_samples(data, split=split, limit=limit, events=events) if isinstance(data, str) else data
     if isinstance(teacher, str):
         teacher = load_teacher(
             teacher, image_size=image_size, classes=samples.classes, seed=seed, trust_remote_code=trust_remote_code

@@ -146,6 +146,7 @@ def embed(  # noqa: PLR0913 - one parameter an option
         trust_remote_code=trust_remote_code,
         revision=revision,
         image_size=image_size,
+        events=events,
     )
     done = conduct(job, workers, events, _told(given, job))
     return EmbedResult(
@@ -184,6 +185,7 @@ def open_job(  # noqa: PLR0913 - one parameter an option
     trust_remote_code: bool = False,
     revision: str | None = None,
     image_size: int | None = None,
+    events: Events = SILENT,
 ) -> Job:
     """What `embed` is asked for, with data and teacher opened, compared with the store at `path`; nothing is written.
 
@@ -202,6 +204,7 @@ def open_job(  # noqa: PLR0913 - one parameter an option
             label_column=label_column,
             key_column=key_column,
             limit=limit,
+            events=events,
         )
     if samples.rows < 1:
         raise DataError("expected at least one sample, got none", "Choose data with rows")

@@ -248,8 +248,8 @@ def test_whole_numbers_and_booleans_are_labels(tmp_path: Path):
     [
         ([[0], [1, 2], [0], [1], [0], [2]], ("one label a sample", "several")),
         ([0.5, 1.0, 0.1, 0.2, 0.3, 0.4], ("real numbers",)),
-        ([0, 1, None, 2, 0, 1], ("in row 2",)),
-        ([0, 1, 2, -1, -1, 1], ("-1 in row 3", "2 such rows")),
+        ([0, 1, 2, -100, -2, 1], ("-100 in row 3", "2 such rows")),
+        ([0, 1, 2, 2**40, 1, 2], (f"{2**40} in row 3", "6 rows")),
         ([0, 1, 2, 10**9, 1, 2], ("1000000000 in row 3", "6 rows")),  # an id: a class each would take all the memory
     ],
 )
@@ -265,7 +265,7 @@ def test_a_label_beyond_the_names_is_refused(tmp_path: Path):
     dataset = datasets.Dataset.from_dict(columns, features=features)
     dataset.info.features["label"] = datasets.ClassLabel(names=["a", "b", "c"])
     dataset.save_to_disk(tmp_path / "saved")
-    refuse(str(tmp_path / "saved"), "labels 0..2, got 3 in row 3")
+    refuse(str(tmp_path / "saved"), "labels 0..2, or -1 for none, got 3 in row 3")
 
 
 def test_several_columns_must_be_chosen_from(tmp_path: Path):
