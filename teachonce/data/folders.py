@@ -73,18 +73,18 @@ class ImageFolder:
             paths, columns = table
             if rest := sorted(set(images) - set(paths)):
                 events.warn(f"{len(rest)} images are left out that no metadata file has a row for: {listed(rest)}")
-            return _build(self.found.root, paths, columns, None, split)
+            return _build(self.found.root, paths, columns, None)
         names = sorted(set(self.classes.values()))
         number = {folders: names.index(name) for folders, name in self.classes.items()}
         labels = np.array([number.get(_folders(path), -1) for path in images], np.int64)
         if not (labels >= 0).any():
-            return _build(self.found.root, images, {}, None, split)
+            return _build(self.found.root, images, {}, None)
         if unlabelled := [images[row] for row in np.flatnonzero(labels < 0)]:
             text = f"{len(unlabelled)} images lie beside the folders of classes and have no label"
             events.warn(f"{text}: {listed(unlabelled)}")
         for text in (*self.remarks, *lookalikes(names)):
             events.warn(text)
-        return _build(self.found.root, images, {"label": pa.array(labels)}, [shown(name) for name in names], split)
+        return _build(self.found.root, images, {"label": pa.array(labels)}, [shown(name) for name in names])
 
     def _tell(self, events: Events) -> None:
         root = listed([Path(self.found.root).name])
@@ -137,7 +137,7 @@ def _find_classes(folders: Collection[Parts], level: int | None) -> tuple[dict[P
     inner = {parts: parts if level is None else parts[:level] + parts[level + 1 :] for parts in folders}
     if level is not None:  # images beside the folders of splits are in no row
         inner = {parts: rest for parts, rest in inner.items() if len(parts) > level}
-    shared = len(os.path.commonprefix([rest for rest in inner.values() if rest]))
+    shared = _shared([rest for rest in inner.values() if rest])
     inner = {parts: rest[shared:] for parts, rest in inner.items() if rest[shared:]}
     depths = {len(rest) for rest in inner.values()}
     firsts, lasts = ({rest[index] for rest in inner.values()} for index in (0, -1))
@@ -152,7 +152,13 @@ def _find_classes(folders: Collection[Parts], level: int | None) -> tuple[dict[P
     return (classes, remarks) if len(set(classes.values())) > 1 else ({}, [])
 
 
-def _build(root: str, paths: Sequence[str], columns: Mapping[str, Any], names: Sequence[str] | None, split: str) -> Any:
+def _shared(paths: Sequence[Parts]) -> int:
+    """How many names all paths begin with."""
+    first, last = min(paths, default=()), max(paths, default=())
+    return next((at for at, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))
+
+
+def _build(root: str, paths: Sequence[str], columns: Mapping[str, Any], names: Sequence[str] | None) -> Any:
     """A `datasets.Dataset` of files: the bytes of their paths, whatever those spell, and other columns."""
     import datasets
 
@@ -164,8 +170,8 @@ def _build(root: str, paths: Sequence[str], columns: Mapping[str, Any], names: S
     features["image"] = datasets.Image(decode=False)
     if names is not None:
         features["label"] = datasets.ClassLabel(names=list(names))
-    info, name = datasets.DatasetInfo(features=features), datasets.NamedSplit(split)
-    return datasets.Dataset(datasets.table.InMemoryTable(table), info=info, split=name, fingerprint="0")
+    info = datasets.DatasetInfo(features=features)
+    return datasets.Dataset(datasets.table.InMemoryTable(table), info=info, fingerprint="0")
 
 
 def _folders(path: str) -> Parts:

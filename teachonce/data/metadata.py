@@ -56,7 +56,7 @@ def read_metadata(
         paths = [_inside(name, file, row) for row, name in enumerate(table.column(_COLUMN).to_pylist())]
         own = [row for row, path in enumerate(paths) if wanted(path)]
         names = pa.array([os.fsencode(paths[row]) for row in own], pa.binary())
-        tables.append(table.drop_columns([_COLUMN]).take(own).append_column(_COLUMN, names))
+        tables.append(table.drop_columns([_COLUMN]).take(pa.array(own, pa.int64())).append_column(_COLUMN, names))
     if not sum(map(len, tables)):
         return None
     try:

@@ -1,6 +1,7 @@
 """From a dataset's name to its splits: files, folders, saved datasets and the hub, by `datasets` and `folders`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,10 @@ def load_split(
     with quiet():
         if kind == "hub":
             splits = fetch(place, lambda names: choose_split(names, split, prefer, place), cache_dir)
+        elif kind == "disk":
+            splits = _saved(place)
         else:
-            splits = _local(kind, place, cache_dir, events)
+            return _from_tables(kind, place, split, prefer, cache_dir, events)
     name = choose_split(splits, split, prefer, f"{kind}:{place}")
     return splits[name], name
 
@@ -93,25 +96,43 @@ def choose_split(splits: Iterable[str], split: str | None, prefer: str, name: st
     return split
 
 
-def _local(kind: str, place: str, cache_dir: str | None, events: Events) -> Mapping[str, Any]:
+def _saved(place: str) -> Mapping[str, Any]:
     import datasets
 
+    path = _regular(place)
+    with _readable("disk", place):
+        loaded = datasets.load_from_disk(str(path))
+    return loaded if isinstance(loaded, dict) else {str(loaded.split or "train"): loaded}
+
+
+def _from_tables(
+    kind: str, place: str, split: str | None, prefer: str, cache_dir: str | None, events: Events
+) -> tuple[Any, str]:
+    import datasets
+
+    files = list_tables(_regular(place), kind, events)
+    name = choose_split(files, split, prefer, f"{kind}:{place}")
+    with _readable(kind, place):
+        # under a name of ours: `datasets` takes no other than words
+        loaded = datasets.load_dataset(kind, data_files={"train": files[name]}, split="train", cache_dir=cache_dir)
+    return loaded, name
+
+
+def _regular(place: str) -> Path:
     path = Path(place).expanduser()
     if path.exists() and not path.is_dir():
         require_regular(path, mend=_READ)
+    return path
+
+
+@contextmanager
+def _readable(kind: str, place: str) -> Iterator[None]:
     try:
-        if kind == "disk":
-            loaded = datasets.load_from_disk(str(path))
-        else:
-            files = list_tables(path, kind, events)
-            loaded = datasets.load_dataset(kind, data_files=dict(files), cache_dir=cache_dir)
-    except DataError:
-        raise
+        yield
     except Exception as error:
         if _is_empty(error):
             raise DataError(f"expected samples in {place!r}, got none", "Choose data with rows") from error
         raise DataError(f"could not read {place!r} as {kind}: {first_line(error)}", _READ) from error
-    return loaded if isinstance(loaded, dict) else {str(loaded.split or "train"): loaded}
 
 
 def _kind_of(path: Path) -> str:
