@@ -88,35 +88,59 @@ def read_labels(
     """
     from datasets import ClassLabel
 
-    kind, other = values.type, f"Choose another column with --label-column, or {NONE}"
-    if pa.types.is_dictionary(kind):
-        kind, values = kind.value_type, values.cast(kind.value_type)
-    if pa.types.is_nested(kind):
-        hint = f"Make them numbers (np.argmax of one-hot lists). {other}"
-        raise DataError(f"expected one label a sample in column {name!r}, got several ({kind})", hint)
+    values = _decoded(values)
+    if pa.types.is_null(values.type):
+        return None, None
     names: tuple[str, ...] | None = None
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
         numbers, names = _number_texts(values)
         for remark in lookalikes(names):
             events.warn(remark)
-    elif pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_floating(kind):
-        names = tuple(feature.names) if isinstance(feature, ClassLabel) and feature.names else None
-        whole = values.cast(pa.int8()) if pa.types.is_boolean(kind) else values
-        numbers = whole.fill_null(-1 if not pa.types.is_unsigned_integer(kind) else 0).to_numpy()
-        if values.null_count and pa.types.is_unsigned_integer(kind):
-            numbers = np.where(values.is_null().to_numpy(), -1, numbers.astype(np.int64))
-    elif pa.types.is_null(kind):
-        return None, None
     else:
-        raise DataError(f"expected whole numbers or text as labels in column {name!r}, got {kind}", other)
+        numbers = _numbers(values, name)
+        names = tuple(feature.names) if isinstance(feature, ClassLabel) and feature.names else None
     labels = check_labels(numbers, len(numbers), names)
-    without = len(values) if labels is None else int((labels < 0).sum())
-    if without:
+    _tell_labels(labels, len(numbers), names, name, events)
+    return labels, None if labels is None else names
+
+
+def _decoded(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Without the encodings that a reader need not know."""
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    return values.cast(pa.string()) if str(values.type) == "string_view" else values
+
+
+def _numbers(values: pa.ChunkedArray, name: str) -> np.ndarray:
+    """Numbers as they are, -1 for null."""
+    kind, other = values.type, f"choose another column with --label-column, or {NONE}"
+    if pa.types.is_nested(kind):
+        hint = f"Make numbers of them, or {other}"
+        raise DataError(f"expected one label a sample in column {name!r}, got several ({kind})", hint)
+    if not (pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_floating(kind)):
+        hint = f"Convert them, or {other}"
+        raise DataError(f"expected whole numbers or text as labels in column {name!r}, got {kind}", hint)
+    there: np.ndarray = values.drop_null().to_numpy()
+    if not values.null_count:
+        return there
+    numbers = np.full(len(values), -1, np.float64)
+    numbers[values.is_valid().to_numpy()] = there
+    return numbers
+
+
+def _tell_labels(
+    labels: np.ndarray | None, rows: int, names: tuple[str, ...] | None, name: str, events: Events
+) -> None:
+    there = np.zeros(0, np.int32) if labels is None else labels[labels >= 0]
+    if without := rows - len(there):
         events.info(
-            f"{without} of {len(values)} rows have no label in column {name!r}: they are embedded, "
+            f"{without} of {rows} rows have no label in column {name!r}: they are embedded, "
             "and left out of class means, training and evaluation"
         )
-    return labels, None if labels is None else names
+    classes = int(there.max(initial=-1)) + 1
+    if names is None and (empty := classes - len(np.unique(there))):
+        text = f"labels of column {name!r} go from {there.min()} to {there.max()}"
+        events.info(f"{text}: {empty} of the {classes} classes, counted from 0, have no rows")
 
 
 def _number_texts(values: pa.ChunkedArray) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -14,7 +14,7 @@ _SHOWN = 3
 
 def plain(name: str) -> str:
     """A class name as it is compared: without regard to case, white space, `_` and how accents are composed."""
-    return " ".join(unicodedata.normalize("NFC", name).replace("_", " ").casefold().split())
+    return " ".join(unicodedata.normalize("NFC", name).strip("\ufeff").replace("_", " ").casefold().split())
 
 
 def lookalikes(names: Sequence[str]) -> list[str]:

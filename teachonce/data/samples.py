@@ -131,7 +131,7 @@ def check_labels(labels: np.ndarray, rows: int, class_names: tuple[str, ...] | N
             f"Choose a column with one class a sample {other}",
         )
     if labels.dtype.kind == "f":
-        labels = np.where(np.isnan(labels), -1.0, labels)
+        labels = np.where(np.isnan(labels), -1.0, labels.astype(np.float64))
         wrong = np.flatnonzero((labels != np.rint(labels)) | (np.abs(labels) > _EXACT))
         if len(wrong):
             got = f"got {labels[wrong[0]]} in row {wrong[0]}: real numbers are not classes"
