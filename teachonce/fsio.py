@@ -10,6 +10,7 @@ import json
 import math
 import os
 import stat
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -111,16 +112,25 @@ def read_file(path: Path, *, most: int = DOCUMENT_BYTES, mend: str = COPY) -> by
 
 
 def read_text(path: Path, *, most: int = DOCUMENT_BYTES, mend: str = COPY) -> str:
-    """The text of a regular file, UTF-8, a byte-order mark left out; see `read_file`.
+    """The text of a regular file; see `read_file` and `decode_text`.
 
     Raises:
         FileNotFoundError: There is none.
-        CorruptError: It is no regular file, is larger, cannot be read, or is no UTF-8.
+        CorruptError: It is no regular file, is larger, cannot be read, or is no such text.
+    """
+    return decode_text(read_file(path, most=most, mend=mend), str(path), mend=mend)
+
+
+def decode_text(data: bytes, name: str, *, mend: str = COPY) -> str:
+    """A text in UTF-8, or in UTF-16 with a byte-order mark, as some editors save it; the mark is left out.
+
+    Raises:
+        CorruptError: It is in another encoding.
     """
     try:
-        return read_file(path, most=most, mend=mend).decode("utf-8-sig")
+        return data.decode("utf-16" if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise CorruptError(f"{path} is no text in UTF-8: {error}", mend) from error
+        raise CorruptError(f"{name} is no text in UTF-8: {error}", mend) from error
 
 
 def read_json(path: Path, *, most: int = DOCUMENT_BYTES, mend: str = COPY) -> Any:

@@ -123,7 +123,7 @@ def bench_step(  # noqa: PLR0913 - one parameter an option
     if rounds < 1 or steps < 1:
         raise InputError(f"rounds and steps must be at least 1, got {rounds} and {steps}", "Use 30 and 1, say")
     _check(method, settings or {}, distortion_weight)
-    samples = open_samples(data, split=split, limit=limit) if isinstance(data, str) else data
+    samples = open_samples(data, split=split, limit=limit, events=events) if isinstance(data, str) else data
     with tempfile.TemporaryDirectory(prefix="teachonce-bench-") as folder:
         path = Path(folder) / "bench.zarr"
         shared: dict[str, Any] = {"device": device, "precision": precision, "workers": workers}

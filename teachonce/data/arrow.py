@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from teachonce.data.decode import MISSING, TOO_LARGE, DecodeError, decode_image
 from teachonce.data.samples import count_classes
+from teachonce.data.walk import shown
 from teachonce.digests import digest_bytes
 from teachonce.errors import CorruptError, DataError
 from teachonce.fsio import open_regular, require_regular
@@ -63,14 +64,14 @@ class ArrowSamples:
         data, path = self._cells(row)
         if data.is_valid:
             return memoryview(data.as_buffer())
-        return str(path.as_py()) if path.is_valid else ""
+        return _path(path) if path.is_valid else ""
 
     def name(self, row: int) -> str | None:
         """The row's key, or the path of its file; None where it has neither."""
         if self._keys is not None:
             return self._keys[row]
         path = self._cells(row)[1]
-        return str(path.as_py()) if path.is_valid else None
+        return shown(_path(path)) if path.is_valid else None
 
     def _cells(self, row: int) -> tuple[pa.Scalar, pa.Scalar]:
         """The row's bytes and path.
@@ -110,6 +111,11 @@ class ArrowSamples:
     @cached_property
     def _starts(self) -> np.ndarray:
         return np.cumsum([0, *(len(data) for data, _ in self._chunks)])[:-1]
+
+
+def _path(cell: pa.Scalar) -> str:
+    """A path as the system names it: its bytes need not be UTF-8."""
+    return os.fsdecode(cell.as_buffer().to_pybytes())
 
 
 def _read(path: str) -> bytes:

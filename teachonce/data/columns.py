@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from teachonce.data.labels import lookalikes
 from teachonce.data.samples import check_labels
 from teachonce.errors import DataError
+from teachonce.events import SILENT, Events
 
 NONE = "none"
 """As a label column's name: the dataset is used without labels."""
@@ -68,30 +70,87 @@ def key_column(features: Any, named: str) -> str:
     return named
 
 
-def read_labels(values: pa.ChunkedArray, feature: Any, name: str) -> tuple[np.ndarray, tuple[str, ...] | None]:
+def read_labels(
+    values: pa.ChunkedArray, feature: Any, name: str, events: Events = SILENT
+) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
     """A column of labels as int32 (rows,), and the class names where there are any; text is numbered in sorted order.
 
+    A row without a label (null, -1, NaN, an empty text) has -1; where no row has one, there are no labels.
+
+    Args:
+        values: The column.
+        feature: Its type in `datasets`.
+        name: Its name.
+        events: Is told of rows without a label, and of names that look alike.
+
     Raises:
-        DataError: Several labels a sample, real-valued ones, a missing one or one out of range (the row is named).
+        DataError: Several labels a sample, real-valued ones, or one out of range (the row is named).
     """
     from datasets import ClassLabel
 
-    kind, other = values.type, f"Choose another column with --label-column, or {NONE}"
-    if pa.types.is_nested(kind) and not pa.types.is_dictionary(kind):
-        raise DataError(f"expected one label a sample in column {name!r}, got several ({kind})", other)
-    if values.null_count:
-        row = int(np.flatnonzero(values.is_null().to_numpy())[0])
-        raise DataError(f"expected a label in every row of column {name!r}, got none in row {row}", other)
-    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        raise DataError(f"expected classes in column {name!r}, got real numbers ({kind})", other)
-    numbers = values.to_numpy()
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        texts, numbers = np.unique(numbers.astype(str), return_inverse=True)
-        return numbers.astype(np.int32), tuple(str(text) for text in texts)
-    if not (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
-        raise DataError(f"expected whole numbers or text as labels in column {name!r}, got {kind}", other)
-    names = tuple(feature.names) if isinstance(feature, ClassLabel) and feature.names else None
-    return check_labels(numbers, len(numbers), names), names
+    values = _decoded(values)
+    if pa.types.is_null(values.type):
+        return None, None
+    names: tuple[str, ...] | None = None
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        numbers, names = _number_texts(values)
+        for remark in lookalikes(names):
+            events.warn(remark)
+    else:
+        numbers = _numbers(values, name)
+        names = tuple(feature.names) if isinstance(feature, ClassLabel) and feature.names else None
+    labels = check_labels(numbers, len(numbers), names)
+    _tell_labels(labels, len(numbers), names, name, events)
+    return labels, None if labels is None else names
+
+
+def _decoded(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Without the encodings that a reader need not know."""
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    return values.cast(pa.string()) if str(values.type) == "string_view" else values
+
+
+def _numbers(values: pa.ChunkedArray, name: str) -> np.ndarray:
+    """Numbers as they are, -1 for null."""
+    kind, other = values.type, f"choose another column with --label-column, or {NONE}"
+    if pa.types.is_nested(kind):
+        hint = f"Make numbers of them, or {other}"
+        raise DataError(f"expected one label a sample in column {name!r}, got several ({kind})", hint)
+    if not (pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_floating(kind)):
+        hint = f"Convert them, or {other}"
+        raise DataError(f"expected whole numbers or text as labels in column {name!r}, got {kind}", hint)
+    there: np.ndarray = values.drop_null().to_numpy()
+    if not values.null_count:
+        return there
+    numbers = np.full(len(values), -1, np.float64)
+    numbers[values.is_valid().to_numpy()] = there
+    return numbers
+
+
+def _tell_labels(
+    labels: np.ndarray | None, rows: int, names: tuple[str, ...] | None, name: str, events: Events
+) -> None:
+    there = np.zeros(0, np.int32) if labels is None else labels[labels >= 0]
+    if without := rows - len(there):
+        events.info(
+            f"{without} of {rows} rows have no label in column {name!r}: they are embedded, "
+            "and left out of class means, training and evaluation"
+        )
+    classes = int(there.max(initial=-1)) + 1
+    if names is None and (empty := classes - len(np.unique(there))):
+        text = f"labels of column {name!r} go from {there.min()} to {there.max()}"
+        events.info(f"{text}: {empty} of the {classes} classes, counted from 0, have no rows")
+
+
+def _number_texts(values: pa.ChunkedArray) -> tuple[np.ndarray, tuple[str, ...]]:
+    texts = values.fill_null("").to_numpy().astype(str)
+    names, numbers = np.unique(texts, return_inverse=True)
+    blank = [index for index, text in enumerate(names) if not text.strip()]
+    kept = np.delete(np.arange(len(names)), blank)
+    order = np.full(len(names), -1, np.int64)
+    order[kept] = np.arange(len(kept))
+    return order[numbers], tuple(str(text) for text in names[kept])
 
 
 def _holds_images(kind: pa.DataType) -> bool:

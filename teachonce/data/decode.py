@@ -1,7 +1,8 @@
 """From the bytes of an image file to RGB pixels, or to a fixed code that says why not. PIL and NumPy only.
 
 The rules are those of the usual pipelines: EXIF orientation is applied, as `datasets.Image` does; transparency is
-composited on white, as the image processors of transformers do; 16-bit grey is scaled to 8 bits.
+composited on white, as the image processors of transformers do; 16-bit grey is scaled to 8 bits. Grey of 32 bits is
+taken as 0..65535, of floats as 0..1 or 0..255; other values are refused (`value-range`), for no scale is known.
 """
 
 import io
@@ -14,10 +15,15 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from teachonce.processwide import ignore_warnings_of_pil
 
 TRUNCATED, NOT_AN_IMAGE, MISSING, TOO_LARGE, DAMAGED = "truncated", "not-an-image", "missing", "too-large", "damaged"
-CODES = (TRUNCATED, NOT_AN_IMAGE, MISSING, TOO_LARGE, DAMAGED)
+VALUE_RANGE = "value-range"
+CODES = (TRUNCATED, NOT_AN_IMAGE, MISSING, TOO_LARGE, DAMAGED, VALUE_RANGE)
 
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
-_ORIENTATION = 0x0112
+_ORIENTATION, _WIDTH, _HEIGHT = 0x0112, 0x0100, 0x0101
+_TOLD_BY_HEADER = frozenset(
+    {"JPEG", "MPO", "PNG", "WEBP", "GIF", "TIFF", "BMP", "DIB", "PPM", "JPEG2000", "PCX", "TGA", "SGI", "AVIF"}
+)
+"""Formats whose images are as large when loaded as when opened; an ICO or an EPS, say, is not."""
 # What PIL's plugins let through on bad bytes: each parses in its own way.
 _BAD_BYTES = (
     OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, AttributeError, RuntimeError,
@@ -44,7 +50,7 @@ def decode_image(data: bytes | memoryview) -> np.ndarray:
         uint8 (H, W, 3), C-contiguous RGB.
 
     Raises:
-        DecodeError: The bytes are cut short, damaged, too many pixels, or no image.
+        DecodeError: The bytes are cut short, damaged, too many pixels, or no image, or its values have no known scale.
     """
     try:
         return rgb_array(upright(_open(data)))
@@ -55,23 +61,33 @@ def decode_image(data: bytes | memoryview) -> np.ndarray:
 
 
 def image_size(data: bytes | memoryview) -> tuple[int, int]:
-    """Height and width in pixels, from the file's header alone; as the decoded image has them.
+    """Height and width in pixels as the decoded image has them: from the file's header alone, where that tells.
 
     Raises:
         DecodeError: The header cannot be read; the pixels may still fail.
     """
     try:
         image = _open(data)
+        if image.format not in _TOLD_BY_HEADER:
+            return rgb_array(upright(image)).shape[:2]
+        width, height = image.size
+        if image.format == "TIFF":  # PIL swaps the size of a turned one when it opens it, or when it loads it
+            tags = image.tag_v2  # type: ignore[attr-defined]
+            width, height = int(tags[_WIDTH]), int(tags[_HEIGHT])
         turned = _orientation(image) in (5, 6, 7, 8)
     except _TOO_LARGE:
         raise DecodeError(TOO_LARGE) from None
     except _BAD_BYTES as error:
         raise DecodeError(_reason(data, error)) from None
-    return (image.width, image.height) if turned else (image.height, image.width)
+    return (width, height) if turned else (height, width)
 
 
 def rgb_array(image: Image.Image) -> np.ndarray:
-    """The pixels of a PIL image of any mode as uint8 (H, W, 3): transparency on white, 16-bit grey scaled to 8 bits."""
+    """The pixels of a PIL image of any mode as uint8 (H, W, 3): transparency on white, 16-bit grey scaled to 8 bits.
+
+    Raises:
+        DecodeError: Grey of 32 bits whose values are not in a known range.
+    """
     if image.mode.startswith(("I", "F")):
         return np.repeat(_eight_bits(np.asarray(image))[:, :, None], 3, axis=2)
     if "A" in image.getbands() or image.info.get("transparency") is not None:
@@ -96,8 +112,8 @@ def upright(image: Image.Image) -> Image.Image:
 
 
 def _orientation(image: Image.Image) -> int | None:
-    # Without an EXIF block there is nothing to turn, and asking PIL for it costs as much as decoding a small image.
-    if "exif" not in image.info and image.format in ("JPEG", "BMP", "GIF"):
+    # Where nothing can tell of it, asking PIL costs as much as decoding a small image; XMP may, too.
+    if image.format in ("JPEG", "BMP", "GIF") and not {"exif", "xmp"} & image.info.keys():
         return None
     orientation: int | None = image.getexif().get(_ORIENTATION)
     return orientation
@@ -105,13 +121,12 @@ def _orientation(image: Image.Image) -> int | None:
 
 def _eight_bits(grey: np.ndarray) -> np.ndarray:
     """Grey of 16 or 32 bits per pixel to uint8: integers from 0..65535, floats from 0..1 or 0..255 as they come."""
-    if grey.dtype.kind == "f":
-        values = np.nan_to_num(grey)
-        values = values * 255 if values.size and values.max() <= 1 else values
-    else:
-        values = np.clip(grey, 0, 65535) / 257
-    eight: np.ndarray = np.rint(np.clip(values, 0, 255)).astype(np.uint8)
-    return eight
+    real = grey.dtype.kind == "f"
+    low, high = float(grey.min()), float(grey.max())
+    if not (low >= 0 and high <= (255 if real else 65535)):  # NaN is neither
+        raise DecodeError(VALUE_RANGE)
+    values = grey if real and high > 1 else grey * 255.0 if real else grey / 257
+    return np.rint(values).astype(np.uint8)
 
 
 def _reason(data: bytes | memoryview, error: Exception) -> str:

@@ -13,9 +13,10 @@ from teachonce.data.columns import read_labels
 from teachonce.data.samples import Samples
 from teachonce.data.sources import load_split, parse_spec
 from teachonce.errors import DataError, InputError
+from teachonce.events import SILENT, Events
 
 
-def open_samples(
+def open_samples(  # noqa: PLR0913 - one parameter an option
     spec: str,
     *,
     split: str | None = None,
@@ -25,12 +26,14 @@ def open_samples(
     key_column: str | None = None,
     limit: int | None = None,
     cache_dir: str | Path | None = None,
+    events: Events = SILENT,
 ) -> Samples:
     """Open a dataset.
 
     Args:
-        spec: `digits`, `parquet:FILE`, `arrow:FILE`, `folder:DIR` (images, in subfolders by class), `disk:DIR` (saved
-            by `datasets`), a path to one of these, or a hub id, its configuration after a colon where it has several.
+        spec: `digits`, `parquet:FILE`, `arrow:FILE` (or a folder of such files), `folder:DIR` (images, in folders by
+            split and class), `disk:DIR` (saved by `datasets`), a path to one of these, or a hub id, its configuration
+            after a colon where it has several.
         split: The split's name; None: `prefer` where there is one of that name, else the only one.
         prefer: See `split`.
         image_column: The column of images; None: the only one of that type.
@@ -38,6 +41,7 @@ def open_samples(
         key_column: A column that identifies the rows in place of the images' bytes.
         limit: At most so many rows, from the first.
         cache_dir: Where `datasets` keeps what it fetches and converts.
+        events: Is told what is left out, and how names were read where they may be meant otherwise.
 
     Raises:
         DataError: The dataset, split or column cannot be used.
@@ -50,7 +54,7 @@ def open_samples(
         from teachonce.data.digits import load_digits
 
         return load_digits(split or prefer, limit)
-    dataset, name = load_split(kind, place, split, prefer, None if cache_dir is None else str(cache_dir))
+    dataset, name = load_split(kind, place, split, prefer, None if cache_dir is None else str(cache_dir), events)
     if not len(dataset):
         raise DataError(f"expected samples in split {name!r} of {spec!r}, got none", "Choose data with rows")
     label = find_label(dataset.features, label_column)
@@ -62,11 +66,19 @@ def open_samples(
         key=None if key_column is None else find_key(dataset.features, key_column),
         limit=limit,
         description={"source": source, "split": name},
+        events=events,
     )
 
 
 def from_dataset(
-    dataset: Any, *, image: str, label: str | None, key: str | None, limit: int | None, description: dict[str, Any]
+    dataset: Any,
+    *,
+    image: str,
+    label: str | None,
+    key: str | None,
+    limit: int | None,
+    description: dict[str, Any],
+    events: Events = SILENT,
 ) -> ArrowSamples:
     """Samples of a `datasets.Dataset` whose columns are known.
 
@@ -80,7 +92,7 @@ def from_dataset(
     dataset = dataset.select(range(min(limit or len(dataset), len(dataset))))
     labels, names = None, None
     if label is not None:
-        labels, names = read_labels(_column(dataset, label), dataset.features[label], label)
+        labels, names = read_labels(_column(dataset, label), dataset.features[label], label, events)
     keys = None if key is None else [str(value) for value in _column(dataset, key).to_pylist()]
     images = dataset.select_columns([image]).cast_column(image, Image(decode=False))
     columns = {"image_column": image, "label_column": label, "key_column": key}

@@ -12,6 +12,7 @@ from teachonce.types import Identity
 
 __all__ = ["ArraySamples", "DecodeError", "EncodedSamples", "NamedSamples", "Samples"]
 
+_EXACT = 2.0**53  # whole numbers that a float64 has
 MOST_NAMELESS = 1 << 16
 """Fewer classes than this without names are taken as they come; more must not be out of proportion to the rows."""
 
@@ -29,7 +30,7 @@ class Samples(Protocol):
 
     @property
     def labels(self) -> np.ndarray | None:
-        """int32 (rows,), each in 0..classes-1; None where the dataset has no labels."""
+        """int32 (rows,), each in 0..classes-1, or -1 for a row without one; None where no row has one."""
 
     @property
     def class_names(self) -> tuple[str, ...] | None:
@@ -79,7 +80,7 @@ class ArraySamples:
 
     Args:
         images: uint8 (N, H, W, 3), or N arrays uint8 (H, W, 3) of any sizes.
-        labels: Integers (N,), each at least 0; None: no labels.
+        labels: Integers (N,), each at least 0, or -1 for a row without one; None: no labels.
         class_names: One name a class; None: classes are numbers only.
         description: Where the images came from, as JSON.
 
@@ -116,38 +117,45 @@ class ArraySamples:
         return self.images[row]
 
 
-def check_labels(labels: np.ndarray, rows: int, class_names: tuple[str, ...] | None) -> np.ndarray:
-    """Labels as int32 (rows,), checked.
+def check_labels(labels: np.ndarray, rows: int, class_names: tuple[str, ...] | None) -> np.ndarray | None:
+    """Labels as int32 (rows,), checked; -1 and NaN are rows without one. None where no row has one.
 
     Raises:
         DataError: Several labels a sample, real-valued ones, the first row whose label is not in 0..classes-1, or
             labels that are ids: every class costs a row of weights and a mean, and these would take all the memory.
     """
+    other = "(--label-column), or none (--label-column none)"
     if labels.ndim != 1 or len(labels) != rows:
         raise DataError(
             f"expected one label a sample, shape ({rows},), got shape {labels.shape}",
-            "Choose a column with one class a sample (--label-column), or none (--label-column none)",
+            f"Choose a column with one class a sample {other}",
         )
+    if labels.dtype.kind == "f":
+        labels = np.where(np.isnan(labels), -1.0, labels.astype(np.float64))
+        wrong = np.flatnonzero((labels != np.rint(labels)) | (np.abs(labels) > _EXACT))
+        if len(wrong):
+            got = f"got {labels[wrong[0]]} in row {wrong[0]}: real numbers are not classes"
+            raise DataError(f"expected whole numbers as labels, {got}", f"Choose a column of classes {other}")
+        labels = labels.astype(np.int64)
     if labels.dtype.kind not in "iub":
         raise DataError(
             f"expected whole numbers as labels, got {labels.dtype}: real-valued targets are not classes",
-            "Choose a column of classes (--label-column), or none (--label-column none)",
+            f"Choose a column of classes {other}",
         )
-    limit = len(class_names) if class_names is not None else np.iinfo(np.int32).max
-    wrong = np.flatnonzero((labels < 0) | (labels >= limit))
-    if len(wrong):
-        row, names = int(wrong[0]), f"0..{limit - 1}" if class_names is not None else "0 or more"
+    outside = labels < -1 if class_names is None else (labels < -1) | (labels >= len(class_names))
+    if len(wrong := np.flatnonzero(outside)):
+        row, names = int(wrong[0]), f"0..{len(class_names) - 1}" if class_names is not None else "0 or more"
         raise DataError(
-            f"expected labels {names}, got {labels[row]} in row {row} ({len(wrong)} such rows)",
-            "Mend the labels, choose another split or column (--label-column), or use none (--label-column none)",
+            f"expected labels {names}, or -1 for none, got {labels[row]} in row {row} ({len(wrong)} such rows)",
+            "Correct the labels, choose another split or column (--label-column), or use none (--label-column none)",
         )
     if class_names is None and rows and int(labels.max()) >= max(MOST_NAMELESS, 10 * rows):
         raise DataError(
             f"expected labels that number classes from 0, got {labels.max()} in row {int(labels.argmax())}: "
             f"{int(labels.max()) + 1:,} classes for {rows:,} rows",
-            "Choose a column of classes (--label-column), or none (--label-column none); ids are no classes",
+            f"Choose a column of classes {other}; ids are no classes",
         )
-    return labels.astype(np.int32)
+    return labels.astype(np.int32) if (labels >= 0).any() else None
 
 
 def count_classes(labels: np.ndarray | None, class_names: tuple[str, ...] | None) -> int | None:

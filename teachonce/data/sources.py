@@ -1,12 +1,18 @@
-"""From a dataset's name to its splits: files, folders, saved datasets and the hub, all through `datasets`."""
+"""From a dataset's name to its splits: files, folders, saved datasets and the hub, by `datasets` and `folders`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from teachonce.data.folders import list_folder
 from teachonce.data.hub import fetch
+from teachonce.data.metadata import is_metadata
 from teachonce.data.quiet import first_line, quiet
+from teachonce.data.splits import split_named
+from teachonce.data.tables import list_tables
 from teachonce.errors import DataError
+from teachonce.events import SILENT, Events
 from teachonce.fsio import require_regular
 
 # What `datasets` says of nothing; the last of a parquet file without rows.
@@ -35,7 +41,9 @@ def parse_spec(spec: str) -> tuple[str, str]:
     return "hub", spec
 
 
-def load_split(kind: str, place: str, split: str | None, prefer: str, cache_dir: str | None) -> tuple[Any, str]:
+def load_split(
+    kind: str, place: str, split: str | None, prefer: str, cache_dir: str | None, events: Events = SILENT
+) -> tuple[Any, str]:
     """One split of a dataset, as `datasets.Dataset`, and its name.
 
     Args:
@@ -44,18 +52,32 @@ def load_split(kind: str, place: str, split: str | None, prefer: str, cache_dir:
         split: The split's name; None: `prefer` where there is one of that name, else the only one.
         prefer: See `split`.
         cache_dir: Where `datasets` keeps what it fetches and converts; None: its own place.
+        events: Is told what of a folder is left out, and how it was read where it may be meant otherwise.
 
     Raises:
         DataError: It cannot be read or fetched, is empty, or has no such split.
     """
     splits: Mapping[str, Any]
+    if kind == "folder":
+        return _from_folder(place, split, prefer, events)
     with quiet():
         if kind == "hub":
             splits = fetch(place, lambda names: choose_split(names, split, prefer, place), cache_dir)
+        elif kind == "disk":
+            splits = _saved(place)
         else:
-            splits = _local(kind, place, cache_dir)
+            return _from_tables(kind, place, split, prefer, cache_dir, events)
     name = choose_split(splits, split, prefer, f"{kind}:{place}")
     return splits[name], name
+
+
+def _from_folder(place: str, split: str | None, prefer: str, events: Events) -> tuple[Any, str]:
+    path = Path(place).expanduser()
+    if path.is_file():
+        raise DataError(f"expected a folder of images, got {place!r}: it is a file", _READ)
+    folder = list_folder(path)
+    name = choose_split(folder.names, split, prefer, f"folder:{place}")
+    return folder.dataset(name, events), name
 
 
 def choose_split(splits: Iterable[str], split: str | None, prefer: str, name: str) -> str:
@@ -67,34 +89,50 @@ def choose_split(splits: Iterable[str], split: str | None, prefer: str, name: st
     names = list(splits)
     if split is None and (prefer in names or len(names) == 1):
         return prefer if prefer in names else names[0]
+    split = None if split is None else split_named(split, names)
     if split is None or split not in names:
         got = f"got {split!r}" if split is not None else f"none of them is {prefer!r}"
         raise DataError(f"{name} has the splits {', '.join(names)}; {got}", "Name one of these with --split")
     return split
 
 
-def _local(kind: str, place: str, cache_dir: str | None) -> Mapping[str, Any]:
+def _saved(place: str) -> Mapping[str, Any]:
     import datasets
 
+    path = _regular(place)
+    with _readable("disk", place):
+        loaded = datasets.load_from_disk(str(path))
+    return loaded if isinstance(loaded, dict) else {str(loaded.split or "train"): loaded}
+
+
+def _from_tables(
+    kind: str, place: str, split: str | None, prefer: str, cache_dir: str | None, events: Events
+) -> tuple[Any, str]:
+    import datasets
+
+    files = list_tables(_regular(place), kind, events)
+    name = choose_split(files, split, prefer, f"{kind}:{place}")
+    with _readable(kind, place):
+        # under a name of ours: `datasets` takes no other than words
+        loaded = datasets.load_dataset(kind, data_files={"train": files[name]}, split="train", cache_dir=cache_dir)
+    return loaded, name
+
+
+def _regular(place: str) -> Path:
     path = Path(place).expanduser()
-    if kind == "folder" and path.is_file():
-        raise DataError(f"expected a folder of images, got {place!r}: it is a file", _READ)
     if path.exists() and not path.is_dir():
         require_regular(path, mend=_READ)
+    return path
+
+
+@contextmanager
+def _readable(kind: str, place: str) -> Iterator[None]:
     try:
-        if kind == "disk":
-            loaded = datasets.load_from_disk(str(path))
-        elif kind == "folder":
-            loaded = datasets.load_dataset("imagefolder", data_dir=str(path), cache_dir=cache_dir)
-        elif path.is_dir():
-            loaded = datasets.load_dataset(kind, data_dir=str(path), cache_dir=cache_dir)
-        else:
-            loaded = datasets.load_dataset(kind, data_files=[str(path)], cache_dir=cache_dir)
+        yield
     except Exception as error:
         if _is_empty(error):
             raise DataError(f"expected samples in {place!r}, got none", "Choose data with rows") from error
         raise DataError(f"could not read {place!r} as {kind}: {first_line(error)}", _READ) from error
-    return loaded if isinstance(loaded, dict) else {str(loaded.split or "train"): loaded}
 
 
 def _kind_of(path: Path) -> str:
@@ -103,7 +141,7 @@ def _kind_of(path: Path) -> str:
     if any((path / name).exists() for name in ("dataset_dict.json", "dataset_info.json", "state.json")):
         return "disk"
     for kind in ("parquet", "arrow"):
-        if any(path.glob(f"*.{kind}")) or any(path.glob(f"*/*.{kind}")):
+        if any(not is_metadata(file.name) for file in (*path.glob(f"*.{kind}"), *path.glob(f"*/*.{kind}"))):
             return kind
     return "folder"
 

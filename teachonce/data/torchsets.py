@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from teachonce.data.decode import rgb_array
+from teachonce.data.decode import DecodeError, rgb_array
 from teachonce.data.samples import check_labels, count_classes
 from teachonce.digests import digest_array
 from teachonce.errors import DataError, InputError
@@ -21,7 +21,7 @@ class TorchSamples:
 
     Args:
         dataset: Has `__len__` and `__getitem__`; gives the same image each time it is asked for a row.
-        labels: Integers (N,); None: those of its `targets` or `labels`, else those of its items.
+        labels: Integers (N,), -1 for a row without one; None: those of its `targets` or `labels`, else of its items.
         class_names: One name a class; None: those of its `classes`, where it has any.
         description: Where the images came from, as JSON.
 
@@ -91,7 +91,11 @@ def as_rgb(image: Any, row: int) -> np.ndarray:
         DataError: It is something else.
     """
     if isinstance(image, Image.Image):
-        return rgb_array(image)
+        try:
+            return rgb_array(image)
+        except DecodeError:
+            got = f"{image.mode} with values from {image.getextrema()}"
+            raise DataError(f"expected an 8-bit image in row {row}, got mode {got}", _MEND) from None
     try:
         array = as_array(image, f"an 8-bit image in row {row}")
     except InputError as error:

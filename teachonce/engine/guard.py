@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from teachonce.cache.store import Store
 from teachonce.cache.targets import target_names
+from teachonce.data.labels import match_labels, plain
 from teachonce.data.samples import Samples
 from teachonce.engine.rows import WORTH_TELLING
 from teachonce.errors import DataError, MismatchError
@@ -184,40 +185,44 @@ def check_classes(
     if classes is not None and samples.classes is not None and classes != samples.classes:
         raise MismatchError(f"{who} has {classes} classes, the data has {samples.classes}", mend)
     for index, (theirs, ours) in enumerate(zip(names or (), samples.class_names or (), strict=False)):
-        if _plain(theirs) != _plain(ours):
+        if plain(theirs) != plain(ours):
             message = (
                 f"{who} has other classes than the data, or another order: class {index} is {theirs!r} and {ours!r}"
             )
             raise MismatchError(message, mend)
 
 
-def check_test_classes(who: str, classes: int, names: Sequence[str] | None, samples: Samples) -> None:
-    """Refuse test data of other classes than `who` (the run, the training data); without names it may show fewer.
+def labels_for(
+    who: str, classes: int, names: Sequence[str] | None, samples: Samples, events: Events = SILENT
+) -> NDArray[np.int32]:
+    """The labels of test data in the numbers of `who` (the run, the training data), int32 (rows,); see `match_labels`.
 
     Raises:
-        MismatchError: Other classes, or labels beyond them.
+        DataError: The data has no labels.
+        MismatchError: It has rows of a class that `who` lacks.
     """
-    mend = "Use data of the same classes in the same order as the run was trained on"
-    if samples.class_names is not None:
-        check_classes(who, classes, names, samples, mend)
-    elif samples.classes is not None and samples.classes > classes:
-        raise MismatchError(f"{who} has {classes} classes, the data has labels up to {samples.classes - 1}", mend)
+    labels = require_labels(samples, "evaluating")
+    matched, remark = match_labels(labels, samples.class_names, who=who, classes=classes, known=names)
+    if remark is not None:
+        events.info(remark)
+    return matched
 
 
-def check_means(counts: NDArray[np.int64], samples: Samples) -> None:
-    """Refuse class means that are not of the data's classes, or lack one.
+def check_means(counts: NDArray[np.int64], labels: NDArray[np.int32], samples: Samples) -> None:
+    """Refuse class means that are not of the data's classes, or lack one of a class that has rows.
 
     Args:
         counts: (C,) the rows that each mean was made from.
+        labels: Those of rows that may be trained on.
         samples: The data.
 
     Raises:
         MismatchError: Another number of classes.
-        DataError: A class has no mean; the first of them are named.
+        DataError: A class has rows and no mean; the first of them are named.
     """
     if len(counts) != samples.classes:
         raise MismatchError(f"there are means of {len(counts)} classes, the data has {samples.classes}", _SAME)
-    require_class_means(counts, np.arange(len(counts)), samples.class_names)
+    require_class_means(counts, labels[labels >= 0], samples.class_names)
 
 
 def _check_kind(store: Store, samples: Samples) -> None:
@@ -227,7 +232,3 @@ def _check_kind(store: Store, samples: Samples) -> None:
     if store.spec.identity != samples.identity:
         message = f"the store identifies rows by {store.spec.identity!r}, the data by {samples.identity!r}"
         raise MismatchError(message, "Open the data as the store was made (the same file format and --key-column)")
-
-
-def _plain(name: str) -> str:
-    return " ".join(name.replace("_", " ").casefold().split())

@@ -124,7 +124,7 @@ def cached_targets(parts: Parts, target: str, needs: Needs, *, budget: int, from
         StoreMissingError: The store has no such target, or it lacks what the method needs.
         UnsealedError: The target is not finished.
         MismatchError: Its classes are not the data's.
-        DataError: A class has no mean, and the method needs one.
+        DataError: A class that has rows has no mean, and the method needs one.
     """
     assert parts.store is not None
     source = CachedTargets(
@@ -140,7 +140,10 @@ def cached_targets(parts: Parts, target: str, needs: Needs, *, budget: int, from
     if needs.logits:
         check_classes(f"target {target!r}", source.spec.classes, source.spec.class_names, parts.samples)
     if source.class_counts is not None:
-        check_means(source.class_counts, parts.samples)
+        usable = parts.store.sample_status() == DECODED
+        if source.usable is not None:
+            usable &= source.usable
+        check_means(source.class_counts, parts.labels[usable], parts.samples)
     return source
 
 
@@ -149,7 +152,7 @@ def live_targets(parts: Parts, needs: Needs, teacher: Teacher, images: ImageSour
 
     Raises:
         InputError: The method needs logits, and the teacher has none.
-        DataError: A class has no mean, and the method needs one.
+        DataError: A class that has rows has no mean, and the method needs one.
     """
     context = partial(autocast, parts.device, teacher_precision(parts.precision, teacher.info.dtype))
     means = _live_means(parts, teacher, images, views, context) if needs.class_mean else None
@@ -161,7 +164,7 @@ def _live_means(parts: Parts, teacher: Teacher, images: ImageSource, views: Epoc
     classes = parts.samples.classes
     assert classes is not None
     rows = chosen_rows(parts.labels, usable_rows(parts, images).astype(np.uint8), _per_class(parts))
-    check_means(np.bincount(parts.labels[rows], minlength=classes), parts.samples)
+    check_means(np.bincount(parts.labels[rows], minlength=classes), parts.labels[rows], parts.samples)
     batches = cut(rows, _MEAN_BATCH, drop_last=False)
     drawn = images.stream(batches, partial(views.base, epoch=0), teacher.info.input)
     with parts.events.task("class means of the live teacher", total=len(batches), unit="batches") as task:

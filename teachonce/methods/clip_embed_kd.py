@@ -14,8 +14,9 @@ TIME_CLAIM, MEMORY_CLAIM = 8.0, 9.0
 class ClipEmbedKd(Contrast):
     """Terms: `ce`, and `clip` = CE(scale * cos(student embedding, projected class means), label).
 
-    It needs one mean embedding a class, nothing a sample. Against its public code, as the paper has it: logits are not
-    softmaxed before the cross-entropy, and the cosine is scaled.
+    It needs one mean embedding a class, nothing a sample; a class without rows has none (NaN), and no part in `clip`.
+    Against its public code, as the paper has it: logits are not softmaxed before the cross-entropy, and the cosine is
+    scaled.
     """
 
     name = "clip-embed-kd"
@@ -24,8 +25,11 @@ class ClipEmbedKd(Contrast):
     def __call__(self, out: StudentOut, targets: Targets, labels: Tensor, step: int) -> dict[str, Tensor]:
         """See Method."""
         with precise(out.logits):
-            student, means, scale = self.modules(out.embedding, given(targets.class_mean))
+            given_means = given(targets.class_mean)
+            absent = given_means.isnan().any(1)  # classes without a row
+            known = given_means.masked_fill(absent[:, None], 0.0)
+            student, means, scale = self.modules(out.embedding, known)
             return {
                 "ce": ce_loss(out.logits, labels, label_smoothing=self.settings.label_smoothing),
-                "clip": clip_embed_loss(student, means, labels, scale),
+                "clip": clip_embed_loss(student, means, labels, scale, absent=absent),
             }

@@ -52,7 +52,9 @@ def cosines(left: Tensor, right: Tensor) -> Tensor:
     return F.normalize(widen(left), dim=1) @ F.normalize(widen(right), dim=1).T
 
 
-def clip_embed_loss(embedding: Tensor, class_embedding: Tensor, labels: Tensor, scale: Tensor | float) -> Tensor:
+def clip_embed_loss(
+    embedding: Tensor, class_embedding: Tensor, labels: Tensor, scale: Tensor | float, *, absent: Tensor | None = None
+) -> Tensor:
     """CE(scale * cos(e^s, P), y): each student embedding against the embedding of every class (CLIP-Embed-KD).
 
     Image to class only, mean over the batch, in nats. The paper (arXiv 2404.06170) says scaled cosine; its public code
@@ -63,8 +65,12 @@ def clip_embed_loss(embedding: Tensor, class_embedding: Tensor, labels: Tensor, 
         class_embedding: The teacher's class means (C, D), projected or not.
         labels: (B,) int64.
         scale: 1 / temperature.
+        absent: (C,) bool, classes that are left out of the sum, such as those without a mean; none of them is a label.
     """
-    return F.cross_entropy(scale * cosines(embedding, class_embedding), labels)
+    similarity = scale * cosines(embedding, class_embedding)
+    if absent is not None:
+        similarity = similarity.masked_fill(absent, float("-inf"))
+    return F.cross_entropy(similarity, labels)
 
 
 def clip_teacher_loss(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from teachonce.cache.targets import target_names
 from teachonce.data.samples import Samples
-from teachonce.engine.guard import check_test_classes, require_labels
+from teachonce.engine.guard import labels_for, require_labels
 from teachonce.engine.stage_one.job import store_at
 from teachonce.errors import InputError, ModelError, StoreMissingError
 from teachonce.models.students import build_student
@@ -88,7 +88,7 @@ def _check_test_data(steps: list[Step], facts: Facts) -> None:
         raise InputError("the test data are the training data, so that an accuracy on them tells nothing", mend)
     require_labels(test, "evaluating")
     if train.classes is not None:
-        check_test_classes("the training data", train.classes, train.class_names, test)
+        labels_for("the training data", train.classes, train.class_names, test)
 
 
 def _are_the_same(evaluation: Step, training: Step, test: Samples, train: Samples) -> bool:

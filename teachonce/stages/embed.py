@@ -155,6 +155,7 @@ def embed(  # noqa: PLR0913 - one parameter an option
         trust_remote_code=trust_remote_code,
         revision=revision,
         image_size=image_size,
+        events=events,
     )
     kept = job.teacher.info.dtype
     if kept != "float32" and precision != "auto":
@@ -201,6 +202,7 @@ def open_job(  # noqa: PLR0913 - one parameter an option
     trust_remote_code: bool = False,
     revision: str | None = None,
     image_size: int | None = None,
+    events: Events = SILENT,
 ) -> Job:
     """What `embed` is asked for, with data and teacher opened, compared with the store at `path`; nothing is written.
 
@@ -223,6 +225,7 @@ def open_job(  # noqa: PLR0913 - one parameter an option
             label_column=label_column,
             key_column=key_column,
             limit=limit,
+            events=events,
         )
     if samples.rows < 1:
         raise DataError("expected at least one sample, got none", "Choose data with rows")

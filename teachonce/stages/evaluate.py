@@ -17,7 +17,7 @@ from teachonce.engine.cached import as_tensor, has_targets
 from teachonce.engine.device import autocast, pick_device, pick_precision
 from teachonce.engine.evalfile import data_identity, was_trained_on, write_evaluation
 from teachonce.engine.feed import Feed, cut
-from teachonce.engine.guard import check_data, check_test_classes, require_labels, tell_unproven
+from teachonce.engine.guard import check_data, labels_for, tell_unproven
 from teachonce.engine.rows import all_digests
 from teachonce.engine.runfile import read_result, read_run, run_rule
 from teachonce.engine.score import Scores, score
@@ -42,7 +42,7 @@ class EvaluateRunResult:
     """Mean cross-entropy in nats."""
     rows: int
     left_out: int
-    """Rows that could not be decoded."""
+    """Rows that could not be decoded, or have no label."""
     per_class: list[dict[str, Any]]
     """`class` (name or number), `rows`, `top1` (None without rows)."""
 
@@ -113,7 +113,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
         DataError: The data, or the store, has no labels.
         StoreMissingError: No such run or store, or no embeddings in it.
         UnsealedError: The store is not finished.
-        MismatchError: The data has other classes than the run, or is not the store's.
+        MismatchError: The data has rows of a class that the run lacks, or is not the store's.
     """
     if (run is None) == (store is None):
         raise InputError("expected one of a run and a store", "Give --run or --store")
@@ -128,6 +128,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
             label_column=label_column,
             key_column=key_column,
             limit=limit,
+            events=events,
         )
     where = pick_device(device)
     if store is not None:
@@ -181,28 +182,27 @@ def evaluate_run(  # noqa: PLR0913 - one parameter an option
     """Evaluate a run on data, and write nothing; see `evaluate`.
 
     Raises:
-        DataError: The data has no labels, or no row could be decoded.
+        DataError: The data has no labels, or no row of it could be decoded.
         NonFiniteError: The student gives NaN or infinity.
         StoreMissingError: There is no such run.
-        MismatchError: The data has other classes than the run.
+        MismatchError: The data has rows of a class that the run lacks.
     """
     where = pick_device(device)
     description = read_run(run)
     if description is None or "rdms" in description:
         raise StoreMissingError(f"there is no run at {run}", "Check the path, or make the run with `teachonce train`")
-    labels = require_labels(samples, "evaluating")
-    check_test_classes(f"run {run}", description["classes"], description["class_names"], samples)
+    labels = labels_for(f"run {run}", description["classes"], description["class_names"], samples, events)
     if read_result(run) is None:
         events.warn(f"{run} is not finished: its best student so far is evaluated")
     network = load_student(run, student=student, trust_remote_code=trust_remote_code).to(where)
     images = open_images(samples, device=where, workers=workers, rule=run_rule(description), events=events)
     rule = EvalView.from_json(description["view"])
     views = EpochViews(images.sizes, rule, stored=None, augment=None, seed=0)
-    usable = np.ones(samples.rows, bool)
+    usable = labels >= 0
     usable[list(images.failed)] = False
     rows = np.flatnonzero(usable)
     if not len(rows):
-        raise DataError("no row could be decoded", "Choose other data")
+        raise DataError("no row has a label and could be decoded", "Choose other data")
     feed = Feed(images, labels, views, student=network.input, teacher=None, device=where)
     batches = feed.batches(cut(rows, batch_size, drop_last=False), None)
     with current(where), allow_tf32(allowed=False):

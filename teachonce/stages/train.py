@@ -223,6 +223,7 @@ def train(  # noqa: PLR0913 - one parameter an option
             label_column=label_column,
             key_column=key_column,
             limit=limit,
+            events=events,
         )
     return run_training(config, data, events)
 

@@ -131,7 +131,7 @@ def verify(  # noqa: PLR0913 - one parameter an option
         _unmark(path, events)
     elif not found and before is not None:
         _mark(open_store(path), before, events)
-    samples = _opened(data, split, image_column, label_column, key_column, limit)
+    samples = _opened(data, events, split, image_column, label_column, key_column, limit)
     differs, again = None, None
     bad = {problem.target for problem in found}
     if samples is not None and not bad & {None, "samples"}:
@@ -209,7 +209,7 @@ def _unmark(path: Path, events: Events) -> None:
         events.warn(f"the mark still says that the store is sound: {error.message}")
 
 
-def _opened(data: str | Path | Samples | None, *options: Any) -> Samples | None:
+def _opened(data: str | Path | Samples | None, events: Events, *options: Any) -> Samples | None:
     if not isinstance(data, str | Path):
         return data
     split, image_column, label_column, key_column, limit = options
@@ -220,6 +220,7 @@ def _opened(data: str | Path | Samples | None, *options: Any) -> Samples | None:
         label_column=label_column,
         key_column=key_column,
         limit=limit,
+        events=events,
     )
 
 

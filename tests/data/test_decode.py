@@ -1,5 +1,7 @@
+import itertools
 import warnings
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,6 +9,10 @@ from imagekit import encode, noise, photo
 from PIL import Image
 
 from teachonce.data.decode import DecodeError, decode_image, image_size
+from teachonce.data.open import open_samples
+from teachonce.data.resident import open_images
+from teachonce.data.views import eval_views
+from teachonce.types import EvalView, InputSpec
 
 
 def code_of(data: bytes) -> str:
@@ -124,3 +130,85 @@ def test_damaged_bytes_never_raise_anything_else(form: str):
         for read in (decode_image, image_size):
             with suppress(DecodeError):
                 read(bytes(broken))
+
+
+XMP = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description tiff:Orientation="{}" xmlns:tiff="http://ns.adobe.com/tiff/1.0/"/></rdf:RDF></x:xmpmeta>'
+)
+MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "I", "F")
+FORMS = (
+    "JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "ICO", "JPEG2000", "MPO", "PCX", "PPM", "TGA", "SGI", "DDS",
+    "MSP", "SPIDER", "XBM", "DIB",
+)  # fmt: skip
+
+
+def saved_as(form: str, mode: str, size: tuple[int, int], orientation: int, how: str) -> bytes | None:
+    """An image file, turned by EXIF or XMP, or the first of several frames; None where the format cannot hold it."""
+    grey = np.random.default_rng(0).integers(0, 65536, size, dtype=np.uint16)
+    picture = Image.fromarray(grey) if mode == "I;16" else Image.fromarray(noise(*size)).convert(mode)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    options: dict[str, object] = {"xmp": XMP.format(orientation).encode()} if how == "xmp" else {"exif": exif}
+    if how == "frames":
+        options |= {"save_all": True, "append_images": [picture.resize((5, 4))]}
+    try:
+        return encode(picture, form, **options)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError):
+        return None
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_header_tells_the_size_that_decoding_gives(form: str):
+    import datasets
+
+    checked = 0
+    for mode, size, how in itertools.product(MODES, ((13, 7), (20, 32)), ("exif", "xmp", "frames")):
+        for orientation in (1, 3, 6, 8) if how == "frames" else range(1, 9):
+            data = saved_as(form, mode, size, orientation, how)
+            if data is None:
+                break
+            with suppress(DecodeError):  # PIL writes some that it cannot read
+                decoded = decode_image(data).shape[:2]
+                assert image_size(data) == decoded, (mode, size, how, orientation)
+                theirs = datasets.Image().decode_example({"bytes": data, "path": None})
+                assert decoded == (theirs.height, theirs.width), (mode, size, how, orientation)
+                checked += 1
+    assert checked
+
+
+def test_an_icon_of_several_sizes_is_as_large_as_it_is_decoded():
+    data = encode(photo(64, 64), "ICO", sizes=[(16, 16), (48, 48), (32, 32)])
+    assert image_size(data) == decode_image(data).shape[:2] == (48, 48)
+
+
+@pytest.mark.parametrize("form", ["TIFF", "JPEG", "PNG", "WEBP", "ICO"])
+def test_a_view_does_not_depend_on_whether_images_fit_in_memory(tmp_path: Path, form: str):
+    for row, orientation in enumerate((1, 6, 8, 3, 5)):
+        data = saved_as(form, "RGB", (30 + row, 45), orientation, "exif")
+        assert data is not None
+        (tmp_path / f"{row}.{form.lower()}").write_bytes(data)
+    samples = open_samples(f"folder:{tmp_path}")
+    kept, streamed = (open_images(samples, device="cpu", workers=0, budget_bytes=size) for size in (1 << 30, 0))
+    assert (kept.resident, streamed.resident) == (True, False)
+    assert (kept.sizes == streamed.sizes).all()
+    rows, view, spec = np.arange(5), EvalView(resize=24, crop=(20, 20)), InputSpec(height=20, width=20)
+    shown = [source.batch(rows, eval_views(source.sizes, view)[:, 0], spec)[0] for source in (kept, streamed)]
+    assert (shown[0] == shown[1]).all()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array([[0.0, 300.0]], np.float32),
+        np.array([[-0.5, 0.5]], np.float32),
+        np.array([[np.nan, 0.5]], np.float32),
+        np.array([[np.inf, 0.5]], np.float32),
+        np.array([[0, 70000]], np.int32),
+        np.array([[-1, 255]], np.int32),
+    ],
+)
+def test_values_of_no_known_scale_are_refused(values: np.ndarray):
+    data = encode(Image.fromarray(values), "TIFF")
+    assert code_of(data) == "value-range"
+    assert image_size(data) == (1, 2)

@@ -78,7 +78,7 @@ def test_labels_can_be_given_or_absent():
         (Random(), "draws at random"),
         (Float(), "8-bit image in row 0, got float32"),
         (TensorDataset(torch.zeros(2, 4, 4, 5, dtype=torch.uint8)), "shape"),
-        (TensorDataset(torch.zeros(2, 4, 4, 3, dtype=torch.uint8), torch.rand(2)), "real-valued"),
+        (TensorDataset(torch.zeros(2, 4, 4, 3, dtype=torch.uint8), torch.rand(2)), "real numbers"),
         (TensorDataset(torch.zeros(2, 4, 4, 3, dtype=torch.uint8), torch.zeros(2, 3).long()), "one label"),
     ],
 )

@@ -150,12 +150,36 @@ def test_unnamed_data_may_show_fewer_classes(run: Path):
         evaluate(run=run, data=more, device="cpu")
 
 
-def test_classes_in_another_order(run: Path):
-    data = digits(20, "test")
+def test_classes_in_another_order_are_matched_by_name(run: Path):
+    data, heard = digits(40, "test"), Heard()
     names = [*data.class_names[:8], "9", "8"]
-    with pytest.raises(MismatchError, match="class 8 is '8' and '9'") as caught:
-        evaluate(run=run, data=some(data, class_names=names), device="cpu")
-    assert "order" in caught.value.mend
+    places = np.array([names.index(name) for name in data.class_names])
+    moved = some(data, class_names=names, labels=places[data.labels])
+    plain, found = (evaluate(run=run, data=each, device="cpu", events=heard) for each in (data, moved))
+    assert (found.top1, found.loss, found.per_class) == (plain.top1, plain.loss, plain.per_class)
+    assert any("'9' is 8 in the data, 9 for" in line for line in heard.infos)
+
+
+def test_named_data_may_lack_classes_and_have_no_others(run: Path):
+    data = digits(60, "test")
+    rows = np.flatnonzero(np.isin(data.labels, (3, 7)))
+    few = some(data, images=data.images[rows], labels=(data.labels[rows] == 7), class_names=["3", "7"])
+    found = evaluate(run=run, data=few, device="cpu")
+    assert found.rows == len(rows)
+    assert [entry["class"] for entry in found.per_class if entry["rows"]] == ["3", "7"]
+    other = some(data, images=data.images[rows], labels=(data.labels[rows] == 7), class_names=["3", "seven"])
+    with pytest.raises(MismatchError, match="'seven'"):
+        evaluate(run=run, data=other, device="cpu")
+
+
+def test_rows_without_a_label_are_left_out(run: Path):
+    data = digits(40, "test")
+    bare = data.labels.copy()
+    bare[::4] = -1
+    kept = some(data, images=data.images[bare >= 0], labels=data.labels[bare >= 0])
+    found, expected = (evaluate(run=run, data=each, device="cpu") for each in (some(data, labels=bare), kept))
+    assert (found.rows, found.left_out) == (30, 10)
+    assert found.top1 == expected.top1
 
 
 def test_what_cannot_be_evaluated(run: Path, tmp_path: Path):

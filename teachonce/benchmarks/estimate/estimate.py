@@ -154,6 +154,7 @@ def estimate(  # noqa: PLR0913 - one parameter an option
         trust_remote_code=trust_remote_code,
         revision=revision,
         image_size=image_size,
+        events=events,
         **opened,
     )
     require_writable(job.path)

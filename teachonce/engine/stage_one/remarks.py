@@ -7,7 +7,7 @@ from teachonce.cache import open_store
 from teachonce.engine.guard import check_classes
 from teachonce.engine.stage_one.contents import versions
 from teachonce.engine.stage_one.job import Job
-from teachonce.engine.stage_one.score import is_near_chance, teacher_top1
+from teachonce.engine.stage_one.score import are_probabilities, first_logits, is_near_chance, teacher_top1
 from teachonce.errors import MismatchError
 from teachonce.events import Events
 from teachonce.models import TeacherInfo
@@ -48,6 +48,7 @@ def score_teacher(job: Job, events: Events) -> float | None:
         A share from 0 to 1; None without labels or logits, or where the numbers of classes differ.
     """
     info, labels = job.teacher.info, job.samples.labels
+    _tell_outputs(job, events)
     if labels is None or info.classes is None:
         return None
     try:
@@ -81,3 +82,17 @@ def tell_unused(info: TeacherInfo, events: Events) -> None:
             f"the teacher's checkpoint has {listed(inside)}, which its network lacks: its {info.embedding} embedding "
             "is taken without them; is `architectures` in its config.json right?"
         )
+
+
+def _tell_outputs(job: Job, events: Events) -> None:
+    """Say where the teacher's outputs are not what a softmax expects, which is what methods that use logits take."""
+    info = job.teacher.info
+    if info.classes is None:
+        return
+    ending = "methods that use its logits take the softmax of them: prefer one that uses embeddings"
+    if info.classes == 1:
+        events.warn(f"the teacher has one output, whose softmax is 1 for every row; {ending}")
+    elif info.config.get("problem_type") in ("multi_label_classification", "regression"):
+        events.warn(f"the teacher was trained for {info.config['problem_type']}, not for one class a row; {ending}")
+    elif are_probabilities(first_logits(open_store(job.path), job.request.name)):
+        events.warn(f"the teacher's outputs are probabilities already (each row sums to 1), not logits; {ending}")

@@ -1,0 +1,82 @@
+"""Every file below a folder, by its path in it, in an order that depends on nothing but the names."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from teachonce.errors import DataError
+
+_SYSTEM = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db"})  # what file managers leave; nobody misses them
+_SHOWN = 3
+
+
+@dataclass(kw_only=True)
+class Walk:
+    """What lies below a folder; paths are relative to it, with `os.sep`, sorted as text."""
+
+    root: str
+    """Absolute."""
+    files: list[str] = field(default_factory=list)
+    hidden: list[str] = field(default_factory=list)
+    """Files and folders whose names begin with a dot or two underscores."""
+    broken: list[str] = field(default_factory=list)
+    """Links to nothing or to a folder above them, pipes, sockets, devices."""
+
+
+def walk(root: str | os.PathLike[str]) -> Walk:
+    """List a folder and all below it. Links are followed; no file is looked at beyond its name and kind.
+
+    Raises:
+        DataError: A folder cannot be listed.
+    """
+    found = Walk(root=os.path.abspath(root))  # noqa: PTH100 - a Path would resolve nothing more, and cost a while
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        for entry in _entries(os.path.join(found.root, folder)):  # noqa: PTH118
+            path = f"{folder}{os.sep}{entry.name}" if folder else entry.name
+            if entry.name.startswith((".", "__")):
+                found.hidden += [] if entry.name.startswith((".DS_Store", "._", "__MACOSX")) else [path]
+            elif entry.is_dir() and not _is_loop(entry):
+                folders.append(path)
+            elif not entry.is_file():
+                found.broken.append(path)
+            elif entry.name.lower() not in _SYSTEM:
+                found.files.append(path)
+    for paths in (found.files, found.hidden, found.broken):
+        paths.sort()
+    return found
+
+
+def parts_of(path: str) -> tuple[str, ...]:
+    """The names of the folders and of the file that a path is made of."""
+    return tuple(path.split(os.sep))  # noqa: PTH206 - of a million paths
+
+
+def shown(name: str) -> str:
+    """A file's name as text that can be printed and kept in UTF-8; bytes that are none are written as an escape."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def listed(names: Sequence[str], most: int = _SHOWN) -> str:
+    """The first few names, in one line."""
+    texts = [repr(shown(name))[1:-1] for name in names[:most]]
+    return ", ".join([*texts, "..."] if len(names) > most else texts)
+
+
+def _entries(folder: str) -> Iterator["os.DirEntry[str]"]:
+    try:
+        with os.scandir(folder) as entries:
+            yield from entries
+    except OSError as error:
+        message = f"could not list the folder {shown(folder)!r}: {error.strerror}"
+        raise DataError(message, "Allow it to be read, or choose another folder") from error
+
+
+def _is_loop(entry: "os.DirEntry[str]") -> bool:
+    """Whether it is a link to a folder that it lies in."""
+    if not entry.is_symlink():
+        return False
+    target = os.path.realpath(entry.path)
+    here = os.path.realpath(os.path.dirname(entry.path))  # noqa: PTH120
+    return os.path.commonpath([target, here]) == target
