@@ -1,7 +1,30 @@
-"""`python -m teachonce`: the command line, which imports the same modules as the `teachonce` script."""
+"""`python -m teachonce` and the `teachonce` script: the command line, interruptible from its first import on."""
 
 import os
 import sys
+
+
+def main() -> None:
+    """Run the command line of this process and exit; see `Frame.main` for the exit codes."""
+    from teachonce.processwide import interruptible_exit, interrupts
+
+    try:
+        with interrupts() as seen:
+            try:
+                from teachonce.cli import main as run
+
+                run()
+            except SystemExit:
+                raise
+            except BaseException as error:
+                if not seen:
+                    raise
+                from teachonce.cli.frame import interrupted
+
+                sys.exit(interrupted(sys.argv[1:], seen, error))
+    finally:
+        interruptible_exit()
+
 
 if __name__ == "__main__":
     # Python puts the working folder first on the path of `-m`: a zarr.py that lies there would be taken for the
@@ -10,7 +33,5 @@ if __name__ == "__main__":
         here = sys.path.pop(0)
         if os.path.dirname(os.path.dirname(os.path.abspath(__file__))) == os.path.abspath(here):  # noqa: PTH100, PTH120
             sys.path.append(here)
-
-    from teachonce.cli import main
 
     main()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # torch is imported by what needs it: the command line asks f
 
 Handler = Callable[[int, FrameType | None], Any] | int | None
 Formulas = Mapping[Any, Callable[..., int]]
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _OF_PIL = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 
 
@@ -321,6 +322,37 @@ def handlers(handler: Callable[[int, FrameType | None], Any], *numbers: signal.S
             for number in numbers:
                 stack.callback(signal.signal, number, signal.signal(number, handler))
         yield
+
+
+@contextmanager
+def interrupts() -> Iterator[list[int]]:
+    """Ctrl-C, a batch system's SIGTERM and a closed terminal raise KeyboardInterrupt; yields those that came.
+
+    They are remembered, since C code on the way may make another error of it, such as an import that fails.
+    """
+    seen: list[int] = []
+    owner = os.getpid()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if os.getpid() != owner and number == signal.SIGTERM:  # a forked helper that is being ended
+            die(number)
+            return
+        seen.append(number)
+        raise KeyboardInterrupt
+
+    with handlers(interrupt, *(number for number in _ENDS if not _ignored(number))):
+        yield seen
+
+
+def _ignored(number: signal.Signals) -> bool:
+    """Whether whoever started us wants us to outlive the terminal (nohup)."""
+    return number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN
+
+
+def interruptible_exit() -> None:
+    """From here on Ctrl-C ends this process at once and without a word: its command is over."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def die(number: int) -> None:

@@ -52,6 +52,16 @@ def share_text(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.2f} %"
 
 
+def points_text(difference: float) -> str:
+    """A difference of two shares in points of per cent."""
+    return f"{100 * difference:+.2f} points"
+
+
+def range_text(low: float, high: float) -> str:
+    """`95.00 - 97.22 %`, of shares."""
+    return f"{100 * low:.2f} - {100 * high:.2f} %"
+
+
 def step_text(milliseconds: float | None) -> str:
     """Milliseconds of a step: `4.79`, `107`."""
     return "-" if milliseconds is None else rate_text(milliseconds)

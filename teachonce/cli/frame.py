@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn, TextIO
 
 import typer
@@ -18,62 +17,57 @@ from rich.console import RenderableType
 from typer.core import TyperGroup
 
 from teachonce.console import RichEvents, describe_error, error_text
+from teachonce.console.errors import AFRESH
 from teachonce.console.tables import show
-from teachonce.processwide import die, handlers, limited_threads, unwarned
+from teachonce.processwide import interrupts, limited_threads, unwarned
 
-_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_CONTINUES = frozenset({"embed", "rdm", "train", "run", "tune"})
+"""Commands that, given again, continue where they were interrupted."""
 
 
 class Frame(TyperGroup):
     """The root command: the one place where errors become a line, an exit code and, with `--json`, an object."""
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> NoReturn:
-        """Run a command line and exit: 0 done, 1 a failure, 2 usage."""
+        """Run a command line and exit: 0 done, 1 a failure, 2 usage, 128 + N ended by signal N (130: Ctrl-C)."""
         words = list(sys.argv[1:] if args is None else args)
         options["standalone_mode"] = False
         sys.stdout, sys.stderr = sys.stdout or _nowhere(), sys.stderr or _nowhere()  # None where the shell closed them
-        with _interrupts() as seen:
+        with interrupts() as seen:
             try:
                 code = super().main(words, *rest, **options)
             except BaseException as error:  # noqa: BLE001  (the last place that can turn it into one line)
-                code = _tell(error, words, interrupted=bool(seen))
+                code = _tell(error, words, seen)
             else:
                 if seen and code:  # typer has made a number of it
-                    code = _failure(KeyboardInterrupt(), words)
+                    code = interrupted(words, seen)
         sys.exit(code if isinstance(code, int) else 0)
 
 
-@contextmanager
-def _interrupts() -> Iterator[list[int]]:
-    """Ctrl-C, a batch system's SIGTERM and a closed terminal raise KeyboardInterrupt; yields those that came.
-
-    It is remembered, since C code on the way may make another error of it, such as an import that fails.
-    """
-    seen: list[int] = []
-    owner = os.getpid()
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        if os.getpid() != owner and number == signal.SIGTERM:  # a forked helper that is being ended
-            die(number)
-            return
-        seen.append(number)
-        raise KeyboardInterrupt
-
-    with handlers(interrupt, *(number for number in _ENDS if not _ignored(number))):
-        yield seen
-
-
-def _ignored(number: signal.Signals) -> bool:
-    """Whether whoever started us wants us to outlive the terminal (nohup)."""
-    return number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN
-
-
-def _tell(error: BaseException, words: Sequence[str], *, interrupted: bool) -> int | None:
+def _tell(error: BaseException, words: Sequence[str], seen: Sequence[int]) -> int | None:
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
-    if interrupted:
-        return _failure(KeyboardInterrupt() if not isinstance(error, KeyboardInterrupt) else error, words)
+    if seen or isinstance(error, KeyboardInterrupt):
+        return interrupted(words, seen, error)
     return _usage(error, words) if hasattr(error, "format_message") else _failure(error, words)
+
+
+def interrupted(words: Sequence[str], seen: Sequence[int], error: BaseException | None = None) -> int:
+    """Tell of a signal that ended a command line.
+
+    Args:
+        words: The command line after `teachonce`.
+        seen: The signals; none where a process that we started was interrupted.
+        error: What came of it.
+
+    Returns:
+        The exit code that a shell gives to what a signal ended.
+    """
+    stop = error if isinstance(error, KeyboardInterrupt) else KeyboardInterrupt()
+    if not _CONTINUES.intersection(words[:1]):
+        stop = KeyboardInterrupt(AFRESH)
+    _failure(stop, words)
+    return 128 + (seen[0] if seen else signal.SIGINT)
 
 
 def _usage(error: Any, words: Sequence[str]) -> int:

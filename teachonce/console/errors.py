@@ -1,4 +1,4 @@
-"""The shape of an error: one line of what was expected and got, one line with the mend; or the same as JSON."""
+"""The shape of an error: one line of what was expected and got, one line with a hint; or the same as JSON."""
 
 import errno
 from pathlib import Path
@@ -8,17 +8,16 @@ from teachonce.fsio import disk_errors
 from teachonce.texts import printable
 
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
-INTERRUPTED = {
-    "kind": "interrupted",
-    "message": "interrupted",
-    "mend": "run the same command again: it goes on from what was kept",
-}
+_INTERRUPTED = {"kind": "interrupted", "message": "interrupted"}
+_CONTINUES = "run the same command again: it continues from what was kept"
+AFRESH = "run the same command again: it starts from the beginning"
+"""The hint after an interrupt of a command that keeps nothing; the argument of its KeyboardInterrupt."""
 
 
 def describe_error(error: BaseException) -> dict[str, str]:
     """What is told of an error: `kind` (a stable word), `message` and `mend` (one line each, `mend` may be empty)."""
     if isinstance(error, KeyboardInterrupt):
-        return dict(INTERRUPTED)
+        return _INTERRUPTED | {"mend": str(error) or _CONTINUES}
     if isinstance(error, TeachonceError):
         return {"kind": error.kind, "message": error.message, "mend": error.mend}
     if isinstance(error, OSError) and error.errno in _DISK:
@@ -41,6 +40,6 @@ def _as_disk_error(error: OSError) -> DiskError:
 
 
 def error_text(error: BaseException) -> str:
-    """`error: ...`, and `mend: ...` on a second line where there is one."""
+    """`error: ...`, and `hint: ...` on a second line where there is one."""
     told = describe_error(error)
-    return printable(f"error: {told['message']}" + (f"\nmend: {told['mend']}" if told["mend"] else ""))
+    return printable(f"error: {told['message']}" + (f"\nhint: {told['mend']}" if told["mend"] else ""))

@@ -2,6 +2,7 @@
 
 from rich.text import Text
 
+from teachonce.console.folding import Folding
 from teachonce.console.tables import Parts, Result, columns
 from teachonce.console.texts import share_text
 
@@ -39,20 +40,22 @@ def tsne_parts(result: Result) -> Parts:
 
 def cost_parts(result: Result) -> Parts:
     """A line a method."""
-    right = ("seeds", f"{result['accuracy']} top-1", "sd", "MACs, cached", "live", "ratio")
-    table = columns("method", "student", right=right)
+    right = ("seeds", f"{result['accuracy']} top-1", "sd, points", "MACs, cached", "MACs, live", "cached over live")
+    table = Folding(left=("method", "student", "trained"), right=right)
     for point in result["points"]:
         table.add_row(
             Text(point["label"]),
             point["student"],
+            point["source"] if point["method"] != "ce" else "-",
             str(len(point["accuracies"])),
             share_text(point["accuracy_mean"]),
-            share_text(point["accuracy_sd"]),
+            "-" if point["accuracy_sd"] is None else f"{100 * point['accuracy_sd']:.2f}",
             macs_text(point["cached_macs"]),
             macs_text(point["live_macs"]),
             f"{point['cached_macs'] / point['live_macs']:.3f}",
         )
-    return [table, Text(f"MACs: {result['counting']}", style="dim"), "", _written(result)]
+    counting = Text(f"MACs: {result['counting']}; computed for both ways, run as it says", style="dim")
+    return [table, counting, "", _written(result)]
 
 
 def macs_text(macs: int) -> str:

@@ -6,14 +6,15 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from teachonce.console.runs import steps_table
+from teachonce.console.runs import done_table, steps_table
 from teachonce.console.tables import Parts, Result, columns
 from teachonce.console.texts import share_text
 
 
 def tune_parts(result: Result) -> Parts:
     """Before a search its spaces; after it one row a variant, and where the tuned recipe is."""
-    parts: Parts = [steps_table(result["steps"]), ""] if result["steps"] else []
+    steps = steps_table if result["tuned"] is None else done_table
+    parts: Parts = [steps(result["steps"]), ""] if result["steps"] else []
     if result["tuned"] is None:
         return [*parts, _spaces(result)]
     mend = Text(f"teachonce run {result['tuned']}", style="bold")

@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -27,6 +29,8 @@ class Scores:
     class_rows: list[int]
     class_top1: list[float | None]
     """None where a class has no row."""
+    correct: NDArray[np.bool_]
+    """(rows,), in the order of the batches: whether the most likely class is the label."""
 
 
 def score(student: Student, batches: Iterable[Batch], autocast: Autocast) -> Scores:
@@ -63,5 +67,6 @@ def _scores(classes: int, best: Tensor, labels: Tensor, losses: Tensor) -> Score
         top5=float(hits.any(1).double().mean()),
         loss=float(losses.double().mean()),
         class_rows=rows,
+        correct=first.numpy(),
         class_top1=[hit / count if count else None for hit, count in zip(right, rows, strict=True)],
     )

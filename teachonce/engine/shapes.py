@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from teachonce.intervals import unpacked
 from teachonce.types import EARLY, Resizing
 from teachonce.validation import ViewJson
 
@@ -149,6 +150,18 @@ class _Of(Shape):
 
 class _Evaluated(Shape):
     top1: Share
+    rows: Positive | None = None
+    correct: str | None = None
+    """See `EvaluateRunResult`; earlier versions did not write it."""
+
+    @model_validator(mode="after")
+    def _bits_are_of_the_accuracy(self) -> Self:
+        if self.correct is not None:
+            if self.rows is None:
+                raise ValueError("the rows of its bits are not told")
+            if unpacked(self.correct, self.rows).bit_count() != round(self.top1 * self.rows):
+                raise ValueError("its bits are not of its accuracy")
+        return self
 
 
 class EvaluationJson(Shape):

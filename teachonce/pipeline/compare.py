@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from teachonce.intervals import between, wilson
 from teachonce.pipeline.expand import Training
 
 Row = Mapping[str, Any]
@@ -29,22 +30,27 @@ def compare(
         before: The names of the trainings that come first: the teacher, the assistants.
 
     Returns:
-        A row for each training that is done (its measures, `name`, and `top1` on the test data), and for each two of
-        them that differ in nothing but the source `name, method, step, memory, top1_difference`: cached over live.
+        A row for each training that is done (its measures, `name`, and of the test data `top1`, `test_rows` and
+        `top1_interval`), and for each two of them that differ in nothing but the source `name, method, step, memory`
+        (cached over live) and `top1_difference, top1_interval, top1_paired, test_rows` (cached minus live). Intervals
+        are [low, high] of 95 %, None where the number of test rows is not known; see `intervals`.
     """
     rows = {
         training.name: _row(training.name, results) for training in trainings if f"train {training.name}" in results
     }
     live = {_but_source(training): rows[training.name] for training in trainings if _is_live(training, rows)}
     pairs = [(rows[t.name], live[_but_source(t)]) for t in trainings if _is_cached(t, rows) and _but_source(t) in live]
+    ratios = [_ratio(cached, rival) | _difference(cached, rival, results) for cached, rival in pairs]
     first = [_row(name, results) for name in before if f"train {name}" in results]
-    return [*first, *rows.values()], [_ratio(cached, rival) for cached, rival in pairs]
+    return [*first, *rows.values()], ratios
 
 
 def _row(name: str, results: Mapping[str, Row]) -> dict[str, Any]:
     result = results[f"train {name}"]
     tested = results.get(f"evaluate {name}", {})
-    return {"name": name, **{key: result.get(key) for key in _MEASURES}, "top1": tested.get("top1")}
+    top1, count = tested.get("top1"), tested.get("rows")
+    test = {"top1": top1, "test_rows": count, "top1_interval": list(wilson(top1 * count, count)) if count else None}
+    return {"name": name, **{key: result.get(key) for key in _MEASURES}, **test}
 
 
 def _is_live(training: Training, rows: Mapping[str, Row]) -> bool:
@@ -61,13 +67,24 @@ def _but_source(training: Training) -> str:
 
 def _ratio(cached: Row, live: Row) -> dict[str, Any]:
     memory = "peak_memory_bytes" if cached["peak_memory_bytes"] is not None else "host_memory_bytes"
-    accuracy = None if cached["top1"] is None or live["top1"] is None else cached["top1"] - live["top1"]
     return {
         "name": cached["name"],
         "method": cached["method"],
         "step": _over(cached["step_ms"], live["step_ms"]),
         "memory": _over(cached[memory], live[memory]),
-        "top1_difference": accuracy,
+    }
+
+
+def _difference(cached: Row, live: Row, results: Mapping[str, Row]) -> dict[str, Any]:
+    """Of the accuracies on the test data, which is the same for all trainings of a recipe."""
+    own, other = (results.get(f"evaluate {row['name']}", {}) for row in (cached, live))
+    value = None if cached["top1"] is None or live["top1"] is None else cached["top1"] - live["top1"]
+    found = between(own, other)
+    return {
+        "top1_difference": value,
+        "top1_interval": None if found is None else [found.low, found.high],
+        "top1_paired": found is not None and found.is_paired,
+        "test_rows": None if found is None else found.rows,
     }
 
 

@@ -1,7 +1,7 @@
 """Runs a recipe: what its plan says, and at the end one table and a report."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,14 +35,18 @@ class RunResult:
 
     steps: Sequence[StepResult]
     comparison: Sequence[Mapping[str, Any]]
-    """One row a training, the teacher's and the assistants' first: its measures, and `top1` on the test data."""
+    """One row a training, the teacher's and the assistants' first: its measures, and `top1` on the test data with the
+    95 % interval that its number of rows gives (`top1_interval`)."""
     ratios: Sequence[Mapping[str, Any]]
-    """Cached over live where two trainings differ in nothing else: `step`, `memory`, `top1_difference`."""
+    """Cached over live where two trainings differ in nothing else: `step`, `memory`, `top1_difference`, and its 95 %
+    interval (`top1_interval`)."""
     over_seeds: Sequence[Mapping[str, Any]]
     """Where trainings differ in nothing but the seed: what tells them from others (`label`), and the mean and spread
     of their test accuracy."""
     report: Mapping[str, Any] | None = None
     """What `report` gave, where the recipe asks for one: `out`, `verdict`, ..."""
+    dry_run: bool = False
+    """Whether nothing was run, and the steps are only planned."""
 
 
 def run(
@@ -83,7 +87,8 @@ def run(
     with code_of(loaded, str(recipe)), limited_threads(loaded.run.threads):
         planned = make_plan(loaded, facts)
         if dry_run:
-            return _result(loaded, planned, {plan.step.name: plan.verdict.result for plan in planned})
+            known = {plan.step.name: plan.verdict.result for plan in planned}
+            return replace(_result(loaded, planned, known), dry_run=True)
         refuse(planned)
         return _result(loaded, planned, _execute(loaded, planned, facts, jobs or loaded.run.jobs or 1, events))
 

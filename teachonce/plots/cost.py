@@ -27,7 +27,7 @@ class CostPoint:
     rdm: tuple[str, ...]
     assistants: tuple[str, ...]
     source: str
-    """How they were trained; both costs are given for either."""
+    """How they were trained: `cached` or `live`; both costs are given for either."""
     runs: tuple[str, ...]
     accuracies: tuple[float, ...]
     """Shares in [0, 1], one a run."""
@@ -40,6 +40,16 @@ class CostPoint:
     cached_parts: Mapping[str, int]
     """teacher, assistants, rdm, student."""
     live_parts: Mapping[str, int]
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a teacher ran beside the student."""
+        return self.source == "live" and self.cached_macs != self.live_macs
+
+    @property
+    def macs(self) -> int:
+        """Of the way they were trained."""
+        return self.live_macs if self.is_live else self.cached_macs
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,9 @@
 """Training curves, as data: validation accuracy and training loss over epochs, mean and range over seeds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from teachonce.plots.groups import Group
 __all__ = ["METRICS", "Curve", "Line", "read_metrics", "training_curves"]
 
 _NAMES = ("val_top1", "loss")
+_TERM = "loss_"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +42,9 @@ class Curve:
     """Shares in [0, 1]."""
     loss: Line
     """As it was trained on: the weighted sum of the method's terms."""
+    terms: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Term -> its mean over the first epoch and over the last, before its weight; the mean over the seeds. Last comes
+    `loss`, their weighted sum."""
 
 
 def training_curves(groups: Sequence[Group]) -> list[Curve]:
@@ -64,7 +69,16 @@ def _curve(group: Group) -> Curve | None:
         epochs=np.array(epochs, np.int64),
         val_top1=val_top1,
         loss=loss,
+        terms=_terms([entries[epochs[0]] for entries in runs], [entries[epochs[-1]] for entries in runs]),
     )
+
+
+def _terms(first: Sequence[Mapping[str, Any]], last: Sequence[Mapping[str, Any]]) -> dict[str, tuple[float, float]]:
+    """Of the terms that every seed has in both epochs."""
+    names = [name for name in first[0] if name.startswith(_TERM)] + ["loss"]
+    known = [name for name in names if all(isinstance(entry.get(name), int | float) for entry in (*first, *last))]
+    means = {name: [fmean(entry[name] for entry in entries) for entries in (first, last)] for name in known}
+    return {name.removeprefix(_TERM): (begin, end) for name, (begin, end) in means.items()}
 
 
 def _line(values: Sequence[Sequence[float | None]]) -> Line:

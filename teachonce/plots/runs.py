@@ -46,6 +46,16 @@ class Run:
         return None if self.evaluation is None else float(self.evaluation["result"]["top1"])
 
     @property
+    def test_rows(self) -> int | None:
+        """Of its evaluation; None where it does not say."""
+        return None if self.evaluation is None else self.evaluation["result"].get("rows")
+
+    @property
+    def val_rows(self) -> int:
+        """That validated it."""
+        return int(self.description["rows"]["val"])
+
+    @property
     def test_data(self) -> str | None:
         """What tells the data of its evaluation from others."""
         return None if self.evaluation is None else json.dumps(self.evaluation["of"]["data"], sort_keys=True)

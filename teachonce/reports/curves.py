@@ -17,15 +17,16 @@ _NUMERIC = (False, True, True, True, True, True, True)
 
 def curves_section(material: Material) -> Section | None:
     """A figure of each student that was trained in two ways or more, or of the only one; None without metrics."""
-    each = {student: training_curves(groups) for student, groups in students(material.runs).items()}
+    each = {student: training_curves(groups) for student, groups in students(material).items()}
     shown = {student: curves for student, curves in each.items() if len(curves) > 1}
     shown = shown or {student: curves for student, curves in each.items() if curves}
     if not shown:
         return None
-    figures = tuple(_figure(place, student, curves) for place, (student, curves) in enumerate(shown.items(), 1))
+    figures = [_figure(place, student, curves) for place, (student, curves) in enumerate(shown.items(), 1)]
+    terms = [table for student, curves in each.items() if (table := _terms(student, curves)) is not None]
     left = [student for student, curves in each.items() if curves and student not in shown]
     lead = f"Students trained in one way only are not drawn: {', '.join(left)}." if left else ""
-    return Section(name="curves", title="Training", blocks=figures, lead=lead)
+    return Section(name="curves", title="Training", blocks=(*figures, *terms), lead=lead)
 
 
 def _figure(place: int, student: str, curves: Sequence[Curve]) -> Figure:
@@ -62,6 +63,29 @@ def _row(curve: Curve) -> tuple[str, ...]:
         _share(accuracies[-1]),
         f"{curve.loss.mean[-1]:.4g}",
     )
+
+
+def _terms(student: str, curves: Sequence[Curve]) -> Table | None:
+    """What each term of the loss came from and to; None where no method has terms."""
+    if not any(len(curve.terms) > 1 for curve in curves):
+        return None
+    rows = [
+        (curve.label, "sum with weights" if name == "loss" else name, str(curve.epochs[-1]), *map(_number, values))
+        for curve in curves
+        for name, values in curve.terms.items()
+        if name != "loss" or len(curve.terms) > 2  # of one term the sum is that term, times its weight
+    ]
+    seeds = " and over the seeds" if any(curve.seeds > 1 for curve in curves) else ""
+    return Table(
+        columns=("method", "loss term", "epochs", "in the first epoch", "in the last epoch"),
+        rows=tuple(rows),
+        numeric=(False, False, True, True, True),
+        caption=f"Loss terms of {student}, before their weights; means over the steps of an epoch{seeds}",
+    )
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}"
 
 
 def _share(value: float) -> str:

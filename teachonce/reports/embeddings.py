@@ -6,7 +6,7 @@ from teachonce.cache.store import Store
 from teachonce.engine.rdm.stored import KIND
 from teachonce.errors import TeachonceError
 from teachonce.events import Events
-from teachonce.plots.cost import Costs, training_costs
+from teachonce.plots.cost import CostPoint, Costs, training_costs
 from teachonce.plots.draw.accounting import short
 from teachonce.plots.draw.cost import draw_costs
 from teachonce.plots.draw.rate_distortion import draw_rate_distortion
@@ -14,9 +14,10 @@ from teachonce.plots.draw.tsne import draw_tsne
 from teachonce.plots.rate_distortion import RdmCurve, RdmPoint, rate_distortion
 from teachonce.plots.runs import Run
 from teachonce.plots.tsne import Embedder, Maps, tsne
-from teachonce.reports.accuracy import Scored, scored, students
+from teachonce.reports.accuracy import students
 from teachonce.reports.gather import Material
 from teachonce.reports.page import Block, Figure, Section, Table, Text
+from teachonce.reports.scores import Scored, scored
 from teachonce.reports.students import embedder, store_samples
 from teachonce.texts import share_text
 
@@ -117,7 +118,7 @@ def _targets(store: Store) -> list[str]:
 def _students(store: Store, material: Material) -> tuple[dict[str, Embedder], str]:
     """The best distilled student and the one without a teacher, of the student that was trained most; and a note."""
     mine = _of_store(store, material)
-    ranked = next((scored(groups) for groups in students(mine).values()), [])
+    ranked = next((scored(groups) for groups in students(material, mine).values()), [])
     chosen = _first(ranked, distilled=True) + _first(ranked, distilled=False)
     if not chosen:
         return {}, ""
@@ -146,7 +147,7 @@ def _best_run(one: Scored) -> Run:
 
 def cost_section(material: Material, events: Events) -> Section | None:
     """Accuracy over training cost of the student that was trained most; None where fewer than two settings count."""
-    for student, groups in students(material.runs).items():
+    for student, groups in students(material).items():
         if len(groups) < 2 or len(material.stores) != 1:
             return None
         folders = [run.folder for run in material.runs]
@@ -159,14 +160,19 @@ def cost_section(material: Material, events: Events) -> Section | None:
     return None
 
 
+def _macs(point: CostPoint, *, is_live: bool) -> str:
+    """The cost of one way; in brackets where it was not run that way."""
+    text = short(point.live_macs if is_live else point.cached_macs)
+    return text if is_live == point.is_live or point.cached_macs == point.live_macs else f"({text}, not run)"
+
+
 def _cost_figure(costs: Costs) -> Figure:
     told = "; ".join(f"{point.label} {share_text(point.accuracy_mean)}" for point in costs.points)
     rows = tuple(
         (
             point.label,
             share_text(point.accuracy_mean),
-            short(point.cached_macs),
-            short(point.live_macs),
+            *(_macs(point, is_live=is_live) for is_live in (False, True)),
             f"{point.cached_macs / point.live_macs:.3f}",
         )
         for point in costs.points
@@ -174,11 +180,12 @@ def _cost_figure(costs: Costs) -> Figure:
     return Figure(
         name="cost",
         title="What the accuracy costs",
-        caption=f"Filled: from the cache; hollow: with everything live. Cost is {costs.counting}.",
+        caption="Points are trainings that were run: filled from the cache or without a teacher, hollow with a live "
+        f"teacher. Hatched bars are the other way, computed and not run. Cost: {costs.counting}.",
         alt=f"Points of {costs.accuracy} accuracy over training cost: {told}.",
         draw=lambda width: draw_costs(costs, width),
         table=Table(
-            columns=("training", f"{costs.accuracy} top-1", "cached, MACs", "live, MACs", "cached over live"),
+            columns=("training", f"{costs.accuracy} top-1", "from the cache, MACs", "live, MACs", "cached over live"),
             rows=rows,
             numeric=(False, True, True, True, True),
         ),

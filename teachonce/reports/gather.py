@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,8 @@ class Material:
     """Runs of searches for settings, which are left out."""
     stores: tuple[Store, ...] = ()
     """Those that were named, then those that the runs name and that are there."""
+    teachers: tuple[Run, ...] = ()
+    """Of the runs, those that trained on labels what other runs, or targets of the stores, have as their teacher."""
     benches: tuple[Bench, ...] = ()
 
     def of(self, kind: str) -> list[Bench]:
@@ -118,7 +120,20 @@ def gather(places: Sequence[Path], *, store: Path | None, events: Events) -> Mat
             events.warn(f"{run.folder} has no epochs in a {METRICS}: its curves are left out")
     named = [open_store(place) for place in _each_once([*stores, *([] if store is None else [store])])]
     own = [] if store is not None else list(_stores_of(runs, named, events))
-    return Material(runs=runs, trials=len(all_runs) - len(own_runs), stores=(*named, *own), benches=benches)
+    every = (*named, *own)
+    trials, teachers = len(all_runs) - len(own_runs), tuple(_teachers(runs, every))
+    return Material(runs=runs, trials=trials, stores=every, teachers=teachers, benches=benches)
+
+
+def _teachers(runs: Sequence[Run], stores: Sequence[Store]) -> Iterator[Run]:
+    """The runs whose weights a target says it is of, or a live training says it learned from."""
+    records = (record for store in stores for record in store.targets().values())
+    digests = {record.fingerprint_fields.get("teacher", {}).get("weights") for record in records}
+    digests |= {(run.description["teacher"] or {}).get("weights") for run in runs}
+    for run in runs if digests - {None} else ():
+        with suppress(TeachonceError):  # its weights cannot be read: who learned from it is not known
+            if not run.needs_teacher and run.weights in digests:
+                yield run
 
 
 def _each_once(places: Sequence[Path]) -> list[Path]:

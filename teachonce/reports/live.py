@@ -8,7 +8,7 @@ from teachonce.reports.gather import Material
 from teachonce.reports.measured import MOST, Measured, measurements
 from teachonce.reports.page import Block, Facts, Section, Table, Text
 from teachonce.reports.pairs import pairs
-from teachonce.reports.trained import arms_figure, pair_arms
+from teachonce.reports.trained import arms_figure, pair_blocks
 from teachonce.texts import (
     count_text,
     duration_text,
@@ -48,7 +48,7 @@ def arms_section(material: Material) -> Section | None:
         blocks += [_ratios(measured), *_facts(measured)]
         return Section(name="arms", title=title, blocks=tuple(blocks), lead=_lead(measured))
     found = pairs(material)
-    blocks = [pair_arms(place, pair) for place, pair in enumerate(found[:MOST], 1)]
+    blocks = [block for place, pair in enumerate(found[:MOST], 1) for block in pair_blocks(place, pair)]
     lead = (
         "From the trainings themselves, which ran at different times; teachonce bench live measures the arms "
         "in turn, and the memory between steps."

@@ -85,7 +85,7 @@ class Pair:
 
 def pairs(material: Material) -> list[Pair]:
     """All that were trained both ways on the same device, with the same teacher, at the same views."""
-    return [pair for groups in students(material.runs).values() for pair in _pairs(groups, material)]
+    return [pair for groups in students(material).values() for pair in _pairs(groups, material)]
 
 
 def _pairs(groups: Sequence[Group], material: Material) -> list[Pair]:

@@ -14,7 +14,7 @@ from teachonce.errors import TeachonceError
 from teachonce.methods.base import make_method
 from teachonce.plots.groups import Group
 from teachonce.plots.runs import Run
-from teachonce.reports.accuracy import students
+from teachonce.reports.accuracy import networks
 from teachonce.reports.gather import Material
 from teachonce.reports.page import Block, Commands, Facts, Section, Table
 from teachonce.reports.stores import run_lines
@@ -31,7 +31,7 @@ def provenance_section(material: Material) -> Section | None:
     recorded = list(dict.fromkeys(_recorded(material)))
     if recorded:
         blocks.append(Commands(lines=tuple(recorded), title="Commands, as they were recorded"))
-    groups = [group for groups in students(material.runs).values() for group in groups]
+    groups = [group for groups in networks(material.runs).values() for group in groups]
     rebuilt = [*_passes(material), *_trainings(groups)]
     if rebuilt:
         title = "Commands that were not recorded, from their settings"
@@ -177,12 +177,16 @@ def _shell(words: Iterable[str]) -> str:
 
 def _seeds(material: Material) -> Table:
     rows = tuple(
-        (group.label, student, _listed(group.runs), ", ".join(run.folder.name for run in group.runs))
-        for student, groups in students(material.runs).items()
+        (_role(group, material), network, _listed(group.runs), ", ".join(run.folder.name for run in group.runs))
+        for network, groups in networks(material.runs).items()
         for group in groups
     )
-    columns = ("method", "student", "seeds", "runs")
+    columns = ("method", "network", "seeds", "runs")
     return Table(columns=columns, rows=rows, numeric=(False,) * 4, caption="Seeds and the runs they made")
+
+
+def _role(group: Group, material: Material) -> str:
+    return f"{group.label} (teacher)" if group.runs[0] in material.teachers else group.label
 
 
 def _listed(runs: Sequence[Run]) -> str:

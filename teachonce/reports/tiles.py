@@ -3,10 +3,11 @@
 import statistics
 from collections.abc import Sequence
 
-from teachonce.reports.accuracy import scored, students
+from teachonce.reports.accuracy import students
 from teachonce.reports.findings import Finding, findings
 from teachonce.reports.gather import Material
 from teachonce.reports.page import Tile
+from teachonce.reports.scores import scored
 from teachonce.reports.stores import stage_one_seconds, target_bytes
 from teachonce.texts import duration_text, epochs_text, number_text, ratio_text, share_text, size_text
 
@@ -51,7 +52,7 @@ def _saved(ratio: float, better: str, worse: str, what: str) -> tuple[str, str]:
 
 def _best(material: Material) -> Tile | None:
     """The best setting of the student that was trained most."""
-    for groups in students(material.runs).values():
+    for groups in students(material).values():
         ranked = scored(groups)
         if ranked:
             best = ranked[0]

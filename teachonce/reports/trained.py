@@ -1,14 +1,16 @@
 """Live against cached, from trainings that differ in nothing but where the targets came from."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from teachonce.intervals import Difference
 from teachonce.plots.arms import ARMS, ArmBar, Arms
 from teachonce.plots.draw.arms import draw_arms
 from teachonce.plots.runs import Run, comparable
-from teachonce.reports.page import Figure, Table
+from teachonce.reports.chance import chance_text, run_difference
+from teachonce.reports.page import Block, Figure, Table, Text
 from teachonce.reports.pairs import Pair, epoch_seconds, quartiles, step_ms
-from teachonce.texts import duration_text, share_text, size_text, step_text
+from teachonce.texts import duration_text, points_text, share_text, size_text, step_text
 
 
 def pair_arms(place: int, pair: Pair) -> Figure:
@@ -24,6 +26,25 @@ def pair_arms(place: int, pair: Pair) -> Figure:
     return arms_figure(
         place, f"{pair.label}: {pair.student}", data, f"{seeds}; lines are quartiles over epochs.", table
     )
+
+
+def pair_blocks(place: int, pair: Pair) -> Iterator[Block]:
+    """The bars, and what the targets' source made of the accuracy."""
+    yield pair_arms(place, pair)
+    which = comparable((*pair.cached, *pair.live))
+    both = zip(pair.cached, pair.live, strict=True)
+    found = [one for own, live in both if (one := run_difference(own, live, which)) is not None]
+    if found:
+        yield Text(text=_accuracy_told(which, found))
+
+
+def _accuracy_told(which: str, found: Sequence[Difference]) -> str:
+    told = f"{which.capitalize()} top-1 from the cache minus with the live teacher: "
+    if len(found) == 1:
+        return f"{told}{chance_text(found[0])}. One seed; others differ besides."
+    values = [one.value for one in found]
+    spread = f"sd {100 * statistics.stdev(values):.2f} points over {len(values)} seeds"
+    return f"{told}{points_text(statistics.fmean(values))} in the mean, {spread}."
 
 
 def _bar(arm: str, runs: Sequence[Run]) -> ArmBar:

@@ -26,6 +26,7 @@ from teachonce.engine.views import EpochViews
 from teachonce.engine.worth import linear_top1, neighbour_top1
 from teachonce.errors import DataError, DiskError, InputError, NonFiniteError, StoreMissingError
 from teachonce.events import SILENT, Events
+from teachonce.intervals import packed
 from teachonce.models.students import load_student
 from teachonce.processwide import allow_tf32, current
 from teachonce.types import EvalView
@@ -45,6 +46,8 @@ class EvaluateRunResult:
     """Rows that could not be decoded, or have no label."""
     per_class: list[dict[str, Any]]
     """`class` (name or number), `rows`, `top1` (None without rows)."""
+    correct: str
+    """A bit for each of `rows`, in the order of the data: whether it was right (see `intervals.packed`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,6 +220,7 @@ def evaluate_run(  # noqa: PLR0913 - one parameter an option
         rows=scores.rows,
         left_out=samples.rows - len(rows),
         per_class=_per_class(scores, description["class_names"]),
+        correct=packed(scores.correct.tolist()),
     )
 
 

@@ -23,11 +23,14 @@ _BESIDE, _SCATTER = 9.0, 3.1  # inches that two panels side by side need; of hei
 _FRAME = 0.8  # inches: padding around a panel, its markers and between a name and its row
 _COST = "training cost\n(forward multiply-accumulates)"
 _PART_COLOURS = dict(zip(PARTS, ("#4a4a4a", "#8d8d8d", "#c8c8c8", "#cc79a7"), strict=True))
+OTHER = "the other of cached and live: computed, not run"
 _PART_NAMES = {"teacher": "teacher", "assistants": "assistants", "rdm": "RDMs", "student": "student"}
 
 
 def draw_costs(costs: Costs, width: float = 12) -> Figure:
-    """Draw points: filled what was cached, hollow the same with everything live; bars of one standard deviation.
+    """Draw a point for what was trained: filled from the cache, hollow with a live teacher; bars of one sd over seeds.
+
+    The other panel has what each costs, and hatched what it would have cost the other way: counted, not trained.
 
     The names of the bars are the legend of the points.
 
@@ -54,12 +57,10 @@ def draw_costs(costs: Costs, width: float = 12) -> Figure:
 
 def _scatter(axes: Axes, costs: Costs, width: float) -> None:
     for place, point in enumerate(costs.points):
-        colour, marker, y = _colour(place), _marker(place), point.accuracy_mean
-        look: dict[str, Any] = {"marker": marker, "markersize": _SIZE, "color": colour, "linestyle": ""}
-        if _differs(point):
-            axes.plot([point.cached_macs, point.live_macs], [y, y], color=colour, linewidth=1, linestyle=":", zorder=1)
-            axes.plot([point.live_macs], [y], markerfacecolor="white", zorder=2, **look)
-        axes.errorbar([point.cached_macs], [y], yerr=point.accuracy_sd, elinewidth=1.4, capsize=3, zorder=3, **look)
+        look: dict[str, Any] = {"marker": _marker(place), "markersize": _SIZE, "color": _colour(place), "linestyle": ""}
+        if point.is_live:
+            look["markerfacecolor"] = "white"
+        axes.errorbar([point.macs], [point.accuracy_mean], yerr=point.accuracy_sd, elinewidth=1.4, capsize=3, **look)
     axes.set_xscale("log")
     axes.margins(x=0.08, y=0.12)
     axes.xaxis.set_major_formatter(_macs())
@@ -77,16 +78,12 @@ def _bars(axes: Axes, points: Sequence[CostPoint], names: Sequence[str], width: 
     most = float(max(point.live_macs for point in points))
     left = ScaledTranslation(-10 / 72, 0, axes.figure.dpi_scale_trans)
     for place, point in enumerate(points):
-        if _differs(point):
-            _stack(axes, place - 0.2, point.cached_parts)
-            _stack(axes, place + 0.2, point.live_parts, hatch="////")
-            text = f"{_short(point.cached_macs)}, x {point.cached_macs / point.live_macs:.2g}"
-        else:
-            _stack(axes, place, point.cached_parts)
-            text = _short(point.cached_macs)
-        most = max(most, point.cached_macs * room / max(room - inches(f"  {text}", 9), 0.2 * room))
-        y = place - 0.2 * _differs(point)
-        axes.text(point.cached_macs, y, f"  {text}", va="center", fontsize=9)
+        for y, parts, hatch in _bars_of(place, point):
+            _stack(axes, y, parts, hatch)
+            macs = sum(parts.values())
+            text = f"  {_short(macs)}"
+            most = max(most, macs * room / max(room - inches(text, 9), 0.2 * room))
+            axes.text(macs, y, text, va="center", fontsize=9)
         look: dict[str, Any] = {"markersize": _SIZE, "color": _colour(place), "clip_on": False}
         axes.plot([0], [place], marker=_marker(place), transform=axes.get_yaxis_transform() + left, **look)
     axes.set_yticks(range(len(points)), names)
@@ -97,6 +94,15 @@ def _bars(axes: Axes, points: Sequence[CostPoint], names: Sequence[str], width: 
     axes.xaxis.set_major_formatter(_macs())
     axes.xaxis.set_major_locator(MaxNLocator(3 if is_narrow(width) else 5))
     axes.set(xlabel=_COST, title="What it is made of")
+
+
+def _bars_of(place: int, point: CostPoint) -> list[tuple[float, Mapping[str, int], str | None]]:
+    """Place, parts and hatch of the bars of a point: of how it was trained, and of the other way."""
+    own, other = point.cached_parts, point.live_parts
+    if not _differs(point):
+        return [(place, own, None)]
+    own, other = (other, own) if point.is_live else (own, other)
+    return [(place - 0.2, own, None), (place + 0.2, other, "////")]
 
 
 def _stack(axes: Axes, y: float, parts: Mapping[str, int], hatch: str | None = None) -> None:
@@ -123,9 +129,10 @@ def _legend(points: Sequence[CostPoint]) -> list[Any]:
     parts = [Patch(color=_PART_COLOURS[part], label=_PART_NAMES[part]) for part in used]
     if not any(_differs(point) for point in points):
         return parts
-    filled = Line2D([], [], label="from the cache", **look)
-    hollow = Line2D([], [], markerfacecolor="white", label="live", **look)
-    return [filled, hollow, *parts, Patch(facecolor="#888888", hatch="////", edgecolor="white", label="live")]
+    filled = Line2D([], [], label="from the cache, or no teacher", **look)
+    hollow = Line2D([], [], markerfacecolor="white", label="live teacher", **look)
+    other = Patch(facecolor="#888888", hatch="////", edgecolor="white", label=OTHER)
+    return [filled, *([hollow] if any(point.is_live for point in points) else []), *parts, other]
 
 
 def _differs(point: CostPoint) -> bool:

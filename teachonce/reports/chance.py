@@ -1,0 +1,31 @@
+"""Differences of the accuracies of two runs, and whether chance explains them."""
+
+from teachonce.intervals import Difference, between, difference
+from teachonce.plots.runs import Run
+from teachonce.texts import count_text, points_text
+
+
+def run_difference(one: Run, two: Run, which: str) -> Difference | None:
+    """The accuracy of a run minus that of another, with its 95 % interval; None where they are not of the same data.
+
+    Args:
+        one: A run.
+        two: The other.
+        which: `test` or `validation`.
+    """
+    if which == "test":
+        if one.evaluation is None or two.evaluation is None or one.test_data != two.test_data:
+            return None
+        return between(one.evaluation["result"], two.evaluation["result"])
+    values, rows = (one.result["val_top1"], two.result["val_top1"]), (one.val_rows, two.val_rows)
+    if None in values or not all(rows):
+        return None
+    return difference(values[0], rows[0], values[1], rows[1])
+
+
+def chance_text(found: Difference) -> str:
+    """`+1.67 points (95 % interval -0.95 to +4.33 points on 360 images: chance may explain it)`."""
+    images = f"{'the same ' if found.is_paired else ''}{count_text(found.rows, 'image')}"
+    verdict = "more than the choice of images explains" if found.is_clear else "the choice of images may explain it"
+    interval = f"95 % interval {100 * found.low:+.2f} to {points_text(found.high)} on {images}"
+    return f"{points_text(found.value)} ({interval}: {verdict})"
