@@ -35,27 +35,27 @@ _MENDS = {
 }
 
 
-def require_regular(path: Path, *, most: int | None = None, mend: str = COPY) -> int:
+def require_regular(path: Path, *, most: int | None = None, mend: str = COPY, pointer: bool = False) -> int:
     """The size in bytes of a file that something else is about to open; links are followed.
 
     Args:
         path: The file.
         most: The largest size; None: any.
         mend: What to do where it is something else.
+        pointer: Whether it may be the pointer that git-lfs leaves in a file's place.
 
     Raises:
         FileNotFoundError: There is none.
-        CorruptError: It is no regular file, it cannot be looked at, it is larger than `most`, or it is the pointer
-            that git-lfs leaves in a file's place.
+        CorruptError: It is no regular file, it cannot be looked at, it is larger than `most`, or a git-lfs pointer.
     """
     try:
         size = _checked(path, path.stat(), most, mend)
-        pointer = size <= POINTER_BYTES and file_substitute(path) == POINTER
+        is_pointer = not pointer and size <= POINTER_BYTES and file_substitute(path) == POINTER
     except FileNotFoundError:
         raise
     except OSError as error:
         raise CorruptError(f"{path} cannot be read: {error.strerror or error}", mend) from error
-    if pointer:
+    if is_pointer:
         raise CorruptError(f"{path} is {POINTER[0]}", POINTER[1])
     return size
 

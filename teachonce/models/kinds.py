@@ -34,6 +34,6 @@ def require_images(spec: str, config: Any) -> None:
     kinds = [kind for each in found for kind in (each if isinstance(each, list | tuple) else (each,))]
     if kinds and not any("pixel_values" in inspect.signature(kind.forward).parameters for kind in kinds):
         name, taken = kinds[0].__name__, getattr(kinds[0], "main_input_name", "other inputs")
-        what = "a text encoder" if taken == "input_ids" else "not for images"
-        mend = "Use a teacher that takes images, such as a ViT, a DINOv2 or a CLIP"
-        raise ModelError(f"{spec!r} is {what}: {name} takes {taken}, not pixel_values", mend)
+        what = "texts (input_ids), as text encoders do" if taken == "input_ids" else taken
+        mend = "Use a teacher that takes images (pixel_values), such as a ViT, a DINOv2 or a CLIP"
+        raise ModelError(f"{spec!r} is no model of images: {name} takes {what}", mend)

@@ -110,12 +110,12 @@ def _classifier(spec: str, arguments: dict[str, Any], facts: dict[str, Any], con
     return ClassifierTeacher(_classifier_info(dim, classes, facts, labels), student)
 
 
-def _hooked(spec: str, network: nn.Module, facts: dict[str, Any], labels: Mapping[Any, str]) -> Teacher:
+def _hooked(spec: str, network: nn.Module, facts: dict[str, Any], labels: Mapping[Any, str] | None) -> Teacher:
     path, dim, classes = hooked_path(network, probe_pixels(facts["input"]), spec)
     return HookedClassifier(_classifier_info(dim, classes, facts, labels), network, path)
 
 
-def _classifier_info(dim: int, classes: int, facts: dict[str, Any], labels: Mapping[Any, str]) -> TeacherInfo:
+def _classifier_info(dim: int, classes: int, facts: dict[str, Any], labels: Mapping[Any, str] | None) -> TeacherInfo:
     names = class_names(labels, classes)
     return TeacherInfo(
         kind="classifier", embedding="penultimate", embedding_dim=dim, classes=classes, class_names=names, **facts
@@ -150,9 +150,9 @@ def _absent(found: Mapping[str, Any]) -> set[str]:
     return set(found["missing_keys"]) | mismatched
 
 
-def class_names(labels: Mapping[Any, str], classes: int) -> tuple[str, ...] | None:
+def class_names(labels: Mapping[Any, str] | None, classes: int) -> tuple[str, ...] | None:
     """The names of a config's id2label in the order of the logits; None for placeholders such as LABEL_0."""
-    by_index = {int(key): str(name) for key, name in labels.items()}
+    by_index = {int(key): str(name) for key, name in (labels or {}).items()}
     names = tuple(by_index.get(index, f"LABEL_{index}") for index in range(classes))
     return None if any(name == f"LABEL_{index}" for index, name in enumerate(names)) else names
 
