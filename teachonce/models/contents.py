@@ -69,6 +69,8 @@ def require_target(path: Path) -> None:
 def _no_weights(folder: Path, names: Set[str]) -> ModelError:
     if any(folder.rglob("*.incomplete")):
         return ModelError(f"{folder} holds no weights: their download was not finished", "Run the same download again")
+    if "open_clip_config.json" in names or "open_clip_model.safetensors" in names:
+        return ModelError(f"{folder} holds {_ELSEWHERE['open_clip_config.json']}", "Use its transformers version")
     variants = sorted(name for name in names if name.endswith((".safetensors", ".safetensors.index.json")))
     if variants:
         message = f"{folder} holds no model.safetensors, but {', '.join(variants[:3])}"

@@ -38,6 +38,9 @@ def require_model_folder(folder: Path, *, trust_remote_code: bool) -> None:
         else:  # nobody opens weights in another form, or a tokenizer
             most = DOCUMENT_BYTES if path.suffix == ".json" else None
             require_regular(path, most=most, mend=_COPY, pointer=path.name not in DOCUMENTS)
+    for name in DOCUMENTS[1:]:
+        if (folder / name).exists():
+            _object(folder / name)
     if (folder / "config.json").exists():
         config = require_config(folder / "config.json", trust_remote_code=trust_remote_code)
         most = max(_layers(config), default=0)

@@ -13,19 +13,30 @@ def encoder_class(config: Any) -> str:
     """The name of the class: the one that the config names where it projects, else AutoModel."""
     import transformers
 
-    for name in config.architectures or ():
-        kind = getattr(transformers, name, None) if isinstance(name, str) and name.endswith(PROJECTED) else None
+    for name in architectures(config):
+        kind = getattr(transformers, name, None) if name.endswith(PROJECTED) else None
         if kind is not None and kind.config_class is type(config):
-            return str(name)
+            return name
     return "AutoModel"
 
 
+def architectures(config: Any) -> tuple[str, ...]:
+    """The classes that a config names as those that its weights are of."""
+    named = config.architectures or ()
+    return tuple(name for name in ((named,) if isinstance(named, str) else named) if isinstance(name, str))
+
+
 def require_images(spec: str, config: Any) -> None:
-    """Refuse a model of which it is known that it takes something else than images.
+    """Refuse a model of which it is known that it takes something else than images, or that is quantized.
 
     Raises:
-        ModelError: It takes texts, sounds, ...; the message says what.
+        ModelError: It takes texts, sounds, ..., or its weights are not those of a network in floating point.
     """
+    quantization = getattr(config, "quantization_config", None)
+    if quantization is not None:
+        method = quantization.get("quant_method", "") if isinstance(quantization, dict) else quantization
+        mend = "Use the checkpoint that it was made from, in float32, float16 or bfloat16"
+        raise ModelError(f"{spec!r} is quantized ({method}), and a teacher is run in floating point", mend)
     from transformers.models.auto import modeling_auto
 
     mapping: Any = modeling_auto

@@ -15,7 +15,7 @@ from teachonce.models.encoders import CHOICES, EncoderTeacher, choose, drop_text
 from teachonce.models.frozen import ClassifierTeacher, Teacher, TeacherInfo, weights_digest
 from teachonce.models.hooked import HookedClassifier, hooked_path
 from teachonce.models.hub import loading, locate, own_memory, require_enough, weights_arguments
-from teachonce.models.kinds import encoder_class, require_images
+from teachonce.models.kinds import architectures, encoder_class, require_images
 from teachonce.models.processor import load_processor, processor_json
 from teachonce.models.unused import require_weights, unused_parts
 
@@ -38,7 +38,7 @@ def load_pretrained(spec: str, *, embedding: str, trust_remote_code: bool, revis
         from transformers import AutoConfig
 
         config = AutoConfig.from_pretrained(**where, trust_remote_code=trust_remote_code)
-        classifier = any("ForImageClassification" in name for name in config.architectures or ())
+        classifier = any("ForImageClassification" in name for name in architectures(config))
         require_images(spec, config)
     processor = load_processor(spec, where, trust_remote_code=trust_remote_code)
     given, view, is_bgr = translate_rgb(processor, spec)
@@ -158,7 +158,7 @@ def class_names(labels: Mapping[Any, str] | None, classes: int) -> tuple[str, ..
 
 
 def config_json(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config as plain JSON, without paths, versions and class names."""
+    """A config as plain JSON, without paths, versions and class names; what is no number there is its text."""
     kept = {key: value for key, value in config.items() if key not in _NOT_KEPT}
-    plain: dict[str, Any] = json.loads(json.dumps(kept, default=str))
+    plain: dict[str, Any] = json.loads(json.dumps(kept, default=str), parse_constant=str)
     return plain
