@@ -243,3 +243,12 @@ def test_the_processor_that_we_write_translates_back(tmp_path: Path):
     given = InputSpec(height=24, width=32, mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6), filter="lanczos")
     processor = load(tmp_path, **squeezing_processor(given))
     assert translate(processor, "t") == (given, EvalView(resize=(24, 32)))
+
+
+def test_mobilevit_as_the_hub_has_it(tmp_path: Path):
+    """Settings of an old form: numbers for sizes, the name of a feature extractor."""
+    settings = {"feature_extractor_type": "MobileViTFeatureExtractor", "size": 288, "crop_size": 256, "resample": 2}
+    on = {"do_center_crop": True, "do_flip_channel_order": True, "do_resize": True}
+    given, view, is_bgr = translate_rgb(bare(tmp_path, **settings, **on), "t")
+    assert (view, is_bgr) == (EvalView(resize=288, crop=(256, 256)), True)
+    assert given == InputSpec(height=256, width=256, mean=(0, 0, 0), std=(1, 1, 1), filter="bilinear")
