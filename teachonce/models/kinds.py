@@ -21,9 +21,18 @@ def encoder_class(config: Any) -> str:
 
 
 def architectures(config: Any) -> tuple[str, ...]:
-    """The classes that a config names as those that its weights are of."""
+    """The classes that a config names as those that its weights are of.
+
+    Raises:
+        ModelError: It names something else than classes.
+    """
     named = config.architectures or ()
-    return tuple(name for name in ((named,) if isinstance(named, str) else named) if isinstance(name, str))
+    names = (named,) if isinstance(named, str) else tuple(named)
+    if not all(isinstance(name, str) for name in names):
+        raise ModelError(
+            f"its config's architectures are {named}: expected names of classes", "Correct its config.json"
+        )
+    return names
 
 
 def require_images(spec: str, config: Any) -> None:

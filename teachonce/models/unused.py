@@ -17,6 +17,7 @@ _TASK = re.compile(
     r"head|classifier|decode|text|lm_|logit|pred|bbox|cls|fc|neck|fpn|codebook|token_type|queue|momentum"
 )
 """Names of parts that come after an encoder, or are not for images."""
+_BEFORE = re.compile(r"norm|(?<!text_)proj")
 
 
 def unused_parts(spec: str, network: nn.Module, unexpected: Iterable[str]) -> tuple[str, ...]:
@@ -45,7 +46,7 @@ def unused_parts(spec: str, network: nn.Module, unexpected: Iterable[str]) -> tu
 
 def matters(part: str) -> bool:
     """Whether an embedding may be meant to pass a part that is left out: a norm, a projection, or what is unknown."""
-    return _TASK.search(part) is None
+    return _BEFORE.search(part) is not None or _TASK.search(part) is None
 
 
 def require_weights(spec: str, absent: Iterable[str], unexpected: Iterable[str]) -> None:

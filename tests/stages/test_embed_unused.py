@@ -16,7 +16,7 @@ def with_unused(*parts: str) -> Teacher:
     return made
 
 
-@pytest.mark.parametrize("part", ["classifier", "decoder", "decode_head", "text_model", "lm_head", "bbox_predictor"])
+@pytest.mark.parametrize("part", ["classifier", "decoder", "decode_head", "text_projection", "lm_head", "bbox_predictor"])
 def test_what_comes_after_an_encoder_is_no_warning(part: str, tmp_path: Path):
     heard = Heard()
     embed(teacher=with_unused(part), data="digits", limit=64, events=heard, **options(tmp_path / "s.zarr"))
@@ -24,7 +24,7 @@ def test_what_comes_after_an_encoder_is_no_warning(part: str, tmp_path: Path):
     assert not any(part in text for text in heard.warnings)
 
 
-@pytest.mark.parametrize("part", ["visual_projection", "norm", "layernorm", "image_projection", "something_new"])
+@pytest.mark.parametrize("part", ["visual_projection", "fc_norm", "layernorm", "image_projection", "something_new"])
 def test_what_an_embedding_may_be_meant_to_pass_is_one(part: str, tmp_path: Path):
     heard = Heard()
     given = with_unused("classifier", part)
