@@ -36,28 +36,28 @@ _MENDS = {
 }
 
 
-def require_regular(path: Path, *, most: int | None = None, mend: str = COPY) -> int:
+def require_regular(path: Path, *, most: int | None = None, mend: str = COPY, pointer: bool = False) -> int:
     """The size in bytes of a file that something else is about to open; links are followed.
 
     Args:
         path: The file.
         most: The largest size; None: any.
         mend: What to do where it is something else.
+        pointer: Whether it may be the pointer that git-lfs leaves in a file's place.
 
     Raises:
         FileNotFoundError: There is none.
-        CorruptError: It is no regular file, it cannot be looked at, it is larger than `most`, or it is the pointer
-            that git-lfs leaves in a file's place.
+        CorruptError: It is no regular file, it cannot be looked at, it is larger than `most`, or a git-lfs pointer.
     """
     try:
         size = _checked(path, path.stat(), most, mend)
-        pointer = size <= POINTER_BYTES and file_substitute(path) == POINTER
+        if not pointer and size <= POINTER_BYTES:
+            with os.fdopen(open_regular(path), "rb") as file:
+                _refuse_pointer(path, file.read(HEAD_BYTES))
     except FileNotFoundError:
         raise
     except OSError as error:
         raise CorruptError(f"{path} cannot be read: {error.strerror or error}", mend) from error
-    if pointer:
-        raise CorruptError(f"{path} is {POINTER[0]}", POINTER[1])
     return size
 
 
@@ -99,16 +99,23 @@ def read_file(path: Path, *, most: int = DOCUMENT_BYTES, mend: str = COPY) -> by
 
     Raises:
         FileNotFoundError: There is none.
-        CorruptError: It is no regular file, is larger, or cannot be read.
+        CorruptError: It is no regular file, is larger, cannot be read, or is a git-lfs pointer.
     """
-    require_regular(path, most=most, mend=mend)
+    require_regular(path, most=most, mend=mend, pointer=True)  # the bytes are looked at below, read once
     try:
         with os.fdopen(open_regular(path), "rb") as file:
-            return file.read(_checked(path, os.fstat(file.fileno()), most, mend))
+            data = file.read(_checked(path, os.fstat(file.fileno()), most, mend))
     except FileNotFoundError:
         raise
     except OSError as error:
         raise CorruptError(f"{path} cannot be read: {error.strerror or error}", mend) from error
+    _refuse_pointer(path, data[:HEAD_BYTES])
+    return data
+
+
+def _refuse_pointer(path: Path, data: bytes) -> None:
+    if substitute(data) == POINTER:
+        raise CorruptError(f"{path} is {POINTER[0]}", POINTER[1])
 
 
 def read_text(path: Path, *, most: int = DOCUMENT_BYTES, mend: str = COPY) -> str:

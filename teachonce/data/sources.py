@@ -1,5 +1,6 @@
 """From a dataset's name to its splits: files, folders, saved datasets and the hub, by `datasets` and `folders`."""
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,11 +14,13 @@ from teachonce.data.splits import split_named
 from teachonce.data.tables import list_tables
 from teachonce.errors import DataError
 from teachonce.events import SILENT, Events
-from teachonce.fsio import require_regular
+from teachonce.fsio import file_substitute, require_regular
 
 # What `datasets` says of nothing; the last of a parquet file without rows.
 _NO_ROWS = ("emptydataset", "corresponds to no data", "schemainferenceerror", "batchsize must be greater than 0")
 KINDS = ("digits", "parquet", "arrow", "folder", "disk", "hub")
+_TABLES = (".parquet", ".arrow", ".json", ".jsonl", ".csv")
+_MOST_TABLES = 1 << 12
 _READ = "Check that it is what its name says; the forms are parquet:FILE, arrow:FILE, folder:DIR, disk:DIR, or a hub id"
 
 
@@ -132,7 +135,20 @@ def _readable(kind: str, place: str) -> Iterator[None]:
     except Exception as error:
         if _is_empty(error):
             raise DataError(f"expected samples in {place!r}, got none", "Choose data with rows") from error
+        _refuse_substitute(Path(place).expanduser())
         raise DataError(f"could not read {place!r} as {kind}: {first_line(error)}", _READ) from error
+
+
+def _refuse_substitute(path: Path) -> None:
+    """Say where a table could not be read because its file, or one in its folder, is another in its place.
+
+    Raises:
+        DataError: It is.
+    """
+    tables = (file for file in path.rglob("*") if file.suffix in _TABLES) if path.is_dir() else (path,)
+    for file in itertools.islice((file for file in tables if file.is_file()), _MOST_TABLES):
+        if found := file_substitute(file):
+            raise DataError(f"{file} is {found[0]}", found[1])
 
 
 def _kind_of(path: Path) -> str:

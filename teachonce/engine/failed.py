@@ -1,14 +1,17 @@
 """Which rows of a store failed, why, and what they are called where the data is at hand."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from teachonce.cache import Store
 from teachonce.cache.journal import Journal
-from teachonce.data.samples import NamedSamples, Samples
+from teachonce.data.decode import NOT_AN_IMAGE, DecodeError
+from teachonce.data.samples import EncodedSamples, NamedSamples, Samples
 from teachonce.errors import MismatchError
+from teachonce.substitutes import substitute
 
 _SHOWN = 10
 
@@ -78,9 +81,18 @@ def tell_failed(samples: Samples, failed: Mapping[int, str]) -> str:
     for row, code in list(failed.items())[:_SHOWN]:
         digest = samples.digest(row)
         name = row_name(samples, row) or (f"content {digest:016x}" if digest else "no bytes")
-        named.append(f"row {row} ({code}): {name}")
+        named.append(f"row {row} ({_reason(samples, row, code)}): {name}")
     more = f" and {len(failed) - _SHOWN} more" if len(failed) > _SHOWN else ""
     return "; ".join(named) + more
+
+
+def _reason(samples: Samples, row: int, code: str) -> str:
+    """A reason code, and what the row's file is where it is known to be in another's place."""
+    found = None
+    if code == NOT_AN_IMAGE and isinstance(samples, EncodedSamples):
+        with suppress(DecodeError):
+            found = substitute(samples.encoded(row))
+    return code if found is None else f"{code}: {found[0]}"
 
 
 def _refuse_other(store: Store, samples: Samples, digests: np.ndarray, failed: Mapping[int, str]) -> None:

@@ -8,6 +8,8 @@ from teachonce.errors import CorruptError, ModelError
 CONVERT = (
     "Convert it once where you trust it: AutoModel.from_pretrained(FOLDER).save_pretrained(FOLDER) writes safetensors"
 )
+DOCUMENTS = ("config.json", "preprocessor_config.json", "processor_config.json")
+"""What is read of a folder beside its weights."""
 _WHOLE = "Copy the whole model folder"
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 _ELSEWHERE = {
@@ -26,11 +28,8 @@ def require_contents(folder: Path) -> None:
     """
     names = {path.name for path in folder.iterdir()}
     require_plain(str(folder), names)
-    for name in sorted(names):
-        path = folder / name
-        if path.suffix in (".json", ".safetensors") and path.is_symlink() and not path.exists():
-            message = f"{path} is a link to {path.readlink()}, which is missing"
-            raise CorruptError(message, "Download the model again, or copy it with the files that its links lead to")
+    for name in (*DOCUMENTS, *_WEIGHTS):
+        require_target(folder / name)
     if "config.json" not in names:
         kind = next((text for name, text in _ELSEWHERE.items() if name in names), "not a transformers model")
         mend = "Name the folder that save_pretrained wrote, or a run of `teachonce train`"
@@ -56,9 +55,22 @@ def require_plain(owner: str, names: Set[str]) -> None:
         raise ModelError(f"{owner} holds an adapter (adapter_config.json), which would not be applied", mend)
 
 
+def require_target(path: Path) -> None:
+    """Refuse a link whose file is gone; a path where nothing lies is let through.
+
+    Raises:
+        CorruptError: It is such a link.
+    """
+    if path.is_symlink() and not path.exists():
+        mend = "Download the model again, or copy it with the files that its links lead to"
+        raise CorruptError(f"{path} is a link to {path.readlink()}, which is missing", mend)
+
+
 def _no_weights(folder: Path, names: Set[str]) -> ModelError:
     if any(folder.rglob("*.incomplete")):
         return ModelError(f"{folder} holds no weights: their download was not finished", "Run the same download again")
+    if "open_clip_config.json" in names or "open_clip_model.safetensors" in names:
+        return ModelError(f"{folder} holds {_ELSEWHERE['open_clip_config.json']}", "Use its transformers version")
     variants = sorted(name for name in names if name.endswith((".safetensors", ".safetensors.index.json")))
     if variants:
         message = f"{folder} holds no model.safetensors, but {', '.join(variants[:3])}"

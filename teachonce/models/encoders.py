@@ -83,11 +83,13 @@ def take(network: nn.Module, pixels: Tensor, embedding: str) -> Tensor:
         return pooled.flatten(1)
     hidden: Tensor = output.last_hidden_state
     if embedding == "cls":
-        if hidden.ndim != 3 or not _names(tower, "cls_token", "class_embedding"):
+        if not _has_class_token(tower, hidden, pixels):
             raise ModelError(f"{type(network).__name__} has no class token", _MEND)
         return hidden[:, 0]
     if hidden.ndim == 4:
         return hidden.mean((2, 3))
+    if _names(tower, "detection_tokens"):  # YOLOS has them behind its patches
+        raise ModelError(f"{type(network).__name__} has tokens of other kinds among its patches", _MEND)
     return hidden[:, _prefix(tower, hidden.shape[1], pixels) :].mean(1)
 
 
@@ -107,9 +109,9 @@ def drop_text_tower(network: nn.Module) -> None:
 def _auto(network: nn.Module, probe: Tensor) -> str:
     if hasattr(network, "get_image_features") or type(network).__name__.endswith(PROJECTED):
         return "projected"
-    if _names(network, "cls_token"):
-        return "cls"
     output = network(pixel_values=probe)
+    if _names(network, "cls_token") and _has_class_token(network, output.last_hidden_state, probe):
+        return "cls"
     return "mean" if getattr(output, "pooler_output", None) is None else "pooler"
 
 
@@ -133,11 +135,23 @@ def _names(network: nn.Module, *endings: str) -> bool:
     return any(name.endswith(endings) for name, _ in network.named_parameters())
 
 
+def _has_class_token(tower: Any, hidden: Tensor, pixels: Tensor) -> bool:
+    """Whether its tokens (B, T, D) begin with one: AIMv2's is of its pooling, and stands before no patches."""
+    if hidden.ndim != 3 or not _names(tower, "cls_token", "class_embedding"):
+        return False
+    return _patches(tower, pixels) is None or _prefix(tower, hidden.shape[1], pixels) > 0
+
+
 def _prefix(tower: Any, tokens: int, pixels: Tensor) -> int:
     """How many tokens stand before the patches: class, distillation and register tokens."""
+    patches = _patches(tower, pixels)
+    return tokens - patches if patches is not None and 0 < patches < tokens else 0
+
+
+def _patches(tower: Any, pixels: Tensor) -> int | None:
+    """How many patches images of this size have; None where its config has no size of them."""
     patch = getattr(tower.config, "patch_size", None)
     if patch is None:
-        return 0
+        return None
     rows, cols = (patch, patch) if isinstance(patch, int) else patch
-    patches = (pixels.shape[2] // rows) * (pixels.shape[3] // cols)
-    return tokens - patches if 0 < patches < tokens else 0
+    return int((pixels.shape[2] // rows) * (pixels.shape[3] // cols))

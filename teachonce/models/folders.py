@@ -10,6 +10,7 @@ import safetensors
 
 from teachonce.errors import CorruptError, ModelError
 from teachonce.fsio import DOCUMENT_BYTES, file_substitute, not_json, read_text, require_regular
+from teachonce.models.contents import DOCUMENTS, require_target
 
 _COPY = "Copy the model again"
 _LAYERS = re.compile(r"(^|_)(layers?|depths?|blocks)$")
@@ -29,14 +30,17 @@ def require_model_folder(folder: Path, *, trust_remote_code: bool) -> None:
             fetched and run, and `trust_remote_code` is not given.
     """
     tensors = 0
-    for path in sorted(path for path in folder.iterdir() if path.exists() and not path.is_dir()):
-        if path.suffix == ".safetensors":
-            tensors += require_weights_file(path)
-        else:
-            require_regular(path, most=DOCUMENT_BYTES if path.suffix == ".json" else None, mend=_COPY)
     index = folder / "model.safetensors.index.json"
-    if index.exists():
-        _require_shards(index)
+    wanted = {"model.safetensors"} | (_require_shards(index) if index.exists() else set())
+    for path in sorted(path for path in folder.iterdir() if path.exists() and not path.is_dir()):
+        if path.name in wanted:
+            tensors += require_weights_file(path)
+        else:  # nobody opens weights in another form, or a tokenizer
+            most = DOCUMENT_BYTES if path.suffix == ".json" else None
+            require_regular(path, most=most, mend=_COPY, pointer=path.name not in DOCUMENTS)
+    for name in DOCUMENTS[1:]:
+        if (folder / name).exists():
+            _object(folder / name)
     if (folder / "config.json").exists():
         config = require_config(folder / "config.json", trust_remote_code=trust_remote_code)
         most = max(_layers(config), default=0)
@@ -107,16 +111,18 @@ def require_weights_file(path: Path) -> int:
         raise CorruptError(f"{path} is damaged or cut short: {error}", _COPY) from error
 
 
-def _require_shards(index: Path) -> None:
-    """The files of a checkpoint in several parts: safetensors, and in the folder itself."""
+def _require_shards(index: Path) -> set[str]:
+    """The names of the files of a checkpoint in several parts: safetensors, and in the folder itself."""
     names = _object(index).get("weight_map")
     if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
         raise CorruptError(f"{index}: expected a weight_map of file names", _COPY)
     for name in sorted(set(names.values())):
         if Path(name).name != name or not name.endswith(".safetensors"):
             raise ModelError(f"{index} names {name!r}, which is no safetensors file of this folder", _COPY)
+        require_target(index.parent / name)
         if not (index.parent / name).exists():
             raise ModelError(f"{index} names {name}, which is not there", "Copy the whole model folder")
+    return set(names.values())
 
 
 def _kernel(config: Any) -> str | None:

@@ -62,6 +62,12 @@ def _explained(spec: str, error: Exception) -> ModelError:
     if "trust_remote_code" in text:
         mend = "Read that code; if you trust it, add --trust-remote-code"
         return ModelError(f"{spec!r} runs code of its own, which is not asked for", mend)
+    if "TimmWrapper" in text and "requires the timm library" in text:
+        mend = "Use its version for transformers alone, or a package.module:factory around timm.create_model"
+        return ModelError(f"{spec!r} is a model of timm, with an image processor of torchvision's", mend)
+    if "ignore_mismatched_sizes" in text:
+        mend = "Copy config.json and the weights of one model"
+        return ModelError(f"{spec!r} has weights of other shapes than its config asks for", mend)
     if "gated repo" in text:
         return ModelError(f"{spec!r} is gated", "Accept its terms on its page of the hub, then log in: `hf auth login`")
     if "safetensors" in text and ("no file named" in text or "not appear to have" in text):

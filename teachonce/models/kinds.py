@@ -13,19 +13,39 @@ def encoder_class(config: Any) -> str:
     """The name of the class: the one that the config names where it projects, else AutoModel."""
     import transformers
 
-    for name in config.architectures or ():
-        kind = getattr(transformers, name, None) if isinstance(name, str) and name.endswith(PROJECTED) else None
+    for name in architectures(config):
+        kind = getattr(transformers, name, None) if name.endswith(PROJECTED) else None
         if kind is not None and kind.config_class is type(config):
-            return str(name)
+            return name
     return "AutoModel"
 
 
-def require_images(spec: str, config: Any) -> None:
-    """Refuse a model of which it is known that it takes something else than images.
+def architectures(config: Any) -> tuple[str, ...]:
+    """The classes that a config names as those that its weights are of.
 
     Raises:
-        ModelError: It takes texts, sounds, ...; the message says what.
+        ModelError: It names something else than classes.
     """
+    named = config.architectures or ()
+    names = (named,) if isinstance(named, str) else tuple(named)
+    if not all(isinstance(name, str) for name in names):
+        raise ModelError(
+            f"its config's architectures are {named}: expected names of classes", "Correct its config.json"
+        )
+    return names
+
+
+def require_images(spec: str, config: Any) -> None:
+    """Refuse a model of which it is known that it takes something else than images, or that is quantized.
+
+    Raises:
+        ModelError: It takes texts, sounds, ..., or its weights are not those of a network in floating point.
+    """
+    quantization = getattr(config, "quantization_config", None)
+    if quantization is not None:
+        method = quantization.get("quant_method", "") if isinstance(quantization, dict) else quantization
+        mend = "Use the checkpoint that it was made from, in float32, float16 or bfloat16"
+        raise ModelError(f"{spec!r} is quantized ({method}), and a teacher is run in floating point", mend)
     from transformers.models.auto import modeling_auto
 
     mapping: Any = modeling_auto
@@ -34,6 +54,6 @@ def require_images(spec: str, config: Any) -> None:
     kinds = [kind for each in found for kind in (each if isinstance(each, list | tuple) else (each,))]
     if kinds and not any("pixel_values" in inspect.signature(kind.forward).parameters for kind in kinds):
         name, taken = kinds[0].__name__, getattr(kinds[0], "main_input_name", "other inputs")
-        what = "a text encoder" if taken == "input_ids" else "not for images"
-        mend = "Use a teacher that takes images, such as a ViT, a DINOv2 or a CLIP"
-        raise ModelError(f"{spec!r} is {what}: {name} takes {taken}, not pixel_values", mend)
+        what = "texts (input_ids), as text encoders do" if taken == "input_ids" else taken
+        mend = "Use a teacher that takes images (pixel_values), such as a ViT, a DINOv2 or a CLIP"
+        raise ModelError(f"{spec!r} is no model of images: {name} takes {what}", mend)

@@ -15,7 +15,7 @@ from teachonce.models.encoders import CHOICES, EncoderTeacher, choose, drop_text
 from teachonce.models.frozen import ClassifierTeacher, Teacher, TeacherInfo, weights_digest
 from teachonce.models.hooked import HookedClassifier, hooked_path
 from teachonce.models.hub import loading, locate, own_memory, require_enough, weights_arguments
-from teachonce.models.kinds import encoder_class, require_images
+from teachonce.models.kinds import architectures, encoder_class, require_images
 from teachonce.models.precision import as_taken
 from teachonce.models.processor import load_processor, processor_json
 from teachonce.models.unused import require_weights, unused_parts
@@ -42,7 +42,7 @@ def load_pretrained(
         from transformers import AutoConfig
 
         config = AutoConfig.from_pretrained(**where, trust_remote_code=trust_remote_code)
-        classifier = any("ForImageClassification" in name for name in config.architectures or ())
+        classifier = any("ForImageClassification" in name for name in architectures(config))
         require_images(spec, config)
     processor = load_processor(spec, where, trust_remote_code=trust_remote_code)
     given, view, is_bgr = translate_rgb(processor, spec)
@@ -115,12 +115,12 @@ def _classifier(spec: str, arguments: dict[str, Any], facts: dict[str, Any], con
     return ClassifierTeacher(_classifier_info(dim, classes, facts, labels), student)
 
 
-def _hooked(spec: str, network: nn.Module, facts: dict[str, Any], labels: Mapping[Any, str]) -> Teacher:
+def _hooked(spec: str, network: nn.Module, facts: dict[str, Any], labels: Mapping[Any, str] | None) -> Teacher:
     path, dim, classes = hooked_path(network, as_taken(probe_pixels(facts["input"]), network), spec)
     return HookedClassifier(_classifier_info(dim, classes, facts, labels), network, path)
 
 
-def _classifier_info(dim: int, classes: int, facts: dict[str, Any], labels: Mapping[Any, str]) -> TeacherInfo:
+def _classifier_info(dim: int, classes: int, facts: dict[str, Any], labels: Mapping[Any, str] | None) -> TeacherInfo:
     names = class_names(labels, classes)
     return TeacherInfo(
         kind="classifier", embedding="penultimate", embedding_dim=dim, classes=classes, class_names=names, **facts
@@ -156,15 +156,15 @@ def _absent(found: Mapping[str, Any]) -> set[str]:
     return set(found["missing_keys"]) | mismatched
 
 
-def class_names(labels: Mapping[Any, str], classes: int) -> tuple[str, ...] | None:
+def class_names(labels: Mapping[Any, str] | None, classes: int) -> tuple[str, ...] | None:
     """The names of a config's id2label in the order of the logits; None for placeholders such as LABEL_0."""
-    by_index = {int(key): str(name) for key, name in labels.items()}
+    by_index = {int(key): str(name) for key, name in (labels or {}).items()}
     names = tuple(by_index.get(index, f"LABEL_{index}") for index in range(classes))
     return None if any(name == f"LABEL_{index}" for index, name in enumerate(names)) else names
 
 
 def config_json(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config as plain JSON, without paths, versions and class names."""
+    """A config as plain JSON, without paths, versions and class names; what is no number there is its text."""
     kept = {key: value for key, value in config.items() if key not in _NOT_KEPT}
-    plain: dict[str, Any] = json.loads(json.dumps(kept, default=str))
+    plain: dict[str, Any] = json.loads(json.dumps(kept, default=str), parse_constant=str)
     return plain

@@ -91,7 +91,7 @@ def _no_pil(spec: str, name: str) -> ModelError:
 
 def processor_json(processor: Any) -> dict[str, Any]:
     """A processor's settings as JSON, as transformers would save them, without versions and paths."""
-    settings = json.loads(processor.to_json_string())
+    settings = json.loads(processor.to_json_string(), parse_constant=str)
     return {key: value for key, value in sorted(settings.items()) if key != "processor_class"}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from torch import nn
 
 from teachonce.errors import ModelError
+from teachonce.texts import count_text
 
 _DERIVED = re.compile(
     r"(^|\.)(position_ids|inv_freq|relative_position_index|relative_coords_table|attn_mask|num_batches_tracked"
@@ -16,6 +17,7 @@ _TASK = re.compile(
     r"head|classifier|decode|text|lm_|logit|pred|bbox|cls|fc|neck|fpn|codebook|token_type|queue|momentum"
 )
 """Names of parts that come after an encoder, or are not for images."""
+_BEFORE = re.compile(r"norm|(?<!text_)proj")
 
 
 def unused_parts(spec: str, network: nn.Module, unexpected: Iterable[str]) -> tuple[str, ...]:
@@ -35,7 +37,8 @@ def unused_parts(spec: str, network: nn.Module, unexpected: Iterable[str]) -> tu
     own = {name.split(".")[0] for name in network.state_dict()}
     inside = [name for name in names if name.split(".")[0] in own]
     if inside:
-        message = f"{spec!r} has {len(inside)} weights that its network has no place for ({', '.join(inside[:3])})"
+        count = count_text(len(inside), "weight")
+        message = f"{spec!r} has {count} that its network has no place for ({', '.join(inside[:3])})"
         mend = "Correct its config.json, or use the checkpoint with the version of transformers that wrote it"
         raise ModelError(f"{message}: its outputs would be another model's", mend)
     return tuple(dict.fromkeys(name.split(".")[0] for name in names))
@@ -43,7 +46,7 @@ def unused_parts(spec: str, network: nn.Module, unexpected: Iterable[str]) -> tu
 
 def matters(part: str) -> bool:
     """Whether an embedding may be meant to pass a part that is left out: a norm, a projection, or what is unknown."""
-    return _TASK.search(part) is None
+    return _BEFORE.search(part) is not None or _TASK.search(part) is None
 
 
 def require_weights(spec: str, absent: Iterable[str], unexpected: Iterable[str]) -> None:
@@ -55,7 +58,8 @@ def require_weights(spec: str, absent: Iterable[str], unexpected: Iterable[str])
     missing, other = sorted(absent), sorted(unexpected)
     if not missing:
         return
-    message = f"{spec!r} lacks {len(missing)} weights that its config asks for ({', '.join(missing[:3])})"
+    count = count_text(len(missing), "weight")
+    message = f"{spec!r} lacks {count} that its config asks for ({', '.join(missing[:3])})"
     mend = "Use a complete checkpoint, or correct `architectures` in its config.json"
     wrapped = next((name for name in other if any(name.endswith(f".{key}") for key in missing)), None)
     if wrapped is not None:

@@ -1,5 +1,6 @@
 """Image processors as an input spec and a view: exact where it can be said, refused where it cannot."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,14 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 import tiny_models as tiny
+import torch
 from hypothesis import given as drawn
 from hypothesis import settings
 from hypothesis import strategies as st
 from PIL import Image
+from torch.nn.functional import interpolate
 
 from teachonce.data.pil import evaluation_view
 from teachonce.data.rules import RULES, installed_rule
 from teachonce.errors import ModelError
+from teachonce.models.channels import translate_rgb
 from teachonce.models.processor import load_processor, probe_sizes, processor_json, squeezing_processor, translate
 from teachonce.types import EvalView, InputSpec
 
@@ -114,13 +118,111 @@ def test_filters(code: int, name: str, tmp_path: Path):
             "does more than resize, crop, rescale and normalise",
         ),
         ({"image_processor_type": "EfficientNetImageProcessor", "rescale_offset": True}, "does more than"),
-        ({"image_processor_type": "DINOv3ViTImageProcessorFast"}, "has no PIL backend"),
+        ({"image_processor_type": "Sam2ImageProcessorFast"}, "Sam2ImageProcessor has no PIL backend"),
+        ({"image_processor_type": "Siglip2ImageProcessor", "size": None}, "Siglip2ImageProcessorPil has no fixed size"),
+        ({"size": {"height": 32.0, "width": 32.0}}, "height 32.0"),
+        ({"size": {"height": 1 << 20, "width": 1 << 20}}, "expected a whole number up to"),
+        ({"image_mean": [0.5] * 4, "image_std": [0.5] * 4}, "cannot be understood"),
+        ({"image_std": [0, 0, 0]}, "expected finite numbers, not 0"),
+        ({"rescale_factor": 0}, "expected finite numbers, not 0"),
+        ({"resample": 9}, "cannot be understood"),
+        ({"do_center_crop": True, "crop_size": None}, "cannot be understood"),
     ],
 )
 def test_what_cannot_be_said_is_refused(changes: dict[str, Any], message: str, tmp_path: Path):
     with pytest.raises(ModelError, match=message) as caught:
         translate(load(tmp_path, **changes), "t")
     assert caught.value.mend
+
+
+SIZES = (
+    None, 32, [32, 32], {}, {"height": 32}, {"height": "32", "width": "32"}, {"height": -1, "width": 32},
+    {"height": 1 << 24, "width": 1 << 24}, {"shortest_edge": 32}, {"longest_edge": 32}, {"max_pixels": 999}, "big",
+)  # fmt: skip
+CHANGES: tuple[dict[str, Any], ...] = (
+    *({"size": size} for size in SIZES),
+    *({"do_center_crop": True, "crop_size": size} for size in (None, 7, [7, 9], {"shortest_edge": 7}, {"height": 7})),
+    *({"resample": code} for code in (None, 9, -1, "bicubic", 2.5)),
+    *({"do_normalize": True, "image_mean": mean} for mean in (None, [0.5], [0.5] * 4, "x", 0.5)),
+    *({"do_normalize": True, "image_std": std} for std in (None, [0.5], [0.5] * 4, [0] * 3, [float("nan")] * 3)),
+    *({"do_rescale": True, "rescale_factor": factor} for factor in (None, 0, -1, "x", 1e300, float("nan"))),
+    *({"crop_pct": share} for share in (None, 0, "x")),
+    {"do_resize": None}, {"do_rescale": False}, {"do_flip_channel_order": True}, {"do_convert_rgb": False},
+    {"input_data_format": "channels_last"}, {"patch_size": 0}, {"image_processor_type": 3}, {"unknown": {"a": [1]}},
+)  # fmt: skip
+"""Settings of another shape than most processors have."""
+
+
+def test_every_processor_of_transformers_is_translated_or_refused(tmp_path: Path):
+    """By its own defaults, and with a setting that is drawn: whatever it is, nothing but a ModelError comes of it."""
+    from transformers.models.auto.image_processing_auto import IMAGE_PROCESSOR_MAPPING_NAMES
+
+    names = sorted({name for kinds in IMAGE_PROCESSOR_MAPPING_NAMES.values() for name in kinds.values() if name})
+    names = sorted({name.removesuffix("Pil") for name in names})
+    order = np.random.default_rng(7).permutation(len(CHANGES))
+    translated, refused = 0, []
+    for index, name in enumerate(names):
+        drawn = {"size": {"height": 32, "width": 32}, **CHANGES[order[index % len(order)]]}
+        for changes in ({}, drawn):
+            try:
+                given, view, _ = translate_rgb(bare(tmp_path, **{"image_processor_type": name, **changes}), "t")
+            except ModelError as error:
+                refused.append(error)
+            else:
+                translated += 1
+                assert (given.height, given.width) == (view.crop or view.resize)
+    assert all(error.mend and "\n" not in str(error) for error in refused)
+    assert min(translated, len(refused)) > 20
+
+
+def bare(folder: Path, **settings: Any) -> Any:
+    """A processor with these settings alone, and its class's defaults."""
+    (folder / "preprocessor_config.json").write_text(json.dumps(settings))
+    where = {"pretrained_model_name_or_path": str(folder), "local_files_only": True}
+    return load_processor("t", where, trust_remote_code=False)
+
+
+@pytest.mark.parametrize("settings", [{}, {"size": {"height": 48, "width": 40}, "image_mean": [0.4, 0.5, 0.6]}])
+@pytest.mark.parametrize("name", ["DINOv3ViTImageProcessor", "DINOv3ViTImageProcessorFast", "Tipsv2ImageProcessor"])
+@pytest.mark.parametrize("shape", [(50, 71), (90, 47), (600, 800)])
+def test_processors_of_torchvision_alone(name: str, settings: dict[str, Any], shape: tuple[int, int], tmp_path: Path):
+    """Those resize in float, after rescaling, with torch's antialiased filter: ours differs by rounding to 8 bits."""
+    given, view = translate(bare(tmp_path, image_processor_type=name, **settings), "t")
+    assert given.filter == "bilinear"
+    photo = image(*shape)
+    pixels = torch.from_numpy(np.array(photo)).permute(2, 0, 1)[None].double() / 255
+    resized = interpolate(pixels, (given.height, given.width), mode="bilinear", antialias=True)[0].numpy()
+    expected = (resized.transpose(1, 2, 0) - given.mean) / given.std
+    difference = np.abs(evaluation_view(np.asarray(photo), given, view).transpose(1, 2, 0) - expected) * given.std * 255
+    assert difference.max() <= 1.01
+    assert difference.mean() < 0.4
+    if name.startswith("DINO") and not settings:
+        assert given == InputSpec(
+            height=224, width=224, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), filter="bilinear"
+        )
+
+
+def test_a_processor_without_a_pil_backend_keeps_its_name(tmp_path: Path):
+    settings = processor_json(bare(tmp_path, image_processor_type="DINOv3ViTImageProcessorFast"))
+    assert settings["image_processor_type"] == "DINOv3ViTImageProcessor"
+
+
+def test_a_flip_that_is_more_than_a_flip_is_refused(tmp_path: Path):
+    """Normalised after it, red would be given the mean and std of blue."""
+    from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
+
+    class Flipping(ViTImageProcessorPil):
+        do_flip_channel_order = True
+
+        def rescale(self, image: Any, *args: Any, **kwargs: Any) -> Any:
+            scaled = super().rescale(image, *args, **kwargs)
+            return scaled[::-1] if self.do_flip_channel_order else scaled
+
+    settings = {key: value for key, value in tiny.PROCESSOR.items() if key != "image_processor_type"}
+    with pytest.raises(ModelError, match="do_flip_channel_order"):
+        translate_rgb(Flipping(**settings), "t")
+    grey = {"image_mean": [0.5] * 3, "image_std": [0.2] * 3}
+    assert translate_rgb(Flipping(**settings | grey), "t")[2]
 
 
 def test_no_processor_is_an_error_never_a_guess(tmp_path: Path):
@@ -243,3 +345,12 @@ def test_our_renderer_draws_what_the_processor_gives(
     picture = image(*size)
     expected = processor(images=picture, return_tensors="np")["pixel_values"][0]
     assert np.abs(evaluation_view(np.asarray(picture), given, view) - expected).max() < 1e-5
+
+
+def test_mobilevit_as_the_hub_has_it(tmp_path: Path):
+    """Settings of an old form: numbers for sizes, the name of a feature extractor."""
+    settings = {"feature_extractor_type": "MobileViTFeatureExtractor", "size": 288, "crop_size": 256, "resample": 2}
+    on = {"do_center_crop": True, "do_flip_channel_order": True, "do_resize": True}
+    given, view, is_bgr = translate_rgb(bare(tmp_path, **settings, **on), "t")
+    assert (view, is_bgr) == (EvalView(resize=288, crop=(256, 256)), True)
+    assert given == InputSpec(height=256, width=256, mean=(0, 0, 0), std=(1, 1, 1), filter="bilinear")
