@@ -24,6 +24,8 @@ class Block(NamedTuple):
     """uint8 (H, W, 3) each, or why there is none."""
     digests: np.ndarray
     """uint64 (n,), identities; 0 where a row's bytes are missing."""
+    treated: np.ndarray
+    """uint8 (n,), what was done to each image; see `decode_treated`."""
 
     @property
     def sizes(self) -> np.ndarray:
@@ -75,4 +77,5 @@ def decode_blocks(
 
 def _block(rows: np.ndarray, decoded: Sequence[Decoded]) -> Block:
     digests = np.fromiter((row.digest for row in decoded), np.uint64, len(decoded))
-    return Block(rows, [row.image for row in decoded], digests)
+    treated = np.fromiter((row.treated for row in decoded), np.uint8, len(decoded))
+    return Block(rows, [row.image for row in decoded], digests, treated)

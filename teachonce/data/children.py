@@ -30,8 +30,8 @@ class Child:
         assert self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
 
-    def decode(self, files: Sequence[bytes | memoryview]) -> list[np.ndarray | DecodeError]:
-        """Decode image files, in order.
+    def decode(self, files: Sequence[bytes | memoryview]) -> list[tuple[np.ndarray | DecodeError, int]]:
+        """Decode image files, in order, each with what was done to it; see `decode_treated`.
 
         Raises:
             ChildEndedError: The process ended before it had answered.
@@ -39,7 +39,7 @@ class Child:
         if not files:
             return []
         lengths = np.array([len(file) for file in files], "<i8")
-        header = np.empty((len(files), 3), "<i4")
+        header = np.empty((len(files), 4), "<i4")
         try:
             self._send(b"".join([len(files).to_bytes(8, "little"), lengths.tobytes(), *files]))
             self._receive(header.data.cast("B"))
@@ -50,8 +50,8 @@ class Child:
             raise ChildEndedError from error
         parts = np.split(pixels, np.cumsum(sizes)[:-1])
         return [
-            DecodeError(CODES[code - 1]) if code else part.reshape(height, width, 3)
-            for (height, width, code), part in zip(header.tolist(), parts, strict=True)
+            (DecodeError(CODES[code - 1]) if code else part.reshape(height, width, 3), treated)
+            for (height, width, code, treated), part in zip(header.tolist(), parts, strict=True)
         ]
 
     def close(self) -> None:

@@ -32,6 +32,10 @@ _BAD_BYTES = (
 _TOO_LARGE = (Image.DecompressionBombError, MemoryError)
 
 
+TRANSPARENT, DEEP = 1, 2
+"""What was done to an image that not every pipeline does: transparency put on white, grey above 8 bits scaled."""
+
+
 class DecodeError(Exception):
     """A sample that gives no image; `code` is one of CODES, the only thing about it that a store keeps."""
 
@@ -52,8 +56,18 @@ def decode_image(data: bytes | memoryview) -> np.ndarray:
     Raises:
         DecodeError: The bytes are cut short, damaged, too many pixels, or no image, or its values have no known scale.
     """
+    return decode_treated(data)[0]
+
+
+def decode_treated(data: bytes | memoryview) -> tuple[np.ndarray, int]:
+    """As `decode_image`, and what was done to the image: TRANSPARENT, DEEP, or 0.
+
+    Raises:
+        DecodeError: See `decode_image`.
+    """
     try:
-        return rgb_array(upright(_open(data)))
+        image = upright(_open(data))
+        return rgb_array(image), treatment(image)
     except _TOO_LARGE:
         raise DecodeError(TOO_LARGE) from None
     except _BAD_BYTES as error:
@@ -88,14 +102,21 @@ def rgb_array(image: Image.Image) -> np.ndarray:
     Raises:
         DecodeError: Grey of 32 bits whose values are not in a known range.
     """
-    if image.mode.startswith(("I", "F")):
+    if treatment(image) == DEEP:
         return np.repeat(_eight_bits(np.asarray(image))[:, :, None], 3, axis=2)
-    if "A" in image.getbands() or image.info.get("transparency") is not None:
+    if treatment(image) == TRANSPARENT:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, (255, 255, 255, 255)), image)
     if image.mode != "RGB":
         image = image.convert("RGB")
     return np.array(image)  # a copy of our own: PIL's buffer is read-only
+
+
+def treatment(image: Image.Image) -> int:
+    """What `rgb_array` does to an image that not every pipeline does: TRANSPARENT, DEEP, or 0."""
+    if image.mode.startswith(("I", "F")):
+        return DEEP
+    return TRANSPARENT if "A" in image.getbands() or image.info.get("transparency") is not None else 0
 
 
 def _open(data: bytes | memoryview) -> Image.Image:

@@ -39,7 +39,7 @@ class Collected:
             TooLargeError: The buffer is full.
         """
         view = self._buffer.numpy()
-        for row, (image, _) in zip(rows.tolist(), decoded, strict=True):
+        for row, (image, *_) in zip(rows.tolist(), decoded, strict=True):
             self.offsets.append(self.used)
             if isinstance(image, DecodeError):
                 self.sizes.append((0, 0))

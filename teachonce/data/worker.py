@@ -1,8 +1,9 @@
 """A decoding process: image files in on stdin, pixels out on stdout. Started by `teachonce.data.workers`.
 
 Small images spend their time in Python, where threads take turns; processes do not. It imports PIL and NumPy only.
-A request is the number of files, their lengths (int64 each) and their bytes; the answer is height, width and the index
-in CODES plus one, or zero (int32 each) for every file, then the pixels of those that gave any. It ends with its stdin.
+A request is the number of files, their lengths (int64 each) and their bytes; the answer is height, width, the index
+in CODES plus one, or zero, and what was done to it (int32 each) for every file, then the pixels of those that gave any.
+It ends with its stdin.
 """
 
 import signal
@@ -11,7 +12,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from teachonce.data.decode import CODES, DecodeError, decode_image
+from teachonce.data.decode import CODES, DecodeError, decode_treated
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
@@ -25,12 +26,12 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         answers.flush()
 
 
-def _decode(data: bytes) -> tuple[tuple[int, int, int], bytes]:
+def _decode(data: bytes) -> tuple[tuple[int, int, int, int], bytes]:
     try:
-        image = decode_image(data)
+        image, treated = decode_treated(data)
     except DecodeError as error:
-        return (0, 0, CODES.index(error.code) + 1), b""
-    return (image.shape[0], image.shape[1], 0), image.tobytes()
+        return (0, 0, CODES.index(error.code) + 1, 0), b""
+    return (image.shape[0], image.shape[1], 0, treated), image.tobytes()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import NamedTuple, Self, TypeVar
 import numpy as np
 
 from teachonce.data.children import Child, ChildEndedError
-from teachonce.data.decode import DecodeError, decode_image
+from teachonce.data.decode import DecodeError, decode_treated
 from teachonce.data.samples import EncodedSamples, Samples
 from teachonce.digests import digest_array, digest_bytes
 from teachonce.errors import InputError
@@ -36,6 +36,8 @@ class Decoded(NamedTuple):
     """uint8 (H, W, 3), or why there is none."""
     digest: int
     """The row's identity; 0 where its bytes are missing."""
+    treated: int = 0
+    """See `decode_treated`."""
 
 
 def count_workers(workers: int | None) -> int:
@@ -83,7 +85,7 @@ class Decoder:
             (digest_bytes(file) if file else 0) if encoded else self._samples.digest(int(row))
             for file, row in zip(files, rows, strict=True)
         )
-        return [Decoded(image, digest) for image, digest in zip(images, digests, strict=True)]
+        return [Decoded(image, digest, treated) for (image, treated), digest in zip(images, digests, strict=True)]
 
     def _child(self) -> Child:
         child: Child | None = getattr(self._local, "child", None)
@@ -106,9 +108,14 @@ class Decoder:
 
 def read_row(samples: Samples, row: int) -> Decoded:
     """One row: its bytes are read once, for pixels and identity alike."""
-    if samples.identity == "encoded" and isinstance(samples, EncodedSamples):
+    if isinstance(samples, EncodedSamples) and samples.identity != "array":
         data = _encoded(samples, row)
-        return Decoded(_decoded(lambda: decode_image(data)), digest_bytes(data) if data else 0)
+        digest = samples.digest(row) if samples.identity == "key" else digest_bytes(data) if data else 0
+        try:
+            pixels, treated = decode_treated(data)
+        except DecodeError as error:
+            return Decoded(error, digest)
+        return Decoded(pixels, digest, treated)
     image = _decoded(lambda: samples.decode(row))
     if samples.identity == "array":
         return Decoded(image, 0 if isinstance(image, DecodeError) else digest_array(image))

@@ -92,11 +92,7 @@ def test_the_evaluation_view_is_that_of_the_image_processor(name: str, size: tup
     ours = render(batch(image), eval_views(np.array([size]), view)[:, 0], spec)
     assert ours.shape == theirs.shape
     error = (ours - theirs).abs() * torch.tensor(spec.std).reshape(3, 1, 1) * 255
-    assert float(error.mean()) <= 0.5
-    if size[0] <= 2 * size[1]:  # Pillow 13 takes the axes of tall images in the other order
-        # Boxes are kept in float32, and that costs a thousandth of a level.
-        assert float(error.mean()) <= 0.01
-        assert float(error.max()) <= 2.01
+    assert float(error.max()) < 0.01  # levels: what float32 leaves of mean and std
 
 
 def test_a_crop_beyond_the_image_is_padded_black_as_processors_do():

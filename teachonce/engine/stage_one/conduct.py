@@ -15,7 +15,7 @@ from teachonce.engine.stage_one.forward import Forward
 from teachonce.engine.stage_one.job import Job
 from teachonce.engine.stage_one.output import Output, missing_blocks, require_room, seal_rule
 from teachonce.engine.stage_one.passes import Filling, Pass
-from teachonce.engine.stage_one.remarks import tell_differences, tell_unused
+from teachonce.engine.stage_one.remarks import tell_differences, tell_treated, tell_unused
 from teachonce.engine.stage_one.resizing import RuleCheck, rule_check
 from teachonce.engine.stage_one.runs import record_run
 from teachonce.engine.stage_one.stored import check_digests, stored_block
@@ -166,6 +166,7 @@ def _run(job: Job, output: Output, forward: Forward, missing: Sequence[int], fee
     unit = "rows" if views == 1 else "views"
     with events.task(f"run the teacher over {job.path.name}", total=total, done=done, unit=unit) as task:
         Pass(forward=forward, arrays=job.arrays, commit=output.commit, task=task).run(feed.batches(missing))
+    tell_treated(feed.treated, events)
 
 
 def _tell_repair(job: Job, targets: Collection[int], samples: Collection[int], events: Events) -> None:

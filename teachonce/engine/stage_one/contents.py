@@ -1,8 +1,8 @@
 """What a store and a target say about themselves: the data, the views, the fingerprint, the teacher.
 
-The attributes `data` of a store are {"description", "class_names", "labels"}: where the data came from, the names of
-its classes (or null), and the xxh3-128 of its labels as little-endian int32 (or null). The attributes `views_spec` are
-{"augment", "seed", "view"}: see `views.ViewPlan`.
+The attributes `data` of a store are {"description", "class_names", "labels", "decoding"}: where the data came from, the
+names of its classes (or null), the xxh3-128 of its labels as little-endian int32 (or null), and how images become RGB.
+The attributes `views_spec` are {"augment", "seed", "view", "resizing"}: see `views.ViewPlan`.
 """
 
 import platform
@@ -26,10 +26,19 @@ from teachonce.types import TeacherDtype
 _LIBRARIES = ("teachonce", "torch", "transformers", "datasets", "pillow", "numpy", "zarr")
 
 
+DECODING = {"transparency": "on white", "grey_above_8_bits": "scaled to 8 bits"}
+"""How images become RGB where pipelines differ: a store's description says it once."""
+
+
 def data_attributes(samples: Samples) -> dict[str, Any]:
     """The attributes `data` of a store."""
     names = None if samples.class_names is None else list(samples.class_names)
-    return {"description": dict(samples.description), "class_names": names, "labels": labels_digest(samples.labels)}
+    return {
+        "description": dict(samples.description),
+        "class_names": names,
+        "labels": labels_digest(samples.labels),
+        "decoding": DECODING,
+    }
 
 
 def labels_digest(labels: NDArray[np.int32] | None) -> str | None:

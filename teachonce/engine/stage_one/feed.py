@@ -1,8 +1,9 @@
 """Decoded rows on their way to the teacher: compared with the store, given their views, packed into batches."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +63,8 @@ class Feed:
     """Whether to pack into page-locked memory."""
     check: Callable[[Rows, Rows, NDArray[np.float32]], None] | None = None
     """Looks at the rows, sizes and views of each batch; see `RuleCheck`."""
+    treated: Counter[int] = field(default_factory=Counter)
+    """How many images so far were decoded otherwise than by every pipeline; see `decode_treated`."""
 
     def batches(self, blocks: Sequence[int]) -> Iterator[Batch]:
         """The batches of some blocks, in order; close the iterator to stop early.
@@ -83,6 +86,7 @@ class Feed:
 
     def _batch(self, block: int, decoded: DecodedRows, stored: StoredBlock | None, start: int, stop: int) -> Batch:
         rows, failed = decoded.rows, decoded.failed
+        self.treated.update(decoded.treated.tolist())
         if stored is None:
             params = self.plan.params(decoded.sizes, rows)
         else:

@@ -1,6 +1,6 @@
 """What one call of `embed` is about, compared with the store that is there, before anything is written."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +25,7 @@ from teachonce.engine.stage_one.views import ViewPlan, kept_views, new_views
 from teachonce.errors import MismatchError, StoreError, StoreMissingError
 from teachonce.fsio import TEMPORARY
 from teachonce.models import Teacher
-from teachonce.types import ArraySpec
+from teachonce.types import EARLY, ArraySpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,10 +185,17 @@ def repaired_store(fresh: Job) -> Store | None:
         if fresh.path.exists():
             return store_at(fresh.path)  # empty, or its creation was killed
         raise StoreMissingError(f"there is no store at {fresh.path} to repair", "Check --store, or leave --repair out")
-    plans = (replace(fresh.views, rule=rule) for rule in RULES)
-    restore_root(fresh.path, *(replace(fresh.spec, views_spec=plan.to_json()) for plan in plans))
+    restore_root(fresh.path, *_as_each_version(fresh))
     repair_samples(read_store(fresh.path))
     return open_store(fresh.path)
+
+
+def _as_each_version(fresh: Job) -> Iterator[StoreSpec]:
+    """What a new store would say of itself under each rule of resizing; before there were rules, not how it decodes."""
+    for rule in RULES:
+        views = replace(fresh.views, rule=rule).to_json()
+        data = {key: value for key, value in fresh.spec.data.items() if rule != EARLY or key != "decoding"}
+        yield replace(fresh.spec, views_spec=views, data=data)
 
 
 def store_at(path: Path) -> Store | None:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from teachonce.cache import open_store
+from teachonce.data.decode import DEEP, TRANSPARENT
+from teachonce.data.rules import installed_rule
 from teachonce.engine.guard import check_classes
 from teachonce.engine.stage_one.contents import versions
 from teachonce.engine.stage_one.job import Job
@@ -17,6 +19,8 @@ from teachonce.texts import listed
 
 def tell_differences(job: Job, events: Events) -> None:
     """Say what differs from the run that began the store, and is allowed to."""
+    if job.views.rule != installed_rule():
+        events.info(f"images are resized by the store's rule {job.views.rule!r}; the installed Pillow's is another")
     if job.views.augment is None and job.views.view != job.teacher.info.view:
         events.info("the views are those of the store; this teacher's own evaluation view differs")
     if job.record is None:
@@ -39,6 +43,23 @@ def tell_differences(job: Job, events: Events) -> None:
 
 def _computed(settings: Mapping[str, Any]) -> str:
     return f"{settings['compute_dtype']}{' with TF32' if settings.get('tf32') else ''}"
+
+
+def tell_treated(counts: Mapping[int, int], events: Events) -> None:
+    """Say once how many images were decoded otherwise than many pipelines do, as the store's `data` says of all.
+
+    Args:
+        counts: What was done -> images; see `decode_treated`.
+        events: Who watches.
+    """
+    total = sum(counts.values())
+    said = {
+        TRANSPARENT: "have transparency, which is put on white: convert('RGB') of PIL would show what lies under it",
+        DEEP: "have more than 8 bits of grey, scaled to 8: convert('RGB') of PIL would clip them at 255",
+    }
+    for kind, words in said.items():
+        if counts.get(kind):
+            events.info(f"{counts[kind]:,} of {total:,} images {words}")
 
 
 def score_teacher(job: Job, events: Events) -> float | None:

@@ -62,10 +62,13 @@ class RuleCheck:
 def rule_check(job: Job) -> RuleCheck | None:
     """The check of a job, after a look at up to 1,024 of its rows; None where the store's rule is the installed one.
 
+    What was sealed once is made again as it was, so its repair needs none.
+
     Raises:
         MismatchError: See `RuleCheck`.
     """
-    if job.store is None or job.views.rule == installed_rule():
+    was_sealed = job.record is not None and bool(job.record.sealed or job.record.kept)
+    if job.store is None or was_sealed or job.views.rule == installed_rule():
         return None
     check = RuleCheck(store=job.path, rule=job.views.rule, given=job.teacher.info.input)
     rows = np.unique(np.linspace(0, job.samples.rows - 1, min(_LOOKED_AT, job.samples.rows)).astype(np.int64))
