@@ -94,6 +94,14 @@ TeacherDtypeOption = Annotated[
     TeacherDtype,
     Option("--teacher-dtype", help="Of the teacher's weights, which compute in it; --precision is of float32 ones."),
 ]
+TeacherDeviceMap = Annotated[
+    str | None,
+    Option(
+        help="auto, or auto,cpu=4GB: weights that do not fit are read from the model's files for every batch.",
+        rich_help_panel=MACHINE,
+        metavar="MAP",
+    ),
+]
 
 DensityLr = Annotated[
     float | None,

@@ -117,6 +117,7 @@ def train(  # noqa: PLR0913  (one parameter an option)
     clip_norm: Annotated[float | None, Option(help="Largest norm of the gradient.", rich_help_panel=OPTIMISER)] = None,
     density_lr: shared.DensityLr = None,
     precision: shared.PrecisionOption = shared.Precision.auto,
+    teacher_device_map: shared.TeacherDeviceMap = None,
     compile_: Annotated[bool, Option("--compile", help="Use torch.compile.", rich_help_panel=shared.MACHINE)] = False,
     cuda_graphs: Annotated[
         bool, Option("--cuda-graphs", help="Record the step as a CUDA graph.", rich_help_panel=shared.MACHINE)
@@ -175,6 +176,7 @@ def train(  # noqa: PLR0913  (one parameter an option)
             clip_norm=clip_norm,
             density_lr=density_lr,
             precision=precision.value,
+            teacher_device_map=teacher_device_map,
             compile=compile_,
             cuda_graphs=cuda_graphs,
             device=device,

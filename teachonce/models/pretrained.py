@@ -13,21 +13,28 @@ from teachonce.models.classifier import SplitClassifier, probe_pixels
 from teachonce.models.encoders import CHOICES, EncoderTeacher, choose, drop_text_tower
 from teachonce.models.frozen import ClassifierTeacher, Teacher, TeacherInfo, weights_digest
 from teachonce.models.hooked import HookedClassifier, hooked_path
-from teachonce.models.hub import loading, locate, own_memory, require_enough, weights_arguments
+from teachonce.models.hub import loading, locate, on_meta, own_memory, require_enough, weights_arguments
+from teachonce.models.placed import Placing, own_offloaded
 from teachonce.models.precision import as_taken
 from teachonce.models.processor import load_processor, processor_json, translate
-from teachonce.types import TeacherDtype
 
 _NOT_KEPT = ("_name_or_path", "transformers_version", "dtype", "torch_dtype", "id2label", "label2id")
 """Paths and versions; and class names, which are kept apart."""
 
 
 def load_pretrained(
-    spec: str, *, embedding: str, trust_remote_code: bool, revision: str | None, dtype: TeacherDtype = "float32"
+    spec: str, *, embedding: str, trust_remote_code: bool, revision: str | None, placing: Placing
 ) -> Teacher:
     """A hub model or a transformers folder as a teacher.
 
     It is a classifier when its config's architectures say so and `embedding` is auto or penultimate, else an encoder.
+
+    Args:
+        spec: See `load_teacher`.
+        embedding: See `load_teacher`.
+        trust_remote_code: See `load_teacher`.
+        revision: See `load_teacher`.
+        placing: In which dtype its weights are loaded, and where.
 
     Raises:
         ModelError: See `load_teacher`.
@@ -48,51 +55,62 @@ def load_pretrained(
         "view": view,
         "processor": processor_json(processor),
         "config": config_json(config.to_dict()),
-        "dtype": dtype,
+        "dtype": placing.dtype,
     }
-    arguments = {**where, **weights_arguments(trust_remote_code, dtype)}
+    arguments = {**where, **weights_arguments(trust_remote_code, placing.dtype)}
     if classifier and embedding in ("auto", "penultimate"):
-        return _classifier(spec, arguments, facts, config)
-    return _encoder(spec, arguments, facts, embedding, config)
+        return _classifier(placing, arguments, facts, config)
+    return _encoder(placing, arguments, facts, embedding, config)
 
 
-def load_classifier(spec: str, arguments: Mapping[str, Any], config: Any = None) -> nn.Module:
+def load_classifier(
+    spec: str, arguments: Mapping[str, Any], config: Any = None, placing: Placing | None = None
+) -> nn.Module:
     """A transformers image classifier with all its weights, on the CPU.
 
     Args:
         spec: What the user calls it.
         arguments: Of `from_pretrained`: `locate` and `weights_arguments`.
         config: Its config, where it was read already.
+        placing: Where its weights go; None: to the host, which has room.
 
     Raises:
         ModelError: It cannot be loaded, or lacks weights.
         CorruptError: Its config asks for more weights than its files hold.
     """
-    network, absent = _load("AutoModelForImageClassification", spec, arguments, config)
+    network, absent = _load("AutoModelForImageClassification", spec, arguments, config, placing)
     own_memory(network)
     _require_weights(spec, absent)
     classifier: nn.Module = network
     return classifier
 
 
-def _load(auto: str, spec: str, arguments: Mapping[str, Any], config: Any) -> tuple[Any, set[str]]:
+def _load(
+    auto: str, spec: str, arguments: Mapping[str, Any], config: Any, placing: Placing | None
+) -> tuple[Any, set[str]]:
     """A network by a class of transformers, and the weights that it lacks."""
     with loading(spec):
         import transformers
 
         kind: Any = getattr(transformers, auto)
         folder, trusted = Path(arguments["pretrained_model_name_or_path"]), arguments["trust_remote_code"]
-        if folder.is_dir() and not trusted:
+        is_own = folder.is_dir() and not trusted
+        if is_own:
             config = config or transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
-            if getattr(config, "quantization_config", None) is None:  # else several weights may share a byte
-                make = partial(kind.from_config, config, trust_remote_code=False)
-                require_enough(make, folder, str(folder / "config.json"))
+        # of quantised weights several may share a byte
+        if config is not None and getattr(config, "quantization_config", None) is None:
+            empty = on_meta(partial(kind.from_config, config, trust_remote_code=trusted))
+            if is_own:
+                require_enough(empty, folder, str(folder / "config.json"))
+            arguments = {**arguments, **({} if placing is None else placing.arguments(empty))}
         network, found = kind.from_pretrained(**arguments)
+        own_offloaded(network)
     return network, _absent(found)
 
 
-def _classifier(spec: str, arguments: dict[str, Any], facts: dict[str, Any], config: Any) -> Teacher:
-    network, labels = load_classifier(spec, arguments, config), config.id2label
+def _classifier(placing: Placing, arguments: dict[str, Any], facts: dict[str, Any], config: Any) -> Teacher:
+    spec, labels = placing.spec, config.id2label
+    network = load_classifier(spec, arguments, config, placing)
     with loading(spec):
         facts["weights"] = weights_digest(network)
         try:
@@ -115,8 +133,11 @@ def _classifier_info(dim: int, classes: int, facts: dict[str, Any], labels: Mapp
     )
 
 
-def _encoder(spec: str, arguments: dict[str, Any], facts: dict[str, Any], embedding: str, config: Any) -> Teacher:
-    network, absent = _load("AutoModel", spec, arguments, config)
+def _encoder(
+    placing: Placing, arguments: dict[str, Any], facts: dict[str, Any], embedding: str, config: Any
+) -> Teacher:
+    spec = placing.spec
+    network, absent = _load("AutoModel", spec, arguments, config, placing)
     if absent and all(name.startswith("pooler.") for name in absent):
         network.pooler = None  # the checkpoint has none: it would be random
         absent = set()
