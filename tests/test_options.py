@@ -96,9 +96,12 @@ def test_a_training_with_another_option_is_another_run(name: str):
         train(out=base, **{**TRAININGS[base], **changed(name)})
 
 
+AT_ANOTHER_PLACE = {"device": None, "workers": 1, "teacher_device_map": "auto", "trust_remote_code": True}
+
+
 @pytest.mark.parametrize("name", [name for name in PLACES if name != "out"])
 def test_a_training_at_another_place_is_the_same_run(name: str):
-    assert train(out="ce", **{**TRAIN, name: {"device": None, "workers": 1, "trust_remote_code": True}[name]}).reused
+    assert train(out="ce", **{**TRAIN, name: AT_ANOTHER_PLACE[name]}).reused
 
 
 def test_a_run_and_its_store_may_be_moved(tmp_path: Path):
@@ -172,6 +175,7 @@ KEYS = {
     ("train", "teacher"): ("teacher", "model"),
     ("embed", "teacher"): ("teacher", "model"),
     ("train", "teacher_dtype"): ("teacher", "teacher_dtype"),
+    ("train", "teacher_device_map"): ("teacher", "teacher_device_map"),
     ("train", "out"): ("run", "out"),
     ("train", "settings"): ("train", "set"),
 }
@@ -192,6 +196,7 @@ GIVEN = {
     "label_smoothing": {"label_smoothing": 0.2},
     "teacher": {"teacher": WIDER, "source": "live"},
     "teacher_dtype": {"teacher_dtype": "bf16", "source": "live"},
+    "teacher_device_map": {"teacher_device_map": "auto,cpu=2GB", "source": "live"},
 }
 
 
@@ -232,10 +237,11 @@ def all_of(stage: Any, *left_out: str, **given: Any) -> dict[str, Any]:
     return {**{name: other_value(stage, name, {}) for name in names}, **given}
 
 
+OF_OTHERS = ("revision", "teacher_device_map")
+"""Of teachers of a hub, and of models of transformers alone."""
 WHOLE_EMBED = all_of(
-    embed, *ACTS, "revision", "device", "workers", store="m.zarr", blocks="0:2", embedding="penultimate"
+    embed, *ACTS, *OF_OTHERS, "device", "workers", store="m.zarr", blocks="0:2", embedding="penultimate"
 )
-"""A revision is of teachers of a hub alone."""
 WHOLE_RDM = {"store": "m.zarr", "target": "more", "epochs": 2, "batch_size": 16, "schedule": "milestones"}
 WHOLE_RDMS = (
     all_of(rdm, *ACTS, "device", **WHOLE_RDM, distortion_weight=(5.0, 2.0), preset="general", hidden=24),
@@ -332,7 +338,7 @@ def test_every_option_was_tried(whole: Home):
     trainings = [all_of(train, *PLACES, **WHOLE_TRAIN, **options) for options in WHOLE_TRAININGS.values()]
     for stage, calls, places in (
         (train, trainings, (*PLACES, "compile")),
-        (embed, [WHOLE_EMBED], (*ACTS, "revision", "device", "workers")),
+        (embed, [WHOLE_EMBED], (*ACTS, *OF_OTHERS, "device", "workers")),
         (rdm, WHOLE_RDMS, (*ACTS, "device")),
     ):
         defaults = {name: parameter.default for name, parameter in signature(stage).parameters.items()}

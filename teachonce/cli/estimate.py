@@ -55,6 +55,7 @@ def estimate(  # noqa: PLR0913  (one parameter an option)
         int | None, Option(min=1, help="Pixels a side that the student sees.", rich_help_panel=STUDENT)
     ] = None,
     precision: shared.PrecisionOption = shared.Precision.auto,
+    teacher_device_map: shared.TeacherDeviceMap = None,
     device: shared.Device = None,
     workers: shared.Workers = None,
     threads: shared.Threads = None,
@@ -100,6 +101,7 @@ def estimate(  # noqa: PLR0913  (one parameter an option)
             student_image_size=student_image_size,
             seconds=seconds,
             precision=precision.value,
+            teacher_device_map=teacher_device_map,
             device=device,
             workers=workers,
             seed=seed,

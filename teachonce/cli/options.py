@@ -102,6 +102,14 @@ Tf32 = Annotated[
         rich_help_panel=MACHINE,
     ),
 ]
+TeacherDeviceMap = Annotated[
+    str | None,
+    Option(
+        help="auto, or auto,cpu=4GB: weights that do not fit are read from the model's files for every batch.",
+        rich_help_panel=MACHINE,
+        metavar="MAP",
+    ),
+]
 
 DensityLr = Annotated[
     float | None,

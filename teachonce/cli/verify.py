@@ -31,6 +31,7 @@ def verify(  # noqa: PLR0913  (one parameter an option)
     ] = None,
     target: Annotated[str, Option(help="The target that it made.", rich_help_panel=TEACHER)] = "teacher",
     sample: Annotated[int, Option(min=1, help="Rows that it runs on.", rich_help_panel=TEACHER)] = 256,
+    teacher_device_map: shared.TeacherDeviceMap = None,
     revision: Annotated[str | None, Option(help="Revision of a hub teacher.", rich_help_panel=TEACHER)] = None,
     trust_remote_code: Annotated[
         bool, Option("--trust-remote-code", help="Run code that comes with a teacher.", rich_help_panel=TEACHER)
@@ -65,6 +66,7 @@ def verify(  # noqa: PLR0913  (one parameter an option)
             teacher=teacher,
             target=target,
             sample=sample,
+            teacher_device_map=teacher_device_map,
             revision=revision,
             trust_remote_code=trust_remote_code,
             image_size=image_size,

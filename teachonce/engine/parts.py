@@ -75,6 +75,8 @@ def live_teacher(parts: Parts) -> Teacher | None:
         parts.config.teacher,
         device=parts.device,
         dtype=parts.config.teacher_dtype,
+        device_map=parts.config.teacher_device_map,
+        memory=available_memory(),
         embedding=embedding if embedding in ("cls", "pooler", "mean", "projected") else "auto",
         classes=parts.samples.classes,
         trust_remote_code=parts.config.trust_remote_code,

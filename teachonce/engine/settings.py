@@ -9,11 +9,12 @@ from teachonce.data.views import parse_augment
 from teachonce.engine.optim import OptimConfig
 from teachonce.errors import InputError
 from teachonce.methods.base import METHODS, Method, make_method
+from teachonce.models.placed import DeviceMap
 from teachonce.models.precision import parse_teacher_dtype
 
 Value = str | float | bool
 
-PLACES = ("out", "device", "workers", "trust_remote_code")
+PLACES = ("out", "device", "workers", "teacher_device_map", "trust_remote_code")
 """Fields of `TrainConfig` that do not tell runs apart: where a run lies, what computes it, whose code it may run."""
 
 
@@ -33,6 +34,7 @@ class TrainConfig:
     source: Literal["cached", "live"] = "cached"
     teacher: str | None = None
     teacher_dtype: str = "float32"
+    teacher_device_map: str | None = None
     epochs: int = 10
     batch_size: int = 128
     optim: OptimConfig = field(default_factory=OptimConfig)
@@ -64,6 +66,8 @@ class TrainConfig:
         if self.source not in ("cached", "live"):
             raise InputError(f"unknown source {self.source!r}", "Use cached or live")
         parse_teacher_dtype(self.teacher_dtype)
+        if self.teacher_device_map is not None:
+            DeviceMap.parse(self.teacher_device_map)
         self.optim.check()
         parse_augment(self.student_augment)
         self._check_extras()

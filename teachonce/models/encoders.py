@@ -24,7 +24,8 @@ class EncoderTeacher(Teacher):
 
     def forward(self, pixels: Tensor) -> Signal:
         """See Teacher.forward."""
-        return Signal(embedding=take(self.network, as_taken(pixels, self), self.info.embedding), logits=None)
+        embedding = take(self.network, as_taken(pixels, self), self.info.embedding)
+        return Signal(embedding=embedding, logits=None).on(pixels.device)
 
 
 def choose(network: nn.Module, embedding: str, probe: Tensor, spec: str) -> tuple[str, int]:

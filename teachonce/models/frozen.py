@@ -9,6 +9,7 @@ import xxhash
 from torch import Tensor, nn
 
 from teachonce.fsio import json_bytes
+from teachonce.models.placed import Weights, is_placed
 from teachonce.models.precision import as_taken
 from teachonce.models.student import Student
 from teachonce.types import EvalView, InputSpec, TeacherDtype
@@ -66,6 +67,12 @@ class Signal:
     logits: Tensor | None
     """(B, C), of classifiers."""
 
+    def on(self, device: torch.device) -> "Signal":
+        """On that device: parts of a teacher that a device map spreads may be on others."""
+        return Signal(
+            embedding=self.embedding.to(device), logits=None if self.logits is None else self.logits.to(device)
+        )
+
 
 class Teacher(nn.Module):
     """A frozen network with its description. The caller runs it under `torch.inference_mode()`.
@@ -84,6 +91,10 @@ class Teacher(nn.Module):
             self.float()
         self.eval().requires_grad_(False)
         return self
+
+    def _apply(self, fn: Any, recurse: bool = True) -> "Teacher":
+        """Nothing moves or casts weights that a device map holds."""
+        return self if is_placed(self) else super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
 
     def train(self, mode: bool = True) -> "Teacher":
         """Stay in eval mode whatever is asked: a teacher is never trained."""
@@ -110,7 +121,7 @@ class ClassifierTeacher(Teacher):
     def forward(self, pixels: Tensor) -> Signal:
         """See Teacher.forward."""
         embedding, logits = self.student(as_taken(pixels, self))
-        return Signal(embedding=embedding, logits=logits)
+        return Signal(embedding=embedding, logits=logits).on(pixels.device)
 
     def head(self) -> tuple[Tensor, Tensor | None] | None:
         """See Teacher.head."""
@@ -122,25 +133,26 @@ def linear_head(student: Student) -> tuple[Tensor, Tensor | None] | None:
     sizes = student.embedding_dim, student.classes
     layers = [layer for layer in student.modules() if isinstance(layer, nn.Linear)]
     for layer in (layer for layer in layers if (layer.in_features, layer.out_features) == sizes):
-        probe = torch.randn(4, sizes[0], generator=torch.Generator().manual_seed(0)).to(layer.weight)
+        weights = Weights(layer)
+        probe = torch.randn(4, sizes[0], generator=torch.Generator().manual_seed(0)).to(weights["weight"])
         with torch.no_grad():
             same = torch.allclose(student.head(probe), layer(probe), rtol=1e-4, atol=1e-5)
         if same:
-            bias: Tensor | None = layer.bias
-            return layer.weight.detach(), None if bias is None else bias.detach()
+            return weights["weight"].detach(), weights["bias"].detach() if "bias" in weights else None
     return None
 
 
 def weights_digest(module: nn.Module) -> str:
     """xxh3-128 (hex) over the state dict; see `tensors_digest`."""
-    return tensors_digest(module.state_dict())
+    return tensors_digest(Weights(module))
 
 
 def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
-    """xxh3-128 (hex) over tensors, sorted by name: name, dtype, shape and bytes of each."""
+    """xxh3-128 (hex) over tensors, sorted by name: name, dtype, shape and bytes of each; one is read at a time."""
     digest = xxhash.xxh3_128()
-    for name, tensor in sorted(tensors.items()):
+    for name in sorted(tensors):
+        tensor = tensors[name]
         digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
         flat = tensor.detach().cpu().contiguous().reshape(-1)
-        digest.update(flat.view(torch.uint8).numpy().tobytes())
+        digest.update(flat.view(torch.uint8).numpy().data)
     return digest.hexdigest()

@@ -29,7 +29,7 @@ class HookedClassifier(Teacher):
     def forward(self, pixels: Tensor) -> Signal:
         """See Teacher.forward."""
         embedding, logits = run_hooked(self.network, self._path, as_taken(pixels, self))
-        return Signal(embedding=embedding, logits=logits)
+        return Signal(embedding=embedding, logits=logits).on(pixels.device)
 
 
 def run_hooked(network: nn.Module, path: str, pixels: Tensor) -> tuple[Tensor, Tensor]:

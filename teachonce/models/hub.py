@@ -31,7 +31,7 @@ def quiet() -> Iterator[None]:
     library.disable_progress_bar()
     hub.disable_progress_bars()
     try:
-        with silent("transformers", "huggingface_hub"), environment(**_NO_CONVERSION):
+        with silent("transformers", "huggingface_hub", "accelerate"), environment(**_NO_CONVERSION):
             yield
     finally:
         if bars:
@@ -123,24 +123,31 @@ def _resolve(spec: str, revision: str | None) -> dict[str, Any]:
     return {"revision": found.sha}
 
 
-def require_enough(network: Callable[[], "nn.Module"], folder: Path, owner: str) -> None:
+def on_meta(network: Callable[[], "nn.Module"]) -> "nn.Module | None":
+    """A network on the meta device, where weights take no memory; None where that fails."""
+    import torch
+
+    try:
+        with torch.device("meta"):
+            return network()
+    except Exception:  # noqa: BLE001 - what is wrong with it is told where it is loaded
+        return None
+
+
+def require_enough(network: "nn.Module | None", folder: Path, owner: str) -> None:
     """Refuse a network with more weights than its files have bytes, before memory is taken for it.
 
     Args:
-        network: Makes it; called on the meta device, where weights take no memory. Nothing is refused where that fails.
+        network: On the meta device; None, where it cannot be made there: nothing is refused.
         folder: Where the files of weights are.
         owner: What asks for it.
 
     Raises:
         CorruptError: There are too few.
     """
-    import torch
-
-    try:
-        with torch.device("meta"):
-            count = sum(tensor.numel() for tensor in network().parameters())
-    except Exception:  # noqa: BLE001 - what is wrong with it is told where it is loaded
+    if network is None:
         return
+    count = sum(tensor.numel() for tensor in network.parameters())
     size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
     if count > size:
         message = f"{owner} asks for {count:,} weights, but the files of weights have {size:,} bytes"
@@ -157,8 +164,14 @@ def own_memory(network: "nn.Module") -> None:
     Args:
         network: Its parameters and buffers are replaced by copies.
     """
+    from teachonce.models.mapped import FileMaps
+
+    maps = FileMaps()
     for tensor in (*network.parameters(), *network.buffers()):
-        tensor.data = tensor.data.clone()
+        mapped = tensor.data
+        if not tensor.is_meta and maps.holds(mapped):
+            tensor.data = mapped.clone()
+            maps.give_back(mapped)  # else file and copies would be in memory at once
 
 
 def weights_arguments(trust_remote_code: bool, dtype: TeacherDtype = "float32") -> dict[str, Any]:

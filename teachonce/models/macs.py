@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from teachonce.models.placed import without_hooks
 from teachonce.processwide import counting, evaluating, random_kept
 from teachonce.types import InputSpec
 
@@ -48,7 +49,8 @@ def _copy(model: nn.Module, device: str) -> nn.Module:
     """The network on another device; of its weights there is no second copy where they were."""
     loose = (value for part in model.modules() for value in vars(part).values() if isinstance(value, Tensor))
     tensors = (*model.parameters(), *model.buffers(), *loose)
-    return copy.deepcopy(model, {id(tensor): _moved(tensor, device) for tensor in tensors})
+    memo: dict[int, Any] = {id(tensor): _moved(tensor, device) for tensor in tensors}
+    return copy.deepcopy(model, memo | without_hooks(model))
 
 
 def _moved(tensor: Tensor, device: str) -> Tensor:

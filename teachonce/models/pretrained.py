@@ -14,23 +14,30 @@ from teachonce.models.classifier import SplitClassifier, probe_pixels
 from teachonce.models.encoders import CHOICES, EncoderTeacher, choose, drop_text_tower
 from teachonce.models.frozen import ClassifierTeacher, Teacher, TeacherInfo, weights_digest
 from teachonce.models.hooked import HookedClassifier, hooked_path
-from teachonce.models.hub import loading, locate, own_memory, require_enough, weights_arguments
+from teachonce.models.hub import loading, locate, on_meta, own_memory, require_enough, weights_arguments
 from teachonce.models.kinds import architectures, encoder_class, require_images
+from teachonce.models.placed import Placing, own_offloaded
 from teachonce.models.precision import as_taken
 from teachonce.models.processor import load_processor, processor_json
 from teachonce.models.unused import require_weights, unused_parts
-from teachonce.types import TeacherDtype
 
 _NOT_KEPT = ("_name_or_path", "transformers_version", "dtype", "torch_dtype", "id2label", "label2id")
 """Paths and versions; and class names, which are kept apart."""
 
 
 def load_pretrained(
-    spec: str, *, embedding: str, trust_remote_code: bool, revision: str | None, dtype: TeacherDtype = "float32"
+    spec: str, *, embedding: str, trust_remote_code: bool, revision: str | None, placing: Placing
 ) -> Teacher:
     """A hub model or a transformers folder as a teacher.
 
     It is a classifier when its config's architectures say so and `embedding` is auto or penultimate, else an encoder.
+
+    Args:
+        spec: See `load_teacher`.
+        embedding: See `load_teacher`.
+        trust_remote_code: See `load_teacher`.
+        revision: See `load_teacher`.
+        placing: In which dtype its weights are loaded, and where.
 
     Raises:
         ModelError: See `load_teacher`.
@@ -52,59 +59,71 @@ def load_pretrained(
         "view": view,
         "processor": processor_json(processor),
         "config": config_json(config.to_dict()),
-        "dtype": dtype,
+        "dtype": placing.dtype,
     }
-    arguments = {**where, **weights_arguments(trust_remote_code, dtype)}
+    arguments = {**where, **weights_arguments(trust_remote_code, placing.dtype)}
     if classifier and embedding in ("auto", "penultimate"):
-        teacher = _classifier(spec, arguments, facts, config)
+        teacher = _classifier(placing, arguments, facts, config)
     else:
-        teacher = _encoder(spec, arguments, facts, embedding, config)
+        teacher = _encoder(placing, arguments, facts, embedding, config)
     return BgrTeacher(teacher) if is_bgr else teacher
 
 
-def load_classifier(spec: str, arguments: Mapping[str, Any], config: Any = None) -> nn.Module:
+def load_classifier(
+    spec: str, arguments: Mapping[str, Any], config: Any = None, placing: Placing | None = None
+) -> nn.Module:
     """A transformers image classifier with all its weights, on the CPU.
 
     Args:
         spec: What the user calls it.
         arguments: Of `from_pretrained`: `locate` and `weights_arguments`.
         config: Its config, where it was read already.
+        placing: Where its weights go; None: to the host, which has room.
 
     Raises:
         ModelError: It cannot be loaded, or lacks weights.
         CorruptError: Its config asks for more weights than its files hold.
     """
-    return _whole_classifier(spec, arguments, config)[0]
+    return _whole_classifier(spec, arguments, config, placing)[0]
 
 
-def _whole_classifier(spec: str, arguments: Mapping[str, Any], config: Any) -> tuple[nn.Module, tuple[str, ...]]:
+def _whole_classifier(
+    spec: str, arguments: Mapping[str, Any], config: Any, placing: Placing | None
+) -> tuple[nn.Module, tuple[str, ...]]:
     """See `load_classifier`; and the parts of the checkpoint that are not used."""
-    network, absent, unexpected = _load("AutoModelForImageClassification", spec, arguments, config)
+    network, absent, unexpected = _load("AutoModelForImageClassification", spec, arguments, config, placing)
     own_memory(network)
     require_weights(spec, absent, unexpected)
     return network, unused_parts(spec, network, unexpected)
 
 
-def _load(name: str, spec: str, arguments: Mapping[str, Any], config: Any) -> tuple[Any, set[str], set[str]]:
+def _load(
+    name: str, spec: str, arguments: Mapping[str, Any], config: Any, placing: Placing | None
+) -> tuple[Any, set[str], set[str]]:
     """A network by a class of transformers, the weights that it lacks, and those that it has no place for."""
     with loading(spec):
         import transformers
 
         kind: Any = getattr(transformers, name)
         folder, trusted = Path(arguments["pretrained_model_name_or_path"]), arguments["trust_remote_code"]
-        if folder.is_dir() and not trusted:
+        is_own = folder.is_dir() and not trusted
+        if is_own:
             config = config or transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
-            if getattr(config, "quantization_config", None) is None:  # else several weights may share a byte
-                build = partial(kind.from_config, trust_remote_code=False) if name.startswith("Auto") else kind
-                make = partial(build, config)
-                require_enough(make, folder, str(folder / "config.json"))
+        # of quantised weights several may share a byte
+        if config is not None and getattr(config, "quantization_config", None) is None:
+            build = partial(kind.from_config, trust_remote_code=trusted) if name.startswith("Auto") else kind
+            empty = on_meta(partial(build, config))
+            if is_own:
+                require_enough(empty, folder, str(folder / "config.json"))
+            arguments = {**arguments, **({} if placing is None else placing.arguments(empty))}
         network, found = kind.from_pretrained(**arguments)
+        own_offloaded(network)
     return network, _absent(found), set(found["unexpected_keys"])
 
 
-def _classifier(spec: str, arguments: dict[str, Any], facts: dict[str, Any], config: Any) -> Teacher:
-    network, facts["unused"] = _whole_classifier(spec, arguments, config)
-    labels = config.id2label
+def _classifier(placing: Placing, arguments: dict[str, Any], facts: dict[str, Any], config: Any) -> Teacher:
+    spec, labels = placing.spec, config.id2label
+    network, facts["unused"] = _whole_classifier(spec, arguments, config, placing)
     with loading(spec):
         facts["weights"] = weights_digest(network)
         try:
@@ -127,8 +146,11 @@ def _classifier_info(dim: int, classes: int, facts: dict[str, Any], labels: Mapp
     )
 
 
-def _encoder(spec: str, arguments: dict[str, Any], facts: dict[str, Any], embedding: str, config: Any) -> Teacher:
-    network, absent, unexpected = _load(encoder_class(config), spec, arguments, config)
+def _encoder(
+    placing: Placing, arguments: dict[str, Any], facts: dict[str, Any], embedding: str, config: Any
+) -> Teacher:
+    spec = placing.spec
+    network, absent, unexpected = _load(encoder_class(config), spec, arguments, config, placing)
     if absent and all(name.startswith("pooler.") for name in absent):
         network.pooler = None  # the checkpoint has none: it would be random
         absent = set()

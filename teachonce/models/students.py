@@ -13,7 +13,7 @@ from teachonce.models.factory import FactoryStudent
 from teachonce.models.families import from_source, vit
 from teachonce.models.folders import require_weights_file
 from teachonce.models.frozen import tensors_digest, weights_digest
-from teachonce.models.hub import loading, locate, require_enough, weights_arguments
+from teachonce.models.hub import loading, locate, on_meta, require_enough, weights_arguments
 from teachonce.models.pretrained import load_classifier
 from teachonce.models.student import Student, require_classes, require_side
 from teachonce.models.trust import is_factory, refuse_code
@@ -142,7 +142,7 @@ def _rebuild(folder: Path, saved: Saved, trust_remote_code: bool) -> Student:
     if not is_factory(saved.spec):
         if not (saved.spec.startswith("cnn-") or saved.spec in cifar.NAMES):
             raise CorruptError(f"{folder / SPEC}: {saved.spec} is no network of the family own", "Train it again")
-        require_enough(build, folder, f"{folder / SPEC}: {saved.spec}")
+        require_enough(on_meta(build), folder, f"{folder / SPEC}: {saved.spec}")
     student = build()
     student.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))
     return student

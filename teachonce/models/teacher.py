@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from teachonce.errors import ModelError
 from teachonce.fsio import read_json
 from teachonce.models.frozen import ClassifierTeacher, Signal, Teacher, TeacherInfo, weights_digest
+from teachonce.models.placed import DeviceMap, Placing
 from teachonce.models.precision import TORCH_DTYPES, parse_teacher_dtype
 from teachonce.models.pretrained import load_pretrained
 from teachonce.models.processor import plain_processor
@@ -27,6 +28,8 @@ def load_teacher(  # noqa: PLR0913 - one parameter an option
     *,
     device: str | torch.device = "cpu",
     dtype: str = "float32",
+    device_map: str | None = None,
+    memory: int | None = None,
     embedding: str = "auto",
     trust_remote_code: bool = False,
     revision: str | None = None,
@@ -43,6 +46,11 @@ def load_teacher(  # noqa: PLR0913 - one parameter an option
         device: Where to put it.
         dtype: Of its weights, in which it also computes: float32, bf16 or fp16. Norms and sums are as torch and
             transformers have them in that dtype.
+        device_map: `auto`, perhaps with limits (`auto,cpu=4GB`): weights go to the device, then to the host's memory,
+            and what is left is read from the model's files for every batch. It needs accelerate and a model of
+            transformers.
+        memory: Bytes of the host's memory that are free: weights that take more are refused, or left in their files
+            where there is a device map; None: not known.
         embedding: Which output is the embedding; `auto` by the rules of `encoders.choose`.
         trust_remote_code: Allow a model of transformers, or the factory that a run names, to run code of its own.
         revision: Branch, tag or commit of a hub model.
@@ -56,6 +64,8 @@ def load_teacher(  # noqa: PLR0913 - one parameter an option
         CorruptError: A file of its folder is damaged, or no file.
     """
     kind = parse_teacher_dtype(dtype)
+    placed = None if device_map is None else DeviceMap.parse(device_map)
+    placing = Placing(spec=spec, dtype=kind, device=torch.device(device), map=placed, free=memory)
     folder = Path(spec)
     run = (folder / "run.json").exists()
     fresh = not run and (
@@ -63,6 +73,10 @@ def load_teacher(  # noqa: PLR0913 - one parameter an option
     )
     if run or fresh:
         _require_penultimate(spec, embedding)
+        if placed is not None:
+            raise ModelError(
+                f"{spec!r} is no model of transformers, got a device map", "Leave --teacher-device-map out"
+            )
     if not fresh and image_size is not None:
         raise ModelError(f"{spec!r} has its own image size, got image size {image_size}", "Leave the image size out")
     if run:
@@ -72,9 +86,18 @@ def load_teacher(  # noqa: PLR0913 - one parameter an option
         teacher = from_student(student, name=spec, dtype=kind)
     else:
         teacher = load_pretrained(
-            spec, embedding=embedding, trust_remote_code=trust_remote_code, revision=revision, dtype=kind
+            spec, embedding=embedding, trust_remote_code=trust_remote_code, revision=revision, placing=placing
         )
-    return teacher.to(device)
+    return _moved(teacher, torch.device(device))
+
+
+def _moved(teacher: Teacher, device: torch.device) -> Teacher:
+    try:
+        return teacher.to(device)
+    except torch.OutOfMemoryError as error:
+        size = sum(weight.nbytes for weight in teacher.parameters())
+        mend = "Use --teacher-dtype bf16, --teacher-device-map auto, or --device cpu"
+        raise ModelError(f"{device} has too little memory for {size:,} bytes of the teacher's weights", mend) from error
 
 
 def from_student(

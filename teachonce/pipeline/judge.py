@@ -110,7 +110,8 @@ def make_job(step: Step, store: Store, facts: Facts) -> Job:
     samples = facts.samples(step.options)
     loading = ("embedding", "trust_remote_code", "revision", "image_size", "seed")
     given = {name: options[name] for name in loading}
-    teacher = load_teacher(options["teacher"], classes=samples.classes, dtype=options["teacher_dtype"], **given)
+    given |= {"dtype": options["teacher_dtype"], "device_map": options["teacher_device_map"]}
+    teacher = load_teacher(options["teacher"], classes=samples.classes, **given)
     device = pick_device(options["device"])
     return Job(
         request=Request(**{name: options[name] for name in Request.__dataclass_fields__}),

@@ -8,6 +8,7 @@ from teachonce.pipeline.schema import RdmTable, TrainTable
 
 _WITHOUT_TEACHER = ("ce",)
 _COLUMNS = ("image_column", "label_column", "key_column")
+_OF_LIVE = ("teacher_dtype", "teacher_device_map")
 _OF_ITS_TEACHER = ("name", "views", "augment", "block_rows", "seed")
 
 
@@ -59,8 +60,8 @@ def train_options(recipe: Recipe, table: TrainTable) -> dict[str, Any]:
         options |= {"store": str(recipe.store_path()), "target": table.target or recipe.store.name}
     if table.source == "live":
         options["teacher"] = teacher_spec(recipe)
-        if recipe.teacher is not None and "teacher_dtype" in recipe.teacher.given():
-            options["teacher_dtype"] = recipe.teacher.teacher_dtype
+        given = {} if recipe.teacher is None else recipe.teacher.given()
+        options |= {key: given[key] for key in _OF_LIVE if key in given}
     return options
 
 

@@ -125,6 +125,7 @@ class TeacherTable(Table):
     model: str | None = None
     train: TrainTable | None = None
     teacher_dtype: TeacherDtype = "float32"
+    teacher_device_map: str | None = None
     embedding: str = "auto"
     revision: str | None = None
     image_size: int | None = Field(default=None, ge=1)

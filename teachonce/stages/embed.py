@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from teachonce.data.memory import available_memory
 from teachonce.data.open import open_samples
 from teachonce.data.samples import Samples
 from teachonce.engine.device import pick_compute_dtype, pick_device, pick_precision, warn_tf32
@@ -64,6 +65,7 @@ def embed(  # noqa: PLR0913 - one parameter an option
     precision: str = "auto",
     teacher_dtype: str = "float32",
     tf32: bool = False,
+    teacher_device_map: str | None = None,
     workers: int | None = None,
     seed: int = 0,
     embedding: str = "auto",
@@ -101,6 +103,8 @@ def embed(  # noqa: PLR0913 - one parameter an option
         teacher_dtype: Of the teacher's weights, which compute in it: `float32`, `bf16` or `fp16`. What is stored has
             `dtype`.
         tf32: Let a GPU round the inputs of float32 products to TF32; kept with the target.
+        teacher_device_map: Where weights lie that do not fit: `auto`, perhaps with limits (`auto,cpu=4GB`); see
+            `load_teacher`. None: all on the device.
         workers: Workers that decode; None: by the processors.
         seed: Of the views, and of a built-in teacher's random weights.
         embedding: Which output of the teacher is its embedding.
@@ -151,6 +155,7 @@ def embed(  # noqa: PLR0913 - one parameter an option
         device=device,
         precision=precision,
         teacher_dtype=teacher_dtype,
+        teacher_device_map=teacher_device_map,
         embedding=embedding,
         trust_remote_code=trust_remote_code,
         revision=revision,
@@ -198,6 +203,7 @@ def open_job(  # noqa: PLR0913 - one parameter an option
     device: str | None = None,
     precision: str = "auto",
     teacher_dtype: str = "float32",
+    teacher_device_map: str | None = None,
     embedding: str = "auto",
     trust_remote_code: bool = False,
     revision: str | None = None,
@@ -214,6 +220,8 @@ def open_job(  # noqa: PLR0913 - one parameter an option
     if isinstance(teacher, Teacher) and kind not in ("float32", teacher.info.dtype):
         message = f"teacher_dtype is {kind}, and the loaded teacher's weights are {teacher.info.dtype}"
         raise InputError(message, "Give its name, or load it by load_teacher(..., dtype=...)")
+    if isinstance(teacher, Teacher) and teacher_device_map is not None:
+        raise InputError("a loaded teacher is where it is, got a teacher_device_map", "Give the teacher's name")
     pick_precision(precision, target_device)  # before anything is read
     existing = None if request.repair else store_at(path)
     samples = data
@@ -232,7 +240,10 @@ def open_job(  # noqa: PLR0913 - one parameter an option
     if isinstance(teacher, str | Path):
         teacher = load_teacher(
             str(teacher),
+            device=target_device,
             dtype=kind,
+            device_map=teacher_device_map,
+            memory=available_memory(),
             embedding=embedding,
             trust_remote_code=trust_remote_code,
             revision=revision,

@@ -74,6 +74,7 @@ def train(  # noqa: PLR0913 - one parameter an option
     source: Literal["cached", "live"] = "cached",
     teacher: str | Path | None = None,
     teacher_dtype: str = "float32",
+    teacher_device_map: str | None = None,
     settings: Mapping[str, Value] | None = None,
     split: str | None = None,
     image_column: str | None = None,
@@ -125,6 +126,7 @@ def train(  # noqa: PLR0913 - one parameter an option
         source: `cached`, or `live`: the teacher runs on every batch, on the same views.
         teacher: See `load_teacher`; for source `live`.
         teacher_dtype: Of the live teacher's weights, which compute in it: `float32`, `bf16` or `fp16`.
+        teacher_device_map: Of the live teacher; see `embed`.
         settings: The method's settings, values or text; see `make_method`.
         split: Which split.
         image_column: The column of images.
@@ -194,6 +196,7 @@ def train(  # noqa: PLR0913 - one parameter an option
         source=source,
         teacher=None if teacher is None else str(teacher),
         teacher_dtype=teacher_dtype,
+        teacher_device_map=teacher_device_map,
         epochs=epochs,
         batch_size=batch_size,
         optim=optim,

@@ -1,7 +1,7 @@
 """Is a store what it was sealed as, and is it of this data and this teacher?"""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from teachonce.cache.mark import mark_entries, remove_mark, write_mark
 from teachonce.cache.problems import Problem
 from teachonce.cache.targets import target_names
 from teachonce.cache.verify import Checked
+from teachonce.data.memory import available_memory
 from teachonce.data.open import open_samples
 from teachonce.data.samples import Samples
 from teachonce.engine.device import pick_device
@@ -74,6 +75,7 @@ def verify(  # noqa: PLR0913 - one parameter an option
     teacher: str | Path | Teacher | None = None,
     target: str = "teacher",
     sample: int = 256,
+    teacher_device_map: str | None = None,
     trust_remote_code: bool = False,
     revision: str | None = None,
     image_size: int | None = None,
@@ -103,6 +105,7 @@ def verify(  # noqa: PLR0913 - one parameter an option
             are loaded in the dtype that the target was made in.
         target: The target that the teacher made.
         sample: How many rows it runs on.
+        teacher_device_map: See `embed`.
         trust_remote_code: Allow a hub teacher to run code of its own.
         revision: Branch, tag or commit of a hub teacher.
         image_size: Pixels, of built-in teachers and factories.
@@ -138,10 +141,15 @@ def verify(  # noqa: PLR0913 - one parameter an option
         kept = open_store(path)
         differs = _difference(kept, samples, events)
         if teacher is not None and differs == "ok" and target not in bad:
-            loaded = _loaded(kept, target, teacher, samples, trust_remote_code, revision, image_size, seed)
             place = pick_device(device)
+            given: dict[str, Any] = {
+                "device_map": teacher_device_map,
+                "trust_remote_code": trust_remote_code,
+                "revision": revision,
+            }
+            given |= {"image_size": image_size, "seed": seed, "device": place}
             again = run_again(
-                kept, target, loaded.to(place), samples,
+                kept, target, _loaded(kept, target, teacher, samples, given), samples,
                 count=sample, seed=seed, device=place, workers=workers, events=events,
             )  # fmt: skip
     return VerifyResult(
@@ -233,21 +241,19 @@ def _difference(store: Store, samples: Samples, events: Events) -> str:
 
 
 def _loaded(
-    store: Store, target: str, teacher: str | Path | Teacher, samples: Samples, trust: bool, revision: str | None,
-    image_size: int | None, seed: int,
-) -> Teacher:  # fmt: skip
+    store: Store, target: str, teacher: str | Path | Teacher, samples: Samples, given: Mapping[str, Any]
+) -> Teacher:
+    """The teacher on its device, in the dtype and with the embedding that made the target."""
     if isinstance(teacher, Teacher):
-        return teacher
+        return teacher.to(given["device"])
     record = store.sealed(target)
     return load_teacher(
         str(teacher),
         dtype=teacher_dtype(record),
         embedding=str(record.attributes.get("embedding", "auto")),
-        trust_remote_code=trust,
-        revision=revision,
-        image_size=image_size,
+        memory=available_memory(),
         classes=samples.classes,
-        seed=seed,
+        **given,
     )
 
 

@@ -22,7 +22,7 @@ from teachonce.data.samples import ArraySamples
 from teachonce.engine.stage_one.contents import teacher_attributes
 from teachonce.engine.stage_one.options import Request
 from teachonce.errors import DataError, InputError, MismatchError, ModelError
-from teachonce.models import Signal
+from teachonce.models import Signal, load_teacher
 from teachonce.stages.embed import embed, open_job
 from tests.stages.embedding import BLOCK, Heard, Wrapped, digits, snapshot, teacher
 
@@ -354,5 +354,23 @@ def test_a_teacher_in_half_precision_is_told_of_as_embed_runs_it(tmp_path: Path)
     given = {"teacher": "cnn-2", "data": digits(70), "image_size": 16, "teacher_dtype": "bf16", "batch_size": None}
     found = told(tmp_path / "s.zarr", **given)
     assert found.compute_dtype == "bfloat16"
+    count = sum(weight.numel() for weight in load_teacher("cnn-2", classes=10, image_size=16).parameters())
+    assert found.memory.parameters == count
+    assert found.memory.weights_bytes == {"float32": 4 * count, "bf16": 2 * count, "fp16": 2 * count}
+    assert 2 * count <= found.memory.kept_bytes < 4 * count  # with its buffers
+    assert found.memory.batch_bytes >= found.batch_size * 3 * 16 * 16 * 2
+    assert found.memory.fits == {"float32": True, "bf16": True, "fp16": True}
     embed(**given | {"store": tmp_path / "s.zarr", "device": "cpu", "workers": 0})
     assert size(tmp_path / "s.zarr") == found.store_bytes
+
+
+@pytest.mark.parametrize(("free", "fits"), [(1 << 30, "float32 bf16 fp16"), (-1, "bf16 fp16"), (-(1 << 30), "")])
+def test_it_says_in_which_dtype_a_teacher_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, fits: str):
+    """Free memory is given beside what the teacher in float32 and a batch take."""
+    exact = told(tmp_path / "s.zarr", teacher="cnn-2", image_size=16).memory
+    needed = exact.weights_bytes["float32"] + exact.batch_bytes - exact.kept_bytes
+    monkeypatch.setattr("teachonce.benchmarks.estimate.memory._free_bytes", lambda _: needed + free)
+    monkeypatch.setattr("teachonce.benchmarks.estimate.memory.transient_bytes", lambda *_: exact.batch_bytes)
+    found = told(tmp_path / "s.zarr", teacher="cnn-2", image_size=16).memory
+    assert [dtype for dtype, does in found.fits.items() if does] == fits.split()
+    assert found.free_bytes == exact.weights_bytes["float32"] + exact.batch_bytes + free

@@ -52,6 +52,7 @@ def estimate(  # noqa: PLR0913 - one parameter an option
     device: str | None = None,
     precision: str = "auto",
     teacher_dtype: str = "float32",
+    teacher_device_map: str | None = None,
     workers: int | None = None,
     seed: int = 0,
     events: Events = SILENT,
@@ -96,6 +97,7 @@ def estimate(  # noqa: PLR0913 - one parameter an option
         device: See `embed`.
         precision: See `embed`.
         teacher_dtype: See `embed`.
+        teacher_device_map: See `embed`.
         workers: See `embed`.
         seed: See `embed`.
         events: Who watches.
@@ -150,6 +152,7 @@ def estimate(  # noqa: PLR0913 - one parameter an option
         device=device,
         precision=precision,
         teacher_dtype=teacher_dtype,
+        teacher_device_map=teacher_device_map,
         embedding=embedding,
         trust_remote_code=trust_remote_code,
         revision=revision,
@@ -165,6 +168,7 @@ def estimate(  # noqa: PLR0913 - one parameter an option
         samples = open_samples(str(data), limit=min(measured_rows(plan), job.samples.rows), **opened)
         machine: dict[str, Any] = {"device": device, "precision": precision, "workers": workers, "seed": seed}
         machine |= {"trust_remote_code": trust_remote_code, "teacher_dtype": teacher_dtype}
+        machine["teacher_device_map"] = teacher_device_map
         config = TrainConfig(student=plan.student, out=job.path, **machine)
         task.note("steps from the cache and with the live teacher")
         step_ms = measure_steps(plan, teacher=str(teacher), samples=samples, config=config, seconds=seconds / 2)

@@ -9,6 +9,7 @@ import torch
 
 from teachonce.benchmarks.estimate.cost import Cost, Costing, buffered_bytes, changed, size_of_block
 from teachonce.benchmarks.estimate.disk import probe_disk
+from teachonce.benchmarks.estimate.memory import TeacherMemory, teacher_memory
 from teachonce.benchmarks.estimate.passes import probe_pass
 from teachonce.benchmarks.estimate.result import Estimate, sentence
 from teachonce.benchmarks.estimate.steps import StudentCost
@@ -35,6 +36,7 @@ class Found:
     """Of the rows that are left."""
     peak_memory_bytes: int | None
     host_memory_bytes: int
+    memory: TeacherMemory
 
 
 def probe(job: Job, *, workers: int | None, seconds: float, events: Events, task: Task) -> Found:
@@ -59,6 +61,7 @@ def probe(job: Job, *, workers: int | None, seconds: float, events: Events, task
     few = job if job.spec.views <= _MOST_VIEWS else changed(job, _MOST_VIEWS, job.request.dtype)
     found = probe_pass(few, forward, batch_size=settings["batch_size"], workers=workers, seconds=seconds)
     device_bytes, host_bytes = peak_memory_bytes(job.device), host_memory_bytes() + buffered_bytes(job)
+    memory = teacher_memory(job, forward, settings["batch_size"])
     task.advance()
     task.note("disk")
     disk = probe_disk(job, settings)
@@ -71,6 +74,7 @@ def probe(job: Job, *, workers: int | None, seconds: float, events: Events, task
         cost=costing.of(job, left),
         peak_memory_bytes=device_bytes,
         host_memory_bytes=host_bytes,
+        memory=memory,
     )
 
 
@@ -111,6 +115,7 @@ def told(found: Found, student: StudentCost | None, events: Events) -> Estimate:
         data=dict(job.samples.description),
         device=torch.cuda.get_device_name(job.device) if job.device.type == "cuda" else "cpu",
         compute_dtype=costing.settings["compute_dtype"],
+        memory=found.memory,
         threads=torch.get_num_threads(),
         rows=job.samples.rows,
         rows_left=found.rows_left,

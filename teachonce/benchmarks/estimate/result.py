@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from teachonce.benchmarks.estimate.cost import Cost, Limit
+from teachonce.benchmarks.estimate.memory import TeacherMemory
 from teachonce.benchmarks.estimate.steps import StudentCost
 from teachonce.benchmarks.origin import Origin
 from teachonce.texts import epochs_text
@@ -24,6 +25,8 @@ class Estimate(Origin):
     """Where it came from; see `Samples.description`."""
     device: str
     compute_dtype: str
+    memory: TeacherMemory
+    """What the teacher takes."""
     threads: int
     """CPU threads."""
     rows: int

@@ -25,7 +25,7 @@ from teachonce.stages.embed import embed
 
 _ROUNDS, _WARM_UP, _MOST = 5, 2, 50
 _VAL_FRACTION = 0.1  # of `train`, where nothing else is said
-_SHARED = ("device", "precision", "teacher_dtype", "workers", "trust_remote_code")
+_SHARED = ("device", "precision", "teacher_dtype", "teacher_device_map", "workers", "trust_remote_code")
 _BATCHES = 2  # of the data that is measured on
 
 

@@ -9,7 +9,8 @@ from teachonce.engine.settings import check_seed
 from teachonce.errors import InputError
 from teachonce.types import StoredDtype
 
-PLACES = ("store", "name", "blocks", "max_failed", "repair", "revision", "trust_remote_code", "device", "workers")
+_MACHINE = ("teacher_device_map", "trust_remote_code", "device", "workers")
+PLACES = ("store", "name", "blocks", "max_failed", "repair", "revision", *_MACHINE)
 """Options of `embed` that do not tell targets apart: where one lies, how much of it is filled, and what computes it.
 
 A revision is told apart by the weights that it has.
