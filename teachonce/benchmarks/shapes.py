@@ -104,6 +104,7 @@ class Case(_Origin):
     student: str
     batch_size: Positive
     precision: str
+    tf32: bool = False
     compile: bool = False
     rounds: Positive | None = None
     starts: Positive | None = None

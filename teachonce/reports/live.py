@@ -104,7 +104,17 @@ def _ratio_cells(one: Measured) -> tuple[str, ...]:
 def _facts(measured: Sequence[Measured]) -> Iterator[Facts]:
     """What all cases have in common is told once."""
     cases = [one.case for one in measured]
-    names = ("teacher", "teacher_image_size", "student", "image_size", "data", "batch_size", "precision", "threads")
+    names = (
+        "teacher",
+        "teacher_image_size",
+        "student",
+        "image_size",
+        "data",
+        "batch_size",
+        "precision",
+        "tf32",
+        "threads",
+    )
     shown = {name: list(dict.fromkeys(str(case[name]) for case in cases if case.get(name))) for name in names}
     pairs = tuple((name.replace("_", " "), ", ".join(values)) for name, values in shown.items() if values)
     meters = dict.fromkeys(str(case["memory_meter"]) for case in cases if case.get("memory_meter"))

@@ -334,7 +334,8 @@ def test_what_cannot_be_measured_is_said_at_once(bench: Bench, options: dict[str
 
 def test_presets_are_the_papers():
     clips, imagenet = PRESETS["clip-embed-kd"], PRESETS["cifd-imagenet"]
-    assert list(clips.cases) == ["l32-32", "l32-64", "l16-32", "l16-64", "b32-32", "b32-64", "b16-32", "b16-64"]
+    base = ["l32-32", "l32-64", "l16-32", "l16-64", "b32-32", "b32-64", "b16-32", "b16-64"]
+    assert list(clips.cases) == [*base, *(f"{name}-large" for name in base)]
     assert {case.student for case in clips.cases.values()} == {"vit:patch=4,width=256,layers=6,heads=8"}
     assert (clips.epochs, clips.epoch_rows, clips.classes) == (200, 50_000, 100)
     assert list(imagenet.cases) == ["r34-r18", "r50-mbv1"]

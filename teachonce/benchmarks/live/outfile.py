@@ -117,6 +117,8 @@ class OutFile:
         """What must be the same when it goes on."""
         settings: dict[str, Any] = json.loads(json.dumps(asdict(self.request)))
         del settings["trust_remote_code"]
+        if not settings["tf32"]:
+            del settings["tf32"]  # files of before there was a choice have none
         return settings | {"device": self.frame["device"]}
 
 

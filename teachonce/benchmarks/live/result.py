@@ -50,6 +50,7 @@ class CaseResult:
             "data": request.data_text,
             "batch_size": combination.batch_size,
             "precision": combination.precision,
+            "tf32": request.tf32,
             "compile": combination.compile,
             "rounds": request.rounds,
             "starts": request.starts,

@@ -38,6 +38,7 @@ class StageSpec:
     store: Path
     device: str
     precision: str
+    tf32: bool = False
     distortion_weight: tuple[float, ...] = ()
     """Of RDMs; none: no RDM is trained."""
     rdm_preset: Preset = "general"
@@ -131,6 +132,7 @@ def _embed(spec: StageSpec, teacher: Teacher, store: Path, rows: int, events: Ev
         store=store,
         device=spec.device,
         precision=spec.precision,
+        tf32=spec.tf32,
         workers=spec.workers,
         events=events,
     )
