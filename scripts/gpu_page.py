@@ -137,15 +137,14 @@ def _measure(part: Part, options: argparse.Namespace, found: dict[str, Any], out
 
 def _run(words: list[str], seconds: float) -> str:
     """Why a process did not end well in time; empty where it did. Its own processes end with it."""
-    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    try:
-        _, said = process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        return f"it took longer than {seconds:.0f} s"
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        try:
+            _, said = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return f"it took longer than {seconds:.0f} s"
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     return "" if process.returncode == 0 else (lines[-1][:300] if lines else f"it ended with {process.returncode}")
 
@@ -154,6 +153,7 @@ def _child(options: argparse.Namespace) -> int:
     """One part, in this process."""
     name, file = options.one
     (part,) = (part for part in parts(small=options.small) if part.name == name)
+    sys.argv = ["scripts/gpu_page.sh", "--parts", name]  # what its result says of the command
     write_json(Path(file), run_part(part, options.device))
     return 0
 

@@ -31,8 +31,9 @@ def _head(found: Mapping[str, Any], file: str) -> Iterator[str]:
     yield (
         f"Measured on {gpus}, with {machine['cores']} cores of {machine['processor']} and "
         f"{size_text(machine['memory_bytes'])} of memory; torch {versions['torch']} (CUDA {versions.get('cuda')}), "
-        f"Python {versions['python']}, teachonce {versions['teachonce']}. Weights and images are random. What is "
-        f"measured and how: [benchmarks.md](../benchmarks.md); the command: [gpu.md](../gpu.md); all numbers: [{file}]({file})."
+        f"Python {versions['python']}, teachonce {versions['teachonce']}. Weights and images are random. "
+        "What is measured and how: [benchmarks.md](../benchmarks.md); the command: [gpu.md](../gpu.md); "
+        f"all numbers: [{file}]({file})."
     )
     yield ""
 

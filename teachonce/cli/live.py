@@ -45,8 +45,8 @@ def bench_live(  # noqa: PLR0913  (one parameter an option)
     cases: Annotated[
         str | None,
         Option(
-            help="Of the preset: l32-32,b16-64-large,... (teacher-pixels-student) or r34-r18,r50-mbv1, or all; its first "
-            "if absent.",
+            help="Of the preset: l32-32,b16-64-large,... (teacher-pixels-student) or r34-r18,r50-mbv1, or all; its "
+            "first if absent.",
             metavar="NAMES",
             rich_help_panel=SWEEP,
         ),

@@ -16,7 +16,7 @@ from teachonce.engine.words import data_options, given_options
 from teachonce.errors import DataError
 from teachonce.events import SILENT, Events
 from teachonce.models import Teacher, load_teacher
-from teachonce.processwide import allow_tf32
+from teachonce.processwide import allow_tf32, current
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +152,7 @@ def embed(  # noqa: PLR0913 - one parameter an option
         image_size=image_size,
     )
     warn_tf32(tf32, job.device, job.compute_dtype == "bfloat16", events)
-    with allow_tf32(tf32):
+    with current(job.device), allow_tf32(tf32):
         done = conduct(job, workers, events, _told(given, job))
     return EmbedResult(
         store=str(job.path),

@@ -130,14 +130,14 @@ def test_a_live_arm_that_is_too_slow_is_told_of(bench: Bench):
 
 def test_a_sweep(bench: Bench):
     found = clip(cases="all", methods="clip-teacher-kd", batch_size=(8, 64), precision=("float32", "bf16"))
-    assert len(found["cases"]) == 8 * 2 * 2
+    assert len(found["cases"]) == 16 * 2 * 2
     assert "machine" in found
     assert found["cases"][0].keys() >= {"kind", "case", "batch_size", "precision", "methods", "machine"}
-    assert len({(c["case"], c["batch_size"], c["precision"]) for c in found["cases"]}) == 32
+    assert len({(c["case"], c["batch_size"], c["precision"]) for c in found["cases"]}) == 64
     assert len(bench.staged) == 4 * 2  # a store for each teacher and precision
     assert not any(spec.store.parent.exists() for spec in bench.staged)
     assert found["claims"]["memory_9x"] == []  # with an epoch's images; the 128 rows here would make it 9
-    assert len(found["claims"]["memory_9x_without_data"]) == 32
+    assert len(found["claims"]["memory_9x_without_data"]) == 64
     assert found["claims"]["time_8x"] == []
     assert found["left_out"] == {}
 
