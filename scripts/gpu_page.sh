@@ -15,12 +15,19 @@ while [ $# -gt 0 ]; do
 done
 export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH}
 site=${TMPDIR:-/tmp}/teachonce-gpu-page-$(id -u)
-if [ -n "$wheels" ] || ! "$python" -c 'from importlib.metadata import version; version("teachonce")' 2> /dev/null; then
-    install=("$python" -m pip install --quiet --no-index --no-deps --no-compile --no-cache-dir --upgrade --target "$site")
-    [ -z "$wheels" ] || "${install[@]}" "$wheels"/*.whl
-    # its name and version are asked for; the code that runs is this folder's
-    "$python" -c 'from importlib.metadata import version; version("teachonce")' 2> /dev/null \
-        || "${install[@]}" --no-build-isolation .
+if [ -n "$wheels" ]; then
+    "$python" -m pip install --quiet --no-index --no-deps --no-compile --no-cache-dir --upgrade --target "$site" "$wheels"/*.whl
+    export PYTHONPATH=$PYTHONPATH:$site
+fi
+named='from importlib.metadata import version; version("teachonce")'
+if ! "$python" -c "$named" 2> /dev/null; then  # this folder's code runs; what it asks for is its name and version
+    "$python" - "$site" << 'END'
+import pathlib, sys, tomllib
+project = tomllib.loads(pathlib.Path("pyproject.toml").read_text())["project"]
+place = pathlib.Path(sys.argv[1], f"{project['name']}-{project['version']}.dist-info")
+place.mkdir(parents=True, exist_ok=True)
+place.joinpath("METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
+END
     export PYTHONPATH=$PYTHONPATH:$site
 fi
 exec "$python" scripts/gpu_page.py ${words[@]+"${words[@]}"}

@@ -25,6 +25,7 @@ from teachonce.errors import (
     TeachonceError,
 )
 from teachonce.methods.clip_embed_kd import MEMORY_CLAIM, TIME_CLAIM
+from teachonce.models.students import check_student
 from tests.benchmarks.livebench import OWN, Bench, clip
 from tests.stages.trainkit import Heard
 
@@ -336,7 +337,10 @@ def test_presets_are_the_papers():
     clips, imagenet = PRESETS["clip-embed-kd"], PRESETS["cifd-imagenet"]
     base = ["l32-32", "l32-64", "l16-32", "l16-64", "b32-32", "b32-64", "b16-32", "b16-64"]
     assert list(clips.cases) == [*base, *(f"{name}-large" for name in base)]
-    assert {case.student for case in clips.cases.values()} == {"vit:patch=4,width=256,layers=6,heads=8"}
+    base_student, large = "vit:patch=4,width=256,layers=6,heads=8", "vit:patch=4,width=384,layers=12,heads=12"
+    assert [case.student for case in clips.cases.values()] == [base_student] * 8 + [large] * 8
+    for case in clips.cases.values():
+        check_student(case.student, case.image_size)
     assert (clips.epochs, clips.epoch_rows, clips.classes) == (200, 50_000, 100)
     assert list(imagenet.cases) == ["r34-r18", "r50-mbv1"]
     assert (imagenet.epochs, imagenet.epoch_rows, imagenet.classes) == (88, 1_281_167, 1000)
