@@ -51,7 +51,14 @@ def _full() -> Iterator[Part]:
     yield _live("b16-32", 120)
     yield _live("l32-32", 120, teacher_dtype="float32")
     yield _live("l32-32", 120, precision="float32", teacher_dtype="float32")
-    spec = {"teacher": _teacher("l32"), "count": 3, "rounds": 10, "steps": 10, "teacher_batch": BATCH}
+    spec = {
+        "teacher": _teacher("l32"),
+        "teacher_dtype": "bf16",
+        "count": 3,
+        "rounds": 10,
+        "steps": 10,
+        "teacher_batch": BATCH,
+    }
     yield Part(name="rdms", title="three RDMs together", kind="rdm", seconds=60, options=spec)
     loader = {"teacher": _teacher("b16"), "rows": 16384, "batch_size": 256, "workers": (0, 8)}
     yield Part(name="loader", title="the store read by a DataLoader", kind="loader", seconds=90, options=loader)
@@ -96,7 +103,7 @@ def _live(case: str, seconds: float, **options: Any) -> Part:
 
 
 def _stage(key: str, seconds: float) -> Part:
-    spec = {"teacher": _teacher(key), "rows": 16384, "size": 32, "rounds": 3}
+    spec = {"teacher": _teacher(key), "teacher_dtype": "bf16", "rows": 16384, "size": 32, "rounds": 3}
     return Part(name=f"stage-one-{key}", title="stage one", kind="stage", seconds=seconds, options=spec)
 
 
@@ -107,20 +114,24 @@ def run_part(part: Part, device: str) -> dict[str, Any]:
 
 
 def live(*, device: str, **options: Any) -> dict[str, Any]:
-    """See `bench_live`; options that this version has not are left out."""
-    known = signature(bench_live).parameters
-    return bench_live(device=device, **{name: value for name, value in options.items() if name in known})
+    """See `bench_live`."""
+    return bench_live(device=device, **_known(bench_live, options))
 
 
-def stage(*, device: str, teacher: str, rows: int, size: int, rounds: int) -> dict[str, Any]:
+def stage(*, device: str, rows: int, size: int, **options: Any) -> dict[str, Any]:
     """Stage one over images in memory, against the teacher's bare forward pass."""
     data = random_samples(f"random:rows={rows},size={size},classes=100")
-    return asdict(bench_embed(teacher=teacher, data=data, rounds=rounds, device=device))
+    return asdict(bench_embed(data=data, device=device, **_known(bench_embed, options)))
+
+
+def _known(function: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
+    """The options that a function of this version has."""
+    return {name: value for name, value in options.items() if name in signature(function).parameters}
 
 
 def rdm(*, device: str, **options: Any) -> dict[str, Any]:
     """See `bench_rdm`."""
-    return asdict(bench_rdm(device=device, **options))
+    return asdict(bench_rdm(device=device, **_known(bench_rdm, options)))
 
 
 class Images(Dataset[Any]):

@@ -126,7 +126,7 @@ def _stage(parts: Parts) -> Iterator[str]:
         (
             [
                 f"`{one['teacher']}`",
-                one["compute_dtype"],
+                f"{one['compute_dtype']}, weights {one.get('teacher_dtype', 'float32')}",
                 str(one["batch_size"]),
                 f"{one['rows']:,}",
                 *(rate_text(one[f"{arm}_samples_per_s"]) for arm in ("stage", "forward", "decode")),

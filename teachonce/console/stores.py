@@ -53,7 +53,9 @@ def _samples(samples: Mapping[str, Any]) -> str:
 def _target(target: Mapping[str, Any]) -> list[tuple[str, str]]:
     attributes = target.get("attributes", {})
     known = [
-        (key, attributes[key]) for key in ("teacher", "embedding", "batch_size", "compute_dtype") if key in attributes
+        (key, attributes[key])
+        for key in ("teacher", "embedding", "batch_size", "compute_dtype", "tf32")
+        if key in attributes
     ]
     head = " with its linear head" if target.get("head") else ""
     weights = f", {target['weights_bytes']:,} bytes of weights" if target.get("weights_bytes") else ""
