@@ -64,8 +64,7 @@ def _power_below(value: int) -> int:
 
 def measure(forward: Forward, spec: InputSpec, device: torch.device, size: int) -> float | None:
     """Images a second at one batch size, with all that a batch takes on the device; None where memory runs out."""
-    shape, pin = (size, spec.height + 1, spec.width + 1, 3), device.type == "cuda"  # to be resampled, as the pass does
-    pixels = torch.zeros(shape, dtype=torch.uint8, pin_memory=pin)
+    pixels = torch.zeros(size, spec.height + 1, spec.width + 1, 3, dtype=torch.uint8)  # to be resampled
     params = np.tile(np.array([0, 0, 1, 1, 0, 0], np.float32), (size, 1, 1))
     images = Images(parts=[Part(pixels, None)], params=params)
     seconds = _tried(forward, images)
