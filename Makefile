@@ -36,6 +36,7 @@ SEED ?= 0
 soak: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.soak --seed $(SEED) $(strip $(if $(FAULTS),--only $(FAULTS)) \
 	$(if $(TRIES),--tries $(TRIES)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(JOBS),--jobs $(JOBS))) --json soak.json
+	PYTHON=$(BIN)/python scripts/gpu_page.sh --small --out $$(mktemp -d)/gpu.json
 
 format: $(READY)
 	$(BIN)/ruff check --fix teachonce tests

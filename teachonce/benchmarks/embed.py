@@ -23,6 +23,7 @@ from teachonce.engine.stage_one.forward import Forward
 from teachonce.errors import InputError
 from teachonce.events import SILENT, Events
 from teachonce.models import Teacher, load_teacher
+from teachonce.processwide import allow_tf32
 from teachonce.stages.embed import embed
 
 _PRELOADED_BYTES = 1 << 30
@@ -55,6 +56,7 @@ class EmbedBench(Origin):
     """`decode` where the images cannot be decoded as fast as the teacher could take them."""
 
 
+@allow_tf32(allowed=False)
 def bench_embed(  # noqa: PLR0913 - one parameter an option
     *,
     teacher: str | Teacher,

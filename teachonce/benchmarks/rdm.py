@@ -17,6 +17,7 @@ from teachonce.methods.rate_distortion import RdmLoss, rdm_loss
 from teachonce.models.macs import count_macs
 from teachonce.models.rdm import Preset, RdmSpec, RdmStack
 from teachonce.models.teacher import Teacher, load_teacher
+from teachonce.processwide import allow_tf32
 
 WARM_UP = 2  # rounds that are not counted
 
@@ -87,6 +88,7 @@ class _Trainer:
         self.optimizer.zero_grad(set_to_none=True)
 
 
+@allow_tf32(allowed=False)
 def bench_rdm(  # noqa: PLR0913 - one parameter an option
     *,
     teacher: str | Teacher,

@@ -105,6 +105,7 @@ class Case(_Origin):
     batch_size: Positive
     precision: str
     teacher_dtype: str | None = None
+    tf32: bool = False
     compile: bool = False
     rounds: Positive | None = None
     starts: Positive | None = None

@@ -24,6 +24,7 @@ from teachonce.engine.settings import TrainConfig, Value
 from teachonce.errors import InputError
 from teachonce.events import SILENT, Events
 from teachonce.methods.base import METHODS, make_method
+from teachonce.processwide import allow_tf32
 from teachonce.stages.embed import embed
 from teachonce.stages.rdm import rdm
 
@@ -66,6 +67,7 @@ class StepBench(Origin):
     """live / cached."""
 
 
+@allow_tf32(allowed=False)
 def bench_step(  # noqa: PLR0913 - one parameter an option
     *,
     teacher: str,

@@ -45,7 +45,8 @@ def bench_live(  # noqa: PLR0913  (one parameter an option)
     cases: Annotated[
         str | None,
         Option(
-            help="Of the preset: l32-32,b16-64,... (teacher-pixels) or r34-r18,r50-mbv1, or all; its first if absent.",
+            help="Of the preset: l32-32,b16-64-large,... (teacher-pixels-student) or r34-r18,r50-mbv1, or all; its "
+            "first if absent.",
             metavar="NAMES",
             rich_help_panel=SWEEP,
         ),
@@ -108,6 +109,7 @@ def bench_live(  # noqa: PLR0913  (one parameter an option)
         Option(help="Write each finished case here at once; the same command goes on.", metavar="FILE.json"),
     ] = None,
     device: shared.Device = None,
+    tf32: shared.Tf32 = False,
     workers: shared.Workers = None,
     threads: shared.Threads = None,
     seed: shared.Seed = 0,
@@ -152,6 +154,7 @@ def bench_live(  # noqa: PLR0913  (one parameter an option)
                 split=split,
                 label_column=label_column,
                 device=device,
+                tf32=tf32,
                 threads=threads,
                 workers=workers,
                 seed=seed,

@@ -52,7 +52,7 @@ def _samples(samples: Mapping[str, Any]) -> str:
 
 def _target(target: Mapping[str, Any]) -> list[tuple[str, str]]:
     attributes = target.get("attributes", {})
-    keys = ("teacher", "teacher_dtype", "embedding", "batch_size", "compute_dtype")
+    keys = ("teacher", "teacher_dtype", "embedding", "batch_size", "compute_dtype", "tf32")
     known = [(key, attributes[key]) for key in keys if key in attributes]
     head = " with its linear head" if target.get("head") else ""
     weights = f", {target['weights_bytes']:,} bytes of weights" if target.get("weights_bytes") else ""

@@ -105,7 +105,7 @@ def _facts(measured: Sequence[Measured]) -> Iterator[Facts]:
     """What all cases have in common is told once."""
     cases = [one.case for one in measured]
     sizes = ("teacher_image_size", "student", "image_size", "data", "batch_size")
-    names = ("teacher", "teacher_dtype", *sizes, "precision", "threads")
+    names = ("teacher", "teacher_dtype", *sizes, "precision", "tf32", "threads")
     shown = {name: list(dict.fromkeys(str(case[name]) for case in cases if case.get(name))) for name in names}
     pairs = tuple((name.replace("_", " "), ", ".join(values)) for name, values in shown.items() if values)
     meters = dict.fromkeys(str(case["memory_meter"]) for case in cases if case.get("memory_meter"))

@@ -18,7 +18,7 @@ from teachonce.errors import DataError, InputError
 from teachonce.events import SILENT, Events
 from teachonce.models import Teacher, load_teacher
 from teachonce.models.precision import parse_teacher_dtype
-from teachonce.processwide import allow_tf32
+from teachonce.processwide import allow_tf32, current
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +166,7 @@ def embed(  # noqa: PLR0913 - one parameter an option
     if kept != "float32" and precision != "auto":
         events.warn(f"--precision has no effect: it is of float32 weights, and the teacher's are {kept}")
     warn_tf32(tf32, job.device, job.compute_dtype != "float32", events)
-    with allow_tf32(tf32):
+    with current(job.device), allow_tf32(tf32):
         done = conduct(job, workers, events, _told(given, job))
     return EmbedResult(
         store=str(job.path),

@@ -25,6 +25,7 @@ from teachonce.errors import (
     TeachonceError,
 )
 from teachonce.methods.clip_embed_kd import MEMORY_CLAIM, TIME_CLAIM
+from teachonce.models.students import check_student
 from tests.benchmarks.livebench import OWN, Bench, clip
 from tests.stages.trainkit import Heard
 
@@ -130,14 +131,14 @@ def test_a_live_arm_that_is_too_slow_is_told_of(bench: Bench):
 
 def test_a_sweep(bench: Bench):
     found = clip(cases="all", methods="clip-teacher-kd", batch_size=(8, 64), precision=("float32", "bf16"))
-    assert len(found["cases"]) == 8 * 2 * 2
+    assert len(found["cases"]) == 16 * 2 * 2
     assert "machine" in found
     assert found["cases"][0].keys() >= {"kind", "case", "batch_size", "precision", "methods", "machine"}
-    assert len({(c["case"], c["batch_size"], c["precision"]) for c in found["cases"]}) == 32
+    assert len({(c["case"], c["batch_size"], c["precision"]) for c in found["cases"]}) == 64
     assert len(bench.staged) == 4 * 2  # a store for each teacher and precision
     assert not any(spec.store.parent.exists() for spec in bench.staged)
     assert found["claims"]["memory_9x"] == []  # with an epoch's images; the 128 rows here would make it 9
-    assert len(found["claims"]["memory_9x_without_data"]) == 32
+    assert len(found["claims"]["memory_9x_without_data"]) == 64
     assert found["claims"]["time_8x"] == []
     assert found["left_out"] == {}
 
@@ -334,8 +335,12 @@ def test_what_cannot_be_measured_is_said_at_once(bench: Bench, options: dict[str
 
 def test_presets_are_the_papers():
     clips, imagenet = PRESETS["clip-embed-kd"], PRESETS["cifd-imagenet"]
-    assert list(clips.cases) == ["l32-32", "l32-64", "l16-32", "l16-64", "b32-32", "b32-64", "b16-32", "b16-64"]
-    assert {case.student for case in clips.cases.values()} == {"vit:patch=4,width=256,layers=6,heads=8"}
+    base = ["l32-32", "l32-64", "l16-32", "l16-64", "b32-32", "b32-64", "b16-32", "b16-64"]
+    assert list(clips.cases) == [*base, *(f"{name}-large" for name in base)]
+    base_student, large = "vit:patch=4,width=256,layers=6,heads=8", "vit:patch=4,width=384,layers=12,heads=12"
+    assert [case.student for case in clips.cases.values()] == [base_student] * 8 + [large] * 8
+    for case in clips.cases.values():
+        check_student(case.student, case.image_size)
     assert (clips.epochs, clips.epoch_rows, clips.classes) == (200, 50_000, 100)
     assert list(imagenet.cases) == ["r34-r18", "r50-mbv1"]
     assert (imagenet.epochs, imagenet.epoch_rows, imagenet.classes) == (88, 1_281_167, 1000)

@@ -181,6 +181,9 @@ def test_the_gpu_draws_the_same_bytes(samples: Samples, monkeypatch: pytest.Monk
     for source in (on_device, on_host, streamed):
         for theirs, ours in zip(expected, source.batch(rows, params, *SPECS), strict=True):
             assert torch.allclose(theirs, ours.cpu(), atol=1e-6)
+        halves = list(source.stream([rows[:7], rows[7:]], lambda rows: params[rows], *SPECS))  # beside the kernels
+        for theirs, ours in zip(expected, zip(*(drawn for _, drawn in halves), strict=True), strict=True):
+            assert torch.allclose(theirs, torch.cat(ours).cpu(), atol=1e-6)
 
 
 LOADED = """

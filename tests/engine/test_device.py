@@ -55,7 +55,7 @@ def test_the_precision_of_one_training_is_none_of_another():
 
 
 class Cuda:
-    """Two GPUs that are not here: the second computes in bfloat16, the first emulates it. None is set up at first."""
+    """Two GPUs that are not here: the second computes in bfloat16, the first emulates it. Nothing is set up yet."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.current, self.ready = 0, False

@@ -33,6 +33,7 @@ def _arm_spec(key: Key, request: Request, combination: Combination, stage: Stage
         epochs=request.epochs,
         batch_size=combination.batch_size,
         precision=combination.precision,
+        tf32=request.tf32,
         compile=combination.compile,
         image_size=combination.case.image_size,
         val_fraction=0.0,

@@ -51,6 +51,8 @@ class Request:
     epoch_rows: int
     epochs: int
     device: str
+    tf32: bool
+    """Whether a GPU may round the inputs of float32 products, in stage one and in all arms."""
     threads: int | None
     workers: int | None
     seed: int

@@ -13,7 +13,7 @@ from teachonce.engine.device import pick_device
 from teachonce.errors import TeachonceError, is_out_of_memory
 from teachonce.events import Silent
 from teachonce.heap import keep_freed
-from teachonce.processwide import current, limited_threads
+from teachonce.processwide import allow_tf32, current, limited_threads
 
 _SMALLER = "Use a smaller --batch-size"
 _FULL = "not enough memory"
@@ -43,7 +43,7 @@ def serve(pipe: "Connection[Any, Any]") -> None:
     while True:
         verb, options = pipe.recv()
         try:
-            with _memory_errors(), limited_threads(spec.threads), current(pick_device(spec.config.device)):
+            with _memory_errors(), arithmetic(spec):
                 work = work or Work(spec, _Told(pipe))
                 answer = getattr(work, verb)(**options)
             pipe.send(("answer", answer))
@@ -52,6 +52,14 @@ def serve(pipe: "Connection[Any, Any]") -> None:
         except Exception as error:  # noqa: BLE001 - whatever it is, the parent is told
             message = f"{type(error).__name__}: {error}"
             pipe.send(("error", (TeachonceError, message, "", traceback.format_exc())))
+
+
+@contextmanager
+def arithmetic(spec: ArmSpec) -> Iterator[None]:
+    """The threads, the device and the rounding that an arm computes with."""
+    device = pick_device(spec.config.device)
+    with limited_threads(spec.threads), current(device), allow_tf32(spec.config.tf32):
+        yield
 
 
 @contextmanager

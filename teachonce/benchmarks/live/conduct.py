@@ -13,7 +13,7 @@ from teachonce.events import Events, Task
 _TURN_MS = 250.0  # what an arm's turn should take, where the number of steps is not given
 _MOST_STEPS = 20
 _MOST_LEAD = 6
-_ENERGY_S = 1.0
+_ENERGY_S = 2.0  # the counter moves some ten times a second
 
 
 class Key(NamedTuple):

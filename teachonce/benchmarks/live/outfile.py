@@ -117,6 +117,9 @@ class OutFile:
         """What must be the same when it goes on."""
         settings: dict[str, Any] = json.loads(json.dumps(asdict(self.request)))
         del settings["trust_remote_code"]
+        for name in ("tf32", "teacher_dtype"):
+            if not settings[name]:
+                del settings[name]  # files of before there was a choice have none
         return settings | {"device": self.frame["device"]}
 
 

@@ -53,6 +53,7 @@ class Options:
     split: str | None
     label_column: str | None
     device: str | None
+    tf32: bool
     threads: int | None
     workers: int | None
     seed: int
@@ -109,6 +110,7 @@ class Options:
             epoch_rows=self.epoch_rows or found,
             epochs=self.epochs or (_EPOCHS if preset is None else preset.epochs),
             device=str(device),
+            tf32=self.tf32,
             threads=self.threads,
             workers=self.workers,
             seed=self.seed,

@@ -51,6 +51,7 @@ class CaseResult:
             "batch_size": combination.batch_size,
             "precision": combination.precision,
             "teacher_dtype": combination.teacher_dtype,
+            "tf32": request.tf32,
             "compile": combination.compile,
             "rounds": request.rounds,
             "starts": request.starts,

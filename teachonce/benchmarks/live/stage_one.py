@@ -40,6 +40,7 @@ class StageSpec:
     device: str
     precision: str
     teacher_dtype: TeacherDtype = "float32"
+    tf32: bool = False
     distortion_weight: tuple[float, ...] = ()
     """Of RDMs; none: no RDM is trained."""
     rdm_preset: Preset = "general"
@@ -135,6 +136,7 @@ def _embed(spec: StageSpec, teacher: Teacher, store: Path, rows: int, events: Ev
         store=store,
         device=spec.device,
         precision=spec.precision if teacher.info.dtype == "float32" else "auto",
+        tf32=spec.tf32,
         workers=spec.workers,
         events=events,
     )

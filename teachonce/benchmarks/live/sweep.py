@@ -44,6 +44,7 @@ def bench_live(  # noqa: PLR0913 - one parameter an option
     split: str | None = None,
     label_column: str | None = None,
     device: str | None = None,
+    tf32: bool = False,
     threads: int | None = None,
     workers: int | None = None,
     seed: int = 0,
@@ -82,6 +83,7 @@ def bench_live(  # noqa: PLR0913 - one parameter an option
         split: Which split of the data.
         label_column: The column of labels; None: found by its type.
         device: See `embed`.
+        tf32: See `embed`; of stage one and of all arms.
         threads: CPU threads of each process.
         workers: Workers that decode.
         seed: Of students, order and random images.
@@ -130,6 +132,7 @@ def bench_live(  # noqa: PLR0913 - one parameter an option
         split=split,
         label_column=label_column,
         device=device,
+        tf32=tf32,
         threads=threads,
         workers=workers,
         seed=seed,
@@ -219,6 +222,7 @@ class _Sweep:
             device=request.device,
             precision=combination.precision,
             teacher_dtype=combination.teacher_dtype,
+            tf32=request.tf32,
             distortion_weight=request.distortion_weight if request.with_rdms else (),
             rdm_preset=case.rdm_preset,
             threads=request.threads,

@@ -22,7 +22,7 @@ from teachonce.engine.stage_one.views import stored_rule
 from teachonce.errors import InputError, MismatchError, UnsealedError
 from teachonce.events import Events
 from teachonce.models import Teacher
-from teachonce.processwide import allow_tf32
+from teachonce.processwide import allow_tf32, current
 from teachonce.types import DECODED
 
 TOLERANCE = {"float16": 2e-3, "bfloat16": 1.6e-2, "float32": 1e-3}
@@ -93,7 +93,8 @@ def run_again(  # noqa: PLR0913 - one comparison is all of this
     same = np.ones(len(rows), np.bool_)
     reader, place = store.target(name), 0
     allowed = bool(record.settings.get("tf32"))
-    with allow_tf32(allowed), events.task("run the teacher again", total=len(rows)) as task:
+    running = events.task("run the teacher again", total=len(rows))
+    with current(device), allow_tf32(allowed), running as task:
         began = time.perf_counter()
         for outputs, part in _outputs(forward, samples, store, rows, views, size, workers):
             where = slice(place, place + len(part))

@@ -67,7 +67,7 @@ def measure(forward: Forward, spec: InputSpec, device: torch.device, size: int) 
     """Images a second at one batch size, with all that a batch takes on the device; None where memory runs out."""
     image = np.zeros((spec.height + 1, spec.width + 1, 3), np.uint8)  # to be resampled, as the pass does
     params = np.tile(np.array([0, 0, 1, 1, 0, 0], np.float32), (size, 1, 1))
-    images = Images(packed=Packed.of([image] * size, pin=device.type == "cuda"), params=params)
+    images = Images(packed=Packed.of([image] * size), params=params)
     seconds = _tried(forward, images)
     if seconds is None:
         gc.collect()

@@ -1,0 +1,114 @@
+"""The GPU page: its parts can be run, it goes on with what is missing, and its tables say what the parts found."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import psutil
+import pytest
+
+from teachonce.benchmarks.live.presets import CLIP_EMBED_KD
+from tests.benchmarks.livebench import Bench
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "scripts" / "gpu_page.sh"
+SMALL = ("live", "stage-one", "rdms", "loader")
+
+
+@pytest.fixture(scope="module")
+def scripts() -> dict[str, ModuleType]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "scripts")
+        import gpu_page  # type: ignore[import-not-found]
+        import gpu_parts  # type: ignore[import-not-found]
+        import gpu_tables  # type: ignore[import-not-found]
+
+        return {"page": gpu_page, "parts": gpu_parts, "tables": gpu_tables}
+
+
+def measured(scripts: dict[str, ModuleType], parts: list[Any], results: dict[str, Any]) -> dict[str, Any]:
+    """A file of the page."""
+    options = scripts["page"]._options(["--small"])
+    known = {part.name: {"title": part.title, "result": results[part.name]} for part in parts if part.name in results}
+    return scripts["page"]._frame(options) | {"parts": known, "left_out": {"loader": "it took longer than 90 s"}}
+
+
+def test_every_live_part_is_measured_and_shown(scripts: dict[str, ModuleType], bench: Bench):
+    parts = scripts["parts"].parts(small=False)
+    assert len({part.name for part in parts}) == len(parts)
+    lives = [part for part in parts if part.kind == "live"]
+    assert parts[0] is lives[0]
+    assert (lives[0].options["cases"], lives[0].options["precision"]) == ("l32-32", "bf16")
+    found = {part.name: json.loads(json.dumps(scripts["parts"].run_part(part, "cpu"))) for part in lives}
+    assert len(bench.conducted) == len(lives)
+    assert {case["batch_size"] for case in found.values()} == {64}
+    told = {(case["case"], case["precision"], case["tf32"], case["compile"]) for case in found.values()}
+    for size in (32, 64):  # what the page is for
+        for which in ("", "-large"):
+            cases = {f"{key}-{size}{which}" for key in ("l32", "b16")}
+            assert cases <= set(CLIP_EMBED_KD.cases)
+            assert any((case, "bf16", False, compiled) in told for case in cases for compiled in (False, True))
+    assert {("l32-32", "float32", tf32, False) for tf32 in (False, True)} <= told
+    text = scripts["tables"].page(measured(scripts, parts, found), "gpu.json")
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    assert len(rows) == 2 * 2 * len(lives)  # two methods of each, in two tables
+    name = "`l32-32`, bf16, compiled"
+    row = next(line for line in rows if line.startswith(f"| {name} | `clip-teacher-kd`"))
+    assert [cell.strip() for cell in row.split("|")[3:8]] == ["44", "11", "11", "10", "4 (4 - 4)"]
+    assert "`l32-32`, float32, TF32, eager" in text
+    assert "- `loader`: it took longer than 90 s" in text
+
+
+@pytest.mark.parametrize("name", ["rdms", "loader"])
+def test_the_other_parts_run_and_are_shown(scripts: dict[str, ModuleType], name: str):
+    parts = scripts["parts"].parts(small=True)
+    assert tuple(part.name for part in parts) == SMALL
+    assert {part.kind for part in parts} == {part.kind for part in scripts["parts"].parts(small=False)}
+    (part,) = (part for part in parts if part.name == name)
+    found = json.loads(json.dumps(scripts["parts"].run_part(part, "cpu")))
+    text = scripts["tables"].page(measured(scripts, parts, {name: found}), "gpu.json")
+    heading, number = {"rdms": ("RDMs", found.get("count")), "loader": ("DataLoader", found.get("batch_size"))}[name]
+    assert heading in text
+    row = next(line for line in text.splitlines() if line.startswith("|") and f"| {number} |" in line)
+    assert row.count("(") >= 1  # a ratio with its quartiles
+
+
+def test_the_command_goes_on_with_what_is_missing(scripts: dict[str, ModuleType], tmp_path: Path):
+    out = tmp_path / "gpu.json"
+    words = ["--small", "--parts", "rdms", "--out", str(out)]
+    environment = os.environ | {"PYTHON": sys.executable, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([SCRIPT, *words], capture_output=True, text=True, timeout=120, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    first = json.loads(out.read_text())
+    assert (first["form"], list(first["parts"]), first["left_out"]) == ("small", ["rdms"], {})
+    assert "## RDMs together" in out.with_suffix(".md").read_text()
+    main = scripts["page"].main
+    measured = first["parts"]["rdms"]["measured"]
+    assert main(words) == 0
+    assert json.loads(out.read_text())["parts"]["rdms"]["measured"] == measured  # not again
+    assert main(["--small", "--minutes", "0", "--out", str(out)]) == 1  # parts are missing
+    found = json.loads(out.read_text())
+    assert found["parts"] == first["parts"]
+    assert set(found["left_out"]) == set(SMALL) - {"rdms"}
+    assert "## Not measured" in out.with_suffix(".md").read_text()
+    out.write_text(json.dumps(found | {"machine": {**found["machine"], "cores": 99}}))
+    with pytest.raises(SystemExit):  # another machine's numbers are not mixed in
+        main(words)
+    assert main(["--small", "--parts", "nothing", "--out", str(out)]) == 2
+
+
+def test_a_part_ends_at_its_limit_with_all_its_processes(scripts: dict[str, ModuleType], tmp_path: Path):
+    place = tmp_path / "id"
+    code = "import subprocess, sys; p = subprocess.Popen(['sleep', '60']); "
+    code += "open(sys.argv[1], 'w').write(str(p.pid)); p.wait()"
+    began = time.monotonic()
+    assert "longer" in scripts["page"]._run([sys.executable, "-c", code, str(place)], 2.0)
+    assert time.monotonic() - began < 20
+    number = int(place.read_text())
+    assert not psutil.pid_exists(number) or psutil.Process(number).status() == psutil.STATUS_ZOMBIE
+    assert "broken" in scripts["page"]._run([sys.executable, "-c", "raise SystemExit('broken')"], 30.0)
