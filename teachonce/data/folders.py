@@ -14,6 +14,7 @@ import os
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import pyarrow as pa
 
 from teachonce.data.labels import lookalikes
 from teachonce.data.metadata import is_metadata, read_metadata
-from teachonce.data.splits import Parts, Splits, find_splits, lone_names
+from teachonce.data.splits import Parts, Splits, find_splits, names_split
 from teachonce.data.walk import Walk, listed, parts_of, shown, walk
 from teachonce.errors import DataError
 from teachonce.events import Events
@@ -92,7 +93,7 @@ class ImageFolder:
         beside = [path for path in self.images if self.split_of(path) is None]
         for paths, why in (
             (strange, f"are no images by their names ({_endings(strange)})"),
-            (self.found.hidden, "are hidden"),
+            ([path for path in self.found.hidden if _ending(path) in image_endings()], "are hidden images"),
             (self.found.broken, "are no files, or links to nothing"),
             (beside, "lie beside the folders of splits, in none of them"),
         ):
@@ -100,8 +101,8 @@ class ImageFolder:
                 events.warn(f"folder {root}: {len(paths)} left out that {why}: {listed(paths)}")
         if self.splits is not None and self.splits.unsure:
             events.warn(f"folder {root}: its folders are read as splits: {self.splits.unsure}")
-        elif self.splits is None and (names := lone_names(map(_folders, self.images))):
-            events.info(f"folder {root}: {listed(names)} is a class, not a split, as the others beside it are")
+        elif self.splits is None and (names := sorted(filter(names_split, set(self.classes.values())))):
+            events.info(f"folder {root}: {listed(names)} is taken for a class, not a split, as are those beside it")
 
 
 def list_folder(path: Path) -> ImageFolder:
@@ -124,6 +125,7 @@ def list_folder(path: Path) -> ImageFolder:
     return ImageFolder(found=found, images=images, others=others, splits=splits, classes=classes, remarks=remarks)
 
 
+@lru_cache(maxsize=1)
 def image_endings() -> frozenset[str]:
     """The ends of the names of image files that PIL, with its plugins, can open; in lower case, with the dot."""
     from PIL import Image

@@ -217,7 +217,7 @@ def test_what_is_left_out_is_told(tmp_path: Path):
     for part in (
         "2 left out that are no images",
         "movie.mp4",
-        "2 left out that are hidden",
+        "2 left out that are hidden images",
         "2 left out that are no files",
     ):
         assert part in told
