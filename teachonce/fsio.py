@@ -330,8 +330,9 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def json_bytes(value: Any) -> bytes:
-    """The bytes that `write_json` writes."""
-    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    """The bytes that `write_json` writes; a file's name that is no text, in a command, say, has `?` in it."""
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return f"{text}\n".encode(errors="replace")
 
 
 def open_regular(path: Path) -> int:

@@ -2,9 +2,9 @@
 
 Splits: see `splits`. Below them, and below folders that hold everything, the class of an image is the folder it lies
 in, where all images lie equally deep; else the first folder on its way. An image beside the folders of classes has no
-label; one class alone, or none, gives no labels. Classes are those of all splits, in the order of their names as text;
-rows are in the order of their paths as text. A `metadata.csv`, `.jsonl` or `.parquet` with a column `file_name` gives
-rows and columns instead (see `metadata`).
+label; one class alone gives no labels, unless the column `label` is named. Classes are those of all splits, in the
+order of their names as text; rows are in the order of their paths as text. A `metadata.csv`, `.jsonl` or `.parquet`
+with a column `file_name` gives rows and columns instead (see `metadata`).
 
 What is left out is told by number and name: files that no image is called like, hidden ones, links to nothing, images
 beside the folders of splits or in no row of a metadata file.
@@ -14,6 +14,7 @@ import os
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import pyarrow as pa
 
 from teachonce.data.labels import lookalikes
 from teachonce.data.metadata import is_metadata, read_metadata
-from teachonce.data.splits import Parts, Splits, find_splits, lone_names
+from teachonce.data.splits import Parts, Splits, find_splits, names_split
 from teachonce.data.walk import Walk, listed, parts_of, shown, walk
 from teachonce.errors import DataError
 from teachonce.events import Events
@@ -55,12 +56,13 @@ class ImageFolder:
         """The split of an image; None where it lies beside the folders of splits."""
         return _WHOLE if self.splits is None else self.splits.of(_folders(path))
 
-    def dataset(self, split: str, events: Events) -> Any:
+    def dataset(self, split: str, events: Events, *, labelled: bool = False) -> Any:
         """The images of a split as a `datasets.Dataset`: `image`, and `label` where there are classes.
 
         Args:
             split: One of `names`.
             events: Is told what is left out, and how folders were read where it may be meant otherwise.
+            labelled: One folder alone is a class, too.
 
         Raises:
             DataError: A metadata file cannot be read.
@@ -74,8 +76,9 @@ class ImageFolder:
             if rest := sorted(set(images) - set(paths)):
                 events.warn(f"{len(rest)} images are left out that no metadata file has a row for: {listed(rest)}")
             return _build(self.found.root, paths, columns, None)
-        names = sorted(set(self.classes.values()))
-        number = {folders: names.index(name) for folders, name in self.classes.items()}
+        classes = self.classes or (self._alone() if labelled else {})
+        names = sorted(set(classes.values()))
+        number = {folders: names.index(name) for folders, name in classes.items()}
         labels = np.array([number.get(_folders(path), -1) for path in images], np.int64)
         if not (labels >= 0).any():
             return _build(self.found.root, images, {}, None)
@@ -86,13 +89,18 @@ class ImageFolder:
             events.warn(text)
         return _build(self.found.root, images, {"label": pa.array(labels)}, [shown(name) for name in names])
 
+    def _alone(self) -> dict[Parts, str]:
+        """The one folder that holds images, as a class."""
+        level = None if self.splits is None else self.splits.level
+        return {parts: rest[-1] for parts in map(_folders, self.images) if (rest := _without(parts, level))}
+
     def _tell(self, events: Events) -> None:
         root = listed([Path(self.found.root).name])
         strange = [path for path in self.others if not is_metadata(path)]
         beside = [path for path in self.images if self.split_of(path) is None]
         for paths, why in (
             (strange, f"are no images by their names ({_endings(strange)})"),
-            (self.found.hidden, "are hidden"),
+            ([path for path in self.found.hidden if _ending(path) in image_endings()], "are hidden images"),
             (self.found.broken, "are no files, or links to nothing"),
             (beside, "lie beside the folders of splits, in none of them"),
         ):
@@ -100,8 +108,8 @@ class ImageFolder:
                 events.warn(f"folder {root}: {len(paths)} left out that {why}: {listed(paths)}")
         if self.splits is not None and self.splits.unsure:
             events.warn(f"folder {root}: its folders are read as splits: {self.splits.unsure}")
-        elif self.splits is None and (names := lone_names(map(_folders, self.images))):
-            events.info(f"folder {root}: {listed(names)} is a class, not a split, as the others beside it are")
+        elif self.splits is None and (names := sorted(filter(names_split, set(self.classes.values())))):
+            events.info(f"folder {root}: {listed(names)} is taken for a class, not a split, as are those beside it")
 
 
 def list_folder(path: Path) -> ImageFolder:
@@ -124,6 +132,7 @@ def list_folder(path: Path) -> ImageFolder:
     return ImageFolder(found=found, images=images, others=others, splits=splits, classes=classes, remarks=remarks)
 
 
+@lru_cache(maxsize=1)
 def image_endings() -> frozenset[str]:
     """The ends of the names of image files that PIL, with its plugins, can open; in lower case, with the dot."""
     from PIL import Image
@@ -134,7 +143,7 @@ def image_endings() -> frozenset[str]:
 
 def _find_classes(folders: Collection[Parts], level: int | None) -> tuple[dict[Parts, str], list[str]]:
     """Folders -> class; and how they were read, where it may be meant otherwise."""
-    inner = {parts: parts if level is None else parts[:level] + parts[level + 1 :] for parts in folders}
+    inner = {parts: _without(parts, level) for parts in folders}
     if level is not None:  # images beside the folders of splits are in no row
         inner = {parts: rest for parts, rest in inner.items() if len(parts) > level}
     shared = _shared([rest for rest in inner.values() if rest])
@@ -172,6 +181,11 @@ def _build(root: str, paths: Sequence[str], columns: Mapping[str, Any], names: S
         features["label"] = datasets.ClassLabel(names=list(names))
     info = datasets.DatasetInfo(features=features)
     return datasets.Dataset(datasets.table.InMemoryTable(table), info=info, fingerprint="0")
+
+
+def _without(parts: Parts, level: int | None) -> Parts:
+    """Folders but for that of the split."""
+    return parts if level is None else parts[:level] + parts[level + 1 :]
 
 
 def _folders(path: str) -> Parts:

@@ -12,6 +12,7 @@ from teachonce.data.columns import label_column as find_label
 from teachonce.data.columns import read_labels
 from teachonce.data.samples import Samples
 from teachonce.data.sources import load_split, parse_spec
+from teachonce.data.walk import shown
 from teachonce.errors import DataError, InputError
 from teachonce.events import SILENT, Events
 
@@ -54,11 +55,13 @@ def open_samples(  # noqa: PLR0913 - one parameter an option
         from teachonce.data.digits import load_digits
 
         return load_digits(split or prefer, limit)
-    dataset, name = load_split(kind, place, split, prefer, None if cache_dir is None else str(cache_dir), events)
+    dataset, name = load_split(
+        kind, place, split, prefer, None if cache_dir is None else str(cache_dir), label_column, events
+    )
     if not len(dataset):
         raise DataError(f"expected samples in split {name!r} of {spec!r}, got none", "Choose data with rows")
     label = find_label(dataset.features, label_column)
-    source = place if kind == "hub" else f"{kind}:{Path(place).name}"
+    source = place if kind == "hub" else f"{kind}:{shown(Path(place).name)}"
     return from_dataset(
         dataset,
         image=find_image(dataset.features, image_column),

@@ -45,7 +45,13 @@ def parse_spec(spec: str) -> tuple[str, str]:
 
 
 def load_split(
-    kind: str, place: str, split: str | None, prefer: str, cache_dir: str | None, events: Events = SILENT
+    kind: str,
+    place: str,
+    split: str | None,
+    prefer: str,
+    cache_dir: str | None,
+    label: str | None = None,
+    events: Events = SILENT,
 ) -> tuple[Any, str]:
     """One split of a dataset, as `datasets.Dataset`, and its name.
 
@@ -55,6 +61,7 @@ def load_split(
         split: The split's name; None: `prefer` where there is one of that name, else the only one.
         prefer: See `split`.
         cache_dir: Where `datasets` keeps what it fetches and converts; None: its own place.
+        label: The column of labels, where one is named.
         events: Is told what of a folder is left out, and how it was read where it may be meant otherwise.
 
     Raises:
@@ -62,7 +69,7 @@ def load_split(
     """
     splits: Mapping[str, Any]
     if kind == "folder":
-        return _from_folder(place, split, prefer, events)
+        return _from_folder(place, split, prefer, events, labelled=label is not None)
     with quiet():
         if kind == "hub":
             splits = fetch(place, lambda names: choose_split(names, split, prefer, place), cache_dir)
@@ -74,13 +81,13 @@ def load_split(
     return splits[name], name
 
 
-def _from_folder(place: str, split: str | None, prefer: str, events: Events) -> tuple[Any, str]:
+def _from_folder(place: str, split: str | None, prefer: str, events: Events, *, labelled: bool) -> tuple[Any, str]:
     path = Path(place).expanduser()
     if path.is_file():
         raise DataError(f"expected a folder of images, got {place!r}: it is a file", _READ)
     folder = list_folder(path)
     name = choose_split(folder.names, split, prefer, f"folder:{place}")
-    return folder.dataset(name, events), name
+    return folder.dataset(name, events, labelled=labelled), name
 
 
 def choose_split(splits: Iterable[str], split: str | None, prefer: str, name: str) -> str:

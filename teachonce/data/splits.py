@@ -67,9 +67,9 @@ def find_splits(paths: Collection[Parts]) -> Splits | None:
     return None
 
 
-def lone_names(paths: Iterable[Parts]) -> list[str]:
-    """Names of splits among the outermost, where they are none; for a remark."""
-    return sorted({parts[0] for parts in paths if parts and parts[0].casefold() in SPLIT_OF})
+def names_split(name: str) -> bool:
+    """Whether a name has that of a split as a word in it."""
+    return any(word in SPLIT_OF for word in _LETTERS.findall(name.casefold()))
 
 
 def _at(level: int, paths: list[Parts]) -> Splits | None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from teachonce.data.splits import SPLIT_OF, Parts, Splits, find_splits
+from teachonce.data.splits import Parts, Splits, find_splits, names_split
 from teachonce.data.walk import listed, parts_of, walk
 from teachonce.errors import DataError
 from teachonce.events import Events
@@ -38,7 +38,7 @@ def list_tables(path: Path, kind: str, events: Events) -> Mapping[str, list[str]
         raise DataError(f"expected {kind} files in {str(path)!r}, got none", f"Choose a folder with {kind} files")
     names = {file: _parts(file) for file in files}
     splits = _shards(names) or find_splits(list(names.values()))
-    if splits is None and (like := [file for file in files if _is_named(names[file])]) and len(files) > 1:
+    if splits is None and (like := [file for file in files if any(map(names_split, names[file]))]) and len(files) > 1:
         events.warn(f"all {len(files)} {kind} files are read as one split, {listed(like)} with the others")
     elif splits is not None and splits.unsure:
         events.warn(f"{kind} files are read as splits: {splits.unsure}")
@@ -66,9 +66,5 @@ def _shards(names: Mapping[str, Parts]) -> Splits | None:
     stems = {parts[-1] for parts in names.values()}
     if len(levels) > 1 or len(stems) < 2 or not all(_SHARD.search(file) for file in names):
         return None
-    known = [stem for stem in stems if set(re.split(r"[\W_]+", stem.casefold())) & SPLIT_OF.keys()]
-    return Splits(level=levels.pop() - 1, names={stem: stem for stem in stems}) if known else None
-
-
-def _is_named(parts: Parts) -> bool:
-    return any(set(re.findall(r"[^\W\d_]+", part.casefold())) & SPLIT_OF.keys() for part in parts)
+    found = Splits(level=levels.pop() - 1, names={stem: stem for stem in stems})
+    return found if any(map(names_split, stems)) else None

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from teachonce.errors import DataError
 
-_SYSTEM = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db"})  # what file managers leave; nobody misses them
+_SYSTEM = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "__macosx", "__pycache__"})
+"""What file managers and programs leave; nobody misses it."""
 _SHOWN = 3
 
 
@@ -18,7 +19,7 @@ class Walk:
     """Absolute."""
     files: list[str] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
-    """Files and folders whose names begin with a dot or two underscores."""
+    """Files whose names, or those of a folder they lie in, begin with a dot."""
     broken: list[str] = field(default_factory=list)
     """Links to nothing or to a folder above them, pipes, sockets, devices."""
 
@@ -30,19 +31,18 @@ def walk(root: str | os.PathLike[str]) -> Walk:
         DataError: A folder cannot be listed.
     """
     found = Walk(root=os.path.abspath(root))  # noqa: PTH100 - a Path would resolve nothing more, and cost a while
-    folders = [""]
+    folders = [("", found.files)]
     while folders:
-        folder = folders.pop()
+        folder, files = folders.pop()
         for entry in _entries(os.path.join(found.root, folder)):  # noqa: PTH118
+            if entry.name.lower() in _SYSTEM or entry.name.startswith("._"):
+                continue
             path = f"{folder}{os.sep}{entry.name}" if folder else entry.name
-            if entry.name.startswith((".", "__")):
-                found.hidden += [] if entry.name.startswith((".DS_Store", "._", "__MACOSX")) else [path]
-            elif entry.is_dir() and not _is_loop(entry):
-                folders.append(path)
-            elif not entry.is_file():
-                found.broken.append(path)
-            elif entry.name.lower() not in _SYSTEM:
-                found.files.append(path)
+            kept = found.hidden if entry.name.startswith(".") else files
+            if entry.is_dir() and not _is_loop(entry):
+                folders.append((path, kept))
+            else:
+                (kept if entry.is_file() else found.broken).append(path)
     for paths in (found.files, found.hidden, found.broken):
         paths.sort()
     return found

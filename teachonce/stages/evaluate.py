@@ -206,6 +206,8 @@ def evaluate_run(  # noqa: PLR0913 - one parameter an option
     rows = np.flatnonzero(usable)
     if not len(rows):
         raise DataError("no row has a label and could be decoded", "Choose other data")
+    if len(rows) < samples.rows:
+        events.warn(f"{samples.rows - len(rows)} rows are left out: they could not be decoded, or have no label")
     feed = Feed(images, labels, views, student=network.input, teacher=None, device=where)
     batches = feed.batches(cut(rows, batch_size, drop_last=False), None)
     with current(where), allow_tf32(allowed=False):

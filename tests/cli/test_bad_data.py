@@ -152,7 +152,7 @@ REAL = [0.5] * made.ROWS
     ("label", "kind", "told"),
     [
         (SEVERAL, datasets.Sequence(datasets.Value("int64")), "one"),
-        (REAL, datasets.Value("float32"), "float"),
+        (REAL, datasets.Value("float32"), "real numbers"),
     ],
     ids=["several", "real"],
 )

@@ -187,6 +187,14 @@ def test_the_class_is_the_folder(tmp_path: Path, tree: list[str], expected: list
     assert any("have no label: stray.png" in text for text in heard.warnings) == (None in expected)
 
 
+@pytest.mark.parametrize("tree", [["dog/1.png", "dog/2.png"], ["test/dog/1.png", "test/dog/2.png"]])
+def test_one_folder_alone_is_a_class_where_labels_are_asked_for(tmp_path: Path, tree: list[str]):
+    put(tmp_path, *tree)
+    assert opened(tmp_path)[0].labels is None
+    assert classes(opened(tmp_path, label_column="label")[0]) == ["dog", "dog"]
+    assert opened(tmp_path, label_column="none")[0].labels is None
+
+
 def test_all_splits_number_the_classes_alike(tmp_path: Path):
     put(tmp_path, "train/cat/1.png", "train/eel/2.png", "test/dog/3.png", "test/eel/4.png")
     for split, labels in (("train", [0, 2]), ("test", [1, 2])):
@@ -217,7 +225,7 @@ def test_what_is_left_out_is_told(tmp_path: Path):
     for part in (
         "2 left out that are no images",
         "movie.mp4",
-        "2 left out that are hidden",
+        "2 left out that are hidden images",
         "2 left out that are no files",
     ):
         assert part in told

@@ -99,3 +99,17 @@ def test_arrays_are_checked():
         ArraySamples(images, [0])
     with pytest.raises(DataError, match="got 2 in row 1"):
         ArraySamples(images, [0, 2], ["a", "b"])
+
+
+def test_grey_of_no_known_scale_is_refused():
+    dataset = [Image.fromarray(np.full((4, 4), 70_000, np.int32))] * 2
+    with pytest.raises(DataError, match="70000"):
+        TorchSamples(dataset)
+
+
+def test_items_may_lack_a_label():
+    images = torch.zeros(3, 4, 4, 3, dtype=torch.uint8)
+    samples = TorchSamples(TensorDataset(images, torch.tensor([1.0, float("nan"), -1.0])))
+    assert samples.labels is not None
+    assert samples.labels.tolist() == [1, -1, -1]
+    assert TorchSamples(TensorDataset(images, torch.tensor([-1, -1, -1]))).labels is None

@@ -57,6 +57,19 @@ class TestWorkedNumbers:
         loss = clip_embed_loss(STUDENT, F.linear(MEANS, WEIGHT, BIAS), CLASSES, scale)
         assert loss.item() == near(expected)
 
+    def test_clip_embed_without_the_classes_that_are_absent(self):
+        generator = torch.Generator().manual_seed(0)
+        student, means = (torch.randn(6, 5, generator=generator) for _ in range(2))
+        absent = torch.tensor([False, True, False, False, True, False])
+        labels = torch.tensor([0, 2, 3, 5, 0, 2])
+        kept = torch.cumsum(~absent, 0) - 1
+        spoilt = means.masked_fill(absent[:, None], 0.0).requires_grad_()
+        loss = clip_embed_loss(student, spoilt, labels, 3.0, absent=absent)
+        assert loss.item() == near(clip_embed_loss(student, means[~absent], kept[labels], 3.0).item())
+        loss.backward()
+        assert (spoilt.grad[absent] == 0).all()
+        assert spoilt.grad.isfinite().all()
+
     def test_clip_embed_with_the_papers_weight(self):
         loss = 0.5 * clip_embed_loss(STUDENT, F.linear(MEANS, WEIGHT, BIAS), CLASSES, 1.0)
         assert loss.item() == near(0.418219)

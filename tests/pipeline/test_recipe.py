@@ -187,3 +187,12 @@ def test_no_such_recipe_names_the_built_in_one(tmp_path: Path):
 )
 def test_student_slug(spec: str, slug: str):
     assert student_slug(spec) == slug
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_a_recipe_may_have_a_byte_order_mark(tmp_path: Path, encoding: str, ends: str):
+    text = (GOOD + '[[train]]\nstudent = "cnn-2"\nmethod = "kd"\nname = "größer"\n').replace("\n", ends)
+    path = tmp_path / "mine.toml"
+    path.write_bytes((b"\xff\xfe" if encoding == "utf-16-le" else b"") + text.encode(encoding))
+    assert load_recipe(path).trainings[0].options.name == "größer"

@@ -156,7 +156,7 @@ def test_other_test_data_is_measured_again(finished: RunResult, recipe: Path):
     [
         ("parquet:tset.parquet", DataError, "tset.parquet"),
         ("parquet:unlabelled.parquet", DataError, "labels"),
-        ("digits", MismatchError, "the training data has 3 classes, the data has 10"),
+        ("digits", MismatchError, "the training data has 3 classes and not '0'"),
         ("parquet:train.parquet", InputError, "the test data are the training data"),
     ],
 )
@@ -199,3 +199,19 @@ def test_a_child_gives_its_result_or_its_error(tmp_path: Path):
     assert caught.value.message.startswith("look: there is no store")
     with pytest.raises(InputError):
         run_child(["inspect", "--unknown"], "look")
+
+
+def test_test_data_may_lack_a_class_and_number_the_others_in_another_order(recipe: Path):
+    """Row r of the pictures is of the class r mod 3."""
+    plain = actions(run(recipe))
+    pictures = made.pictures(60, seed=1)
+    rows = [row for row in range(60) if row % 3]
+    named = made.class_label(["cat", "bee"])
+    made.parquet(recipe.parent / "few.parquet", [pictures[row] for row in rows], [2 - row % 3 for row in rows], named)
+    change(recipe, "parquet:test.parquet", "parquet:few.parquet")
+    done = run(recipe)
+    assert set(plain.values()) == {"run"}
+    found = [step.result for step in done.steps if step.name == "evaluate teacher"]
+    assert found
+    assert found[0] is not None
+    assert [entry["rows"] for entry in found[0]["per_class"]] == [0, 20, 20]

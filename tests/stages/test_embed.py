@@ -298,3 +298,16 @@ def test_warnings_about_classes(tmp_path: Path):
     names = tuple("1023456789")
     embed(teacher=teacher(names=names), data=DATA, events=heard, **options(tmp_path / "c.zarr"))
     assert any("another order" in warning for warning in heard.warnings)
+
+
+def test_a_folder_whose_names_are_no_text_is_embedded(tmp_path: Path):
+    folder = os.fsencode(tmp_path) + b"/o\xe9d"
+    for name in (b"a", b"caf\xe9"):
+        place = folder + b"/" + name
+        os.makedirs(place)  # noqa: PTH103 - a Path cannot say it either
+        made.pictures(1)[0].save(os.fsdecode(place + b"/\xff.png"))
+    options = {"teacher": teacher(classes=2), "store": tmp_path / "s.zarr", "device": "cpu", "workers": 0}
+    assert embed(data=f"folder:{os.fsdecode(folder)}", **options).rows == 2
+    store = open_store(tmp_path / "s.zarr")
+    assert store.spec.data["class_names"] == ["a", "caf\\xe9"]
+    assert store.spec.data["description"]["source"] == "folder:o\\xe9d"

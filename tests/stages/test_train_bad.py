@@ -134,15 +134,6 @@ def test_a_store_without_what_the_method_needs(tmp_path: Path, store: Store):
     refused(tmp_path / "run", StoreMissingError, method="kd", store=tmp_path / "nowhere.zarr")
 
 
-def test_a_class_without_a_mean(tmp_path: Path):
-    """The first nine digits: no row of class 9."""
-    store = make_store(tmp_path / "s.zarr", samples=digits(9))
-    error = refused(
-        tmp_path / "run", DataError, method="clip-embed-kd", store=store.path, limit=9, batch_size=2, val_fraction=0.1
-    )
-    assert "class" in error.message
-
-
 def test_classes_that_differ(tmp_path: Path):
     data = digits()
     store = make_store(tmp_path / "s.zarr", samples=data, teacher=make_teacher(classes=12))

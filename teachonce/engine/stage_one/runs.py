@@ -31,4 +31,4 @@ def record_run(store: Path, **facts: Any) -> None:
         "versions": versions(),
         **facts,
     }
-    append_line(runs_path(store), (json.dumps(line, ensure_ascii=False) + "\n").encode())
+    append_line(runs_path(store), (json.dumps(line, ensure_ascii=False) + "\n").encode(errors="replace"))
