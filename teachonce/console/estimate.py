@@ -16,7 +16,7 @@ def estimate_parts(result: Result) -> Parts:
         ("store", f"{result['store_bytes']:,} bytes, {result['bytes_per_sample']:,.0f} a sample"),
         ("disk", f"{size_text(result['free_bytes'])} free"),
         ("peak memory", memory_text(result)),
-        ("limit", result["limit"]),
+        ("limited by", result["limit"]),
         ("alone, rows/s", ", ".join(f"{name} {rate_text(rate)}" for name, rate in alone.items())),
         ("batch", f"{result['batch_size']:,} images, {result['compute_dtype']}, {result['device']}"),
     ]
@@ -26,7 +26,7 @@ def estimate_parts(result: Result) -> Parts:
 
 def _table(result: Result) -> Table:
     """New stores of other views and dtypes."""
-    table = columns("views", "dtype", right=("time", "store", "limit"))
+    table = columns("views", "dtype", right=("time", "store", "limited by"))
     for cost in result["table"]:
         asked = (cost["views"], cost["dtype"]) == (result["views"], result["dtype"])
         table.add_row(

