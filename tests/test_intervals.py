@@ -20,10 +20,8 @@ def test_wilson_is_that_of_scipy(seed: int):
 
 def bits(both: int, first: int, second: int, neither: int) -> tuple[int, int, int]:
     """What two got right, as integers, and of how many."""
-    one, two = (
-        int("1" * both + middle + "0" * neither, 2)
-        for middle in ("1" * first + "0" * second, "0" * first + "1" * second)
-    )
+    alone = "1" * first + "0" * second, "0" * first + "1" * second
+    one, two = (int(f"0{'1' * both}{middle}{'0' * neither}", 2) for middle in alone)
     return one, two, both + first + second + neither
 
 

@@ -8,8 +8,12 @@ import pytest
 
 from teachonce.engine.stage_one.score import teacher_top1
 from teachonce.errors import CorruptError
+from teachonce.events import SILENT
 from teachonce.intervals import packed, paired_difference, unpacked, wilson
+from teachonce.reports.accuracy import accuracy_section
 from teachonce.reports.build import build_page
+from teachonce.reports.gather import gather
+from teachonce.reports.live import arms_section
 from teachonce.reports.scores import INTERVAL
 from teachonce.texts import points_text, range_text, share_text
 from tests.plots.plotkit import make_store
@@ -174,7 +178,9 @@ def test_cached_and_live_are_compared_image_by_image(tmp_path: Path):
     store = make_store(tmp_path / "s.zarr")
     make_run(tmp_path / "runs" / "kd", store=store, right=one.tolist())
     make_run(tmp_path / "runs" / "live", right=two.tolist(), source="live", store=store)
-    told = texts(section(build_page([tmp_path / "runs"]), "arms").blocks)
+    arms = arms_section(gather([tmp_path / "runs"], store=None, events=SILENT))
+    assert arms is not None
+    told = texts(arms.blocks)
     apart = paired_difference(*(unpacked(packed(each.tolist()), 360) for each in (one, two)), 360)
     assert all(points_text(value) in told for value in (apart.value, apart.high))
     assert "the same 360 images" in told
@@ -184,5 +190,7 @@ def test_a_teacher_that_no_run_trained_is_told_on_the_rows_of_its_store(tmp_path
     store = make_store(tmp_path / "s.zarr")
     make_run(tmp_path / "runs" / "kd", store=store)
     share, rows = teacher_top1(store, "teacher", store.labels())
-    told = texts(section(build_page([tmp_path / "runs"]), "accuracy").blocks)
+    accuracy = accuracy_section(gather([tmp_path / "runs"], store=None, events=SILENT))
+    assert accuracy is not None
+    told = texts(accuracy.blocks)
     assert f"{share_text(share)} of the {rows} labelled rows of s.zarr" in told
