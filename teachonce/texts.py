@@ -1,7 +1,7 @@
 """Numbers with their units, as people read them, and what is not shown to them beside the numbers."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 ORIGIN = frozenset({"kind", "format", "machine", "versions", "command"})
 """What a benchmark's JSON says of itself; people are shown it apart from the numbers, or not at all."""
@@ -65,6 +65,48 @@ def range_text(low: float, high: float) -> str:
 def step_text(milliseconds: float | None) -> str:
     """Milliseconds of a step: `4.79`, `107`."""
     return "-" if milliseconds is None else rate_text(milliseconds)
+
+
+def measure_text(name: str, value: object) -> tuple[str, str]:
+    """A number of a benchmark by its name in JSON: in words without the unit, and the number with its unit.
+
+    `("teacher time", "75.8 ms")` of `teacher_ms`; a median with its quartiles is `0.998 (0.956 to 1.049)`.
+    """
+    label = name.replace("_", " ")
+    if isinstance(value, Mapping):
+        if value.keys() == {"median", "low", "high"}:
+            return label, f"{value['median']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
+        return label, ", ".join(" ".join(measure_text(key, item)) for key, item in value.items())
+    if value is None or isinstance(value, bool | str):
+        return label, {None: "-", True: "yes", False: "no"}.get(value, str(value))  # type: ignore[arg-type]
+    if isinstance(value, list):
+        return label, ", ".join(map(str, value)) or "none"
+    assert isinstance(value, int | float)
+    for end, (what, unit) in _UNITS.items():
+        if name.endswith(end):
+            return f"{name.removesuffix(end).replace('_', ' ')} {what}".strip(), unit(value)
+    return label, f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+
+
+_UNITS: Mapping[str, tuple[str, Callable[[float], str]]] = {
+    "_samples_per_s": ("rate", lambda value: f"{rate_text(value)} samples/s"),
+    "_per_s": ("rate", lambda value: f"{rate_text(value)}/s"),
+    "_bytes": ("size", lambda value: size_text(round(value))),
+    "_macs": ("cost", lambda value: f"{_prefixed(value)}MACs"),
+    "_ms": ("time", lambda value: f"{step_text(value)} ms"),
+    "seconds": ("time", lambda value: duration_text(value)),
+    "_s": ("time", lambda value: duration_text(value)),
+}
+"""Ends of names, what is measured, and what numbers of that unit look like."""
+
+
+def _prefixed(value: float) -> str:
+    """`32.6 T`, of a count."""
+    size, letter = next((entry for entry in _LARGE if value >= entry[0]), (1.0, ""))
+    return f"{value / size:.4g} {letter}"
+
+
+_LARGE = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"))
 
 
 def count_text(count: int, what: str) -> str:

@@ -64,8 +64,7 @@ def interrupted(words: Sequence[str], seen: Sequence[int], error: BaseException 
         The exit code that a shell gives to what a signal ended.
     """
     stop = error if isinstance(error, KeyboardInterrupt) else KeyboardInterrupt()
-    if not _CONTINUES.intersection(words[:1]):
-        stop = KeyboardInterrupt(AFRESH)
+    stop.args = () if _CONTINUES.intersection(words[:1]) else (AFRESH,)
     _failure(stop, words)
     return 128 + (seen[0] if seen else signal.SIGINT)
 

@@ -17,7 +17,7 @@ def estimate_parts(result: Result) -> Parts:
         ("disk", f"{size_text(result['free_bytes'])} free"),
         ("peak memory", memory_text(result)),
         ("teacher", _memory(result["memory"])),
-        ("limit", result["limit"]),
+        ("limited by", result["limit"]),
         ("alone, rows/s", ", ".join(f"{name} {rate_text(rate)}" for name, rate in alone.items())),
         ("batch", f"{result['batch_size']:,} images, {result['compute_dtype']}, {result['device']}"),
     ]
@@ -38,7 +38,7 @@ def _memory(memory: Result) -> str:
 
 def _table(result: Result) -> Table:
     """New stores of other views and dtypes."""
-    table = columns("views", "dtype", right=("time", "store", "limit"))
+    table = columns("views", "dtype", right=("time", "store", "limited by"))
     for cost in result["table"]:
         asked = (cost["views"], cost["dtype"]) == (result["views"], result["dtype"])
         table.add_row(

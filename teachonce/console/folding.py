@@ -18,7 +18,8 @@ class Folding:
 
     left: Sequence[str]
     right: Sequence[str]
-    """Titles of the columns of numbers."""
+    """Titles of the other columns, which are numbers but for those in `words`."""
+    words: Sequence[str] = ()
     rows: list[tuple[Cell, ...]] = field(default_factory=list)
 
     def add_row(self, *cells: Cell) -> None:
@@ -38,7 +39,8 @@ class Folding:
         for number, part in enumerate(_parts(least, named, room)):
             if number:
                 yield ""
-            yield self._table(part, least)
+            is_roomy = _total([full[place] for place in part]) <= room
+            yield self._table(part, full if is_roomy else least)
 
     def _widest(self, place: int) -> int:
         return max((len(row[place]) for row in self.rows), default=0)
@@ -62,8 +64,8 @@ class Folding:
     def _table(self, places: Sequence[int], widths: Sequence[int]) -> Table:
         table = Table(box=None, pad_edge=False)
         for place in places:
-            number = place >= len(self.left)
             title, width = _title(self, place), widths[place]
+            number = place >= len(self.left) and title not in self.words
             table.add_column(title, justify="right" if number else "left", overflow="fold", width=width)
         for row in self.rows:
             table.add_row(*(row[place] for place in places))

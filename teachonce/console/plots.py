@@ -41,11 +41,10 @@ def tsne_parts(result: Result) -> Parts:
 def cost_parts(result: Result) -> Parts:
     """A line a method."""
     right = ("seeds", f"{result['accuracy']} top-1", "sd, points", "MACs, cached", "MACs, live", "cached over live")
-    table = Folding(left=("method", "student", "trained"), right=right)
+    table = Folding(left=("method", "targets"), right=right)
     for point in result["points"]:
         table.add_row(
             Text(point["label"]),
-            point["student"],
             point["source"] if point["method"] != "ce" else "-",
             str(len(point["accuracies"])),
             share_text(point["accuracy_mean"]),
@@ -54,8 +53,10 @@ def cost_parts(result: Result) -> Parts:
             macs_text(point["live_macs"]),
             f"{point['cached_macs'] / point['live_macs']:.3f}",
         )
-    counting = Text(f"MACs: {result['counting']}; computed for both ways, run as it says", style="dim")
-    return [table, counting, "", _written(result)]
+    counting = Text(f"MACs: {result['counting']}; computed for both; run was the one under targets", style="dim")
+    names = {point["student"] for point in result["points"]}  # of several, the labels tell them
+    student: Parts = [Text(f"student {names.pop()}"), ""] if len(names) == 1 else []
+    return [*student, table, counting, "", _written(result)]
 
 
 def macs_text(macs: int) -> str:

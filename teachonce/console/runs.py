@@ -86,8 +86,8 @@ def _top1(what: str, share: float | None) -> str:
 
 
 def _comparison(rows: Sequence[Result]) -> RenderableType:
-    right = ("test top-1", "95 % interval", "training time", "ms a step", "peak memory")
-    table = Folding(left=("run", "method", "targets"), right=right)
+    words, right = ("method", "targets"), ("test top-1", "95 % interval", "training time", "ms a step", "peak memory")
+    table = Folding(left=("run",), right=(*words, *right), words=words)
     for row in rows:
         interval = row.get("top1_interval")
         table.add_row(
@@ -104,8 +104,8 @@ def _comparison(rows: Sequence[Result]) -> RenderableType:
 
 
 def _over_seeds(rows: Sequence[Result]) -> RenderableType:
-    right = ("epochs", "seeds", "mean test top-1", "sd over seeds", "range", "ms a step")
-    table = Folding(left=("student", "method", "targets"), right=right)
+    words, right = ("targets",), ("epochs", "seeds", "mean test top-1", "sd over seeds", "range", "ms a step")
+    table = Folding(left=("student", "method"), right=(*words, *right), words=words)
     for row in rows:
         table.add_row(
             Text(row["student"]),

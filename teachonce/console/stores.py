@@ -16,7 +16,7 @@ def inspect_parts(result: Result) -> Parts:
     rows = [
         ("format", str(result["format"])),
         ("data", _data(result.get("data", {}))),
-        ("rows known by", str(result.get("identity"))),
+        ("rows identified by", str(result.get("identity"))),
         ("rows", f"{result['rows']:,} in blocks of {result['block_rows']:,}"),
         ("views", f"{result['views']:,} ({_words(result.get('views_spec', {}))})"),
         ("samples", _samples(result.get("samples", {}))),

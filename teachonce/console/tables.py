@@ -11,7 +11,8 @@ from rich.text import Text
 
 from teachonce.console.terminal import Terminal
 from teachonce.console.texts import duration_text, memory_text, rate_text, share_text, source_text
-from teachonce.texts import ORIGIN
+from teachonce.intervals import wilson
+from teachonce.texts import ORIGIN, measure_text, range_text
 
 Result = Mapping[str, Any]
 Parts = list[RenderableType]
@@ -40,10 +41,12 @@ def pairs(rows: Iterable[tuple[str, str]]) -> Table:
 
 
 def columns(*left: str, right: Iterable[str] = ()) -> Table:
-    """A table with a header and no frame; numbers stand to the right."""
-    table = Table(*left, box=None, pad_edge=False)
+    """A table with a header and no frame; numbers stand to the right, and what is too wide is broken, never cut."""
+    table = Table(box=None, pad_edge=False)
+    for title in left:
+        table.add_column(title, overflow="fold")
     for title in right:
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", overflow="fold")
     return table
 
 
@@ -115,20 +118,26 @@ def evaluate_parts(result: Result) -> Parts:
     """The accuracy of a run, with its classes; or what the embeddings of a store are worth."""
     if "knn_top1" in result:
         worth = [
-            ("nearest neighbours", share_text(result["knn_top1"])),
-            ("linear probe", share_text(result["linear_top1"])),
+            ("nearest neighbours", _top1(result["knn_top1"], result["rows"])),
+            ("linear probe", _top1(result["linear_top1"], result["rows"])),
         ]
-        return [pairs([("rows", f"{result['rows']:,}"), *worth])]
+        held_out = f"{result['rows']:,} held out of {result['rows'] + result['train_rows']:,}"
+        return [pairs([("rows", held_out), *worth])]
     rows = [
         ("rows", f"{result['rows']:,}"),
-        ("top-1", share_text(result["top1"])),
+        ("top-1", _top1(result["top1"], result["rows"])),
         ("top-5", share_text(result["top5"])),
-        ("loss", f"{result['loss']:.4f}"),
+        ("loss", f"{result['loss']:.4f} nats (cross-entropy)"),
     ]
     classes = columns("class", right=("rows", "top-1"))
     for entry in result.get("per_class") or ():
         classes.add_row(Text(str(entry["class"])), f"{entry['rows']:,}", share_text(entry["top1"]))
     return [pairs(rows), "", classes]
+
+
+def _top1(share: float, rows: int) -> str:
+    """`96.39 % (95 % interval 93.92 - 97.88 %)`."""
+    return f"{share_text(share)} (95 % interval {range_text(*wilson(share * rows, rows))})"
 
 
 def export_parts(result: Result) -> Parts:
@@ -137,16 +146,8 @@ def export_parts(result: Result) -> Parts:
 
 
 def bench_parts(result: Result) -> Parts:
-    """Every number of a measure, as it came, without where it came from."""
-    told = {key: value for key, value in result.items() if key not in ORIGIN}
-    return [pairs((key.replace("_", " "), _value(value)) for key, value in told.items())]
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, Mapping):
-        if set(value) == {"median", "low", "high"}:  # a ratio with its quartiles
-            return f"{value['median']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
-        return "; ".join(f"{key} {_value(item)}" for key, item in value.items())
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    """Every number of a measure with its unit, without where it came from; of the arms a row each."""
+    told = {key: value for key, value in result.items() if key not in ORIGIN and key != "arms"}
+    arms = {f"arm {name}": arm for name, arm in (result.get("arms") or {}).items()}
+    note = Text("Ratios are medians (lower to upper quartile of the rounds).", style="dim")
+    return [pairs(measure_text(key, value) for key, value in (told | arms).items()), note]

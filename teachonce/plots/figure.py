@@ -16,7 +16,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from teachonce.errors import InputError
 from teachonce.fsio import write_bytes
-from teachonce.plots.texts import fitted, inches
+from teachonce.plots.texts import broken_within, inches
 from teachonce.processwide import unwarned
 from teachonce.texts import printable
 
@@ -111,17 +111,18 @@ def blank(width: float, height: float) -> Figure:
 def legend_below(figure: Figure, handles: Sequence[Artist], most: int) -> None:
     """A legend under all panels: rows of equal length, of at most `most` entries and no wider than the figure.
 
-    The figure grows by the rows beyond the second; the label of an entry that is wider than it is shortened.
+    The figure grows by the rows beyond the second; the label of an entry that is wider than it is broken.
     """
     room, size = figure.get_figwidth() - 0.3, float(mpl.rcParams["font.size"])
-    labels = [fitted(str(handle.get_label()), room - _HANDLE, size) for handle in handles]
-    widths = [inches(label, size) + _HANDLE for label in labels]
+    labels = [broken_within(str(handle.get_label()), room - _HANDLE, size) for handle in handles]
+    widths = [max(inches(line, size) for line in label.split("\n")) + _HANDLE for label in labels]
     columns = next(
         count for count in range(min(most, len(labels)), 0, -1) if count == 1 or _wide(widths, count) <= room
     )
     rows = math.ceil(len(labels) / columns)
     columns = math.ceil(len(labels) / rows)
-    figure.set_figheight(figure.get_figheight() + _ROW * max(rows - 2, 0))
+    lines = sum(max(label.count("\n") + 1 for label in labels[row::rows]) for row in range(rows))
+    figure.set_figheight(figure.get_figheight() + _ROW * max(lines - 2, 0))
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, columnspacing=1.4, handletextpad=0.5)
 
 

@@ -1,7 +1,7 @@
 """Texts of pictures: how wide they are, how they fit, and which installed fonts have their characters."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 import matplotlib as mpl
@@ -77,15 +77,36 @@ def _letters(path: str) -> frozenset[str]:
 
 
 def broken(text: str, letters: int) -> str:
-    """A name in lines of about so many letters, which end after a comma or a space; longer words lose their middle."""
+    """A name in lines of at most so many letters; nothing of it is cut.
+
+    Lines end after a comma or a space, in longer words after another sign, and in what is longer still anywhere.
+    """
     lines = [""]
-    for word in re.findall("[^ ,]+[ ,]*", text):
-        if len(word.rstrip()) > letters:
-            word = f"{word[: letters // 2]}…{word[-letters // 2 + 1 :]}"
-        if lines[-1] and len(lines[-1] + word.rstrip()) > letters:
+    for piece in _pieces(text, letters):
+        if lines[-1] and len(lines[-1] + piece.rstrip()) > letters:
             lines.append("")
-        lines[-1] += word
+        lines[-1] += piece
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _pieces(text: str, letters: int) -> Iterator[str]:
+    """Of a name, between which a line may end."""
+    for word in re.findall("[^ ,]+[ ,]*|[ ,]+", text):
+        is_short = len(word.rstrip()) <= letters
+        for part in [word] if is_short else re.findall(r"[^-_/:;=&|+.]*[-_/:;=&|+.]+|[^-_/:;=&|+.]+", word):
+            length = len(part.rstrip())
+            yield from [part] if length <= letters else (part[at : at + letters] for at in range(0, length, letters))
+
+
+def broken_within(text: str, room: float, size: float = 10.0) -> str:
+    """A name in lines that are no wider than `room` inches; see `broken`."""
+    letters = len(text)
+    while inches(text, size) > room and letters > 1:
+        widest = max(map(lambda line: inches(line, size), (shown := broken(text, letters)).split("\n")))
+        if widest <= room:
+            return shown
+        letters = min(letters - 1, int(letters * room / widest) + 1)
+    return text
 
 
 def digits(value: float, count: int = 3) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from teachonce.reports.gather import Bench, Material
 from teachonce.reports.page import Block, Facts, Section, Table, Text
-from teachonce.texts import ORIGIN, duration_text, epochs_text, rate_text, size_text, step_text
+from teachonce.texts import ORIGIN, duration_text, epochs_text, measure_text, rate_text, size_text, step_text
 
 _NAMES = {"bench-step": "A training step", "bench-embed": "Stage one", "bench-rdm": "RDM training"}
 
@@ -70,25 +70,12 @@ def parts_section(material: Material) -> Section | None:
 def _part(bench: Bench) -> Iterator[Block]:
     title = f"{_NAMES[bench.kind]} ({bench.path.name})"
     own = {name: value for name, value in bench.result.items() if name not in ORIGIN and name != "arms"}
-    told = ((name.replace("_", " "), _told(value)) for name, value in own.items())
-    yield Facts(title=title, pairs=tuple((name, value) for name, value in told if value))
+    yield Facts(title=title, pairs=tuple(measure_text(name, value) for name, value in own.items()))
     arms: Mapping[str, Mapping[str, float]] = bench.result.get("arms") or {}
     if arms:
         yield Table(
-            columns=("arm", "ms a step", "half the distance of the quartiles, ms"),
+            columns=("arm", "ms a step", "half the interquartile range, ms"),
             rows=tuple((arm, step_text(one["step_ms"]), step_text(one.get("spread_ms"))) for arm, one in arms.items()),
             numeric=(False, True, True),
             caption=title,
         )
-
-
-def _told(value: Any) -> str:
-    """A number, a word, or a median with its quartiles; nothing of anything else."""
-    if isinstance(value, Mapping):
-        known = {"median", "low", "high"} <= value.keys()
-        return f"{value['median']:.3g} ({value['low']:.3g} - {value['high']:.3g})" if known else ""
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value or "")

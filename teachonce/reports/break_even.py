@@ -45,7 +45,7 @@ def _line_figure(place: int, title: str, line: BreakEven) -> Figure:
     told = f"The cache has paid {when}; a student is trained for {line.epochs:,}."
     rows = (
         ("stage one", duration_text(line.stage_one_s)),
-        ("RDM training", duration_text(line.rdm_s)),
+        *([("RDM training", duration_text(line.rdm_s))] if line.rdm_s else []),
         ("an epoch from the cache", duration_text(line.cached_epoch_s)),
         ("an epoch with the live teacher", duration_text(line.live_epoch_s)),
         (f"{count_text(line.epochs, 'epoch')} from the cache", duration_text(line.cached_s(line.epochs))),

@@ -70,14 +70,14 @@ def _terms(student: str, curves: Sequence[Curve]) -> Table | None:
     if not any(len(curve.terms) > 1 for curve in curves):
         return None
     rows = [
-        (curve.label, "sum with weights" if name == "loss" else name, str(curve.epochs[-1]), *map(_number, values))
+        (curve.label, "weighted sum" if name == "loss" else name, *map(_number, values), str(curve.epochs[-1]))
         for curve in curves
         for name, values in curve.terms.items()
         if name != "loss" or len(curve.terms) > 2  # of one term the sum is that term, times its weight
     ]
     seeds = " and over the seeds" if any(curve.seeds > 1 for curve in curves) else ""
     return Table(
-        columns=("method", "loss term", "epochs", "in the first epoch", "in the last epoch"),
+        columns=("method", "loss term", "first epoch", "last epoch", "epochs"),
         rows=tuple(rows),
         numeric=(False, False, True, True, True),
         caption=f"Loss terms of {student}, before their weights; means over the steps of an epoch{seeds}",

@@ -131,7 +131,7 @@ def _teachers(runs: Sequence[Run], stores: Sequence[Store]) -> Iterator[Run]:
     digests = {record.fingerprint_fields.get("teacher", {}).get("weights") for record in records}
     digests |= {(run.description["teacher"] or {}).get("weights") for run in runs}
     for run in runs if digests - {None} else ():
-        with suppress(TeachonceError):  # its weights cannot be read: who learned from it is not known
+        with suppress(TeachonceError, OSError):  # its weights cannot be read: who learned from it is not known
             if not run.needs_teacher and run.weights in digests:
                 yield run
 

@@ -7,9 +7,9 @@ from teachonce.reports.accuracy import students
 from teachonce.reports.findings import Finding, findings
 from teachonce.reports.gather import Material
 from teachonce.reports.page import Tile
-from teachonce.reports.scores import scored
+from teachonce.reports.scores import Scored, scored
 from teachonce.reports.stores import stage_one_seconds, target_bytes
-from teachonce.texts import duration_text, epochs_text, number_text, ratio_text, share_text, size_text
+from teachonce.texts import duration_text, epochs_text, number_text, range_text, ratio_text, share_text, size_text
 
 
 def tiles(material: Material) -> tuple[Tile, ...]:
@@ -56,10 +56,15 @@ def _best(material: Material) -> Tile | None:
         ranked = scored(groups)
         if ranked:
             best = ranked[0]
-            spread = "one seed" if best.sd is None else f"sd {100 * best.sd:.2f} over {len(best.values)} seeds"
-            note = f"{best.group.label}, {spread}"
+            note = f"{best.group.label}, {_spread(best)}"
             return Tile(value=share_text(statistics.fmean(best.values)), label=f"best {best.which} top-1", note=note)
     return None
+
+
+def _spread(best: Scored) -> str:
+    if best.sd is not None:
+        return f"sd {100 * best.sd:.2f} points over {len(best.values)} seeds"
+    return "one seed" if best.interval is None else f"one seed, 95 % interval {range_text(*best.interval)}"
 
 
 def _cache(material: Material) -> Tile | None:

@@ -3,16 +3,20 @@
 import errno
 import io
 import sys
+from collections import Counter
 
+import numpy as np
 import pytest
 import torch
 from rich.console import Console
 from rich.text import Text
 
 from teachonce.console import RichEvents, describe_error, error_text
+from teachonce.console.runs import run_parts
 from teachonce.console.tables import columns, show
 from teachonce.console.texts import duration_text, rate_text, share_text, size_text
 from teachonce.errors import MismatchError
+from teachonce.texts import measure_text
 
 
 class Clock:
@@ -75,7 +79,7 @@ def test_notes_and_warnings_are_lines():
 
 def test_an_error_is_a_line_and_its_mend():
     error = MismatchError("expected float16,\n got float32", "use another store")
-    assert error_text(error) == "error: expected float16, got float32\nmend: use another store"
+    assert error_text(error) == "error: expected float16, got float32\nhint: use another store"
     assert describe_error(error)["kind"] == "mismatch"
 
 
@@ -108,11 +112,7 @@ def test_no_text_commands_the_terminal(
 def test_errors_nobody_foresaw():
     assert describe_error(OSError(errno.ENOSPC, "No space left on device", "/x/y"))["kind"] == "disk"
     assert "Free some space" in describe_error(OSError(errno.ENOSPC, "No space left on device"))["mend"]
-    assert describe_error(KeyboardInterrupt()) == {
-        "kind": "interrupted",
-        "message": "interrupted",
-        "mend": "run the same command again: it goes on from what was kept",
-    }
+    assert describe_error(KeyboardInterrupt())["kind"] == "interrupted"
     assert describe_error(ValueError("two\nlines")) == {
         "kind": "unexpected",
         "message": "unexpected ValueError: two lines",
@@ -151,3 +151,53 @@ def test_errors_nobody_foresaw():
 )
 def test_numbers_as_people_read_them(text: str, expected: str):
     assert text == expected
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_nothing_of_a_table_is_cut_on_a_narrow_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, seed: int
+):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    rng = np.random.default_rng(seed)
+    cells = ["".join(rng.choice(list("abcdef-=,"), rng.integers(1, 60))) for _ in range(5)]
+    table = columns("a", "b", right=("c", "d", "e"))
+    table.add_row(*map(Text, cells))
+    show(table)
+    out = capsys.readouterr().out
+    assert "\u2026" not in out
+    letters = Counter("".join(cells))
+    assert all(Counter(out)[letter] >= count for letter, count in letters.items())
+
+
+TRAINED = {"epochs": 30, "seconds": 80.0, "val_top1": 0.9706}
+
+
+def test_steps_are_a_plan_before_a_run_and_results_after_it(capsys: pytest.CaptureFixture[str]):
+    step = {"name": "train kd", "action": "run", "reason": "there is no such run yet"}
+    common = {"comparison": [], "over_seeds": [], "ratios": [], "report": None}
+    shown = []
+    for dry_run, result in ((True, None), (False, TRAINED)):
+        show(*run_parts({"steps": [step | {"result": result}], "dry_run": dry_run, **common}))
+        shown.append(capsys.readouterr().out)
+    assert [step["reason"] in text for text in shown] == [True, False]
+    assert [f"{duration_text(80.0)}" in text for text in shown] == [False, True]
+    assert [share_text(0.9706) in text for text in shown] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("step_ms", 33.81, ("step time", "33.8 ms")),
+        ("teacher_s", 10_950.0, ("teacher time", "3:02 h")),
+        ("seconds", 80.4, ("time", "1:20 min")),
+        ("stage_samples_per_s", 8.731, ("stage rate", "8.73 samples/s")),
+        ("store_bytes", 17_667_631, ("store size", "17.7 MB")),
+        ("rdm_macs", 32_638_464_000_000, ("rdm cost", "32.64 TMACs")),
+        ("rows", 50_000, ("rows", "50,000")),
+        ("hidden", None, ("hidden", "-")),
+        ("speedup", {"median": 4.0, "low": 3.5, "high": 4.5}, ("speedup", "4.000 (3.500 to 4.500)")),
+    ],
+)
+def test_numbers_of_benchmarks_have_their_units(name: str, value: object, expected: tuple[str, str]):
+    assert measure_text(name, value) == expected

@@ -15,6 +15,7 @@ from typer.main import get_command
 from teachonce import __version__
 from teachonce.cli import app
 from teachonce.cli.train import parse_milestones, parse_settings
+from teachonce.console.errors import AFRESH, describe_error
 from teachonce.pipeline.schema import StoreTable, TeacherTable, TrainTable
 from tests.cli.conftest import Call
 
@@ -128,9 +129,9 @@ def test_settings_and_milestones_are_read():
 def test_an_error_is_one_line_and_its_mend_on_stderr(call: Call, tmp_path: Any):
     done = call("inspect", tmp_path / "none.zarr")
     assert (done.code, done.out) == (1, "")
-    error, mend = done.err.splitlines()
+    error, hint = done.err.splitlines()
     assert re.match(r"error: .*none\.zarr", error)
-    assert mend.startswith("mend: ")
+    assert hint.startswith("hint: ")
     assert call("inspect", tmp_path / "none.zarr", "--json").error["kind"] == "missing"
 
 
@@ -148,7 +149,7 @@ def test_what_nobody_foresaw_is_one_line_too(call: Call, monkeypatch: pytest.Mon
     monkeypatch.setattr("teachonce.cache.describe.describe", explode)
     done = call("inspect", "x")
     assert done.code == 1
-    assert done.err == "error: unexpected ZeroDivisionError: by zero\nmend: run it again with --debug to see where\n"
+    assert done.err == "error: unexpected ZeroDivisionError: by zero\nhint: run it again with --debug to see where\n"
 
 
 @pytest.fixture(params=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -166,11 +167,10 @@ def test_interrupts_end_like_any_error(call: Call, monkeypatch: pytest.MonkeyPat
         signal.raise_signal(number)
 
     monkeypatch.setattr("teachonce.cache.describe.describe", interrupted)
-    assert call("inspect", "x", "--json").error == {
-        "kind": "interrupted",
-        "message": "interrupted",
-        "mend": "run the same command again: it goes on from what was kept",
-    }
+    done = call("inspect", "x", "--json")
+    assert done.code == 128 + number
+    assert done.error == describe_error(KeyboardInterrupt(AFRESH))
+    assert done.error["mend"] != describe_error(KeyboardInterrupt())["mend"]  # nothing of it was kept
     assert call("inspect", "x").err.startswith("error: interrupted")
 
 

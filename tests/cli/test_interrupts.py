@@ -1,33 +1,32 @@
 """Ctrl-C in a real process, then the same command goes on."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
+import teachonce.cli
+from teachonce.__main__ import main
+from teachonce.console.errors import AFRESH, describe_error
 from tests.cli import made
 from tests.cli.conftest import Call
 from tests.cli.words import embed_words, snapshot, train_words
 
-INTERRUPTED = {
-    "kind": "interrupted",
-    "message": "interrupted",
-    "mend": "run the same command again: it goes on from what was kept",
-}
 PATIENCE = 120.0  # seconds
 
 
 @contextmanager
-def started(words: list[object]) -> Iterator[subprocess.Popen[bytes]]:
+def started(words: Sequence[object]) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "teachonce", *map(str, words)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as process:
         try:
             yield process
         finally:
@@ -44,12 +43,13 @@ def wait_for(process: subprocess.Popen[bytes], there: Callable[[], bool]) -> Non
             process.wait(0.02)
 
 
-def interrupt(process: subprocess.Popen[bytes]) -> None:
-    """Ctrl-C must end it with code 1, the error object, and no traceback."""
-    process.send_signal(signal.SIGINT)
+def interrupt(process: subprocess.Popen[bytes], *, starts_over: bool = False) -> None:
+    """Ctrl-C, which all of a terminal's foreground hear, must end it as a shell expects, without a traceback."""
+    os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 1, err.decode()
-    assert json.loads(out) == {"error": INTERRUPTED}
+    assert process.returncode == 128 + signal.SIGINT, err.decode()
+    expected = describe_error(KeyboardInterrupt(AFRESH) if starts_over else KeyboardInterrupt())
+    assert json.loads(out) == {"error": expected}
     assert b"Traceback" not in err, err.decode()
 
 
@@ -116,3 +116,45 @@ def test_run_ends_its_child_and_goes_on(tmp_path: Path, data: str):
     assert (step["name"], step["action"]) == ("train ce-slow-s0", "run")
     assert "goes on" in step["reason"]
     assert step["result"]["epochs"] == 5
+
+
+@pytest.mark.parametrize(
+    ("words", "starts_over"),
+    [
+        (("rdm", "--store", "none.zarr", "--distortion-weight", 1), False),
+        (("tune", "quickstart"), False),
+        (("report", "runs", "--out", "r.html"), True),
+        (("bench", "live", "--preset", "clip-embed-kd"), True),
+    ],
+)
+def test_while_libraries_are_imported(tmp_path: Path, words: tuple[object, ...], starts_over: bool):
+    with started([*words, "--json"]) as process:
+        maps = Path(f"/proc/{process.pid}/maps")
+        wait_for(process, lambda: "libtorch_python" in maps.read_text() or "libscipy" in maps.read_text())
+        interrupt(process, starts_over=starts_over)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ImportError])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_before_the_command_line_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: type[BaseException],
+    number: signal.Signals,
+):
+    def importing() -> None:
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(number)
+        raise error  # C code may make another one of it
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(teachonce.cli, "main", importing)
+    monkeypatch.setattr(sys, "argv", ["teachonce", "embed"])
+    try:
+        with pytest.raises(SystemExit) as caught:
+            main()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert caught.value.code == 128 + number
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["error", "hint"]

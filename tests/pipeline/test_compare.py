@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
+from teachonce.intervals import between, packed, wilson
 from teachonce.pipeline.compare import compare
 from teachonce.pipeline.expand import Training
 from teachonce.pipeline.schema import TrainTable
@@ -59,6 +61,21 @@ def test_cached_against_live_where_nothing_else_differs():
     assert ratio["step"] == 0.25
     assert ratio["memory"] == 0.5
     assert round(ratio["top1_difference"], 9) == 0.01
+
+
+def test_a_difference_has_the_interval_of_its_test_rows():
+    rng = np.random.default_rng(2)
+    right = {name: rng.random(360) < share for name, share in (("kd-b", 0.93), ("kd-b-live", 0.95))}
+    bits = {name: {"top1": each.mean(), "rows": 360, "correct": packed(each.tolist())} for name, each in right.items()}
+    rows, (ratio,) = compare(TRAININGS, RESULTS | {f"evaluate {name}": result for name, result in bits.items()})
+    expected = between(bits["kd-b"], bits["kd-b-live"])
+    assert expected is not None
+    assert ratio["top1_interval"] == [expected.low, expected.high]
+    assert (ratio["test_rows"], ratio["top1_paired"]) == (360, True)
+    (row,) = (row for row in rows if row["name"] == "kd-b")
+    assert row["top1_interval"] == list(wilson(right["kd-b"].sum(), 360))
+    _, (untold,) = compare(TRAININGS, RESULTS)  # of an earlier version
+    assert (untold["top1_interval"], untold["test_rows"]) == (None, None)
 
 
 def test_trainings_that_differ_only_in_the_seed_become_one_row():

@@ -47,7 +47,7 @@ def test_an_end_reaches_every_child(tmp_path: Path):
         assert len(children) == 2
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 1, err.decode()
+    assert process.returncode == 128 + signal.SIGTERM, err.decode()
     assert json.loads(out)["error"]["kind"] == "interrupted"
     assert b"Traceback" not in err
     assert not [child for child in children if child.is_running()]

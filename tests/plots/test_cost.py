@@ -286,9 +286,9 @@ def test_a_folder_without_runs(tmp_path: Path):
 
 def test_it_is_drawn_as_computed(costs: Costs):
     scatter, bars = draw_costs(costs).axes
-    entry = point(costs, "kd")
-    drawn = {(float(x), float(y)) for line in scatter.lines for x, y in zip(*line.get_data(), strict=True)}
-    assert {(entry.cached_macs, entry.accuracy_mean), (entry.live_macs, entry.accuracy_mean)} <= drawn
+    marked = [line for line in scatter.lines if line.get_marker() in tuple("os^Dv")]  # not the ends of error bars
+    drawn = {(float(x), float(y)) for line in marked for x, y in zip(*line.get_data(), strict=True)}
+    assert drawn == {(e.live_macs if e.source == "live" else e.cached_macs, e.accuracy_mean) for e in costs.points}
     widths = [patch.get_width() for patch in bars.patches]
     assert sum(widths) == sum(
         e.cached_macs + (e.live_macs if e.live_macs != e.cached_macs else 0) for e in costs.points
@@ -296,15 +296,27 @@ def test_it_is_drawn_as_computed(costs: Costs):
     assert [tick.get_text() for tick in bars.get_yticklabels()] == [wrapped(e.label) for e in costs.points]
     markers = {line.get_ydata()[0]: (line.get_marker(), line.get_color()) for line in bars.lines}
     for place, entry in enumerate(costs.points):
-        full = [line for line in scatter.lines if (line.get_marker(), line.get_color()) == markers[place]]
-        (shown,) = (line for line in full if line.get_markerfacecolor() == line.get_color())
-        assert (shown.get_xdata()[0], shown.get_ydata()[0]) == (entry.cached_macs, entry.accuracy_mean)
+        full = [line for line in marked if (line.get_marker(), line.get_color()) == markers[place]]
+        (shown,) = full
+        assert (shown.get_xdata()[0], shown.get_ydata()[0]) == (entry.macs, entry.accuracy_mean)
+        assert (shown.get_markerfacecolor() == "white") == entry.is_live
 
 
 def test_long_names_are_broken_between_words():
     assert wrapped("kd, live") == "kd, live"
     spec = "cifd, 3 RDMs (vit:patch=8,width=16,layers=1,heads=2)"
     assert wrapped(spec) == "cifd, 3 RDMs (vit:patch=8,\nwidth=16,layers=1,heads=2)"
+    assert wrapped("clip-teacher-kd", 14) == "clip-teacher-\nkd"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_nothing_of_a_name_is_cut(seed: int):
+    rng = np.random.default_rng(seed)
+    name = "".join(rng.choice(list("abcdefghij-_/=:., "), rng.integers(1, 120)))
+    letters = int(rng.integers(3, 30))
+    lines = wrapped(name, letters).split("\n")
+    assert "".join("".join(lines).split()) == "".join(name.split())
+    assert max(map(len, lines)) <= letters
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 from teachonce.cache.store import Store
 from teachonce.digests import digest_hex
 from teachonce.engine.stage_one.runs import runs_path
+from teachonce.intervals import packed
 from teachonce.reports.page import Block, Facts, Figure, Page, Section, Table, Text
 
 MACHINE = {"processor": "A Processor", "cores": 2, "memory_bytes": 8_000_000_000, "platform": "Linux", "gpus": []}
@@ -24,11 +25,13 @@ def make_run(
     val_top1: float | None = 0.5,
     test_top1: float | None = None,
     test_data: str = "test",
+    right: Sequence[bool] = (),
     step_ms: float = 10.0,
     seconds: float = 30.0,
     epochs: int = 10,
     losses: Sequence[float] = (),
     accuracies: Sequence[float] = (),
+    terms: Mapping[str, Sequence[float]] | None = None,
     weights: str = "teacher",
     settings: Mapping[str, Any] | None = None,
     **description: Any,
@@ -87,12 +90,16 @@ def make_run(
     weights_file.write_bytes(b"weights")
     (folder / "run.json").write_text(json.dumps(run))
     (folder / "result.json").write_text(json.dumps(result))
+    if right:
+        test_top1 = sum(right) / len(right)
     if test_top1 is not None:
         of = {"weights": digest_hex(b"weights"), "data": {"identities": test_data}}
-        kept = {"of": of, "result": {"top1": test_top1}}
+        bits = {"rows": len(right), "correct": packed(right)} if right else {}
+        kept = {"of": of, "result": {"top1": test_top1, **bits}}
         (folder / "evaluation.json").write_text(json.dumps(kept))
     lines = [
         {"epoch": place, "loss": loss, "val_top1": accuracy, "step_ms": step_ms}
+        | {f"loss_{name}": values[place - 1] for name, values in (terms or {}).items()}
         for place, (loss, accuracy) in enumerate(zip(losses, accuracies, strict=True), 1)
     ]
     (folder / "metrics.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))

@@ -12,6 +12,7 @@ from teachonce.plots.figure import COLOURS
 from teachonce.plots.groups import grouped
 from teachonce.plots.runs import read_runs
 from teachonce.reports.build import build_page
+from teachonce.reports.page import Table
 from tests.reports.reportkit import make_run, names, section
 from tests.stages.trainkit import Heard
 
@@ -102,3 +103,17 @@ def test_panels_stand_beside_each_other_where_there_is_room(width: float):
     for axes in figure.axes:
         assert axes.get_tightbbox().x0 >= 0
         assert axes.get_tightbbox().x1 <= figure.bbox.width
+
+
+def test_terms_are_told_in_the_first_and_in_the_last_epoch(tmp_path: Path):
+    for seed, shift in enumerate((0.0, 2.0)):
+        terms = {"ce": [3.0 + shift, 2.0, 1.0], "kd": [8.0, 4.0, 0.5 + shift]}
+        make_run(tmp_path / f"kd-{seed}", seed=seed, losses=[9.0, 5.0, 2.0], accuracies=[0.1, 0.2, 0.3], terms=terms)
+    make_run(tmp_path / "ce", method="ce", losses=[2.5, 1.5], accuracies=[0.1, 0.2], terms={"ce": [2.5, 1.5]})
+    (curve,) = [curve for curve in curves_of(tmp_path) if curve.label == "kd"]
+    assert curve.terms == {"ce": (4.0, 1.0), "kd": (8.0, 1.5), "loss": (9.0, 2.0)}
+    (table,) = (block for block in section(build_page([tmp_path]), "curves").blocks if isinstance(block, Table))
+    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    shown = [(row["method"], row["first epoch"], row["last epoch"], row["epochs"]) for row in rows]
+    of_kd = [("kd", "4", "1", "3"), ("kd", "8", "1.5", "3"), ("kd", "9", "2", "3")]
+    assert sorted(shown) == [("ce", "2.5", "1.5", "2"), *of_kd]

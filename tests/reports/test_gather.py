@@ -173,7 +173,7 @@ def test_the_benchmarks_of_single_parts(tmp_path: Path):
     page = build_page([tmp_path / "a.json"])
     assert names(page) == ["parts"]
     told, table = page.sections[0].blocks
-    assert dict(told.pairs)["speedup"] == "4 (3.5 - 4.5)"
+    assert dict(told.pairs)["speedup"] == "4.000 (3.500 to 4.500)"
     assert table.rows == (("ce", "12.5", "1.5"),)
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ import numpy as np
 import pytest
 
 from teachonce.cache.store import open_store
+from teachonce.digests import digest_hex
 from teachonce.plots.figure import style
 from teachonce.plots.runs import read_runs
+from teachonce.reports.accuracy import accuracy_section, students
 from teachonce.reports.build import build_page
+from teachonce.reports.gather import gather
 from teachonce.reports.page import Commands, Facts, Figure, Page
 from teachonce.reports.students import embedder, store_samples
 from teachonce.stages.embed import embed
@@ -54,6 +58,35 @@ def test_sections_in_the_order_of_a_readers_questions(page: Page):
     assert len({figure.name for figure in figures}) == len(figures)
     with style():
         assert all(figure.draw(3.4).get_figwidth() == pytest.approx(3.4) for figure in figures)
+
+
+@pytest.mark.parametrize("is_evaluated", [True, False])
+def test_a_teacher_is_the_reference_of_its_students_and_none_of_them(
+    school: School, tmp_path: Path, is_evaluated: bool
+):
+    found = [path.parent for path in (*school.runs.rglob("run.json"), school.home / "teacher" / "run.json")]
+    places = [Path(shutil.copytree(place, tmp_path / "runs" / place.name)) for place in found]
+    for folder in places:
+        weights = digest_hex((folder / "best" / "model.safetensors").read_bytes())
+        of = {"weights": weights, "data": {"rows": 40 if is_evaluated or folder.name != "teacher" else 41}}
+        told = {"of": of, "result": {"top1": 0.75, "rows": 40}}
+        (folder / "evaluation.json").write_text(json.dumps(told))
+    material = gather([tmp_path / "runs"], store=school.store, events=Heard())
+    assert [run.folder.name for run in material.teachers] == ["teacher"]
+    assert list(students(material)) == [STUDENT]
+    accuracy = accuracy_section(material)
+    assert accuracy is not None
+    (table,) = tables(accuracy.blocks)
+    assert STUDENT in table.caption
+    first = dict(zip(table.columns, table.rows[0], strict=True))
+    assert "teacher" in first["method"]
+    assert TEACHER in first["method"]
+    assert first["test top-1"] == ("75.00 %" if is_evaluated else "-")
+    assert not any(TEACHER in row[0] for row in table.rows[1:])
+    alone = accuracy_section(gather([tmp_path / "runs" / "teacher"], store=school.store, events=Heard()))
+    assert alone is not None
+    (table,) = tables(alone.blocks)
+    assert not table.caption.startswith("Student")
 
 
 def test_the_store_tells_what_it_holds_and_what_it_took(page: Page):

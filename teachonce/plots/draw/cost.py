@@ -20,6 +20,7 @@ _MARKERS = "os^Dv"
 _SIZE, _LINE = 8, 0.17  # points of a marker; inches of a line of a name
 _LETTERS, _NARROW_LETTERS = 28, 14  # of a line of a name
 _BESIDE, _SCATTER = 9.0, 3.1  # inches that two panels side by side need; of height of the points
+_FAR = 100  # beyond so many times the cheapest, powers of ten are numbers enough
 _FRAME = 0.8  # inches: padding around a panel, its markers and between a name and its row
 _COST = "training cost\n(forward multiply-accumulates)"
 _PART_COLOURS = dict(zip(PARTS, ("#4a4a4a", "#8d8d8d", "#c8c8c8", "#cc79a7"), strict=True))
@@ -114,7 +115,7 @@ def _stack(axes: Axes, y: float, parts: Mapping[str, int], hatch: str | None = N
 
 
 def wrapped(label: str, letters: int = _LETTERS) -> str:
-    """A name in short lines that end after a comma or a space; of longer words the beginning and the end."""
+    """A name in short lines; see `broken`."""
     return broken(label, letters)
 
 
@@ -142,15 +143,18 @@ def _differs(point: CostPoint) -> bool:
 
 def _between(points: Sequence[CostPoint]) -> Formatter:
     """Numbers of the steps between powers of ten: those with room, where the axis has hardly such a power."""
-    if _spread(points) >= 10:
+    if _spread(points) >= _FAR:
         return NullFormatter()
     every = _macs()
-    return every if _spread(points) < 2 else FuncFormatter(lambda x, _: every(x) if f"{x:e}"[0] in "2357" else "")
+    if _spread(points) < 2:
+        return every
+    shown = "2357" if _spread(points) < 10 else "25"
+    return FuncFormatter(lambda x, _: every(x) if f"{x:e}"[0] in shown else "")
 
 
 def _spread(points: Sequence[CostPoint]) -> float:
     """The dearest over the cheapest."""
-    values = [value for point in points for value in (point.cached_macs, point.live_macs)]
+    values = [point.macs for point in points]
     return max(values) / min(values)
 
 
