@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 Identity = Literal["encoded", "array", "key"]
 StoredDtype = Literal["float16", "bfloat16", "float32"]
+PerClass = int | Literal["all"]
+"""How many rows of each class a class mean is over, at most."""
 Box = tuple[float, float, float, float]
 Probe = Callable[[str], None]
 """Hears the name of the part of a step that has just been submitted; see `teachonce.engine.probe`."""

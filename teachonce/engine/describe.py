@@ -21,10 +21,11 @@ from teachonce.engine.settings import PLACES, TrainConfig
 from teachonce.engine.stage_one.contents import labels_digest
 from teachonce.errors import MismatchError
 from teachonce.events import Events
+from teachonce.models.initial import initial_digest
 from teachonce.models.macs import count_macs
 
 _OF_STORE = ("store", "target", "rdm", "rdm_logits", "assistants")
-_TOLD_OTHERWISE = (*PLACES, *_OF_STORE, "settings", "label_smoothing", "optim", "teacher", "precision")
+_TOLD_OTHERWISE = (*PLACES, *_OF_STORE, "settings", "label_smoothing", "optim", "teacher", "precision", "init")
 """Fields of a configuration whose name is not in the identity: their content or their effect is."""
 
 
@@ -57,6 +58,9 @@ def identify(config: TrainConfig, samples: Samples, store: Store | None, digests
         },
         "store": None if store is None else _store(store, config, needs_target=method.needs.teacher and not is_live),
         "teacher": config.teacher if is_live else None,
+        "init": None
+        if config.init is None
+        else initial_digest(config.init, trust_remote_code=config.trust_remote_code),
         **optim,
         "weight_decay": config.optim.decay,
         "density_lr": config.optim.density_scale,
@@ -88,6 +92,7 @@ def describe(session: Session, settings: Mapping[str, Any], store: Store | None)
     return {
         "settings": dict(settings),
         "student": config.student,
+        "init": None if session.initial is None else asdict(session.initial),
         "macs": count_macs(session.stepper.student, session.stepper.student.input),
         "classes": samples.classes,
         "class_names": None if samples.class_names is None else list(samples.class_names),

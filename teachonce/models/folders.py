@@ -104,7 +104,18 @@ def require_weights_file(path: Path) -> int:
         raise CorruptError(f"{path} is no safetensors file: {error}", _COPY) from error
 
 
-def _require_shards(index: Path) -> None:
+def weights_files(folder: Path) -> list[Path]:
+    """The files that a model's weights are in: one, or the parts that its index names.
+
+    Raises:
+        CorruptError: The index is damaged.
+        ModelError: It names a file that is not in the folder, or no safetensors file.
+    """
+    index = folder / "model.safetensors.index.json"
+    return [folder / name for name in _require_shards(index)] if index.exists() else [folder / "model.safetensors"]
+
+
+def _require_shards(index: Path) -> list[str]:
     """The files of a checkpoint in several parts: safetensors, and in the folder itself."""
     names = _object(index).get("weight_map")
     if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
@@ -114,6 +125,7 @@ def _require_shards(index: Path) -> None:
             raise ModelError(f"{index} names {name!r}, which is no safetensors file of this folder", _COPY)
         if not (index.parent / name).exists():
             raise ModelError(f"{index} names {name}, which is not there", "Copy the whole model folder")
+    return sorted(set(names.values()))
 
 
 def _kernel(config: Any) -> str | None:
