@@ -25,18 +25,22 @@ def overridden(raw: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, An
     changed = deepcopy(dict(raw))
     for override in overrides:
         path, equals, text = override.partition("=")
-        *tables, key = (word.strip().replace("-", "_") for word in path.split(".")) if equals else [""]
-        if "set" in tables:  # METHOD.NAME is one key, and a method's name has dashes
-            tables, key = (
-                tables[: tables.index("set") + 1],
-                ".".join(path.strip().split(".")[tables.index("set") + 1 :]),
-            )
-        if not (tables and all(tables) and key):
+        *tables, key = _path(path)
+        if not (equals and tables and all(tables) and key):
             raise InputError(f"cannot read {override!r}", _EXPECTED)
         for table in _tables(changed, tables, override):
             table.pop(key.replace("_", "-"), None)
             table[key] = _value(text.strip())
     return changed
+
+
+def _path(text: str) -> list[str]:
+    """The tables, and the key in the last; METHOD.NAME, a method's setting, is one key."""
+    names = [name.strip() for name in text.split(".")]
+    if "set" in names:
+        own = names.index("set") + 1
+        return [*(name.replace("-", "_") for name in names[:own]), ".".join(names[own:])]
+    return [name.replace("-", "_") for name in names]
 
 
 def _tables(raw: dict[str, Any], names: Sequence[str], override: str) -> Iterator[dict[str, Any]]:
