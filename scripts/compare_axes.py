@@ -24,7 +24,7 @@ from teachonce.pipeline.recipe import load_recipe
 
 Scores = Mapping[int, float]
 """Seed -> top-1 on the test data, in percent."""
-BASE = "base"
+BASE, PLAIN = "base", "method=ce"
 HEAD = """\
 | {} | test top-1, % (mean ± sd) | range | 95 % interval | minus base, points (95 % interval) |
 |---|---|---|---|---|"""
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def read_axes(trainings: Sequence[Training], rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Scores]]:
-    """Axis -> setting in words -> its scores; the base is first in each."""
+    """Axis -> setting in words -> its scores; the base is first in each, then `ce` where it is tried otherwise too."""
     top1 = {row["name"]: 100 * row["top1"] for row in rows if row.get("top1") is not None}
     done = [training for training in trainings if training.name in top1]
     base = next(training for training in done if training.options.name == BASE)
@@ -53,7 +53,11 @@ def read_axes(trainings: Sequence[Training], rows: Sequence[Mapping[str, Any]]) 
         axis = str(training.options.name).partition("-")[0]
         axes.setdefault(axis, {}).setdefault(words(training, base), {})[training.options.seed] = top1[training.name]
     own = axes.pop(BASE)
-    return {axis: {**own, **settings} for axis, settings in axes.items()}
+    plain = {key: scores for settings in axes.values() for key, scores in settings.items() if key == PLAIN}
+    return {
+        axis: {**own, **(plain if any(PLAIN in name for name in settings) else {}), **settings}
+        for axis, settings in axes.items()
+    }
 
 
 def words(training: Training, base: Training) -> str:

@@ -25,7 +25,8 @@ def test_every_training_is_in_a_table_beside_the_base(tmp_path: Path):
     lines = [line.split(" | ") for line in told.splitlines() if line.startswith("| `")]
     axes = {str(t.options.name).partition("-")[0] for t in trainings} - {"base"}
     settings = {(t.options.name, t.options.student, t.options.method, str(t.options.set)) for t in trainings}
-    assert len(lines) == len(settings) - 1 + len(axes)
+    assert len(lines) == len(settings) - 1 + len(axes) + 2
+    assert sum(line[0] == "| `method=ce`" for line in lines) == 3  # also beside those of other patches and weights
     assert sum(line[0] == "| `base`" for line in lines) == len(axes)
     for name, mean, span, between, against in lines:
         shift = 0 if name == "| `base`" else 1
