@@ -12,6 +12,8 @@ Resizing = Literal["early", "pillow-10", "pillow-12.2", "pillow-13"]
 """A rule by which views are resized, see `teachonce.data.rules`: a store's, for as long as it exists."""
 EARLY: Resizing = "early"
 """The rule of stores and runs that name none."""
+PerClass = int | Literal["all"]
+"""How many rows of each class a class mean is over, at most."""
 Box = tuple[float, float, float, float]
 Probe = Callable[[str], None]
 """Hears the name of the part of a step that has just been submitted; see `teachonce.engine.probe`."""

@@ -30,6 +30,7 @@ OTHER: dict[str, Any] = {
     "key_column": "key",
     "limit": 140,
     "student": WIDER,
+    "init": "pretrained",
     "student_augment": "flip",
     "image_size": 12,
     "augment": "crop=0.5",

@@ -31,7 +31,20 @@ from teachonce.stages.embed import embed
 from teachonce.stages.rdm import rdm
 from teachonce.stages.train import train
 from tests.cli.made import encoder
-from tests.optionkit import CPU, DATA, NETWORK, RDM, WIDER, Home, as_text, options_of, other_value, parsed, printed
+from tests.optionkit import (
+    CPU,
+    DATA,
+    NETWORK,
+    OTHER,
+    RDM,
+    WIDER,
+    Home,
+    as_text,
+    options_of,
+    other_value,
+    parsed,
+    printed,
+)
 
 STAGES = {"train": train, "embed": embed, "rdm": rdm}
 OF = {"target": "kd", "store": "kd", "source": "kd", "method": "kd", "settings": "kd"} | {
@@ -70,6 +83,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Home:
         for name, options in TRAININGS.items():
             train(out=name, **options)
         embed(store="begun.zarr", blocks="0:1", **EMBED)
+        train(
+            out="pretrained", **{**TRAIN, **{name: OTHER[name] for name in ("student", "image_size", "label_column")}}
+        )
         return home
 
 

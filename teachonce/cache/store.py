@@ -13,10 +13,12 @@ from teachonce.cache.identity import chunk_digest, first_difference, short
 from teachonce.cache.journal import Journal
 from teachonce.cache.layout import FORMAT, KIND, SAMPLES, Grid, sample_grids
 from teachonce.cache.reader import Check, TargetReader
+from teachonce.cache.seal import class_rule, compute_means
 from teachonce.cache.spec import StoreSpec, read_spec, wrong_field
 from teachonce.cache.targets import TargetRecord, read_target, target_names
 from teachonce.cache.verify import read_weights
 from teachonce.errors import CorruptError, InputError, MismatchError, StoreMissingError, UnsealedError
+from teachonce.types import PerClass
 
 __all__ = ["Store", "StoreSpec", "create_or_open", "open_store"]
 
@@ -192,10 +194,18 @@ class Store:
             )
         return record
 
-    def class_means(self, name: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def class_means(
+        self, name: str, per_class: PerClass | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The class means of a sealed target: float32 (classes, D), NaN where a class has no row; int64 (classes,).
 
+        Args:
+            name: The target.
+            per_class: Compute them over the first so many rows of each class, or all, as a seal would; None: as sealed.
+
         Raises:
+            InputError: `per_class` is below 1.
+            CorruptError: A chunk that is read is damaged.
             StoreMissingError: The data has no labels, or the target no embeddings.
         """
         record = self.sealed(name)
@@ -204,6 +214,12 @@ class Store:
                 f"target {name!r} of {self.path} has no class means",
                 "They need labels and embeddings: run `teachonce embed` on data with labels",
             )
+        if per_class is not None:
+            most = None if per_class == "all" else per_class
+            rule = class_rule(self.labels(), int(record.seal["classes"]), most, self.spec.rows)
+            means = compute_means(record.chunks, record.grids, rule)
+            assert means is not None, "a target with class means has labels and embeddings"
+            return means
         mean, count = (self._whole(record.chunks, grid) for grid in record.class_grids)
         return mean, count
 

@@ -13,6 +13,14 @@ from teachonce.console.runs import run_parts
 def run(
     recipe: Annotated[str, Argument(help="A TOML file, or quickstart (built in).", metavar="RECIPE")],
     out: Annotated[Path | None, Option(help="Folder of the runs, in place of the recipe's.", metavar="DIR")] = None,
+    overrides: Annotated[
+        list[str] | None,
+        Option(
+            "--set",
+            help="Another value of a key of the recipe, such as teacher.model=NAME or train.epochs=2; may be repeated.",
+            metavar="TABLE.KEY=VALUE",
+        ),
+    ] = None,
     dry_run: Annotated[bool, Option("--dry-run", help="Only say what would run, be reused or be refused, and why.")] = (
         False
     ),
@@ -32,5 +40,13 @@ def run(
     with work(debug=debug) as events:
         from teachonce.pipeline.run import run as stage
 
-        result = stage(recipe, out=out, dry_run=dry_run, jobs=jobs, trust_remote_code=trust_remote_code, events=events)
+        result = stage(
+            recipe,
+            out=out,
+            overrides=overrides or (),
+            dry_run=dry_run,
+            jobs=jobs,
+            trust_remote_code=trust_remote_code,
+            events=events,
+        )
     finish(result, run_parts, as_json=as_json)

@@ -69,7 +69,15 @@ def train(  # noqa: PLR0913  (one parameter an option)
     data: shared.Data,
     student: Student,
     out: Annotated[Path, Option(help="Folder of the run.", metavar="RUN")],
-    method: Annotated[str, Option(help="ce, kd, clip-embed-kd, clip-teacher-kd, dgkd or cifd.")] = "ce",
+    init: Annotated[
+        str | None,
+        Option(
+            help="Initial weights: a run of train, or for students of transformers a folder or hub id. "
+            "Random if absent.",
+            metavar="SOURCE",
+        ),
+    ] = None,
+    method: Annotated[str, Option(help="ce, kd, vanilla-kd, clip-embed-kd, clip-teacher-kd, dgkd or cifd.")] = "ce",
     store: Annotated[Path | None, Option(help="Folder of the store; ce needs none.", metavar="STORE")] = None,
     target: shared.Target = "teacher",
     rdm: Annotated[
@@ -146,6 +154,7 @@ def train(  # noqa: PLR0913  (one parameter an option)
         result = stage(
             data=data,
             student=student,
+            init=init,
             method=method,
             out=out,
             store=store,

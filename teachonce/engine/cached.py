@@ -81,7 +81,7 @@ class CachedTargets(TargetSource):
             mend = "Use the stored logits: leave --rdm-logits out"
             raise StoreMissingError(f"target {name!r} of {store.path} keeps no head to compute logits with", mend)
         self.spec = spec if self._head is None else _with_logits(spec, len(self._head[0]))
-        self.class_counts, self._means = _class_means(store, name, device) if needs.class_mean else (None, None)
+        self.class_counts, self._means = _class_means(store, name, needs, device) if needs.class_mean else (None, None)
         missing(needs, self.spec, self._means is not None, method=method, store=str(store.path))
         self.usable = has_targets(store, name)
         self._names = _names(needs, derived=self._head is not None)
@@ -201,9 +201,11 @@ def has_targets(store: Store, name: str) -> NDArray[np.bool_]:
     return usable
 
 
-def _class_means(store: Store, name: str, device: torch.device) -> tuple[NDArray[np.int64] | None, Tensor | None]:
+def _class_means(
+    store: Store, name: str, needs: Needs, device: torch.device
+) -> tuple[NDArray[np.int64] | None, Tensor | None]:
     try:
-        means, counts = store.class_means(name)
+        means, counts = store.class_means(name, needs.per_class)
     except StoreMissingError:
         return None, None
     return counts, as_tensor(means).to(device)

@@ -21,10 +21,15 @@ from teachonce.engine.settings import PLACES, TrainConfig
 from teachonce.engine.stage_one.contents import labels_digest
 from teachonce.errors import MismatchError
 from teachonce.events import Events
+from teachonce.models.initial import initial_digest
 from teachonce.models.macs import count_macs
 
 _OF_STORE = ("store", "target", "rdm", "rdm_logits", "assistants")
-_TOLD_OTHERWISE = (*PLACES, *_OF_STORE, "settings", "label_smoothing", "optim", "teacher", "teacher_dtype", "precision")
+_TOLD_OTHERWISE = (
+    *PLACES,
+    *_OF_STORE,
+    *("settings", "label_smoothing", "optim", "teacher", "teacher_dtype", "precision", "init", "tf32"),
+)
 """Fields of a configuration whose name is not in the identity: their content or their effect is."""
 
 
@@ -46,8 +51,6 @@ def identify(config: TrainConfig, samples: Samples, store: Store | None, digests
     method = config.make_method()
     is_live = config.source == "live" and method.needs.teacher
     told = {each.name: getattr(config, each.name) for each in fields(config) if each.name not in _TOLD_OTHERWISE}
-    if not config.tf32:
-        del told["tf32"]  # runs of before there was a choice have none
     optim = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(config.optim).items()}
     return {
         **told,
@@ -59,12 +62,24 @@ def identify(config: TrainConfig, samples: Samples, store: Store | None, digests
         },
         "store": None if store is None else _store(store, config, needs_target=method.needs.teacher and not is_live),
         "teacher": config.teacher if is_live else None,
-        **({"teacher_dtype": config.teacher_dtype} if is_live and config.teacher_dtype != "float32" else {}),
+        **_chosen(config, is_live),
         **optim,
         "weight_decay": config.optim.decay,
         "density_lr": config.optim.density_scale,
         "precision": pick_precision(config.precision, pick_device(config.device)),
     }
+
+
+def _chosen(config: TrainConfig, is_live: bool) -> dict[str, Any]:
+    """Where it is not the default; runs of before there was a choice have none of these."""
+    chosen: dict[str, Any] = {}
+    if is_live and config.teacher_dtype != "float32":
+        chosen["teacher_dtype"] = config.teacher_dtype
+    if config.init is not None:
+        chosen["init"] = initial_digest(config.init, trust_remote_code=config.trust_remote_code)
+    if config.tf32:
+        chosen["tf32"] = True
+    return chosen
 
 
 def _store(store: Store, config: TrainConfig, *, needs_target: bool) -> dict[str, Any]:
@@ -91,6 +106,7 @@ def describe(session: Session, settings: Mapping[str, Any], store: Store | None)
     return {
         "settings": dict(settings),
         "student": config.student,
+        "init": None if session.initial is None else asdict(session.initial),
         "macs": count_macs(session.stepper.student, session.stepper.student.input),
         "classes": samples.classes,
         "class_names": None if samples.class_names is None else list(samples.class_names),

@@ -157,15 +157,17 @@ def live_targets(parts: Parts, needs: Needs, teacher: Teacher, images: ImageSour
         DataError: A class that has rows has no mean, and the method needs one.
     """
     context = partial(autocast, parts.device, teacher_precision(parts.precision, teacher.info.dtype))
-    means = _live_means(parts, teacher, images, views, context) if needs.class_mean else None
+    means = _live_means(parts, needs, teacher, images, views, context) if needs.class_mean else None
     return LiveTargets(teacher, needs, rows=parts.samples.rows, views=views.count, class_mean=means, autocast=context)
 
 
-def _live_means(parts: Parts, teacher: Teacher, images: ImageSource, views: EpochViews, context: Autocast) -> Tensor:
+def _live_means(
+    parts: Parts, needs: Needs, teacher: Teacher, images: ImageSource, views: EpochViews, context: Autocast
+) -> Tensor:
     """As a seal computes them: over view 0 of the first rows of each class."""
     classes = parts.samples.classes
     assert classes is not None
-    rows = chosen_rows(parts.labels, usable_rows(parts, images).astype(np.uint8), _per_class(parts))
+    rows = chosen_rows(parts.labels, usable_rows(parts, images).astype(np.uint8), _per_class(parts, needs))
     check_means(np.bincount(parts.labels[rows], minlength=classes), parts.labels[rows], parts.samples)
     batches = cut(rows, _MEAN_BATCH, drop_last=False)
     drawn = images.stream(batches, partial(views.base, epoch=0), teacher.info.input)
@@ -187,8 +189,10 @@ def _record(parts: Parts) -> TargetRecord | None:
     return None if parts.store is None else parts.store.targets().get(parts.config.target)
 
 
-def _per_class(parts: Parts) -> int | None:
-    """As many rows a class as the store's own means have."""
+def _per_class(parts: Parts, needs: Needs) -> int | None:
+    """As many rows a class as the method asks for, else as the store's own means have; None: all."""
+    if needs.per_class is not None:
+        return None if needs.per_class == "all" else needs.per_class
     record = _record(parts)
     if record is None or "per_class" not in record.attributes:
         return PER_CLASS

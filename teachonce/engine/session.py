@@ -23,6 +23,7 @@ from teachonce.engine.stage_one.views import stored_rule
 from teachonce.engine.step import Stepper
 from teachonce.engine.targets import NoTargets, TargetSource
 from teachonce.events import SILENT, Events
+from teachonce.models.initial import Initial, initialise
 from teachonce.models.student import Student
 from teachonce.models.students import build_student
 from teachonce.models.teacher import TeacherInfo
@@ -47,6 +48,8 @@ class Session:
     precision: Precision
     teacher: TeacherInfo | None
     """Of the live one."""
+    initial: Initial | None
+    """What the student was initialised from; None: random weights."""
 
 
 def open_session(
@@ -90,7 +93,7 @@ def open_session(
     )
     guard = None if store is None else check_data(store, samples, every=False)
     teacher = live_teacher(parts)
-    student = _student(parts)
+    student, initial = _student(parts)
     parts.student_bytes = sum(p.nbytes for p in student.parameters()) * (1 + config.optim.states)
     source: TargetSource | None = None
     if method.needs.teacher and teacher is None:
@@ -124,6 +127,7 @@ def open_session(
         device=device,
         precision=parts.precision,
         teacher=None if teacher is None else teacher.info,
+        initial=initial,
     )
 
 
@@ -135,16 +139,26 @@ def _divide(parts: Parts, images: ImageSource, digests: NDArray[np.uint64], sour
     return rows
 
 
-def _student(parts: Parts) -> Student:
+def _student(parts: Parts) -> tuple[Student, Initial | None]:
     config, classes = parts.config, parts.samples.classes
     assert classes is not None
-    return build_student(
+    student = build_student(
         config.student,
         classes=classes,
         image_size=config.image_size,
         seed=config.seed,
         trust_remote_code=config.trust_remote_code,
     )
+    if config.init is None:
+        return student, None
+    initial = initialise(student, config.init, trust_remote_code=config.trust_remote_code)
+    parts.events.info(initial.text())
+    if initial.unused:
+        first = ", ".join(initial.unused[:3])
+        parts.events.warn(
+            f"{len(initial.unused)} tensors of {config.init} are not used, as the student has none: {first}"
+        )
+    return student, initial
 
 
 def _stepper(parts: Parts, student: Student, source: TargetSource, rows: Division) -> Stepper:

@@ -24,6 +24,7 @@ class TrainConfig:
 
     student: str
     out: Path
+    init: str | None = None
     method: str = "ce"
     settings: Mapping[str, Value] = field(default_factory=dict)
     store: Path | None = None

@@ -96,11 +96,16 @@ class _Teacher(Shape):
     weights: str
 
 
+class _Initial(Shape):
+    source: str
+
+
 class RunJson(Shape):
     """A run.json; see `describe`."""
 
     settings: SettingsJson
     student: str = ""
+    init: _Initial | None = None
     macs: Positive = 1
     classes: Positive
     class_names: list[str] | None

@@ -12,12 +12,14 @@ from teachonce.methods.kd import Kd
 from teachonce.methods.method import Method, total
 from teachonce.methods.requirements import missing, require_class_means
 from teachonce.methods.settings import Value, fill, unknown_name
+from teachonce.methods.vanilla_kd import VanillaKd
 
 __all__ = ["METHODS", "Method", "make_method", "missing", "require_class_means", "total"]
 
 METHODS: dict[str, type[Method]] = {
     "ce": Ce,
     "kd": Kd,
+    "vanilla-kd": VanillaKd,
     "clip-embed-kd": ClipEmbedKd,
     "clip-teacher-kd": ClipTeacherKd,
     "dgkd": Dgkd,

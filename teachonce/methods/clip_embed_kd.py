@@ -1,14 +1,33 @@
 """`clip-embed-kd`: students pulled toward the teacher's class means (CLIP-Embed-KD, arXiv 2404.06170)."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
 from torch import Tensor
 
-from teachonce.methods.contrast import Contrast
+from teachonce.methods.contrast import Contrast, ContrastSettings
 from teachonce.methods.losses import ce_loss, clip_embed_loss
 from teachonce.methods.method import given, precise
+from teachonce.methods.settings import require
 from teachonce.methods.targets import Needs, StudentOut, Targets
+from teachonce.types import PerClass
 
 TIME_CLAIM, MEMORY_CLAIM = 8.0, 9.0
 """So many times less time and memory than with the live teacher, as the paper has it in one figure."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipEmbedSettings(ContrastSettings):
+    """As ContrastSettings, with the rows that the class means are over."""
+
+    per_class: PerClass | None = None
+    """The first so many rows of each class, or `all`; absent: those of the store's own means (`embed --per-class`)."""
+
+    def check(self, method: str) -> None:
+        """See Settings.check."""
+        super().check(method)
+        if isinstance(self.per_class, int):
+            require(self.per_class >= 1, f"{method}.per_class", self.per_class, "at least 1")
 
 
 class ClipEmbedKd(Contrast):
@@ -21,6 +40,12 @@ class ClipEmbedKd(Contrast):
 
     name = "clip-embed-kd"
     needs = Needs(class_mean=True)
+    settings_type = ClipEmbedSettings
+    settings: ClipEmbedSettings
+
+    def __init__(self, settings: ClipEmbedSettings, extras: Sequence[str] = ()) -> None:
+        super().__init__(settings, extras)
+        self.needs = replace(self.needs, per_class=settings.per_class)
 
     def __call__(self, out: StudentOut, targets: Targets, labels: Tensor, step: int) -> dict[str, Tensor]:
         """See Method."""

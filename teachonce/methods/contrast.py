@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from teachonce.errors import MismatchError
 from teachonce.methods.losses import widen
 from teachonce.methods.method import Method, require_width
 from teachonce.methods.settings import Settings, require, require_weight
@@ -15,7 +16,7 @@ from teachonce.models.student import Student
 from teachonce.types import TargetSpec
 
 MAX_SCALE = 100.0
-Direction = Literal["teacher-to-student", "student-to-teacher"]
+Direction = Literal["teacher-to-student", "student-to-teacher", "none"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +32,8 @@ class ContrastSettings(Settings):
     learn_scale: bool = True
     """Learn the scale's logarithm; it never passes log 100."""
     direction: Direction = "teacher-to-student"
-    """Which side the projector maps. The paper says both, in two places; its code maps the teacher's embeddings."""
+    """Which side the projector maps; `none`: there is no projector, and both widths must agree. The paper says both
+    sides, in two places; its code maps the teacher's embeddings."""
 
     def check(self, method: str) -> None:
         """See Settings.check."""
@@ -82,17 +84,20 @@ class Bridge(nn.Module):
 
     def __init__(self, student_dim: int, teacher_dim: int, settings: ContrastSettings) -> None:
         super().__init__()
-        self.to_student = settings.direction == "teacher-to-student"
-        sizes = (teacher_dim, student_dim) if self.to_student else (student_dim, teacher_dim)
-        self.projector = Projector(*sizes)
+        self.direction = settings.direction
+        if self.direction != "none":
+            to_student = self.direction == "teacher-to-student"
+            self.projector = Projector(*((teacher_dim, student_dim) if to_student else (student_dim, teacher_dim)))
         self.scale = Scale(settings.scale, learn=settings.learn_scale)
 
     def forward(self, student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Student (B, X) and teacher (M, X) in the common space, and the scale."""
         student, teacher = widen(student), widen(teacher)
-        if self.to_student:
-            return student, self.projector(teacher), self.scale()
-        return self.projector(student), teacher, self.scale()
+        if self.direction == "teacher-to-student":
+            teacher = self.projector(teacher)
+        elif self.direction == "student-to-teacher":
+            student = self.projector(student)
+        return student, teacher, self.scale()
 
 
 class Contrast(Method):
@@ -104,6 +109,16 @@ class Contrast(Method):
     def make_weights(self) -> dict[str, float]:
         """See Method.make_weights."""
         return {"ce": self.settings.ce_weight, "clip": self.settings.clip_weight}
+
+    def check(self, student: Student, spec: TargetSpec) -> None:
+        """See Method.check."""
+        width = require_width(self.name, spec)
+        if self.settings.direction == "none" and student.embedding_dim != width:
+            message = f"method {self.name} with direction=none compares embeddings of one width"
+            raise MismatchError(
+                f"{message}: the student's is {student.embedding_dim}, the teacher's in {spec.name!r} is {width}",
+                f"Use a student with embeddings of {width}, or --set {self.name}.direction=teacher-to-student",
+            )
 
     def make_modules(self, student: Student, spec: TargetSpec) -> nn.Module:
         """See Method.make_modules."""

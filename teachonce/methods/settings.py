@@ -5,7 +5,8 @@ import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from teachonce.errors import InputError
 
@@ -16,7 +17,7 @@ _WORDS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0":
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What every method has. Subclasses add fields of type float, int, bool or Literal, the unit below them."""
+    """What every method has. Subclasses add fields: float, int, bool, Literal or `int | Literal`."""
 
     label_smoothing: float = 0.0
     """Share of a label's probability that is spread over all classes in the `ce` term, in [0, 1)."""
@@ -77,6 +78,9 @@ def _read(name: str, value: Value, hint: Any) -> Any:
         if value not in get_args(hint):
             raise unknown_name(f"{name} cannot be {value!r}", [str(value)], map(str, get_args(hint)))
         return value
+    if get_origin(hint) in (Union, UnionType):
+        words = [word for one in get_args(hint) for word in get_args(one)]
+        return value if value in words else _int(name, value, words)
     if hint is bool:
         return _bool(name, value)
     if hint is int:
@@ -92,10 +96,16 @@ def _bool(name: str, value: Value) -> bool:
     return _WORDS[word]
 
 
-def _int(name: str, value: Value) -> int:
-    number = _float(name, value)
+def _int(name: str, value: Value, words: Iterable[str] = ()) -> int:
+    try:
+        number = _float(name, value)
+    except InputError:
+        number = math.nan
     if not number.is_integer():
-        raise InputError(f"{name} must be a whole number, got {value!r}", f"Use --set {name}=NUMBER")
+        expected = " or ".join(["a whole number", *words])
+        raise InputError(
+            f"{name} must be {expected}, got {value!r}", f"Use --set {name}={'|'.join(['NUMBER', *words])}"
+        )
     return int(number)
 
 

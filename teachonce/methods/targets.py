@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from teachonce.types import TargetSpec
+from teachonce.types import PerClass, TargetSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +16,8 @@ class Needs:
     logits: bool = False
     class_mean: bool = False
     labels: bool = True
+    per_class: PerClass | None = None
+    """The class means are over the first so many rows of each class; None: over those that the store says."""
     extras: tuple[str, ...] = ()
     """Targets beside the main one, by name; see `of_extra` for what is read of each."""
 

@@ -31,7 +31,7 @@ def require_model_folder(folder: Path, *, trust_remote_code: bool) -> None:
     """
     tensors = 0
     index = folder / "model.safetensors.index.json"
-    wanted = {"model.safetensors"} | (_require_shards(index) if index.exists() else set())
+    wanted = {"model.safetensors"} | (set(_require_shards(index)) if index.exists() else set())
     for path in sorted(path for path in folder.iterdir() if path.exists() and not path.is_dir()):
         if path.name in wanted:
             tensors += require_weights_file(path)
@@ -111,8 +111,19 @@ def require_weights_file(path: Path) -> int:
         raise CorruptError(f"{path} is damaged or cut short: {error}", _COPY) from error
 
 
-def _require_shards(index: Path) -> set[str]:
-    """The names of the files of a checkpoint in several parts: safetensors, and in the folder itself."""
+def weights_files(folder: Path) -> list[Path]:
+    """The files that a model's weights are in: one, or the parts that its index names.
+
+    Raises:
+        CorruptError: The index is damaged.
+        ModelError: It names a file that is not in the folder, or no safetensors file.
+    """
+    index = folder / "model.safetensors.index.json"
+    return [folder / name for name in _require_shards(index)] if index.exists() else [folder / "model.safetensors"]
+
+
+def _require_shards(index: Path) -> list[str]:
+    """The files of a checkpoint in several parts: safetensors, and in the folder itself."""
     names = _object(index).get("weight_map")
     if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
         raise CorruptError(f"{index}: expected a weight_map of file names", _COPY)
@@ -122,7 +133,7 @@ def _require_shards(index: Path) -> set[str]:
         require_target(index.parent / name)
         if not (index.parent / name).exists():
             raise ModelError(f"{index} names {name}, which is not there", "Copy the whole model folder")
-    return set(names.values())
+    return sorted(set(names.values()))
 
 
 def _kernel(config: Any) -> str | None:

@@ -70,6 +70,7 @@ def own_train_options(recipe: Recipe, table: TrainTable) -> dict[str, Any]:
     options = machine(recipe) | threads(recipe) | table.given()
     options.pop("name", None)
     options["student"] = recipe.spec(table.student)
+    options |= {} if table.init is None else {"init": recipe.spec(table.init)}
     options["settings"] = options.pop("set", {})
     options |= {key: split_names(options[key]) for key in ("rdm", "assistants") if key in options}
     return options

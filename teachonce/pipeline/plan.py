@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from teachonce.cache.targets import target_names
 from teachonce.data.samples import Samples
 from teachonce.engine.guard import labels_for, require_labels
 from teachonce.engine.stage_one.job import store_at
 from teachonce.errors import InputError, ModelError, StoreMissingError
+from teachonce.models.initial import initialise
 from teachonce.models.students import build_student
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.judge import Verdict, judge_embed, judge_evaluation, judge_report, judge_training, train_config
@@ -53,16 +55,19 @@ def make_plan(recipe: Recipe, facts: Facts) -> list[Planned]:
 
 def _check_students(planned: list[Planned], facts: Facts) -> None:
     """Build each student that will be trained once: better now than after the trainings before it."""
-    wanted: dict[tuple[str, int | None], Step] = {}
+    wanted: dict[tuple[Any, ...], Step] = {}
     for plan in planned:
         if plan.step.verb == "train" and plan.verdict.action == "run":
-            wanted.setdefault((plan.step.options["student"], plan.step.options.get("image_size")), plan.step)
+            key = tuple(plan.step.options.get(name) for name in ("student", "image_size", "init"))
+            wanted.setdefault(key, plan.step)
     problems = []
-    for (student, size), step in wanted.items():
+    for (student, size, init), step in wanted.items():
         try:
             trusts = step.options.get("trust_remote_code", False)
             classes = facts.samples(step.options).classes or 2
-            build_student(student, classes=classes, image_size=size, trust_remote_code=trusts)
+            built = build_student(student, classes=classes, image_size=size, trust_remote_code=trusts)
+            if init is not None:
+                initialise(built, init, trust_remote_code=trusts)
         except ModelError as error:
             problems.append(error)
     if problems:

@@ -1,7 +1,7 @@
 """The recipe: one TOML file that describes a whole run."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from teachonce.errors import InputError
 from teachonce.fsio import read_text
 from teachonce.pipeline.check import Checker
 from teachonce.pipeline.expand import Training
+from teachonce.pipeline.overrides import overridden
 from teachonce.pipeline.schema import (
     AssistantTable,
     DataTable,
@@ -70,12 +71,19 @@ class Recipe:
         return [] if self.report is None else [self.folder / out for out in self.report.out]
 
 
-def load_recipe(recipe: str | Path, out: str | Path | None = None, *, trust_remote_code: bool = False) -> Recipe:
+def load_recipe(
+    recipe: str | Path,
+    out: str | Path | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    trust_remote_code: bool = False,
+) -> Recipe:
     """Read and check a recipe.
 
     Args:
         recipe: A file, or the name of a built-in recipe.
         out: The folder of the runs in place of the recipe's; for a built-in recipe, the folder of everything.
+        overrides: `TABLE.KEY=VALUE`, in place of what the file says; see `overridden`.
         trust_remote_code: Allow the recipe to name code that is run.
 
     Raises:
@@ -85,7 +93,7 @@ def load_recipe(recipe: str | Path, out: str | Path | None = None, *, trust_remo
     built_in = BUILT_IN.get(str(recipe))
     path = built_in or Path(recipe)
     checker = Checker()
-    raw = _read(path)
+    raw = overridden(_read(path), overrides)
     tables = checker.tables(raw)
     if checker.problems or tables is None:
         raise InputError(f"recipe {recipe}: {'; '.join(checker.problems)}", "Correct these keys of the recipe")

@@ -53,6 +53,7 @@ def run(
     recipe: str | Path,
     *,
     out: str | Path | None = None,
+    overrides: Sequence[str] = (),
     dry_run: bool = False,
     jobs: int | None = None,
     trust_remote_code: bool = False,
@@ -65,6 +66,7 @@ def run(
     Args:
         recipe: A TOML file, or `quickstart`.
         out: The folder of the runs in place of the recipe's; for a built-in recipe, the folder of everything.
+        overrides: `TABLE.KEY=VALUE`, in place of what the recipe says; see `overridden`.
         dry_run: Only plan.
         jobs: How many steps at once that do not need each other; None: as the recipe says, else one.
         trust_remote_code: Allow the recipe, and the models that it names, to name code that is run.
@@ -78,7 +80,7 @@ def run(
     """
     if jobs is not None and jobs < 1:
         raise InputError(f"jobs must be at least 1, got {jobs}", "Give another --jobs")
-    loaded = load_recipe(recipe, out, trust_remote_code=trust_remote_code)
+    loaded = load_recipe(recipe, out, overrides=overrides, trust_remote_code=trust_remote_code)
     from teachonce.pipeline.facts import Facts  # torch and its friends come with it: not before the recipe is right
     from teachonce.pipeline.plan import make_plan
     from teachonce.pipeline.trust import code_of

@@ -39,6 +39,7 @@ class TrainTable(Table):
     """One training after its lists are expanded: the options of `teachonce train`."""
 
     student: str
+    init: str | None = None
     method: str = "ce"
     source: Literal["cached", "live"] = "cached"
     seed: int = 0

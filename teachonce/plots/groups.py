@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from teachonce.plots.runs import Run
@@ -42,6 +43,8 @@ def _label(run: Run, *, with_student: bool) -> str:
     for kind, singular, plural in (("rdm", "RDM", "RDMs"), ("assistants", "assistant", "assistants")):
         count = len(run.extras[kind])
         words += f", {count} {singular if count == 1 else plural}" if count else ""
+    initial = run.description.get("init")
+    words += "" if initial is None else f", init {Path(initial['source']).name}"
     if run.settings["source"] == "live" and run.needs_teacher:
         words += ", live"
     return f"{words} ({run.settings['student']})" if with_student else words

@@ -21,7 +21,7 @@ from teachonce.reports.stores import run_lines
 from teachonce.stages.train import train
 from teachonce.texts import size_text
 
-_TOLD_OTHERWISE = ("data", "store", "settings", "seed")
+_TOLD_OTHERWISE = ("data", "store", "settings", "seed", "init")
 """Settings of a run that tell what a thing holds, and options of `train` that tell where it lies."""
 
 
@@ -145,9 +145,11 @@ def _options(run: Run) -> dict[str, Any]:
         for name, parameter in inspect.signature(train).parameters.items()
         if name in settings and name not in _TOLD_OTHERWISE and settings[name] != parameter.default
     }
-    method = str(settings["method"])
+    method, initial = str(settings["method"]), run.description.get("init")
+    init = {} if initial is None else {"init": initial["source"]}
     changed = {"settings": {f"{method}.{name}": settings["settings"][name] for name in _changed(run)}}
-    return {**data_options(run.description.get("data") or {}), "method": method, **told, **_of_store(run), **changed}
+    of_data = data_options(run.description.get("data") or {})
+    return {**of_data, "method": method, **told, **init, **_of_store(run), **changed}
 
 
 def _of_store(run: Run) -> dict[str, Any]:

@@ -65,6 +65,7 @@ def train(  # noqa: PLR0913 - one parameter an option
     data: str | Path | Samples,
     student: str,
     out: str | Path,
+    init: str | Path | None = None,
     method: str = "ce",
     store: str | Path | None = None,
     target: str = "teacher",
@@ -117,7 +118,9 @@ def train(  # noqa: PLR0913 - one parameter an option
         data: See `open_samples`, or opened samples; then `split`, the columns and `limit` are not looked at.
         student: See `build_student`.
         out: Folder of the run: run.json, metrics.jsonl, checkpoints/, best/, tensorboard/, result.json.
-        method: `ce`, `kd`, `clip-embed-kd`, `clip-teacher-kd`, `dgkd` or `cifd`.
+        init: Initial weights of the student: a run of `train`, or for students of transformers a folder or hub id; see
+            `initialise`. None: random ones.
+        method: `ce`, `kd`, `vanilla-kd`, `clip-embed-kd`, `clip-teacher-kd`, `dgkd` or `cifd`.
         store: Folder of the store: its views are trained on, and from source `cached` its targets are read.
         target: The target's name in the store.
         rdm: For cifd: names of RDM targets of the store, made by `rdm` from this target; a text has commas between.
@@ -186,6 +189,7 @@ def train(  # noqa: PLR0913 - one parameter an option
     config = TrainConfig(
         student=student,
         out=Path(out),
+        init=None if init is None else str(init),
         method=method,
         settings=dict(settings or {}),
         store=None if store is None else Path(store),

@@ -10,8 +10,8 @@ from storekit import ARRAYS, CLASSES, ROWS, build, labels, open_writer, seal_tar
 
 from teachonce.cache import from_stored, open_store
 from teachonce.cache.classes import chosen_rows
-from teachonce.errors import InputError, MismatchError, StoreMissingError
-from teachonce.types import ArraySpec
+from teachonce.errors import CorruptError, InputError, MismatchError, StoreMissingError
+from teachonce.types import ArraySpec, PerClass
 
 
 def recomputed(path: Path, given: np.ndarray, classes: int, per_class: int | None) -> tuple[np.ndarray, np.ndarray]:
@@ -48,6 +48,41 @@ def test_equal_a_recomputation(tmp_path: Path, per_class: int | None, dtype: str
     assert count.dtype == np.int64
     assert store.record("teacher").attributes["per_class"] == per_class
     store.target("teacher").verify()
+
+
+@pytest.mark.parametrize("sealed", [20, None])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_means_over_other_rows_are_what_a_seal_would_write(tmp_path: Path, dtype: str, sealed: int | None):
+    arrays = {"image_embedding": ArraySpec(shape=(32,), dtype=dtype)}
+    store = build(tmp_path / "s.zarr", arrays=arrays, head=None)
+    with open_writer(store, arrays=arrays, head=None) as target:
+        seal_target(target, per_class=sealed)
+    before = tree(store.path)
+    asked: tuple[PerClass, ...] = (1, 7, 50, "all")
+    computed = {per_class: store.class_means("teacher", per_class) for per_class in asked}
+    assert tree(store.path) == before
+    for per_class, (mean, count) in computed.items():
+        with open_writer(store, arrays=arrays, head=None) as target:
+            seal_target(target, per_class=None if per_class == "all" else per_class)
+        expected_mean, expected_count = store.class_means("teacher")
+        np.testing.assert_array_equal(mean.view(np.uint32), expected_mean.view(np.uint32))
+        np.testing.assert_array_equal(count, expected_count)
+    assert not np.array_equal(computed[1][0], computed[7][0])
+
+
+def test_means_over_other_rows_are_of_checked_bytes(copy: Path):
+    chunk = copy / "targets/teacher/image_embedding/c/0/0/0"
+    data = bytearray(chunk.read_bytes())
+    data[0] ^= 1
+    chunk.write_bytes(data)
+    open_store(copy).class_means("teacher")
+    with pytest.raises(CorruptError, match=r"image_embedding/c/0/0/0"):
+        open_store(copy).class_means("teacher", 1)
+
+
+def test_means_over_no_rows_are_refused(copy: Path):
+    with pytest.raises(InputError):
+        open_store(copy).class_means("teacher", 0)
 
 
 def test_a_class_without_rows_is_nan(copy: Path):

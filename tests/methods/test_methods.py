@@ -12,6 +12,7 @@ from torch import Tensor
 
 from teachonce.errors import DataError, InputError, MismatchError, StoreMissingError
 from teachonce.methods import METHODS, Needs, StudentOut, Targets, make_method, missing, require_class_means, total
+from teachonce.methods.losses import clip_embed_loss, clip_teacher_loss
 from teachonce.methods.method import Method
 from teachonce.models import Student
 from teachonce.types import ArraySpec, InputSpec, TargetSpec
@@ -29,14 +30,17 @@ ARRAYS = {
 
 
 def target(
-    classes: int | None = CLASSES, arrays: dict[str, ArraySpec] = ARRAYS, extras: Sequence[str] = ()
+    classes: int | None = CLASSES,
+    arrays: dict[str, ArraySpec] = ARRAYS,
+    extras: Sequence[str] = (),
+    width: int = TEACHER_DIM,
 ) -> TargetSpec:
     return TargetSpec(
         name="teacher",
         extras={name: replace(target(classes, arrays), name=name) for name in extras},
         rows=100,
         views=1,
-        embedding_dim=TEACHER_DIM,
+        embedding_dim=width,
         classes=classes,
         class_names=None,
         arrays=arrays,
@@ -206,6 +210,40 @@ class TestKd:
         assert cold != warm
 
 
+class TestVanilla:
+    LOGITS = torch.tensor([[1, 2, 3], [0.5, -1, 2]], dtype=torch.float64)
+    TEACHER = torch.tensor([[2, 1, 4], [-1, 0, 3]], dtype=torch.float64)
+    LABELS = torch.tensor([2, 0])
+
+    def terms(self, name: str, logits: Tensor, **settings: str | float | bool) -> tuple[Method, dict[str, Tensor]]:
+        method = make_method(name, settings)
+        method.build(Flat(3), target(classes=3))
+        out = StudentOut(embedding=torch.zeros(2, DIM), logits=logits)
+        return method, method(out, Targets(logits=self.TEACHER), self.LABELS, 0)
+
+    @pytest.mark.parametrize(
+        ("double_softmax", "ce", "whole"), [(False, 1.074459, 1.345678), (True, 1.054607, 1.461487)]
+    )
+    def test_worked_numbers_as_it_is_meant_and_as_it_runs(self, double_softmax: bool, ce: float, whole: float):
+        method, terms = self.terms("vanilla-kd", self.LOGITS, double_softmax=double_softmax)
+        assert terms["ce"].item() == pytest.approx(ce, abs=1e-6)
+        assert total(terms, method.weights).item() == pytest.approx(whole, abs=1e-6)
+
+    def test_as_it_is_meant_its_gradient_is_that_of_kd(self):
+        gradients = []
+        for name, settings in (("vanilla-kd", {}), ("kd", {"temperature": 1, "ce_weight": 1, "kd_weight": 0.5})):
+            logits = self.LOGITS.clone().requires_grad_()
+            method, terms = self.terms(name, logits, **settings)
+            total(terms, method.weights).backward()
+            gradients.append(logits.grad)
+        assert torch.allclose(*gradients, atol=1e-12)
+
+    def test_other_classes_are_refused(self):
+        """Soft labels of a head of two classes are what the public code stumbles over."""
+        with pytest.raises(MismatchError, match=r"of 2 classes, the student's of 5"):
+            make_method("vanilla-kd").build(Flat(), target(classes=2))
+
+
 class TestContrast:
     @pytest.mark.parametrize("name", ["clip-embed-kd", "clip-teacher-kd"])
     @pytest.mark.parametrize(
@@ -218,6 +256,44 @@ class TestContrast:
         assert (projector.in_features, projector.out_features) == sizes
         terms = method(*batch(), 0)
         assert torch.isfinite(terms["clip"])
+
+    @pytest.mark.parametrize("name", ["clip-embed-kd", "clip-teacher-kd"])
+    def test_without_a_projector_the_embeddings_are_compared_as_they_are(self, name: str):
+        method = make_method(name, {"direction": "none", "scale": 1})
+        method.build(Flat(), target(width=DIM))
+        assert {path for path, _ in method.modules.named_parameters()} == {"scale.log_scale"}
+        out, targets, labels = batch(torch.float32)
+        targets.image_embedding, targets.class_mean = targets.image_embedding[:, :DIM], targets.class_mean[:, :DIM]
+        if name == "clip-embed-kd":
+            expected = clip_embed_loss(out.embedding, targets.class_mean, labels, 1.0)
+        else:
+            expected = clip_teacher_loss(out.embedding, targets.image_embedding, 1.0)
+        assert method(out, targets, labels, 0)["clip"].item() == pytest.approx(expected.item(), abs=1e-6)
+
+    def test_worked_number_without_a_projector(self):
+        """The class means of `TestWorkedNumbers`, as they are after its projector."""
+        student = Flat(2)
+        student.embedding_dim = 2
+        method = make_method("clip-embed-kd", {"direction": "none", "scale": 1, "learn_scale": False})
+        method.build(student, target(width=2))
+        embedding = torch.tensor([[3.0, 4], [1, 0], [0, 2]])
+        targets = Targets(class_mean=torch.tensor([[1.5, 0.5], [1.5, 1.5]]))
+        out = StudentOut(embedding=embedding, logits=torch.zeros(3, 2))
+        assert method(out, targets, torch.tensor([0, 1, 0]), 0)["clip"].item() == pytest.approx(0.836439, abs=1e-6)
+
+    @pytest.mark.parametrize("name", ["clip-embed-kd", "clip-teacher-kd"])
+    def test_without_a_projector_other_widths_are_refused(self, name: str):
+        method = make_method(name, {"direction": "none"})
+        with pytest.raises(MismatchError) as caught:
+            method.build(Flat(), target())
+        assert f"the student's is {DIM}" in caught.value.message
+        assert f"is {TEACHER_DIM}" in caught.value.message
+        assert f"--set {name}.direction=teacher-to-student" in caught.value.mend
+
+    @pytest.mark.parametrize(("given", "expected"), [(5, 5), ("50", 50), ("all", "all")])
+    def test_rows_of_a_class_are_what_the_method_needs(self, given: str | int, expected: str | int):
+        assert make_method("clip-embed-kd").needs.per_class is None
+        assert make_method("clip-embed-kd", {"per_class": given}).needs.per_class == expected
 
     def test_the_learnt_scale_never_passes_100_and_can_come_back(self):
         method = built("clip-embed-kd", scale=100)
@@ -257,7 +333,7 @@ class TestMakeMethod:
             make_method("clip-embedkd")
         assert (
             caught.value.mend
-            == "Did you mean clip-embed-kd? There are: ce, kd, clip-embed-kd, clip-teacher-kd, dgkd, cifd"
+            == "Did you mean clip-embed-kd? There are: ce, kd, vanilla-kd, clip-embed-kd, clip-teacher-kd, dgkd, cifd"
         )
 
     def test_unknown_settings_are_told_all_at_once(self):
@@ -278,6 +354,14 @@ class TestMakeMethod:
             ("clip-embed-kd", {"learn_scale": "maybe"}, "must be true or false, got 'maybe'"),
             ("clip-embed-kd", {"direction": "student-teacher"}, "direction cannot be 'student-teacher'"),
             ("clip-embed-kd", {"scale": 101}, r"scale must be in \(0, 100\], got 101"),
+            ("clip-embed-kd", {"per_class": 0}, "clip-embed-kd.per_class must be at least 1, got 0"),
+            ("clip-embed-kd", {"per_class": "-3"}, "clip-embed-kd.per_class must be at least 1, got -3"),
+            ("clip-embed-kd", {"per_class": 2.5}, "clip-embed-kd.per_class must be a whole number or all, got 2.5"),
+            ("clip-embed-kd", {"per_class": "most"}, "per_class must be a whole number or all, got 'most'"),
+            ("clip-embed-kd", {"per_class": True}, "per_class must be a whole number or all, got True"),
+            ("clip-teacher-kd", {"per_class": 5}, "method clip-teacher-kd has no setting 'per_class'"),
+            ("vanilla-kd", {"ce_weight": -1}, "vanilla-kd.ce_weight must be zero or positive"),
+            ("vanilla-kd", {"kd_weight": "inf"}, "vanilla-kd.kd_weight must be zero or positive"),
             ("ce", {"kdd.temperature": 1}, "no method 'kdd'"),
             ("ce", {"kd.temprature": 1}, "method kd has no setting 'temprature'"),
             ("kd", {"temperature": 1, "kd.temperature": 2}, "temperature of kd is set twice"),

@@ -99,3 +99,59 @@ def test_table_3_has_the_numbers_of_the_paper():
     assert run.rdm == "rdm-10000,rdm-5000,rdm-1000"
     assert (run.set["cifd.embedding_weight"], run.set["cifd.embedding_loss"]) == (100, "smooth-l1")
     assert (run.set["cifd.temperature"], run.set["cifd.rate_weight"], run.set["cifd.kd_dropout"]) == (2, 0.001, 0.25)
+
+
+CLIP = ("clip-embed-kd.toml", "clip-embed-kd-imagenet.toml", "clip-embed-kd-vanilla.toml")
+
+
+@pytest.mark.parametrize("name", CLIP)
+def test_clip_embed_kd_has_the_numbers_of_the_paper_and_its_code(name: str):
+    recipe = load(name)
+    runs = [training.options for training in recipe.trainings]
+    assert {(run.batch_size, run.epochs, run.lr, run.weight_decay) for run in runs} == {(64, 200, 1e-4, 0.1)}
+    students = {(run.student, run.image_size) for run in runs}
+    built = [build_student(student, classes=100, image_size=size) for student, size in students]
+    assert sorted(student.embedding_dim for student in built) == [256, 384]
+    assert recipe.store.per_class == 100
+    if name == "clip-embed-kd-vanilla.toml":
+        settings = {(run.method, run.set.get("vanilla-kd.double_softmax")) for run in runs}
+        assert settings == {("kd", None), ("vanilla-kd", False), ("vanilla-kd", True)}
+        assert recipe.teacher.train.init is not None
+    else:
+        assert {run.method for run in runs} == {"ce", "clip-embed-kd", "clip-teacher-kd"}
+        assert recipe.teacher.model.endswith("-in21k")
+
+
+def test_four_teachers_of_clip_embed_kd_go_into_one_store():
+    passes = []
+    for name in ("l32", "l16", "b32", "b16"):
+        size = {"l": "large", "b": "base"}[name[0]]
+        model = f"google/vit-{size}-patch{name[1:]}-224-in21k"
+        overrides = (f"teacher.model={model}", f"store.name={name}")
+        steps = make_steps(load_recipe(FOLDER / CLIP[0], FOLDER / name, overrides=overrides))
+        (embed,) = (step for step in steps if step.verb == "embed")
+        passes.append((embed.options["store"], embed.options["name"], embed.options["teacher"]))
+        readers = [step for step in steps if step.verb == "train" and step.options["method"] != "ce"]
+        assert {step.options["target"] for step in readers} == {name}
+    assert len({store for store, _, _ in passes}) == 1
+    assert len(set(passes)) == 4
+
+
+def test_the_small_clip_embed_kd_changes_one_thing_at_a_time():
+    runs = load("clip-embed-kd-cifar10.toml").trainings
+    base = next(run.options for run in runs if run.options.name == "base")
+    seen: dict[str, list[object]] = {}
+    for options in (run.options for run in runs if run.options.name != "base"):
+        ours, theirs = (o.model_dump(exclude={"name", "seed", "set"}) for o in (options, base))
+        changed = {key for key in ours if ours[key] != theirs[key]}
+        axis = str(options.name).partition("-")[0]
+        allowed = {"methods": {"method"}, "init": {"init", "method"}, "patch": {"student", "method"}}.get(axis, set())
+        assert changed <= allowed
+        seen.setdefault(axis, []).append(tuple(options.set.values()))
+        if axis == "alpha":
+            assert sum(options.set.values()) == pytest.approx(1)
+    assert {run.options.seed for run in runs} == {0, 1, 2}
+    assert set(seen["rows"]) == {(5,), (10,), (50,), ("all",)}
+    assert {pair[0] for pair in seen["alpha"]} == {0.1, 0.3, 0.7, 0.9}
+    assert set(seen["direction"]) == {("student-to-teacher",), ("none",)}
+    assert set(seen) == {"methods", "rows", "alpha", "direction", "scale", "init", "patch"}

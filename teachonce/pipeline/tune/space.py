@@ -29,6 +29,7 @@ _TEMPERATURE = Span(1.0, 10.0, log=True)
 DEFAULTS: Mapping[str, Mapping[str, Span | Around]] = {
     "every method": {"lr": Around(5.0)},
     "kd": {"temperature": _TEMPERATURE, "kd_weight": Around(10.0)},
+    "vanilla-kd": {"kd_weight": Around(10.0)},
     "clip-embed-kd": {"clip_weight": Around(10.0)},
     "clip-teacher-kd": {"clip_weight": Around(10.0)},
     "dgkd": {"temperature": _TEMPERATURE, "ce_weight": Span(0.0, 1.0)},
