@@ -16,7 +16,9 @@ def with_unused(*parts: str) -> Teacher:
     return made
 
 
-@pytest.mark.parametrize("part", ["classifier", "decoder", "decode_head", "text_projection", "lm_head", "bbox_predictor"])
+@pytest.mark.parametrize(
+    "part", ["classifier", "decoder", "decode_head", "text_projection", "lm_head", "bbox_predictor"]
+)
 def test_what_comes_after_an_encoder_is_no_warning(part: str, tmp_path: Path):
     heard = Heard()
     embed(teacher=with_unused(part), data="digits", limit=64, events=heard, **options(tmp_path / "s.zarr"))
