@@ -5,7 +5,7 @@ depend on the device, the batch size or the order of summation, and equals what 
 split into a high and a low part of 12 bits or less, so that single precision (and TF32 with it) holds every product.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -26,6 +26,8 @@ Axis = tuple[Tensor, Tensor]
 """High and low weights of one axis, each float32 (B, out, in)."""
 Window = tuple[slice, slice]
 """The rows and columns of the images that have a weight."""
+Weights = tuple[Window, tuple[Axis, Axis]]
+"""The window, and the weights of its rows and columns."""
 
 
 def render(
@@ -89,20 +91,29 @@ def _render(
     whole = (sizes == images.shape[1:3]).all()
     if whole and images.shape[1:3] == out and (params[:, :5] == (0, 0, 1, 1, 0)).all():
         return images.permute(0, 3, 1, 2).contiguous()
-    geometry = Geometry.of(params, sizes, out, rule)
     drawn = torch.empty((len(params), 3, *out), dtype=torch.uint8, device=images.device)
-    shared = None
-    if len(params) and (params == params[0]).all() and (sizes == sizes[0]).all():
-        shared = _shared_axes(params[0].tobytes(), tuple(sizes[0].tolist()), out, filter_name, rule, images.device)
     with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
-        for columns_first in np.unique(geometry.columns_first):
-            rows = np.flatnonzero(geometry.columns_first == columns_first)
-            for part in _parts(rows, images, out):
-                window, axes = shared or _axes(geometry[part], out, filter_name, images.device)
-                place = _place(part, images.device)
-                resampled = _resample(images[place][:, *window], *axes, columns_first=bool(columns_first))
-                drawn[place] = resampled.to(torch.uint8)  # drops the fraction
+        for rows, (window, axes), columns_first in _passes(images, params, out, filter_name, sizes, rule):
+            place = _place(rows, images.device)
+            resampled = _resample(images[place][:, *window], *axes, columns_first=columns_first)
+            drawn[place] = resampled.to(torch.uint8)  # drops the fraction
     return drawn
+
+
+def _passes(
+    images: Tensor, params: np.ndarray, out: tuple[int, int], filter_name: str, sizes: np.ndarray, rule: Resizing
+) -> Iterator[tuple[np.ndarray, Weights, bool]]:
+    """Rows that are resampled together, how, and whether the lines come second."""
+    every = np.arange(len(params))
+    if len(params) and (params == params[0]).all() and (sizes == sizes[0]).all():
+        size = tuple(sizes[0].tolist())
+        weights, columns_first = _shared_axes(params[0].tobytes(), size, out, filter_name, rule, images.device)
+        yield from ((part, weights, columns_first) for part in _parts(every, images, out))
+        return
+    geometry = Geometry.of(params, sizes, out, rule)
+    for columns_first in np.unique(geometry.columns_first).tolist():
+        for part in _parts(every[geometry.columns_first == columns_first], images, out):
+            yield part, _axes(geometry[part], out, filter_name, images.device), columns_first
 
 
 def _parts(rows: np.ndarray, images: Tensor, out: tuple[int, int]) -> list[np.ndarray]:
@@ -166,9 +177,7 @@ def _rounded(high: tuple[Tensor, Tensor], low: tuple[Tensor, Tensor]) -> Tensor:
     return torch.baddbmm(carry, *high, beta=_HIGH_UNIT, alpha=_HIGH_UNIT).clamp_(0, 255)
 
 
-def _axes(
-    geometry: Geometry, out: tuple[int, int], filter_name: str, device: torch.device
-) -> tuple[Window, tuple[Axis, Axis]]:
+def _axes(geometry: Geometry, out: tuple[int, int], filter_name: str, device: torch.device) -> Weights:
     """The part of the images that has a weight, and the weights of its rows and columns."""
     kind = find_filter(filter_name)
     table = np.stack(
@@ -222,11 +231,12 @@ def _axis(kind: Filter, centre: Tensor, lifted: Tensor, window: slice, count: in
 @lru_cache(maxsize=64)
 def _shared_axes(
     params: bytes, size: tuple[int, int], out: tuple[int, int], filter_name: str, rule: Resizing, device: torch.device
-) -> tuple[Window, tuple[Axis, Axis]]:
+) -> tuple[Weights, bool]:
     """The weights of one box that a whole batch shares, kept: the evaluation view of images of one size."""
     view = np.frombuffer(params, np.float32).reshape(1, 6)
+    geometry = Geometry.of(view, np.array([size], np.int64), out, rule)
     with torch.inference_mode(mode=False):  # kept tensors must serve training too
-        return _axes(Geometry.of(view, np.array([size], np.int64), out, rule), out, filter_name, device)
+        return _axes(geometry, out, filter_name, device), bool(geometry.columns_first[0])
 
 
 @lru_cache(maxsize=64)
