@@ -175,19 +175,17 @@ def page(known: dict[str, Any]) -> str:
     """The page, in Markdown."""
     rows, machine = [], known["machine"]
     cases = {size: known["cases"][size] for size in SIZES if size in known["cases"]}
-    smallest = next(iter(cases.values()))["arms"]["float32"]
     for size, found in cases.items():
         whole = found["arms"]["float32"]
         for arm, runs in found["arms"].items():
             times = [run["image_s"] for run in runs]
             pairs = [time / run["image_s"] for time, run in zip(times, whole, strict=False)]
-            over = [time / run["image_s"] for time, run in zip(times, smallest, strict=False)]
             middle = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
             item = 4 if arm.startswith("float32") else 2
             kinds = ("anonymous_bytes", "load_peak_bytes", "peak_bytes")
             sizes = (found["parameters"] * item, *(middle[kind] for kind in kinds))
             cells = [size, f"{found['parameters'] / 1e6:,.0f} M", arm, *map(size_text, sizes)]
-            cells += [f"{statistics.median(pairs):.2f}", f"{statistics.median(over):.1f}", f"{middle['load_s']:.1f} s"]
+            cells += [f"{statistics.median(pairs):.2f}", f"{middle['load_s']:.1f} s"]
             cells += [f"{middle['store_bytes_per_sample']:,.0f}"]
             rows.append("| " + " | ".join(cells) + " |")
     measured = [runs for found in cases.values() for runs in found["arms"].values()]
@@ -199,14 +197,16 @@ ViTs of known sizes with random weights fill a store of {known["images"]} random
 its own, {rounds} of each; the rows of a size came one after the other. "A quarter in memory" is `--teacher-device-map auto,cpu=N` with N a quarter
 of the weights' bytes: the rest is read from the model's file for every batch.
 
-| teacher | weights | dtype and place | bytes of weights | most memory, no file's | peak of loading | peak | time / its float32 | time / ViT-B float32 | loading | bytes a sample |
-|---|---|---|---|---|---|---|---|---|---|---|
+| teacher | weights | dtype and place | bytes of weights | most memory, no file's | peak of loading | peak | time / its float32 | loading | bytes a sample |
+|---|---|---|---|---|---|---|---|---|---|
 {chr(10).join(rows)}
 
 - **Memory** is the process's own beyond what it had before loading (libraries are imported while loading, some 0.1 GB). "Most memory, no file's" is
   what cannot be dropped; the peaks are of resident memory, in which are also pages of the model's file that the system drops when it needs room: of a
   float32 file that is read into bf16, say.
-- **Time** is that of an image in stage one, as a ratio within one round. Reading weights for a batch costs the same whatever its size, so that larger
+- **Time** is that of an image in stage one, as a ratio to the same size in float32, with what any pass costs (making a store, rendering, writing),
+  which over so few images is most of the smallest teacher's time. Sizes were measured one after the other, at other loads of the machine: their
+  times are not compared. "Loading" has the import of the libraries and two trial batches in it. Reading weights for a batch costs the same whatever its size, so that larger
   batches are cheaper with a device map; the batch here is small. The file was in the system's cache.
 - **Outputs** with a device map are those of the whole teacher bit for bit (`tests/models/test_placed.py`).
 

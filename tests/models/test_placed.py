@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,12 @@ class TestMaps:
     def test_networks_of_ours_cannot_be_placed(self, tmp_path: Path):
         with pytest.raises(ModelError, match="device map"):
             load_teacher("cnn-2", device_map="auto")
+
+    def test_without_accelerate_it_says_what_to_install(self, folder: Path, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setitem(sys.modules, "accelerate", None)
+        with pytest.raises(ModelError) as caught:
+            load_teacher(str(folder), device_map="auto")
+        assert "teachonce[offload]" in caught.value.mend
 
     def test_a_loaded_teacher_is_where_it_is(self, tmp_path: Path):
         with pytest.raises(InputError):
