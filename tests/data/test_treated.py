@@ -27,8 +27,10 @@ def picture(mode: str) -> Image.Image:
         image = image.convert("P")
         image.info["transparency"] = image.getpixel((0, 0))
         return image
-    if mode in ("I;16", "I", "F"):
-        return Image.fromarray(GREY.astype({"I;16": np.uint16, "I": np.int32, "F": np.float32}[mode]))
+    if mode == "F":
+        return Image.fromarray(GREY.astype(np.float32) / 257)
+    if mode in ("I;16", "I"):
+        return Image.fromarray(GREY.astype({"I;16": np.uint16, "I": np.int32}[mode]))
     return image.convert(mode)
 
 
