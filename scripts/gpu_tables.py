@@ -61,7 +61,7 @@ def _live(parts: Parts) -> Iterator[str]:
     warnings = dict.fromkeys(f"- {_name(case)}: {note}" for case, *_ in cases for note in case.get("warnings", ()))
     yield from (*warnings, *([""] if warnings else []))
     yield from ("## Memory and energy", "")
-    yield "Of the device. Ratios are live over cached, with and without an epoch's images and targets; energy in joules per step."
+    yield "Of the device. Ratios are live over cached, with and without an epoch's images and targets; J per step."
     yield ""
     columns = ("case", "method", "live", "cached", "ratio", "without data", "live at peak", "cached at peak", "ratio")
     yield from _table((*columns, "live, J", "cached, J"), (_memory(*each) for each in cases))
@@ -141,7 +141,7 @@ def _rdms(parts: Parts) -> Iterator[str]:
     found = _of(parts, "together_over_one")
     if not found:
         return
-    yield from ("## RDMs together", "", "A step of K RDMs, and the cost of K RDMs relative to one pass of the teacher.", "")
+    yield from ("## RDMs together", "", "A step of K RDMs, and their cost relative to one pass of the teacher.", "")
     columns = (
         "teacher",
         "K",
