@@ -26,7 +26,7 @@ def _head(found: Mapping[str, Any], file: str) -> Iterator[str]:
     yield f"# Live against cached on {gpus}"
     yield ""
     if found["form"] == "small":
-        yield "**The small form**: tiny networks, one round. It shows that all parts work; its numbers mean nothing."
+        yield "**The small form**: tiny networks, one round. It shows that all parts work; its numbers have no meaning."
         yield ""
     yield (
         f"Measured on {gpus}, with {machine['cores']} cores of {machine['processor']} and "
@@ -55,13 +55,13 @@ def _live(parts: Parts) -> Iterator[str]:
     if not cases:
         return
     batches = ", ".join(dict.fromkeys(str(case["batch_size"]) for case, *_ in cases))
-    yield from ("## Time", "", f"Milliseconds a step, batch {batches}; quartiles of the rounds in brackets.", "")
+    yield from ("## Time", "", f"Milliseconds per step, batch {batches}; quartiles of the rounds in brackets.", "")
     columns = ("case", "method", "live", "cached", "constant", "student only", "live/cached", "of its ceiling")
     yield from _table((*columns, "cached/constant", "live check", "break-even"), (_time(*each) for each in cases))
     warnings = dict.fromkeys(f"- {_name(case)}: {note}" for case, *_ in cases for note in case.get("warnings", ()))
     yield from (*warnings, *([""] if warnings else []))
     yield from ("## Memory and energy", "")
-    yield "Of the device. Ratios are live over cached, with an epoch's images and targets and without; joules a step."
+    yield "Of the device. Ratios are live over cached, with and without an epoch's images and targets; J per step."
     yield ""
     columns = ("case", "method", "live", "cached", "ratio", "without data", "live at peak", "cached at peak", "ratio")
     yield from _table((*columns, "live, J", "cached, J"), (_memory(*each) for each in cases))
@@ -141,7 +141,7 @@ def _rdms(parts: Parts) -> Iterator[str]:
     found = _of(parts, "together_over_one")
     if not found:
         return
-    yield from ("## RDMs together", "", "A step of K RDMs, and what K of them cost beside one pass of the teacher.", "")
+    yield from ("## RDMs together", "", "A step of K RDMs, and their cost relative to one pass of the teacher.", "")
     columns = (
         "teacher",
         "K",
@@ -172,7 +172,7 @@ def _loader(parts: Parts) -> Iterator[str]:
     if not found:
         return
     yield from ("## The store read by a DataLoader", "")
-    yield "An epoch of images with their targets from the store, beside one with the targets in memory."
+    yield "An epoch of images with their targets from the store, compared with one with the targets in memory."
     yield ""
     columns = (
         "rows",
@@ -203,4 +203,4 @@ def _loader(parts: Parts) -> Iterator[str]:
 def _left_out(left_out: Mapping[str, str]) -> Iterator[str]:
     if left_out:
         yield from ("## Not measured", "", *(f"- `{name}`: {why}" for name, why in left_out.items()), "")
-        yield "The same command goes on with these."
+        yield "The same command resumes with these."

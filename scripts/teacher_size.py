@@ -193,26 +193,26 @@ def page(known: dict[str, Any]) -> str:
     rounds = max(map(len, measured))
     return f"""# Teachers by size, dtype and place, on a CPU
 
-ViTs of known sizes with random weights fill a store of {known["images"]} random images of {SIDE} px, in one batch. Each row is a process of
-its own, {rounds} of each; the rows of a size came one after the other. "A quarter in memory" is `--teacher-device-map auto,cpu=N` with N a quarter
+ViTs of several sizes with random weights fill a store of {known["images"]} random images of {SIDE} px, in one batch. Each row is a separate
+process, {rounds} of each; the rows of a size were measured one after the other. "A quarter in memory" is `--teacher-device-map auto,cpu=N` with N a quarter
 of the weights' bytes: the rest is read from the model's file for every batch.
 
-| teacher | weights | dtype and place | bytes of weights | most memory, no file's | peak of loading | peak | time / its float32 | loading | bytes a sample |
+| teacher | weights | dtype and place | bytes of weights | peak without file pages | peak while loading | peak | time / float32 | loading | bytes per sample |
 |---|---|---|---|---|---|---|---|---|---|
 {chr(10).join(rows)}
 
-- **Memory** is the process's own beyond what it had before loading (libraries are imported while loading, some 0.1 GB). "Most memory, no file's" is
-  what cannot be dropped; the peaks are of resident memory, in which are also pages of the model's file that the system drops when it needs room: of a
-  float32 file that is read into bf16, say.
-- **Time** is that of an image in stage one, as a ratio to the same size in float32, with what any pass costs (making a store, rendering, writing),
-  which over so few images is most of the smallest teacher's time. Sizes were measured one after the other, at other loads of the machine: their
-  times are not compared. "Loading" has the import of the libraries and two trial batches in it. Reading weights for a batch costs the same whatever its size, so that larger
-  batches are cheaper with a device map; the batch here is small. The file was in the system's cache.
-- **Outputs** with a device map are those of the whole teacher bit for bit (`tests/models/test_placed.py`).
+- **Memory** is the memory of the process beyond what it had before loading (libraries are imported while loading, about 0.1 GB). "Peak without file pages" is
+  memory that the system cannot drop. The other peaks are of resident memory; they include pages of the model's file that the system drops when memory is short,
+  for instance of a float32 file that is read into bf16.
+- **Time** is the time of an image in stage one, as a ratio to the same size in float32. It includes the fixed costs of a pass (making a store, rendering, writing),
+  which for so few images are most of the smallest teacher's time. The sizes were measured one after the other, at different loads of the machine, so their
+  times are not compared. "Loading" includes the import of the libraries and two trial batches. Reading weights for a batch costs the same for any batch size, so larger
+  batches are cheaper with a device map; the batch here is small. The file was in the page cache.
+- **Outputs** with a device map equal those of the whole teacher bit for bit (`tests/models/test_placed.py`).
 
 {machine["processor"]}, {machine["cores"]} cores, {size_text(machine["memory_bytes"])} of memory, {known["threads"]} threads, torch {known["versions"]["torch"]}, transformers
-{known["versions"]["transformers"]}. The machine was shared: its load was {min(loads):.0f} to {max(loads):.0f} on {machine["cores"]} cores while it was measured, so that only
-large differences of time mean something. The numbers are in [`teacher-size_cpu_202611.json`](teacher-size_cpu_202611.json).
+{known["versions"]["transformers"]}. The machine was shared: its load was {min(loads):.0f} to {max(loads):.0f} on {machine["cores"]} cores during the measurement, so only
+large differences in time are meaningful. The numbers are in [`teacher-size_cpu_202611.json`](teacher-size_cpu_202611.json).
 
 ```sh
 python scripts/teacher_size.py --out docs/results/teacher-size_cpu_202611 --work WORK --images {known["images"]} --rounds {rounds}

@@ -28,8 +28,8 @@ TEMPORARY = ".teachonce-tmp-"
 _NUMBERS = itertools.count()  # keeps the temporaries of two threads of one process apart
 
 _MENDS = {
-    errno.ENOSPC: "Free some space, then run the same command again: it goes on where it stopped",
-    errno.EDQUOT: "Free some of the quota, then run the same command again: it goes on where it stopped",
+    errno.ENOSPC: "Free some space, then run the same command again: it resumes where it stopped",
+    errno.EDQUOT: "Free some of the quota, then run the same command again: it resumes where it stopped",
     errno.EROFS: "The file system is read-only: choose another place",
     errno.EACCES: "Choose a place you may write to",
     errno.EPERM: "Choose a place you may write to",

@@ -99,7 +99,7 @@ def bench_embed(  # noqa: PLR0913 - one parameter an option
         TeachonceError: As `embed`.
     """
     if rounds < 1:
-        raise InputError(f"rounds must be at least 1, got {rounds}", "Use 5, say")
+        raise InputError(f"rounds must be at least 1, got {rounds}", "Use 5, for example")
     where = pick_device(device)
     samples = open_samples(data, split=split, limit=limit, events=events) if isinstance(data, str) else data
     if isinstance(teacher, str):

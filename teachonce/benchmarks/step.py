@@ -123,7 +123,7 @@ def bench_step(  # noqa: PLR0913 - one parameter an option
         TeachonceError: As `embed` and `train`.
     """
     if rounds < 1 or steps < 1:
-        raise InputError(f"rounds and steps must be at least 1, got {rounds} and {steps}", "Use 30 and 1, say")
+        raise InputError(f"rounds and steps must be at least 1, got {rounds} and {steps}", "Use 30 and 1, for example")
     _check(method, settings or {}, distortion_weight)
     samples = open_samples(data, split=split, limit=limit, events=events) if isinstance(data, str) else data
     with tempfile.TemporaryDirectory(prefix="teachonce-bench-") as folder:
@@ -168,7 +168,7 @@ def _check(method: str, settings: Mapping[str, Value], distortion_weight: Sequen
         message = f"method {method} needs targets of other models, and the temporary store has the teacher's alone"
         raise InputError(message, "Use kd, or cifd with --distortion-weight")
     if not make_method(method, settings, names).needs.teacher:
-        raise InputError(f"method {method} has no teacher to compare with", "Use kd, say")
+        raise InputError(f"method {method} has no teacher to compare with", "Use kd, for example")
 
 
 class _Bench:

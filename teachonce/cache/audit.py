@@ -81,7 +81,7 @@ def _target(
 
 
 def _unsealed(store: Store, name: str, file: str, text: str) -> Problem:
-    error = UnsealedError(f"{store.path}: {text}", "Run the command that began it again: it goes on")
+    error = UnsealedError(f"{store.path}: {text}", "Run the command that began it again: it resumes")
     return Problem(kind="unsealed", target=name, block=None, file=file, error=error)
 
 

@@ -152,7 +152,7 @@ class Beginning:
         if self.weights is None:
             return [], {}
         if not self.weights:
-            raise InputError("the weights of a target are no bytes at all", "Give the bytes of a safetensors file")
+            raise InputError("the weights of a target are empty", "Give the bytes of a safetensors file")
         grid = weights_grid(self.name, len(self.weights))
         files, digests = whole_files(self.root, [(grid, np.frombuffer(self.weights, np.uint8))])
         return files, {"weights": {"bytes": len(self.weights), "chunks": digests}}
@@ -171,7 +171,7 @@ def check_head(head: Head) -> Head:
         got = f"{weight.shape} and {None if bias is None else bias.shape}"
         raise InputError(f"expected a head of shapes (C, D) and (C,), got {got}")
     if not all(is_finite(array, "float32") for array in (weight, bias) if array is not None):
-        raise NonFiniteError("the teacher's head holds NaN or infinity", "Check the teacher's weights")
+        raise NonFiniteError("the teacher's head has NaN or infinity", "Check the teacher's weights")
     return weight, bias
 
 

@@ -14,7 +14,7 @@ from teachonce.cache.layout import Grid
 from teachonce.errors import CorruptError, InputError, NonFiniteError
 from teachonce.fsio import read_file
 
-REPAIR = "Run the command that made it again with --repair: it mends what is damaged and nothing else"
+REPAIR = "Run the command that made it again with --repair: it repairs only what is damaged"
 
 
 def check_block(grid: Grid, block: int, values: NDArray[Any]) -> None:
@@ -43,7 +43,7 @@ def check_finite(grid: Grid, block: int, values: NDArray[Any], failed: Sequence[
     for row in rows:
         if row not in failed and not is_finite(values[row - rows.start], grid.dtype):
             raise NonFiniteError(
-                f"{grid.path}: row {row} holds NaN or infinity",
+                f"{grid.path}: row {row} has NaN or infinity",
                 "Check the teacher's weights and inputs; for an overflow use --dtype bfloat16 or float32",
             )
 
@@ -70,7 +70,7 @@ def found_at(path: Path) -> str:
     """What is there in the place of a chunk file, in words."""
     if not path.exists():
         return "nothing"
-    return f"{path.stat().st_size} bytes" if path.is_file() else "no regular file"
+    return f"{path.stat().st_size} bytes" if path.is_file() else "not a regular file"
 
 
 def wrong_size(path: Path, expected: int, got: str) -> CorruptError:

@@ -33,7 +33,7 @@ def _foreign(path: Path) -> str | None:
     for file in path.rglob("*") if path.exists() else ():
         ours = file.name in (DOCUMENT, "lock") or file.name.startswith(TEMPORARY)
         if not (ours or file.is_dir()):
-            return f"not empty and no store: it holds {file.name}"
+            return f"not empty and not a store: it has {file.name}"
     return None
 
 

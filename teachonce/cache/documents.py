@@ -56,7 +56,7 @@ def document_bytes(folder: Path) -> bytes:
 
     Raises:
         StoreMissingError: There is none.
-        CorruptError: It is no regular file, or larger than any document.
+        CorruptError: It is not a regular file, or larger than any document.
     """
     path = folder / DOCUMENT
     try:
@@ -80,7 +80,7 @@ def read_document(folder: Path, node: str) -> dict[str, Any]:
     if not isinstance(document, dict) or document.get("zarr_format") != 3 or document.get("node_type") != node:
         raise CorruptError(f"{path}: expected a Zarr v3 {node}, got {short(document)}", REPAIR)
     if not isinstance(document.setdefault("attributes", {}), dict):
-        raise CorruptError(f"{path}: its attributes are no object", REPAIR)
+        raise CorruptError(f"{path}: its attributes are not an object", REPAIR)
     return document
 
 
@@ -116,7 +116,7 @@ def check_begun(folder: Path, attributes: Mapping[str, Any]) -> None:
     except ValueError:
         sound = False
     if not sound or attributes.get("sealed") is not False:
-        raise CorruptError(f"{folder / DOCUMENT} is not what was written when the target was begun", REPAIR)
+        raise CorruptError(f"{folder / DOCUMENT} differs from what was written when the target was begun", REPAIR)
     if attributes["seal"] is not None:
         check_sealed(folder, group_document(attributes), expected=True)
 
@@ -146,7 +146,7 @@ def check_sealed(folder: Path, document: Mapping[str, Any], *, expected: bool) -
     except ValueError:  # NaN, which no document of ours holds
         sealed = None
     if not expected or digest is None or digest != sealed:
-        raise CorruptError(f"{folder / DOCUMENT} is not what was sealed: another digest", REPAIR)
+        raise CorruptError(f"{folder / DOCUMENT} differs from what was sealed: another digest", REPAIR)
     return True
 
 

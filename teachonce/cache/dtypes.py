@@ -61,7 +61,7 @@ def to_stored(values: NDArray[np.float32], dtype: str) -> NDArray[Any]:
     """
     kind = stored(dtype)
     if kind.infinity is None:
-        raise InputError(f"{dtype} is no dtype of embeddings or logits", "Use float16, bfloat16 or float32")
+        raise InputError(f"{dtype} is not a dtype of embeddings or logits", "Use float16, bfloat16 or float32")
     values = np.ascontiguousarray(values, dtype="<f4")
     if dtype == "bfloat16":
         result = _bfloat16_bits(values)
@@ -117,9 +117,9 @@ def _cast_error(values: NDArray[np.float32], result: NDArray[Any], dtype: str) -
     bad = next(i for i, row in enumerate(flat) if not is_finite(row, dtype))
     original = values.reshape(flat.shape)[bad]
     if not np.isfinite(original).all():
-        return NonFiniteError(f"row {bad} of the batch holds NaN or infinity", "Check the teacher's weights and inputs")
+        return NonFiniteError(f"row {bad} of the batch has NaN or infinity", "Check the teacher's weights and inputs")
     largest = float(np.abs(original).max())
     return NonFiniteError(
-        f"row {bad} of the batch holds {largest:.6g}, which is infinity in {dtype}",
+        f"row {bad} of the batch has {largest:.6g}, which is infinity in {dtype}",
         "Use --dtype bfloat16 or float32" if dtype == "float16" else "Use --dtype float32",
     )

@@ -47,9 +47,9 @@ def export(path: str | Path, out: str | Path, format: Format = "hdf5") -> Path:
     out = Path(out)
     writers: dict[str, Callable[..., None]] = {"hdf5": write_hdf5, "npy": _write_npy}
     if format not in writers:
-        raise InputError(f"there is no format {format!r}", "Use hdf5 or npy")
+        raise InputError(f"unknown format {format!r}", "Use hdf5 or npy")
     if out.exists():
-        raise InputError(f"{out} exists already", "Remove it, or choose another --out")
+        raise InputError(f"{out} already exists", "Remove it, or choose another --out")
     store = open_store(path)
     arrays, provenance = contents(store)
     require_space(out, sum(math.prod(grid.shape) * grid.numpy.itemsize for grid, _ in arrays))

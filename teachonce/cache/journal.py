@@ -130,5 +130,5 @@ def failures(failed: Mapping[int, str], rows: range) -> tuple[tuple[int, str], .
         if row not in rows:
             raise InputError(f"row {row} is not in the block of rows {rows.start} to {rows.stop - 1}")
         if not _CODE.fullmatch(code):
-            raise InputError(f"{code!r} is no reason code", "Use lower-case letters, digits and '-': 'truncated'")
+            raise InputError(f"{code!r} is not a reason code", "Use lower-case letters, digits and '-': 'truncated'")
     return tuple(sorted((int(row), code) for row, code in failed.items()))

@@ -76,7 +76,7 @@ class BlockLock:
             _lock(file.descriptor, self._blocks)
         except (BlockingIOError, PermissionError):
             blocks = f"blocks {self._blocks.start} to {self._blocks.stop - 1}"
-            raise BusyError(f"another process writes some of {blocks} of {path.parent}", _MEND) from None
+            raise BusyError(f"another process is writing some of {blocks} of {path.parent}", _MEND) from None
         file.ranges.append(self._blocks)
 
     def _close_unused(self) -> None:

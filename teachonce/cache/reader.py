@@ -134,7 +134,7 @@ class TargetReader:
         if array not in self._grids:
             raise StoreMissingError(
                 f"target {self.record.name!r} of {self.record.root} has no {array}, it has {', '.join(self._grids)}",
-                "Choose one of them, or make the target again with a teacher that gives it",
+                "Choose one of them, or make the target again with a teacher that has it",
             )
         return self._grids[array]
 

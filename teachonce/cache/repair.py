@@ -134,7 +134,7 @@ def _repair_target(store: Store, beginning: Beginning, rule: RepairRule, journal
     lost = None if record is not None else _sealed_as(beginning, journal, rule, store.samples_seal.get("journal"))
     if record is None and lost is None:
         mend = f"Restore it from a copy, or remove targets/{name}, journal/{name} and classes/{name} to embed again"
-        raise CorruptError(f"{folder / DOCUMENT} is missing or damaged, and nothing proves what it was", mend)
+        raise CorruptError(f"{folder / DOCUMENT} is missing or damaged, and cannot be reconstructed", mend)
     if record is not None:
         beginning.compare(record)
     for grid in beginning.grids:

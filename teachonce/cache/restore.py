@@ -26,7 +26,7 @@ from teachonce.errors import CorruptError, MismatchError, StoreError, StoreMissi
 from teachonce.fsio import disk_errors, json_bytes, remove_temporaries, write_bytes
 
 _COPY = "Restore it from a copy, or remove the store to make it again"
-_OPTIONS = "Give --views, --augment, --seed, --block-rows and the data as when it was made, or restore it from a copy"
+_OPTIONS = "Use the --views, --augment, --seed, --block-rows and data that it was made with, or restore it from a copy"
 
 
 def restore_root(path: Path, *fresh: StoreSpec) -> StoreSpec:
@@ -57,11 +57,11 @@ def restore_root(path: Path, *fresh: StoreSpec) -> StoreSpec:
         found = None if expected is None else next(filter(proves, made), None)
         found = corrected(data, proves) if found is None else found
         if found is None and expected is not None:
-            raise CorruptError(f"{place} is missing or damaged, and these options give another one", _OPTIONS)
+            raise CorruptError(f"{place} is missing or damaged, and these options result in another document", _OPTIONS)
         if found is None and data and isinstance(unreadable, StoreMissingError | MismatchError):
             raise unreadable  # another Zarr group, or a newer format
         if found is None:
-            raise CorruptError(f"{place} is missing or damaged, and nothing says what it was", _COPY)
+            raise CorruptError(f"{place} is missing or damaged, and cannot be reconstructed", _COPY)
         _write(path, place, found)
     restore_documents(path, {"journal": journal_document()})
     return read_store(path).spec
@@ -114,7 +114,7 @@ def _write(root: Path, place: Path, data: bytes) -> None:
 
 
 def clear(root: Path, place: Path) -> None:
-    """Remove what is no regular file in the place of one, and what killed writers left beside it."""
+    """Remove what is not a regular file in the place of one, and what killed writers left beside it."""
     free_above(root, place)
     with disk_errors(place):
         if place.is_dir() and not place.is_symlink():

@@ -75,8 +75,8 @@ class Writer:
         self, block: int, arrays: Mapping[str, NDArray[Any]], failed: Mapping[int, str], blanked: frozenset[str]
     ) -> None:
         if self._blocks is None or self.sealed:
-            message = f"{self.journal.name} of {self.journal.root} is sealed, by another process if not by this one"
-            raise BusyError(message, "Run the same command again: what is there is reused")
+            message = f"{self.journal.name} of {self.journal.root} is sealed, possibly by another process"
+            raise BusyError(message, "Run the same command again: existing blocks are reused")
         _check_status(self.journal, block, arrays["status"], failed)
         self._blocks.commit(block, arrays, failed, blanked)
 

@@ -24,7 +24,7 @@ KEPT = ("rows", "blocks", "failed", "journal", "classes", "per_class")
 """What is kept of a target's seal that is taken off."""
 AGAIN = "again"
 """Beside it: the blocks that a repair makes again, which are made once more where the whole is not what it was."""
-_GO_ON = "Run the same `teachonce embed` command again: it goes on where it stopped"
+_GO_ON = "Run the same `teachonce embed` command again: it resumes where it stopped"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ def class_rule(
         return None
     labels = np.asarray(labels)
     if labels.shape != (rows,):
-        raise InputError(f"expected {rows} labels, got an array of shape {labels.shape}", "Give one label a row")
+        raise InputError(f"expected {rows} labels, got an array of shape {labels.shape}", "Give one label per row")
     if per_class is not None and per_class < 1:
         raise InputError(f"--per-class is {per_class}", "Use a positive number, or all")
     largest = int(labels.max(initial=-1))
@@ -95,7 +95,7 @@ def refuse_failed(records: list[Record], max_failed: int) -> None:
         more = f" and {len(failed) - 10} more" if len(failed) > 10 else ""
         raise FailedSamplesError(
             f"{len(failed)} samples failed, {max_failed} are allowed: {shown}{more}",
-            f"Mend them and make a new store, or run the same command with --max-failed {len(failed)}: "
+            f"Correct them and make a new store, or run the same command with --max-failed {len(failed)}: "
             "it seals without running the teacher again",
         )
 
@@ -128,8 +128,8 @@ def seal_samples(folder: Path, seal: dict[str, Any], root: str) -> None:
         raise MismatchError(
             f"the samples of {folder.parent} that were decoded again are not those that were sealed: "
             f"expected a journal of digest {kept.get('journal')}, got {seal['journal']}",
-            "Run the same command with --repair on the data as it was: a file has changed since, or cannot be read; "
-            "where blocks of another store were copied over these, remove journal/samples first",
+            "Run the same command with --repair on the original data: a file has changed since, or cannot be read; "
+            "if blocks of another store were copied over these, remove journal/samples first",
         )
     _bind_targets(folder.parent, seal["journal"])
     early = kept is not None and "blocks" in kept and "root" not in kept

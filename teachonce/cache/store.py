@@ -61,7 +61,7 @@ class Store:
         if sealed is False and set(document["attributes"]) == {"sealed", "seal"} and isinstance(seal, dict | None):
             return {}
         if sealed is not True or not isinstance(seal, dict) or not isinstance(seal.get("journal"), str):
-            raise CorruptError(f"{folder / DOCUMENT} is no document of samples", REPAIR)
+            raise CorruptError(f"{folder / DOCUMENT} is not a document of samples", REPAIR)
         if check_sealed(folder, document, expected="root" in seal):
             got = chunk_digest(document_bytes(self.path))
             if got != seal["root"]:
@@ -108,8 +108,8 @@ class Store:
             return seal
         done = len(self.journal.present())
         raise UnsealedError(
-            f"the samples of {self.path} are not sealed: {done} of {self.blocks} blocks are there",
-            "Run the same `teachonce embed` command again: it goes on where it stopped",
+            f"the samples of {self.path} are not sealed: {done} of {self.blocks} blocks are done",
+            "Run the same `teachonce embed` command again: it resumes where it stopped",
         )
 
     def _whole(self, chunks: Chunks, grid: Grid) -> NDArray[Any]:
@@ -189,7 +189,7 @@ class Store:
             done = f"{record.blocks_done} of {record.blocks} blocks are done"
             raise UnsealedError(
                 f"target {name!r} of {self.path} is not sealed: {done}, {record.failed} samples failed",
-                f"Run the same `{record.command}` command again: it goes on where it stopped"
+                f"Run the same `{record.command}` command again: it resumes where it stopped"
                 + (f"; with --max-failed {record.failed} it seals" if record.failed else ""),
             )
         return record
@@ -267,10 +267,10 @@ def read_store(path: Path) -> Store:
     if not path.exists():
         raise StoreMissingError(f"there is no store at {path}", mend)
     if not (path / DOCUMENT).exists():
-        raise StoreMissingError(f"{path} is no store: it has no {DOCUMENT}", mend)
+        raise StoreMissingError(f"{path} is not a store: it has no {DOCUMENT}", mend)
     attributes = read_document(path, "group")["attributes"]
     if attributes.get("kind") != KIND:
-        raise StoreMissingError(f"{path} is a Zarr group, but no store of teachonce", mend)
+        raise StoreMissingError(f"{path} is a Zarr group, but not a store of teachonce", mend)
     if attributes.get("format") != FORMAT:
         got = short(attributes.get("format"))
         raise MismatchError(f"{path}: expected format {FORMAT}, got {got}", "Update teachonce to read this store")

@@ -215,7 +215,7 @@ def read_target(root: Path, name: str, *, rows: int, block_rows: int, samples: s
         if isinstance(error, TeachonceError):
             raise
         place = root / "targets" / name / DOCUMENT
-        raise CorruptError(f"{place}: the attributes are no target's ({error!r})", REPAIR) from error
+        raise CorruptError(f"{place}: the attributes are not those of a target ({error!r})", REPAIR) from error
     early = "samples" not in value  # nothing proves what an earlier version made
     if samples is not None and not (early or record.samples == samples):
         raise MismatchError(
@@ -258,7 +258,7 @@ def _check(record: TargetRecord) -> None:
     if not record.arrays or any(not is_name(name) for name in record.arrays):
         raise ValueError(f"arrays called {sorted(record.arrays)}")
     if not is_names(record.attributes.get("class_names")):
-        raise ValueError("class names that are no texts")
+        raise ValueError("class names that are not strings")
     if seal := record.seal or record.kept:
         _ = seal["classes"], seal["per_class"]
         got = seal["rows"], seal["blocks"], type(seal["failed"]), type(seal["journal"])
@@ -273,7 +273,7 @@ def _check(record: TargetRecord) -> None:
     if parts and is_name(parts[0][1]) and chunks == {f"{group}/{record.name}/{rest}" for group, _, rest in parts}:
         name = parts[0][1]
         told = f"targets/{record.name} of {record.root} is a copy of the target {name!r}"
-        raise MismatchError(told, f"Remove the folder, or rename it targets/{name} where that one is gone")
+        raise MismatchError(told, f"Remove the folder, or rename it targets/{name} if that one is missing")
     raise ValueError("digests of other chunks than those of the head, the weights and the class means")
 
 

@@ -25,7 +25,7 @@ from teachonce.events import SILENT, Events, Task
 from teachonce.types import DECODED, FAILED
 
 T = TypeVar("T")
-_ZEROS = "Look at what the teacher gives for these rows; where zeros are right, add --allow-zeros"
+_ZEROS = "Check the teacher's outputs for these rows; if zeros are correct, add --allow-zeros"
 
 
 @dataclass(kw_only=True)
@@ -133,7 +133,7 @@ def _wrong_values(
     for kind, wrong, text in (("nonfinite", peaks >= infinity, "NaN or infinity"), ("zeros", peaks == 0, "only zeros")):
         rows = np.flatnonzero(wrong & sound)
         if len(rows) and (kind != "zeros" or zeros):
-            yield kind, f"{len(rows)} rows hold {text}, the first is row {rows[0]} of the block"
+            yield kind, f"{len(rows)} rows have {text}, the first is row {rows[0]} of the block"
 
 
 def check_target(

@@ -115,7 +115,7 @@ class TargetWriter(Writer):
         journal = Journal(root=self.store.path, name=self.name, grids=self._beginning.grids)
         if journal.present():
             raise CorruptError(
-                f"{self._beginning.folder / DOCUMENT} is missing, but blocks of the target are there",
+                f"{self._beginning.folder / DOCUMENT} is missing, but the target has blocks",
                 f"Restore it from a copy, or remove {self._beginning.folder} to make the target again",
             )
 
@@ -202,7 +202,7 @@ class TargetWriter(Writer):
             raise CorruptError(f"the records of {journal} are not those that were sealed: {told}", REPAIR)
         raise MismatchError(
             f"the blocks of {journal} are not those that were sealed: {told}",
-            "Run the same command with --repair on the kind of machine and with the versions that made it; "
+            "Run the same command with --repair on the same type of machine and with the versions that made it; "
             f"or remove targets/{journal}, journal/{journal} and classes/{journal} to make the target again",
         )
 

@@ -65,14 +65,14 @@ _COMMANDS = (
 )
 for _function, _example in _COMMANDS:
     app.command(epilog=f"Example: {_example}")(_function)
-bench = Typer(no_args_is_help=True, rich_markup_mode="rich", help="Measure, as ratios within one run.")
+bench = Typer(no_args_is_help=True, rich_markup_mode="rich", help="Benchmarks: ratios within one run.")
 bench.command("live", epilog="Example: teachonce bench live --preset clip-embed-kd --cases b32-32")(bench_live)
 bench.command("embed", epilog="Example: teachonce bench embed --teacher cnn-10 --data digits --rounds 3")(bench_embed)
 bench.command("step", epilog="Example: teachonce bench step --teacher cnn-10 --data digits --student cnn-2")(bench_step)
 bench.command("rdm", epilog="Example: teachonce bench rdm --teacher cnn-10 --count 3")(bench_rdm)
 bench.command("macs", epilog="Example: teachonce bench macs --preset cifd-imagenet --rdm-epochs 10")(bench_macs)
 app.add_typer(bench, name="bench")
-plot = Typer(no_args_is_help=True, rich_markup_mode="rich", help="Draw what stores and runs hold.")
+plot = Typer(no_args_is_help=True, rich_markup_mode="rich", help="Draw figures of stores and runs.")
 for _name, _plot, _options in (
     ("rate-distortion", plot_rate_distortion, "--store cifar10.zarr --out rate-distortion.png"),
     ("tsne", plot_tsne, "--store cifar10.zarr --targets teacher,rdm-10000,rdm-1000 --out tsne.png"),

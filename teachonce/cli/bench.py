@@ -12,15 +12,15 @@ from teachonce.cli.train import Settings, Student, parse_settings
 from teachonce.console.macs import macs_parts
 from teachonce.console.tables import bench_parts
 
-BatchSize = Annotated[int | None, Option(min=1, help="Images the teacher sees at once; found if absent.")]
-BlockRows = Annotated[int | None, Option(min=1, help="Rows of a block, a power of two; found if absent.")]
-ImageSize = Annotated[int | None, Option(min=1, help="Pixels a side, of built-in teachers.")]
+BatchSize = Annotated[int | None, Option(min=1, help="Images in a teacher batch; chosen automatically if absent.")]
+BlockRows = Annotated[int | None, Option(min=1, help="Rows per block, a power of two; chosen automatically if absent.")]
+ImageSize = Annotated[int | None, Option(min=1, help="Image size of built-in teachers, in pixels.")]
 
 
 def bench_embed(  # noqa: PLR0913  (one parameter an option)
     teacher: Teacher,
     data: shared.Data,
-    rounds: Annotated[int, Option(min=1, help="Rounds that count.")] = 5,
+    rounds: Annotated[int, Option(min=1, help="Measured rounds.")] = 5,
     batch_size: BatchSize = None,
     block_rows: BlockRows = None,
     image_size: ImageSize = None,
@@ -38,7 +38,7 @@ def bench_embed(  # noqa: PLR0913  (one parameter an option)
 ) -> None:
     """Time stage one against the same teacher's bare forward pass.
 
-    Says whether the teacher or the decoding is what it waits for.
+    Reports whether the teacher or the decoding limits it.
     """
     with work(debug=debug, threads=threads) as events:
         from teachonce.benchmarks.embed import bench_embed as measure
@@ -67,16 +67,17 @@ def bench_step(  # noqa: PLR0913  (one parameter an option)
     teacher: Teacher,
     data: shared.Data,
     student: Student,
-    method: Annotated[str, Option(help="One that needs a teacher.")] = "kd",
+    method: Annotated[str, Option(help="A method that needs a teacher.")] = "kd",
     settings: Settings = None,
     distortion_weight: Annotated[
-        str | None, Option(help="For cifd: RDMs that are trained first, such as 10,1,0.1.", metavar="NUMBERS")
+        str | None,
+        Option(help="For cifd: weights of the RDMs that are trained first, such as 10,1,0.1.", metavar="NUMBERS"),
     ] = None,
-    rdm_epochs: Annotated[int, Option(min=1, help="Epochs of that.")] = 2,
-    batch_size: Annotated[int, Option(min=1, help="Rows of a step.")] = 128,
-    rounds: Annotated[int, Option(min=1, help="Rounds that count.")] = 30,
-    steps: Annotated[int, Option(min=1, help="Steps of each arm in a round.")] = 1,
-    image_size: Annotated[int | None, Option(min=1, help="Pixels a side that the student sees.")] = None,
+    rdm_epochs: Annotated[int, Option(min=1, help="Epochs of the RDM training.")] = 2,
+    batch_size: Annotated[int, Option(min=1, help="Rows per training step.")] = 128,
+    rounds: Annotated[int, Option(min=1, help="Measured rounds.")] = 30,
+    steps: Annotated[int, Option(min=1, help="Steps per arm and round.")] = 1,
+    image_size: Annotated[int | None, Option(min=1, help="Image size of the student, in pixels.")] = None,
     split: shared.Split = None,
     limit: shared.Limit = None,
     teacher_dtype: shared.TeacherDtypeOption = shared.TeacherDtype.float32,
@@ -89,7 +90,7 @@ def bench_step(  # noqa: PLR0913  (one parameter an option)
     as_json: shared.Json = False,
     debug: shared.Debug = False,
 ) -> None:
-    """Time a step from the cache against constant targets, no teacher, and the live one."""
+    """Time a step from the cache against constant targets, no teacher, and the live teacher."""
     method_settings = parse_settings(settings or [], method)
     weights = parse_weights(distortion_weight) if distortion_weight is not None else ()
     with work(debug=debug, threads=threads) as events:
@@ -124,14 +125,16 @@ def bench_rdm(  # noqa: PLR0913  (one parameter an option)
     teacher: Teacher,
     count: Annotated[int, Option(min=1, help="RDMs trained together.")] = 3,
     preset: Annotated[Preset, Option(help="Layers of an RDM.")] = Preset.general,
-    hidden: Annotated[int | None, Option(min=1, help="Width of general; the embedding's if absent.")] = None,
+    hidden: Annotated[
+        int | None, Option(min=1, help="Width of preset general; that of the embedding if absent.")
+    ] = None,
     classes: Annotated[int, Option(min=1, help="Classes of the RDMs, and of a built-in teacher.")] = 10,
-    batch_size: Annotated[int, Option(min=1, help="Embeddings of a step.")] = 256,
-    teacher_batch: Annotated[int, Option(min=1, help="Images of a forward pass.")] = 8,
-    rounds: Annotated[int, Option(min=1, help="Rounds that count.")] = 10,
-    steps: Annotated[int, Option(min=1, help="Steps of each arm in a round.")] = 1,
-    rows: Annotated[int, Option(min=1, help="Rows to multiply out to.")] = 50_000,
-    epochs: Annotated[int, Option(min=1, help="Epochs to multiply out to.")] = 30,
+    batch_size: Annotated[int, Option(min=1, help="Embeddings per training step.")] = 256,
+    teacher_batch: Annotated[int, Option(min=1, help="Images per forward pass.")] = 8,
+    rounds: Annotated[int, Option(min=1, help="Measured rounds.")] = 10,
+    steps: Annotated[int, Option(min=1, help="Steps per arm and round.")] = 1,
+    rows: Annotated[int, Option(min=1, help="Rows that the result is extrapolated to.")] = 50_000,
+    epochs: Annotated[int, Option(min=1, help="Epochs that the result is extrapolated to.")] = 30,
     image_size: ImageSize = None,
     teacher_dtype: shared.TeacherDtypeOption = shared.TeacherDtype.float32,
     precision: shared.PrecisionOption = shared.Precision.auto,
@@ -141,7 +144,7 @@ def bench_rdm(  # noqa: PLR0913  (one parameter an option)
     as_json: shared.Json = False,
     debug: shared.Debug = False,
 ) -> None:
-    """Time RDMs trained together against one alone, and all epochs of it against one pass of the teacher."""
+    """Time RDMs trained together against a single one, and all their epochs against one pass of the teacher."""
     with work(debug=debug, threads=threads) as events:
         from teachonce.benchmarks.rdm import bench_rdm as measure
 
@@ -169,11 +172,11 @@ def bench_rdm(  # noqa: PLR0913  (one parameter an option)
 
 def bench_macs(  # noqa: PLR0913  (one parameter an option)
     preset: Annotated[str, Option(help="cifd-imagenet or cifd-cnn.")] = "cifd-imagenet",
-    rows: Annotated[int | None, Option(min=1, help="Samples of an epoch.")] = None,
+    rows: Annotated[int | None, Option(min=1, help="Samples per epoch.")] = None,
     epochs: Annotated[int | None, Option(min=1, help="Epochs of CIFD's student.")] = None,
     kd_epochs: Annotated[int | None, Option(min=1, help="Epochs of KD's student.")] = None,
     rdm_epochs: Annotated[int | None, Option(min=1, help="Epochs of the RDMs.")] = None,
-    rdms: Annotated[int | None, Option(min=1, help="How many RDMs.")] = None,
+    rdms: Annotated[int | None, Option(min=1, help="Number of RDMs.")] = None,
     assistants: Annotated[
         str | None, Option(help="Networks of TAKD and DGKD, the largest first.", metavar="NAMES")
     ] = None,
@@ -184,9 +187,9 @@ def bench_macs(  # noqa: PLR0913  (one parameter an option)
     as_json: shared.Json = False,
     debug: shared.Debug = False,
 ) -> None:
-    """Count what KD, TAKD, DGKD and CIFD cost, live and from the cache, beside CIFD's paper.
+    """Count the cost of KD, TAKD, DGKD and CIFD, live and from the cache, next to the figures of CIFD's paper.
 
-    Forward multiply-accumulates of the real networks; nothing is trained or timed. What is absent is the preset's.
+    Forward multiply-accumulates of the real networks; nothing is trained or timed. Defaults are those of the preset.
     """
     with work(debug=debug) as events:
         from teachonce.benchmarks.macs.bench import bench_macs as count

@@ -17,10 +17,13 @@ Teacher = Annotated[
         metavar="TEACHER",
     ),
 ]
-PerClass = Annotated[str, Option(help="Samples of each class that make its mean embedding: a number, or all.")]
+PerClass = Annotated[str, Option(help="Samples per class that a class mean is computed from: a number, or all.")]
 Blocks = Annotated[
     str | None,
-    Option(help="Write these blocks only (0:100 has no 100): processes fill a store together.", metavar="FIRST:END"),
+    Option(
+        help="Write only these blocks (0:100 excludes 100), so that several processes can fill a store.",
+        metavar="FIRST:END",
+    ),
 ]
 
 
@@ -43,20 +46,22 @@ def embed(  # noqa: PLR0913  (one parameter an option)
     label_column: shared.LabelColumn = None,
     key_column: shared.KeyColumn = None,
     limit: shared.Limit = None,
-    views: Annotated[
-        int | None, Option(min=1, help="Views of each image; those of the store, or one, if absent.")
-    ] = None,
-    augment: Annotated[str | None, Option(help="How views are drawn, such as crop=0.35,flip.")] = None,
+    views: Annotated[int | None, Option(min=1, help="Views per image; those of the store, or one, if absent.")] = None,
+    augment: Annotated[str | None, Option(help="Random augmentation of the views, such as crop=0.35,flip.")] = None,
     dtype: Annotated[shared.Dtype, Option(help="Stored dtype.")] = shared.Dtype.float16,
-    batch_size: Annotated[int | None, Option(min=1, help="Rows the teacher sees at once; found if absent.")] = None,
-    block_rows: Annotated[int | None, Option(min=1, help="Rows of a block, a power of two; found if absent.")] = None,
+    batch_size: Annotated[
+        int | None, Option(min=1, help="Rows in a teacher batch; chosen automatically if absent.")
+    ] = None,
+    block_rows: Annotated[
+        int | None, Option(min=1, help="Rows per block, a power of two; chosen automatically if absent.")
+    ] = None,
     per_class: PerClass = "100",
-    max_failed: Annotated[int, Option(min=0, help="Samples that may fail to decode.")] = 0,
+    max_failed: Annotated[int, Option(min=0, help="Number of samples that may fail to decode.")] = 0,
     teacher_dtype: shared.TeacherDtypeOption = shared.TeacherDtype.float32,
     embedding: Annotated[str, Option(help="auto, cls, pooler, mean, projected (CLIP) or penultimate.")] = "auto",
     revision: Annotated[str | None, Option(help="Revision of a hub teacher.")] = None,
     trust_remote_code: shared.TrustRemoteCode = False,
-    image_size: Annotated[int | None, Option(min=1, help="Pixels a side, of built-in teachers.")] = None,
+    image_size: Annotated[int | None, Option(min=1, help="Image size of built-in teachers, in pixels.")] = None,
     blocks: Blocks = None,
     repair: shared.Repair = False,
     precision: shared.PrecisionOption = shared.Precision.auto,
@@ -69,9 +74,9 @@ def embed(  # noqa: PLR0913  (one parameter an option)
     as_json: shared.Json = False,
     debug: shared.Debug = False,
 ) -> None:
-    """Run the teacher once over the data and keep its outputs in a store.
+    """Run the teacher once over the data and write its outputs to a store.
 
-    Killed or interrupted, the same command goes on where it stopped.
+    After a kill or an interrupt, the same command resumes.
     """
     per_class_count = parse_per_class(per_class)
     with work(debug=debug, threads=threads) as events:

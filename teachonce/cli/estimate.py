@@ -19,7 +19,9 @@ def estimate(  # noqa: PLR0913  (one parameter an option)
     data: shared.Data,
     store: Annotated[
         Path | None,
-        Option(help="Where the store will be: its disk is probed; the working folder's if absent.", metavar="STORE"),
+        Option(
+            help="Path of the store to be made; its disk is measured (the working folder if absent).", metavar="STORE"
+        ),
     ] = None,
     name: Annotated[str, Option(help="Name of the target in the store.")] = "teacher",
     split: shared.Split = None,
@@ -27,32 +29,40 @@ def estimate(  # noqa: PLR0913  (one parameter an option)
     label_column: shared.LabelColumn = None,
     key_column: shared.KeyColumn = None,
     limit: shared.Limit = None,
-    views: Annotated[int | None, Option(min=1, help="Views of each image; one if absent.")] = None,
-    augment: Annotated[str | None, Option(help="How views are drawn, such as crop=0.35,flip.")] = None,
+    views: Annotated[int | None, Option(min=1, help="Views per image; one if absent.")] = None,
+    augment: Annotated[str | None, Option(help="Random augmentation of the views, such as crop=0.35,flip.")] = None,
     dtype: Annotated[shared.Dtype, Option(help="Stored dtype.")] = shared.Dtype.float16,
-    teacher_batch: Annotated[int | None, Option(min=1, help="Rows the teacher sees at once; found if absent.")] = None,
-    block_rows: Annotated[int | None, Option(min=1, help="Rows of a block, a power of two; found if absent.")] = None,
+    teacher_batch: Annotated[
+        int | None, Option(min=1, help="Rows in a teacher batch; chosen automatically if absent.")
+    ] = None,
+    block_rows: Annotated[
+        int | None, Option(min=1, help="Rows per block, a power of two; chosen automatically if absent.")
+    ] = None,
     per_class: PerClass = "100",
     teacher_dtype: shared.TeacherDtypeOption = shared.TeacherDtype.float32,
     embedding: Annotated[str, Option(help="auto, cls, pooler, mean, projected (CLIP) or penultimate.")] = "auto",
     revision: Annotated[str | None, Option(help="Revision of a hub teacher.")] = None,
     trust_remote_code: shared.TrustRemoteCode = False,
-    image_size: Annotated[int | None, Option(min=1, help="Pixels a side, of built-in teachers.")] = None,
-    seconds: Annotated[float, Option(min=0.1, help="How long the pass is probed; longer is surer.")] = 10.0,
+    image_size: Annotated[int | None, Option(min=1, help="Image size of built-in teachers, in pixels.")] = None,
+    seconds: Annotated[
+        float, Option(min=0.1, help="Measuring time of the teacher pass; longer is more accurate.")
+    ] = 10.0,
     student: Annotated[
         str | None,
-        Option(help="Also tell break-even with this student; see train.", rich_help_panel=STUDENT, metavar="STUDENT"),
+        Option(
+            help="Also estimate break-even with this student; see train.", rich_help_panel=STUDENT, metavar="STUDENT"
+        ),
     ] = None,
-    method: Annotated[str | None, Option(help="How it learns; kd if absent.", rich_help_panel=STUDENT)] = None,
+    method: Annotated[str | None, Option(help="Method of the student; kd if absent.", rich_help_panel=STUDENT)] = None,
     settings: Settings = None,
     epochs: Annotated[
         int | None, Option(min=1, help="Epochs of one student; 10 if absent.", rich_help_panel=STUDENT)
     ] = None,
     batch_size: Annotated[
-        int | None, Option(min=1, help="Rows of a step; 128 if absent.", rich_help_panel=STUDENT)
+        int | None, Option(min=1, help="Rows per training step; 128 if absent.", rich_help_panel=STUDENT)
     ] = None,
     student_image_size: Annotated[
-        int | None, Option(min=1, help="Pixels a side that the student sees.", rich_help_panel=STUDENT)
+        int | None, Option(min=1, help="Image size of the student, in pixels.", rich_help_panel=STUDENT)
     ] = None,
     precision: shared.PrecisionOption = shared.Precision.auto,
     teacher_device_map: shared.TeacherDeviceMap = None,
@@ -63,9 +73,9 @@ def estimate(  # noqa: PLR0913  (one parameter an option)
     as_json: shared.Json = False,
     debug: shared.Debug = False,
 ) -> None:
-    """Tell what embed will take before the teacher runs: time, bytes, memory, and what sets the pace.
+    """Estimate what embed will take before the teacher runs: time, bytes, memory, and the slowest part.
 
-    A few batches run through the real path and a few blocks are written where the store will be, and removed.
+    A few batches run through the real code path. A few blocks are written on the store's disk, and removed.
     """
     per_class_count = parse_per_class(per_class)
     method_settings = parse_settings(settings or [], method or "kd")

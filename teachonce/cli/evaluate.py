@@ -15,13 +15,15 @@ def evaluate(  # noqa: PLR0913  (one parameter an option)
     data: Annotated[
         str | None,
         Option(
-            help="What to evaluate on; for a store its data, to compare.", metavar="DATA", rich_help_panel=shared.DATA
+            help="Data to evaluate on; for a store: its own data, to compare with.",
+            metavar="DATA",
+            rich_help_panel=shared.DATA,
         ),
     ] = None,
     run: Annotated[Path | None, Option(help="Folder of a trained run.", metavar="RUN")] = None,
     store: Annotated[Path | None, Option(help="Folder of a store.", metavar="STORE")] = None,
     target: shared.Target = "teacher",
-    split: Annotated[str | None, Option(help="Split; for a run test if absent.", rich_help_panel=shared.DATA)] = None,
+    split: Annotated[str | None, Option(help="Split; test if absent, for a run.", rich_help_panel=shared.DATA)] = None,
     image_column: shared.ImageColumn = None,
     label_column: shared.LabelColumn = None,
     key_column: shared.KeyColumn = None,
@@ -29,8 +31,8 @@ def evaluate(  # noqa: PLR0913  (one parameter an option)
     val_fraction: Annotated[
         float, Option(min=0.0, max=0.9, help="Share of a store's rows held out.", rich_help_panel=shared.DATA)
     ] = 0.1,
-    neighbours: Annotated[int, Option(min=1, help="Of the nearest-neighbour vote.")] = 20,
-    batch_size: Annotated[int, Option(min=1, help="Rows of a step.")] = 256,
+    neighbours: Annotated[int, Option(min=1, help="Neighbours that vote.")] = 20,
+    batch_size: Annotated[int, Option(min=1, help="Rows per batch.")] = 256,
     precision: shared.PrecisionOption = shared.Precision.auto,
     device: shared.Device = None,
     workers: shared.Workers = None,
@@ -38,16 +40,16 @@ def evaluate(  # noqa: PLR0913  (one parameter an option)
     seed: shared.Seed = 0,
     student: Annotated[
         str | None,
-        Option(help="The run's own factory, named again: it is run only then.", metavar="STUDENT"),
+        Option(help="Factory of the run's student, which must be named to be run.", metavar="STUDENT"),
     ] = None,
     trust_remote_code: shared.TrustRemoteCode = False,
     as_json: shared.Json = False,
     debug: shared.Debug = False,
 ) -> None:
-    """Measure a trained run (--run), or what a store's embeddings are worth (--store).
+    """Evaluate a trained run (--run), or the embeddings of a store (--store).
 
-    A run: top-1, top-5, loss and a line a class, kept beside the run for reports, but not of the data it was trained
-    on. A store: nearest neighbours and a linear probe on its validation rows.
+    Of a run: top-1, top-5, loss and accuracy per class. The result is kept for reports, unless the run was trained on
+    this data. Of a store: nearest neighbours and a linear probe on its validation rows.
     """
     if (run is None) == (store is None):
         raise typer.BadParameter("expected one of --run and --store", param_hint="--run / --store")

@@ -73,7 +73,7 @@ def _usage(error: Any, words: Sequence[str]) -> int:
     """Tell of a wrong command line: typer's own text on stderr, and the object on stdout with `--json`."""
     error.show()
     if "--json" in words:
-        message = error.format_message() or "a command is missing"
+        message = error.format_message() or "expected a command, got none"
         _print_json({"error": {"kind": "usage", "message": message, "mend": "see --help"}})
     return int(error.exit_code)
 
@@ -114,7 +114,7 @@ def work(*, debug: bool = False, threads: int | None = None) -> Iterator[RichEve
         try:
             yield RichEvents()
         except BrokenPipeError as error:  # not stdout's: nothing is printed there while the work goes on
-            raise RuntimeError("a helper process ended early") from error
+            raise RuntimeError("a worker process ended unexpectedly") from error
 
 
 def finish(

@@ -56,57 +56,68 @@ def bench_live(  # noqa: PLR0913  (one parameter an option)
     data: Annotated[str | None, Option(help="See embed.", metavar="DATA", rich_help_panel=OWN)] = None,
     split: Annotated[str | None, Option(help="Split of the dataset.", rich_help_panel=OWN)] = None,
     label_column: Annotated[
-        str | None, Option(help="Column of labels; found by type if absent.", rich_help_panel=OWN)
+        str | None, Option(help="Column of labels; chosen by type if absent.", rich_help_panel=OWN)
     ] = None,
     image_size: Annotated[
-        int | None, Option(min=1, help="Pixels a side that the student sees.", rich_help_panel=OWN)
+        int | None, Option(min=1, help="Image size of the student, in pixels.", rich_help_panel=OWN)
     ] = None,
     method: Annotated[
         str | None,
-        Option(help="Such as kd,clip-embed-kd; the preset's, or kd, if absent.", metavar="NAMES"),
+        Option(help="Methods, such as kd,clip-embed-kd; the preset's, or kd, if absent.", metavar="NAMES"),
     ] = None,
     distortion_weight: Annotated[
-        str | None, Option(help="For cifd: RDMs that are trained first; the preset's if absent.", metavar="NUMBERS")
+        str | None,
+        Option(help="For cifd: weights of the RDMs that are trained first; the preset's if absent.", metavar="NUMBERS"),
     ] = None,
     batch_size: Annotated[
         str | None,
-        Option(help="Such as 8,64,256; 64 on a GPU, 8 on a CPU if absent.", metavar="NUMBERS", rich_help_panel=SWEEP),
+        Option(
+            help="Batch sizes, such as 8,64,256; 64 on a GPU, 8 on a CPU if absent.",
+            metavar="NUMBERS",
+            rich_help_panel=SWEEP,
+        ),
     ] = None,
     precision: Annotated[
         str | None,
-        Option(help="Such as float32,bf16; bf16 on a GPU if absent.", metavar="NAMES", rich_help_panel=SWEEP),
+        Option(
+            help="Precisions, such as float32,bf16; bf16 on a GPU if absent.", metavar="NAMES", rich_help_panel=SWEEP
+        ),
     ] = None,
     teacher_dtype: Annotated[
         shared.TeacherDtype | None,
-        Option(help="Of the teacher's weights; that of the precision if absent.", rich_help_panel=MEASURE),
+        Option(help="Dtype of the teacher's weights; that of the precision if absent.", rich_help_panel=MEASURE),
     ] = None,
     compile_: Annotated[
-        Compile, Option("--compile", help="Students by torch.compile.", rich_help_panel=SWEEP)
+        Compile, Option("--compile", help="Compile the students with torch.compile.", rich_help_panel=SWEEP)
     ] = Compile.no,
-    rounds: Annotated[
-        int, Option(min=1, help="Rounds that count, of all starts together.", rich_help_panel=MEASURE)
-    ] = 9,
+    rounds: Annotated[int, Option(min=1, help="Measured rounds, over all starts.", rich_help_panel=MEASURE)] = 9,
     starts: Annotated[
         int,
-        Option(min=1, help="Times all arms are started: a process has luck of its own.", rich_help_panel=MEASURE),
+        Option(
+            min=1,
+            help="Number of restarts of all arms, since equal processes differ in speed.",
+            rich_help_panel=MEASURE,
+        ),
     ] = 3,
     steps: Annotated[
         int | None,
-        Option(min=1, help="Steps of each arm in a round; 1 to 20 by their time if absent.", rich_help_panel=MEASURE),
+        Option(min=1, help="Steps per arm and round; 1 to 20 by their time if absent.", rich_help_panel=MEASURE),
     ] = None,
     rows: Annotated[
         int | None, Option(min=1, help="Rows of the benchmark's own store.", rich_help_panel=MEASURE)
     ] = None,
     epoch_rows: Annotated[
-        int | None, Option(min=1, help="Samples of an epoch to multiply out to.", rich_help_panel=MEASURE)
+        int | None, Option(min=1, help="Samples per epoch that the result is extrapolated to.", rich_help_panel=MEASURE)
     ] = None,
     epochs: Annotated[
         int | None, Option(min=1, help="Epochs of one student; the preset's, or 10.", rich_help_panel=MEASURE)
     ] = None,
-    rdm_epochs: Annotated[int, Option(min=1, help="Epochs of RDMs to multiply out to.", rich_help_panel=MEASURE)] = 30,
+    rdm_epochs: Annotated[
+        int, Option(min=1, help="Epochs of RDM training that the result is extrapolated to.", rich_help_panel=MEASURE)
+    ] = 30,
     out: Annotated[
         Path | None,
-        Option(help="Write each finished case here at once; the same command goes on.", metavar="FILE.json"),
+        Option(help="File for each case as it finishes; the same command resumes.", metavar="FILE.json"),
     ] = None,
     device: shared.Device = None,
     tf32: shared.Tf32 = False,
@@ -117,9 +128,9 @@ def bench_live(  # noqa: PLR0913  (one parameter an option)
     as_json: shared.Json = False,
     debug: shared.Debug = False,
 ) -> None:
-    """Does the cache pay? Steps from the cache against the live teacher, and when the cache has paid.
+    """Compare steps from the cache with steps with the live teacher, and compute the break-even.
 
-    Every arm has a process of its own, and they take turns. With --out a killed sweep goes on where it stopped.
+    Every arm is a separate process, and they take turns. With --out the same command resumes a sweep that was killed.
     """
     chosen = parse_list(cases, "--cases", str, "l32-32,b16-64")
     methods = parse_list(method, "--method", str, "kd,clip-embed-kd")

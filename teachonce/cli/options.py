@@ -39,7 +39,7 @@ class Source(StrEnum):
 
 
 class Optimizer(StrEnum):
-    """How weights move."""
+    """Optimizer."""
 
     adamw = "adamw"
     sgd = "sgd"
@@ -73,26 +73,31 @@ Data = Annotated[
     ),
 ]
 Split = Annotated[str | None, Option(help="Split of the dataset.", rich_help_panel=DATA)]
-ImageColumn = Annotated[str | None, Option(help="Column of images; found by type if absent.", rich_help_panel=DATA)]
-LabelColumn = Annotated[str | None, Option(help="Column of labels; found by type if absent.", rich_help_panel=DATA)]
+ImageColumn = Annotated[str | None, Option(help="Column of images; chosen by type if absent.", rich_help_panel=DATA)]
+LabelColumn = Annotated[str | None, Option(help="Column of labels; chosen by type if absent.", rich_help_panel=DATA)]
 KeyColumn = Annotated[
-    str | None, Option(help="Column whose value identifies a row, in place of its bytes.", rich_help_panel=DATA)
+    str | None, Option(help="Column whose value identifies a row, instead of its bytes.", rich_help_panel=DATA)
 ]
-Limit = Annotated[int | None, Option(min=1, help="Use the first so many rows.", rich_help_panel=DATA)]
+Limit = Annotated[int | None, Option(min=1, help="Use only this number of first rows.", rich_help_panel=DATA)]
 
 Device = Annotated[str | None, Option(help="cpu, cuda, cuda:1; the first GPU if absent.", rich_help_panel=MACHINE)]
 Workers = Annotated[int | None, Option(min=0, help="Processes that decode images.", rich_help_panel=MACHINE)]
 Threads = Annotated[
     int | None,
-    Option(min=1, help="CPU threads; all cores if absent. Small networks like one.", rich_help_panel=MACHINE),
+    Option(
+        min=1, help="CPU threads; all cores if absent. Small networks are fastest with one.", rich_help_panel=MACHINE
+    ),
 ]
-Seed = Annotated[int, Option(help="Seed of everything drawn at random.", rich_help_panel=MACHINE)]
+Seed = Annotated[int, Option(help="Seed of all random numbers.", rich_help_panel=MACHINE)]
 PrecisionOption = Annotated[
     Precision, Option("--precision", help="Arithmetic; auto is bf16 on a GPU.", rich_help_panel=MACHINE)
 ]
 TeacherDtypeOption = Annotated[
     TeacherDtype,
-    Option("--teacher-dtype", help="Of the teacher's weights, which compute in it; --precision is of float32 ones."),
+    Option(
+        "--teacher-dtype",
+        help="Dtype of the teacher's weights and its arithmetic; --precision applies to float32 weights only.",
+    ),
 ]
 Tf32 = Annotated[
     bool,
@@ -113,19 +118,24 @@ TeacherDeviceMap = Annotated[
 
 DensityLr = Annotated[
     float | None,
-    Option(help="Rate of factorised densities, as a multiple of --lr; found if absent.", rich_help_panel="Optimiser"),
+    Option(
+        help="Learning rate of factorised densities, as a multiple of --lr; set by the optimizer if absent.",
+        rich_help_panel="Optimiser",
+    ),
 ]
 
 TrustRemoteCode = Annotated[
     bool,
-    Option("--trust-remote-code", help="Run code that a model, a run or a recipe names.", rich_help_panel=MACHINE),
+    Option(
+        "--trust-remote-code", help="Allow code that a model, a run or a recipe names to run.", rich_help_panel=MACHINE
+    ),
 ]
 FACTORY = "package.module:factory (looked up as Python does, then in this folder; a recipe's also in the recipe's)"
 
 Store = Annotated[Path, Option(help="Folder of the store (NAME.zarr).", metavar="STORE")]
 Target = Annotated[str, Option(help="Name of the target in the store.")]
 
-Repair = Annotated[bool, Option("--repair", help="Mend a damaged store: bad blocks are made again, and nothing else.")]
+Repair = Annotated[bool, Option("--repair", help="Repair a damaged store: compute only the bad blocks again.")]
 
 Json = Annotated[bool, Option("--json", help="Print one JSON object on stdout.", rich_help_panel=OUTPUT)]
 Debug = Annotated[bool, Option("--debug", help="Show the traceback of an error.", rich_help_panel=OUTPUT)]

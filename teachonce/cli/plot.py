@@ -37,9 +37,13 @@ def plot_tsne(  # noqa: PLR0913  (one parameter an option)
     store: shared.Store,
     targets: Annotated[str, Option(help="Targets, such as teacher,rdm-10000.", metavar="NAMES")],
     out: Out,
-    rows: Annotated[int, Option(min=10, help="Rows at most, chosen by the seed; the same of each target.")] = 1000,
-    classes: Annotated[int, Option(min=1, help="The first so many classes.")] = 10,
-    perplexity: Annotated[float, Option(help="Of t-SNE: about how many neighbours a row has.")] = 30.0,
+    rows: Annotated[
+        int, Option(min=10, help="Maximum number of rows, chosen by the seed; the same for each target.")
+    ] = 1000,
+    classes: Annotated[int, Option(min=1, help="Number of first classes.")] = 10,
+    perplexity: Annotated[
+        float, Option(help="Perplexity of t-SNE: the approximate number of neighbours of a row.")
+    ] = 30.0,
     seed: shared.Seed = 0,
     threads: shared.Threads = None,
     as_json: shared.Json = False,
@@ -71,7 +75,8 @@ def plot_cost(
     ],
     out: Out,
     store: Annotated[
-        Path | None, Option(help="Where the store is now; where the runs say if absent.", metavar="STORE")
+        Path | None,
+        Option(help="Path of the store, if it has moved; by default the path in the runs.", metavar="STORE"),
     ] = None,
     student: Annotated[str | None, Option(help="Show this student only.", metavar="STUDENT")] = None,
     accuracy: Annotated[
@@ -80,11 +85,11 @@ def plot_cost(
     as_json: shared.Json = False,
     debug: shared.Debug = False,
 ) -> None:
-    """Draw accuracy over training cost, from the cache and as it were with everything live.
+    """Draw accuracy over training cost, from the cache and, computed, with everything live.
 
     Costs are multiply-accumulates of forward passes, each counted once. From the cache: one pass of teacher,
     assistants and RDMs over the stored rows and views, the training of assistants and RDMs, and that of the student.
-    Live: all of them again in each epoch. Runs that differ in the seed only are one point with its spread.
+    Live: all of them in each epoch. Runs that differ in the seed only are one point with its spread.
     """
     with work(debug=debug) as events:
         from teachonce.plots.make import plot_cost as plot

@@ -24,7 +24,7 @@ class Preset(StrEnum):
 
 
 class Activation(StrEnum):
-    """After the first and the third layer."""
+    """Activation after the first and the third layer."""
 
     relu = "relu"
     gelu = "gelu"
@@ -72,42 +72,54 @@ def parse_weights(text: str) -> tuple[float, ...]:
 def rdm(  # noqa: PLR0913  (one parameter an option)
     store: shared.Store,
     distortion_weight: Weights,
-    target: Annotated[str, Option(help="The target whose embeddings are learnt.")] = "teacher",
-    preset: Annotated[Preset, Option(help="Layers: of any embedding, or as in the paper.")] = Preset.general,
-    hidden: Annotated[int | None, Option(min=1, help="Width of general; the embedding's if absent.")] = None,
-    activation: Annotated[Activation, Option(help="After the first and the third layer.")] = Activation.relu,
+    target: Annotated[str, Option(help="Target whose embeddings the RDMs are trained on.")] = "teacher",
+    preset: Annotated[
+        Preset, Option(help="Layers: general for any embedding, the others as in the paper.")
+    ] = Preset.general,
+    hidden: Annotated[
+        int | None, Option(min=1, help="Width of preset general; that of the embedding if absent.")
+    ] = None,
+    activation: Annotated[Activation, Option(help="Activation after the first and the third layer.")] = Activation.relu,
     dtype: Annotated[shared.Dtype | None, Option(help="Stored dtype; the target's own if absent.")] = None,
     distortion: Annotated[
-        Distortion | None, Option(help="mse; smooth-l1 for r34 and r50 if absent.", rich_help_panel=LOSS)
+        Distortion | None, Option(help="Distortion; if absent mse, for r34 and r50 smooth-l1.", rich_help_panel=LOSS)
     ] = None,
     reduction: Annotated[
-        Reduction | None, Option(help="Over dimensions: sum; mean for r34 and r50 if absent.", rich_help_panel=LOSS)
+        Reduction | None,
+        Option(
+            help="Reduction of the distortion over dimensions; if absent sum, for r34 and r50 mean.",
+            rich_help_panel=LOSS,
+        ),
     ] = None,
-    temperature: Annotated[float, Option(help="Of the KL to the teacher.", rich_help_panel=LOSS)] = 2.0,
+    temperature: Annotated[float, Option(help="Temperature of the KL to the teacher.", rich_help_panel=LOSS)] = 2.0,
     squared_temperature: Annotated[
         bool, Option(help="Multiply the KL by the temperature squared.", rich_help_panel=LOSS)
     ] = True,
-    ce_weight: Annotated[float, Option(help="Of the cross-entropy; 0: without labels.", rich_help_panel=LOSS)] = 1.0,
-    kl_weight: Annotated[float, Option(help="Of the KL; 0: without logits.", rich_help_panel=LOSS)] = 1.0,
+    ce_weight: Annotated[
+        float, Option(help="Weight of the cross-entropy; 0: without labels.", rich_help_panel=LOSS)
+    ] = 1.0,
+    kl_weight: Annotated[float, Option(help="Weight of the KL; 0: without logits.", rich_help_panel=LOSS)] = 1.0,
     epochs: Annotated[int, Option(min=1, help="Passes over the embeddings.", rich_help_panel=OPTIMISER)] = 30,
-    batch_size: Annotated[int, Option(min=1, help="Rows of a step.", rich_help_panel=OPTIMISER)] = 256,
-    lr: Annotated[float, Option(min=0.0, help="Learning rate at its highest.", rich_help_panel=OPTIMISER)] = 1e-3,
+    batch_size: Annotated[int, Option(min=1, help="Rows per training step.", rich_help_panel=OPTIMISER)] = 256,
+    lr: Annotated[float, Option(min=0.0, help="Maximum learning rate.", rich_help_panel=OPTIMISER)] = 1e-3,
     weight_decay: Annotated[
-        float, Option(min=0.0, help="Of the linear layers' weights.", rich_help_panel=OPTIMISER)
+        float, Option(min=0.0, help="Weight decay of the linear layers.", rich_help_panel=OPTIMISER)
     ] = 0.0,
     schedule: Annotated[
-        shared.Schedule, Option(help="How the rate goes down.", rich_help_panel=OPTIMISER)
+        shared.Schedule, Option(help="Schedule of the learning rate.", rich_help_panel=OPTIMISER)
     ] = shared.Schedule.cosine,
     warmup_epochs: Annotated[
-        float, Option(min=0.0, help="Of linear warmup; 0.5 will do.", rich_help_panel=OPTIMISER)
+        float, Option(min=0.0, help="Epochs of linear warm-up, such as 0.5.", rich_help_panel=OPTIMISER)
     ] = 0.0,
     milestones: Milestones = None,
-    gamma: Annotated[float, Option(help="Of the milestones.", rich_help_panel=OPTIMISER)] = 0.1,
+    gamma: Annotated[
+        float, Option(help="Factor of the learning rate at each milestone.", rich_help_panel=OPTIMISER)
+    ] = 0.1,
     density_lr: shared.DensityLr = None,
     val_fraction: Annotated[
         float, Option(min=0.0, max=0.9, help="Share of rows kept for validation.", rich_help_panel=shared.DATA)
     ] = 0.05,
-    select: Annotated[Select, Option(help="Keep the epoch of the best top-1, or of the lowest loss.")] = Select.loss,
+    select: Annotated[Select, Option(help="Keep the epoch with the best top-1 or the lowest loss.")] = Select.loss,
     repair: shared.Repair = False,
     device: shared.Device = None,
     threads: shared.Threads = None,
@@ -117,7 +129,7 @@ def rdm(  # noqa: PLR0913  (one parameter an option)
 ) -> None:
     """Train rate-distortion modules (CIFD) on a store's embeddings, and add their outputs as targets rdm-R.
 
-    The teacher is not needed. Killed or interrupted, the same command goes on where it stopped.
+    The teacher is not needed. After a kill or an interrupt, the same command resumes.
     """
     weights, epochs_of_milestones = parse_weights(distortion_weight), parse_milestones(milestones)
     with work(debug=debug, threads=threads) as events:

@@ -22,15 +22,16 @@ def report(
         Option(help="A file that ends in .html or .md; may be given again.", metavar="FILE"),
     ],
     store: Annotated[
-        Path | None, Option(help="Where the store is now; where the runs say if absent.", metavar="STORE")
+        Path | None,
+        Option(help="Path of the store, if it has moved; by default the path in the runs.", metavar="STORE"),
     ] = None,
-    title: Annotated[str | None, Option(help="Of the page; Distillation report if absent.")] = None,
+    title: Annotated[str | None, Option(help="Title of the page; Distillation report if absent.")] = None,
     as_json: shared.Json = False,
     debug: shared.Debug = False,
 ) -> None:
-    """Write a report: does the cache pay, in one sentence, and everything that it rests on.
+    """Write a report: one sentence on whether the cache pays, and the numbers behind it.
 
-    HTML is one file that needs no network and runs no script, light and dark, on a phone too. Markdown has its
+    HTML is one file without scripts or network access, for light and dark mode and small screens. Markdown has its
     pictures in a folder NAME-files beside it.
     """
     with work(debug=debug) as events:

@@ -12,23 +12,23 @@ from teachonce.console.runs import run_parts
 
 def run(
     recipe: Annotated[str, Argument(help="A TOML file, or quickstart (built in).", metavar="RECIPE")],
-    out: Annotated[Path | None, Option(help="Folder of the runs, in place of the recipe's.", metavar="DIR")] = None,
+    out: Annotated[Path | None, Option(help="Folder of the runs, instead of the recipe's.", metavar="DIR")] = None,
     overrides: Annotated[
         list[str] | None,
         Option(
             "--set",
-            help="Another value of a key of the recipe, such as teacher.model=NAME or train.epochs=2; may be repeated.",
+            help="Replace a value of the recipe, such as teacher.model=NAME or train.epochs=2; may be repeated.",
             metavar="TABLE.KEY=VALUE",
         ),
     ] = None,
-    dry_run: Annotated[bool, Option("--dry-run", help="Only say what would run, be reused or be refused, and why.")] = (
-        False
-    ),
+    dry_run: Annotated[
+        bool, Option("--dry-run", help="Only show what would run, be reused or be refused, and why.")
+    ] = (False),
     jobs: Annotated[
         int | None,
         Option(
             min=1,
-            help="Trainings at once; their progress goes to OUT/logs. One if absent.",
+            help="Number of steps at once; their progress goes to OUT/logs. One if absent.",
             rich_help_panel=shared.MACHINE,
         ),
     ] = None,
@@ -36,7 +36,7 @@ def run(
     as_json: shared.Json = False,
     debug: shared.Debug = False,
 ) -> None:
-    """Run a whole recipe; what is there already is reused."""
+    """Run a whole recipe; existing results are reused."""
     with work(debug=debug) as events:
         from teachonce.pipeline.run import run as stage
 

@@ -35,7 +35,7 @@ def inspect(  # noqa: PLR0913 - one parameter an option
     as_json: shared.Json = False,
     debug: shared.Debug = False,
 ) -> None:
-    """Show what a store holds, from which teacher and data, and whether it is sealed."""
+    """Show the contents of a store, its teacher and data, and whether it is sealed."""
     with work(debug=debug):
         from teachonce.cache.describe import describe
 

@@ -31,7 +31,9 @@ CUDA_GRAPHS = (
 )
 Milestones = Annotated[
     str | None,
-    Option(help="Epochs after which the rate is multiplied by gamma, such as 15,25.", rich_help_panel=OPTIMISER),
+    Option(
+        help="Epochs after which the learning rate is multiplied by gamma, such as 15,25.", rich_help_panel=OPTIMISER
+    ),
 ]
 
 
@@ -89,9 +91,9 @@ def train(  # noqa: PLR0913  (one parameter an option)
     assistants: Annotated[
         str | None, Option(help="For dgkd: the assistants' targets, such as assistant-8,assistant-6.", metavar="NAMES")
     ] = None,
-    source: Annotated[shared.Source, Option(help="Targets from the store, or from the teacher itself.")] = (
-        shared.Source.cached
-    ),
+    source: Annotated[
+        shared.Source, Option(help="Source of the targets: the store (cached) or the teacher (live).")
+    ] = (shared.Source.cached),
     teacher: Annotated[str | None, Option(help="The teacher, for --source live.", metavar="TEACHER")] = None,
     teacher_dtype: shared.TeacherDtypeOption = shared.TeacherDtype.float32,
     settings: Settings = None,
@@ -103,30 +105,33 @@ def train(  # noqa: PLR0913  (one parameter an option)
     val_fraction: Annotated[
         float, Option(min=0.0, max=0.9, help="Share of rows kept for validation.", rich_help_panel=shared.DATA)
     ] = 0.1,
-    image_size: Annotated[int | None, Option(min=1, help="Pixels a side that the student sees.")] = None,
+    image_size: Annotated[int | None, Option(min=1, help="Image size of the student, in pixels.")] = None,
     student_augment: Annotated[str | None, Option(help="Augmentation on top of the view: crop=0.35,flip.")] = None,
     epochs: Annotated[int, Option(min=1, help="Passes over the data.", rich_help_panel=OPTIMISER)] = 10,
-    batch_size: Annotated[int, Option(min=1, help="Rows of a step.", rich_help_panel=OPTIMISER)] = 128,
-    lr: Annotated[float, Option(min=0.0, help="Learning rate at its highest.", rich_help_panel=OPTIMISER)] = 1e-3,
+    batch_size: Annotated[int, Option(min=1, help="Rows per training step.", rich_help_panel=OPTIMISER)] = 128,
+    lr: Annotated[float, Option(min=0.0, help="Maximum learning rate.", rich_help_panel=OPTIMISER)] = 1e-3,
     optimizer: Annotated[
-        shared.Optimizer, Option(help="How weights move.", rich_help_panel=OPTIMISER)
+        shared.Optimizer, Option(help="Optimizer.", rich_help_panel=OPTIMISER)
     ] = shared.Optimizer.adamw,
     weight_decay: Annotated[
-        float | None, Option(min=0.0, help="0.05 with adamw, 5e-4 with sgd if absent.", rich_help_panel=OPTIMISER)
+        float | None,
+        Option(min=0.0, help="Weight decay; if absent 0.05 with adamw, 5e-4 with sgd.", rich_help_panel=OPTIMISER),
     ] = None,
     momentum: Annotated[float, Option(min=0.0, help="Of sgd.", rich_help_panel=OPTIMISER)] = 0.9,
     schedule: Annotated[
-        shared.Schedule, Option(help="How the rate goes down.", rich_help_panel=OPTIMISER)
+        shared.Schedule, Option(help="Schedule of the learning rate.", rich_help_panel=OPTIMISER)
     ] = shared.Schedule.cosine,
     warmup_epochs: Annotated[
-        float, Option(min=0.0, help="Of linear warmup; 0.5 will do.", rich_help_panel=OPTIMISER)
+        float, Option(min=0.0, help="Epochs of linear warm-up, such as 0.5.", rich_help_panel=OPTIMISER)
     ] = 0.0,
     milestones: Milestones = None,
-    gamma: Annotated[float, Option(help="Of the milestones.", rich_help_panel=OPTIMISER)] = 0.1,
+    gamma: Annotated[
+        float, Option(help="Factor of the learning rate at each milestone.", rich_help_panel=OPTIMISER)
+    ] = 0.1,
     label_smoothing: Annotated[
-        float, Option(min=0.0, max=1.0, help="Of the labels, for ce.", rich_help_panel=OPTIMISER)
+        float, Option(min=0.0, max=1.0, help="Smoothing of the labels, for ce.", rich_help_panel=OPTIMISER)
     ] = 0.0,
-    clip_norm: Annotated[float | None, Option(help="Largest norm of the gradient.", rich_help_panel=OPTIMISER)] = None,
+    clip_norm: Annotated[float | None, Option(help="Maximum norm of the gradient.", rich_help_panel=OPTIMISER)] = None,
     density_lr: shared.DensityLr = None,
     precision: shared.PrecisionOption = shared.Precision.auto,
     tf32: shared.Tf32 = False,
@@ -143,7 +148,7 @@ def train(  # noqa: PLR0913  (one parameter an option)
 ) -> None:
     """Train a student from a store, or from the live teacher, or without one (ce).
 
-    Killed or interrupted, the same command goes on where it stopped.
+    After a kill or an interrupt, the same command resumes.
     """
     method_settings = parse_settings(settings or [], method)
     epochs_of_milestones = parse_milestones(milestones)

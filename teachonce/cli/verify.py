@@ -15,7 +15,7 @@ TEACHER = "Teacher"
 def verify(  # noqa: PLR0913  (one parameter an option)
     store: StoreArgument,
     targets: Annotated[str | None, Option(help="Only these targets, NAME,NAME; all if absent.")] = None,
-    allow_zeros: Annotated[bool, Option("--allow-zeros", help="A row of zeros is no problem.")] = False,
+    allow_zeros: Annotated[bool, Option("--allow-zeros", help="Do not report rows of zeros.")] = False,
     data: Annotated[
         str | None,
         Option(help="Compare every row with this data.", metavar="DATA", rich_help_panel=shared.DATA),
@@ -29,15 +29,16 @@ def verify(  # noqa: PLR0913  (one parameter an option)
         str | None,
         Option(help="Run this teacher again on random rows; needs --data.", metavar="TEACHER", rich_help_panel=TEACHER),
     ] = None,
-    target: Annotated[str, Option(help="The target that it made.", rich_help_panel=TEACHER)] = "teacher",
-    sample: Annotated[int, Option(min=1, help="Rows that it runs on.", rich_help_panel=TEACHER)] = 256,
+    target: Annotated[str, Option(help="Target that this teacher computed.", rich_help_panel=TEACHER)] = "teacher",
+    sample: Annotated[int, Option(min=1, help="Number of rows that it runs on.", rich_help_panel=TEACHER)] = 256,
     teacher_device_map: shared.TeacherDeviceMap = None,
     revision: Annotated[str | None, Option(help="Revision of a hub teacher.", rich_help_panel=TEACHER)] = None,
     trust_remote_code: Annotated[
-        bool, Option("--trust-remote-code", help="Run code that comes with a teacher.", rich_help_panel=TEACHER)
+        bool,
+        Option("--trust-remote-code", help="Allow code that comes with a teacher to run.", rich_help_panel=TEACHER),
     ] = False,
     image_size: Annotated[
-        int | None, Option(min=1, help="Pixels a side, of built-in teachers.", rich_help_panel=TEACHER)
+        int | None, Option(min=1, help="Image size of built-in teachers, in pixels.", rich_help_panel=TEACHER)
     ] = None,
     device: shared.Device = None,
     workers: shared.Workers = None,
@@ -46,7 +47,7 @@ def verify(  # noqa: PLR0913  (one parameter an option)
     as_json: shared.Json = False,
     debug: shared.Debug = False,
 ) -> None:
-    """Read every byte of a store and compare it with journal and seals; exit with 1 where anything is wrong.
+    """Compare every byte of a store with its journal and seals; exit with 1 if anything is wrong.
 
     With --data, identity and label of every row are compared; with --teacher, the teacher runs again on random rows.
     """

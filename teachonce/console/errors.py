@@ -23,12 +23,12 @@ def describe_error(error: BaseException) -> dict[str, str]:
     if isinstance(error, OSError) and error.errno in _DISK:
         return describe_error(_as_disk_error(error))
     if isinstance(error, MemoryError):
-        return {"kind": "memory", "message": "the memory is full", "mend": "use a smaller --batch-size or --limit"}
+        return {"kind": "memory", "message": "out of memory", "mend": "use a smaller --batch-size or --limit"}
     if is_out_of_memory(error):
-        return {"kind": "memory", "message": "the device's memory is full", "mend": "use a smaller --batch-size"}
+        return {"kind": "memory", "message": "the device is out of memory", "mend": "use a smaller --batch-size"}
     text = " ".join(str(error).split())
     message = f"unexpected {type(error).__name__}" + (f": {text}" if text else "")
-    return {"kind": "unexpected", "message": message, "mend": "run it again with --debug to see where"}
+    return {"kind": "unexpected", "message": message, "mend": "run it again with --debug for the traceback"}
 
 
 def _as_disk_error(error: OSError) -> DiskError:

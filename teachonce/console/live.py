@@ -19,7 +19,7 @@ _CLAIMS = {
     "time_8x": "8 times less time",
 }
 _METERS = {
-    "tensors": "bytes of tensors; `process` is all that the process ever had resident",
+    "tensors": "bytes of tensors; `process` is the peak resident memory of the process",
     "cuda allocator": "of the GPU, by torch's allocator; `process` is the host's",
 }
 
@@ -105,7 +105,7 @@ def _ratios(method: Result, result: Result) -> list[tuple[str, str]]:
         return f"{method[name]:.3g} ({low:.3g} - {high:.3g})"
 
     check = method["live_check"]
-    good = "" if check["within"] else ": not as it should be"
+    good = "" if check["within"] else ": outside the limit"
     return [
         ("speed-up", f"{spread('speedup')}, {_share(method, 'share_of_limit', 'time_ceiling')}"),
         ("memory between steps", _memory(method, "memory_ratio", "share_of_memory_limit", "memory_ceiling")),

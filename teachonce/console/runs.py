@@ -43,7 +43,7 @@ def _chance(ratio: Result) -> str:
         return ""
     low, high = ratio["top1_interval"]
     images = count_text(ratio["test_rows"], "test image")
-    verdict = "may be chance" if low <= 0 <= high else "more than chance in the choice of images"
+    verdict = "may be chance" if low <= 0 <= high else "more than the choice of images explains"
     return f" (95 % interval {100 * low:+.2f} to {points_text(high)} on {images}: {verdict})"
 
 

@@ -88,7 +88,7 @@ def _state(target: Mapping[str, Any]) -> str:
         return f"sealed{failed}"
     command = "rdm" if target["kind"] == "rdm" else "embed"
     done = f"{target['blocks_done']:,} of {target['blocks']:,} blocks"
-    return f"not sealed: {done}{failed}; the same {command} command goes on"
+    return f"not sealed: {done}{failed}; the same {command} command resumes it"
 
 
 def _arrays(arrays: Mapping[str, Any]) -> Table:

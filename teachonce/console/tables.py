@@ -57,7 +57,7 @@ def embed_parts(result: Result) -> Parts:
         ("rows", f"{result['rows']:,}, of which {result['failed']:,} failed"),
         ("reused", f"{result['reused_blocks']:,} blocks"),
         ("time", _embed_time(result)),
-        ("state", "sealed" if result["sealed"] else "waits for the blocks of other processes"),
+        ("state", "sealed" if result["sealed"] else "waiting for the blocks of other processes"),
     ]
     if result.get("teacher_top1") is not None:
         rows.append(("teacher's top-1", share_text(result["teacher_top1"])))

@@ -26,7 +26,7 @@ def verify_parts(result: Result) -> Parts:
     if result["unproven"]:
         rows.append(("unproven", f"sealed by an earlier version: {', '.join(result['unproven'])}"))
     if result["data"] is not None:
-        rows.append(("data", "every row is the store's" if result["data"] == "ok" else result["data"]))
+        rows.append(("data", "all rows match the store" if result["data"] == "ok" else result["data"]))
     if result["teacher"] is not None:
         rows += _teacher(result["teacher"])
     rows.append(("verdict", "sound" if result["ok"] else "NOT sound"))
@@ -67,12 +67,12 @@ def verify_error(result: "VerifyResult") -> StoreError | None:
         return None
     if result.problems:
         first, count = result.problems[0], len(result.problems)
-        message = f"{result.store} is not sound: problems: {count}, the first: {first['kind']} of {first['file']}"
+        message = f"{result.store} is damaged: problems: {count}, the first: {first['kind']} of {first['file']}"
         return CorruptError(message, first["mend"])
     if result.data not in (None, "ok"):
-        return MismatchError(f"{result.store}: {result.data}", "Give the data that the store was made from")
+        return MismatchError(f"{result.store}: {result.data}", "Use the data that the store was made from")
     assert result.teacher is not None
     again = result.teacher
     told = f"{again.outside} of {again.rows} rows are outside the tolerance of {again.tolerance:g}"
-    message = f"{result.store} is not this teacher's: {f'another {again.differs}; ' if again.differs else ''}{told}"
-    return MismatchError(message, "Give the teacher that made it, or embed again with another --name")
+    message = f"{result.store} is not from this teacher: {f'another {again.differs}; ' if again.differs else ''}{told}"
+    return MismatchError(message, "Use the teacher that computed it, or embed again with another --name")

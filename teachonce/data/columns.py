@@ -115,7 +115,7 @@ def _numbers(values: pa.ChunkedArray, name: str) -> np.ndarray:
     """Numbers as they are, -1 for null."""
     kind, other = values.type, f"choose another column with --label-column, or {NONE}"
     if pa.types.is_nested(kind):
-        hint = f"Make numbers of them, or {other}"
+        hint = f"Convert them to numbers, or {other}"
         raise DataError(f"expected one label a sample in column {name!r}, got several ({kind})", hint)
     if not (pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_floating(kind)):
         hint = f"Convert them, or {other}"

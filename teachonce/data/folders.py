@@ -74,7 +74,7 @@ class ImageFolder:
         if table is not None:
             paths, columns = table
             if rest := sorted(set(images) - set(paths)):
-                events.warn(f"{len(rest)} images are left out that no metadata file has a row for: {listed(rest)}")
+                events.warn(f"{len(rest)} images are left out because no metadata file lists them: {listed(rest)}")
             return _build(self.found.root, paths, columns, None)
         classes = self.classes or (self._alone() if labelled else {})
         names = sorted(set(classes.values()))
@@ -83,7 +83,7 @@ class ImageFolder:
         if not (labels >= 0).any():
             return _build(self.found.root, images, {}, None)
         if unlabelled := [images[row] for row in np.flatnonzero(labels < 0)]:
-            text = f"{len(unlabelled)} images lie beside the folders of classes and have no label"
+            text = f"{len(unlabelled)} images are beside the folders of classes and have no label"
             events.warn(f"{text}: {listed(unlabelled)}")
         for text in (*self.remarks, *lookalikes(names)):
             events.warn(text)
@@ -99,17 +99,19 @@ class ImageFolder:
         strange = [path for path in self.others if not is_metadata(path)]
         beside = [path for path in self.images if self.split_of(path) is None]
         for paths, why in (
-            (strange, f"are no images by their names ({_endings(strange)})"),
+            (strange, f"do not have the extension of an image ({_endings(strange)})"),
             ([path for path in self.found.hidden if _ending(path) in image_endings()], "are hidden images"),
-            (self.found.broken, "are no files, or links to nothing"),
-            (beside, "lie beside the folders of splits, in none of them"),
+            (self.found.broken, "are not files, or are links to nothing"),
+            (beside, "are beside the folders of splits, in none of them"),
         ):
             if paths:
-                events.warn(f"folder {root}: {len(paths)} left out that {why}: {listed(paths)}")
+                events.warn(f"folder {root}: {len(paths)} files are left out because they {why}: {listed(paths)}")
         if self.splits is not None and self.splits.unsure:
             events.warn(f"folder {root}: its folders are read as splits: {self.splits.unsure}")
         elif self.splits is None and (names := sorted(filter(names_split, set(self.classes.values())))):
-            events.info(f"folder {root}: {listed(names)} is taken for a class, not a split, as are those beside it")
+            events.info(
+                f"folder {root}: {listed(names)} is read as a class, not as a split, like the folders beside it"
+            )
 
 
 def list_folder(path: Path) -> ImageFolder:
@@ -124,7 +126,7 @@ def list_folder(path: Path) -> ImageFolder:
     others = [file for file in found.files if _ending(file) not in endings]
     if not images:
         got = f"none: it has {len(others)} other files ({_endings(others)})" if others else "none"
-        mend = "Choose a folder with image files; they are known by the ends of their names, and archives are unpacked"
+        mend = "Choose a folder with image files (recognised by their extensions); unpack archives first"
         raise DataError(f"expected images in {shown(str(path))!r}, got {got}", mend)
     folders = dict.fromkeys(map(_folders, images))
     splits = find_splits(folders)
@@ -152,7 +154,7 @@ def _find_classes(folders: Collection[Parts], level: int | None) -> tuple[dict[P
     firsts, lasts = ({rest[index] for rest in inner.values()} for index in (0, -1))
     if len(depths) > 1 or len(lasts) == 1:
         classes = {parts: rest[0] for parts, rest in inner.items()}
-        text = f"images lie at different depths: the class is the first folder ({listed(sorted(firsts))})"
+        text = f"images are at different depths: the class is the first folder ({listed(sorted(firsts))})"
         remarks = [text] if len(depths) > 1 else []
     else:
         classes = {parts: rest[-1] for parts, rest in inner.items()}

@@ -26,7 +26,7 @@ def lookalikes(names: Sequence[str]) -> list[str]:
     if not alike:
         return []
     shown = "; ".join(" and ".join(map(repr, group)) for group in alike[:_SHOWN])
-    return [f"{len(alike)} classes have several names that differ in case or white space alone: {shown}"]
+    return [f"{len(alike)} classes have several names that differ only in case or white space: {shown}"]
 
 
 def match_labels(

@@ -250,7 +250,7 @@ def open_images(
         collected = _collect(samples, wanted, reserved, threads, mean, events)
     if collected is None:
         if capacity:
-            events.info(f"images are decoded as they are needed: {expected / 1e9:.1f} GB do not fit in memory")
+            events.info(f"images are decoded when they are needed: {expected / 1e9:.1f} GB do not fit in memory")
         return make(pixels=None)
     keep = device if collected.used <= on_device else torch.device("cpu")
     source = make(pixels=Pixels(collected, device, keep))

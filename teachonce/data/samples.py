@@ -139,7 +139,7 @@ def check_labels(labels: np.ndarray, rows: int, class_names: tuple[str, ...] | N
         labels = labels.astype(np.int64)
     if labels.dtype.kind not in "iub":
         raise DataError(
-            f"expected whole numbers as labels, got {labels.dtype}: real-valued targets are not classes",
+            f"expected whole numbers as labels, got {labels.dtype}: real numbers are not classes",
             f"Choose a column of classes {other}",
         )
     outside = labels < -1 if class_names is None else (labels < -1) | (labels >= len(class_names))
@@ -153,7 +153,7 @@ def check_labels(labels: np.ndarray, rows: int, class_names: tuple[str, ...] | N
         raise DataError(
             f"expected labels that number classes from 0, got {labels.max()} in row {int(labels.argmax())}: "
             f"{int(labels.max()) + 1:,} classes for {rows:,} rows",
-            f"Choose a column of classes {other}; ids are no classes",
+            f"Choose a column of classes {other}; ids are not classes",
         )
     return labels.astype(np.int32) if (labels >= 0).any() else None
 

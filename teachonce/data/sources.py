@@ -21,7 +21,7 @@ _NO_ROWS = ("emptydataset", "corresponds to no data", "schemainferenceerror", "b
 KINDS = ("digits", "parquet", "arrow", "folder", "disk", "hub")
 _TABLES = (".parquet", ".arrow", ".json", ".jsonl", ".csv")
 _MOST_TABLES = 1 << 12
-_READ = "Check that it is what its name says; the forms are parquet:FILE, arrow:FILE, folder:DIR, disk:DIR, or a hub id"
+_READ = "Check the format of the file; the forms are parquet:FILE, arrow:FILE, folder:DIR, disk:DIR, or a hub id"
 
 
 def parse_spec(spec: str) -> tuple[str, str]:

@@ -46,8 +46,8 @@ class TorchSamples:
             raise DataError("expected a dataset with samples, got an empty one", "Choose data with rows")
         if self.digest(0) != self.digest(0):
             raise DataError(
-                "expected the same image each time row 0 is read, got another: the dataset draws at random",
-                "Leave out its random transforms; views are drawn here (--augment), once, and stored",
+                "expected the same image each time row 0 is read, got another: the dataset is random",
+                "Remove its random transforms; views are drawn once, by --augment, and stored",
             )
         names = class_names if class_names is not None else getattr(dataset, "classes", None)
         self.class_names = None if names is None else tuple(str(name) for name in names)
@@ -123,4 +123,4 @@ def as_array(value: Any, what: str) -> np.ndarray:
         return value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         got = f"a tensor of {value.dtype}, {value.layout}" if isinstance(value, Tensor) else type(value).__name__
-        raise InputError(f"expected {what}, got {got}, which is no array", "Give a plain array or list") from error
+        raise InputError(f"expected {what}, got {got}, which is not an array", "Give a plain array or list") from error

@@ -20,7 +20,7 @@ from teachonce.validation import require_type
 Tensors = Mapping[str, Tensor]
 Checkpoint = tuple[dict[str, dict[str, Tensor]], dict[str, Any]]
 """Its parts (on the CPU) and its state."""
-_ANEW = "Remove the run's folder, then run the same command again: it starts anew"
+_ANEW = "Remove the run's folder, then run the same command again: it starts from the beginning"
 
 
 @contextmanager
@@ -129,7 +129,7 @@ def fitting(folder: Path) -> Iterator[None]:
         yield
     except RuntimeError as error:
         first = str(error).split("\n")[0]
-        raise CorruptError(f"the checkpoint {folder} is of another training: {first}", _ANEW) from error
+        raise CorruptError(f"the checkpoint {folder} belongs to another training: {first}", _ANEW) from error
 
 
 def own_tensors(tensors: Tensors) -> dict[str, Tensor]:

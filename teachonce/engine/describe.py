@@ -158,7 +158,7 @@ def warn_unused(config: TrainConfig, store: Store | None, events: Events) -> Non
     if config.teacher is not None and not (needs_teacher and config.source == "live"):
         events.warn("the teacher has no effect: it is used by --source live, with a method that needs one")
     if config.teacher_dtype != "float32" and not (needs_teacher and config.source == "live"):
-        events.warn("--teacher-dtype has no effect: it is of the live teacher; a store has that of its own")
+        events.warn("--teacher-dtype has no effect: it applies to the live teacher, not to a store")
     _warn_head(config, events)
     if config.source == "live" and not needs_teacher:
         events.warn(f"--source live has no effect: method {config.method} needs no teacher")

@@ -34,11 +34,13 @@ def pick_device(name: str | None) -> torch.device:
     except RuntimeError as error:
         raise InputError(f"no such device: {name!r}", "Use auto, cpu, cuda or cuda:1") from error
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise InputError(f"device {name} was asked for, but torch finds no CUDA here", "Use --device auto or cpu")
+        raise InputError(f"device {name} was requested, but torch finds no CUDA here", "Use --device auto or cpu")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise InputError(f"device {name} was asked for, there are {torch.cuda.device_count()}", "Use a smaller number")
+        raise InputError(
+            f"device {name} was requested, the number of GPUs is {torch.cuda.device_count()}", "Use a smaller number"
+        )
     if device.type not in ("cpu", "cuda") and not _holds_values(device):
-        raise InputError(f"device {name} was asked for, but torch computes nothing there", "Use --device auto or cpu")
+        raise InputError(f"device {name} was requested, but torch cannot compute on it", "Use --device auto or cpu")
     return device
 
 
@@ -87,7 +89,9 @@ def _computes_bf16(device: torch.device) -> bool:
 def warn_tf32(asked: bool, device: torch.device, is_bf16: bool, events: Events) -> None:
     """Say where `--tf32` has no effect."""
     if asked and (is_bf16 or device.type != "cuda"):
-        events.warn(f"--tf32 has no effect {'on bf16' if is_bf16 else 'on a CPU'}: it is of a GPU's float32 arithmetic")
+        events.warn(
+            f"--tf32 has no effect {'on bf16' if is_bf16 else 'on a CPU'}: it applies to float32 arithmetic on a GPU"
+        )
 
 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[None]:

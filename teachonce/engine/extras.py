@@ -63,14 +63,14 @@ def _check_parent(store: Store, config: TrainConfig, record: TargetRecord) -> No
     """An RDM repeats what one target has, and no other."""
     command = _making(store, config, "")  # of another R: the name of this one is taken
     if record.kind != KIND:
-        message = f"target {record.name!r} of {store.path} is no RDM: it is of the kind {record.kind!r}"
+        message = f"target {record.name!r} of {store.path} is not an RDM: its kind is {record.kind!r}"
         raise MismatchError(message, f"Train one: `{command}`")
     if not is_of(record, store.sealed(config.target)):
         parent: Mapping[str, Any] = record.fingerprint_fields.get("parent", {})
         message = f"{record.name} was trained on target {parent.get('name')!r}, and this training's is"
         if parent.get("name") == config.target:
             again = _making(store, config, record.name)
-            mend = f"Train it anew: remove {places(record.name)} of the store, then `{again}`"
+            mend = f"Train it again: remove {places(record.name)} of the store, then `{again}`"
             raise MismatchError(f"{message} another of that name", mend)
         mend = f"Use --target {parent.get('name')}, or train RDMs of it with other R: `{command}`"
         raise MismatchError(f"{message} {config.target!r}", mend)

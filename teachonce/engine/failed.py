@@ -99,8 +99,8 @@ def _refuse_other(store: Store, samples: Samples, digests: np.ndarray, failed: M
     there, here = (store.spec.rows, store.spec.identity), (samples.rows, samples.identity)
     if there != here:
         got = f"it has {there[0]:,} rows by {there[1]!r}, the data {here[0]:,} by {here[1]!r}"
-        raise MismatchError(f"the store {store.path} is of other data: {got}", "Give the data it was made from")
+        raise MismatchError(f"the store {store.path} is of other data: {got}", "Use the data it was made from")
     for row in sorted(failed):
         if digests[row] and samples.digest(row) != int(digests[row]):
             message = f"the store {store.path} is of other data: row {row} is another sample"
-            raise MismatchError(message, "Give the data, split and --limit it was made from")
+            raise MismatchError(message, "Use the data, split and --limit it was made from")

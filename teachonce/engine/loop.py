@@ -120,7 +120,9 @@ class Loop:
     def _settle(self) -> None:
         """Before anything counts as a result, everything that it rests on is checked."""
         if rows := self.stepper.source.settle():
-            self.events.info(f"{rows:,} rows were read before their chunks were checked; now all are, and sound")
+            self.events.info(
+                f"{rows:,} rows were read before their chunks were checked; now all are checked, without an error"
+            )
 
     def _set_aside(self) -> None:
         """Weights that may rest on damaged bytes are moved away, so that the same command begins anew."""
@@ -131,7 +133,9 @@ class Loop:
                 if folder.exists():
                     place.mkdir(exist_ok=True)
                     folder.rename(place / folder.name)
-        self.events.warn(f"weights that may rest on damaged bytes were moved to {place}; the same command begins anew")
+        self.events.warn(
+            f"weights that may be trained on damaged bytes were moved to {place}; the same command starts again"
+        )
 
     def _epoch(self, epoch: int, task: Task) -> dict[str, Any]:
         """Train one epoch (from 0) and say what came of it."""
@@ -198,7 +202,9 @@ class Loop:
         """Images that are not kept in memory are decoded first when they are first shown."""
         if self.feed.failed > self._failed:
             count, self._failed = self.feed.failed - self._failed, self.feed.failed
-            self.events.warn(f"{count} samples could not be decoded and were shown black: take them out of the data")
+            self.events.warn(
+                f"{count} samples could not be decoded and were replaced by black images: remove them from the data"
+            )
 
     def _parts(self) -> dict[str, checkpoint.Tensors]:
         return {
@@ -234,7 +240,7 @@ class Loop:
             checkpoint.load_optimizer(self.stepper.optimizer, parts["optimizer"])
             set_random_state(parts["random"], self.device)
         self.stepper.done = self.progress.step
-        self.events.info(f"goes on after epoch {self.progress.epoch} of {self.config.epochs}")
+        self.events.info(f"resumes after epoch {self.progress.epoch} of {self.config.epochs}")
         kept = read_text(best / "epoch").strip() if (best / "epoch").exists() else ""
         if self.progress.best_epoch == self.progress.epoch and kept != str(self.progress.epoch):
             self._save_best()  # a kill came between the checkpoint and its copy

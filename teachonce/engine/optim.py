@@ -70,7 +70,7 @@ class OptimConfig:
         if self.schedule not in ("cosine", "milestones", "constant"):
             raise InputError(f"unknown schedule {self.schedule!r}", "Use cosine, milestones or constant")
         if self.schedule == "milestones" and not self.milestones:
-            raise InputError("the schedule is milestones, but none are given", "Add --milestones 15,25, say")
+            raise InputError("the schedule is milestones, but none are given", "Add --milestones, for example 15,25")
         positive = {"lr": self.lr, "gamma": self.gamma, "clip_norm": 1.0 if self.clip_norm is None else self.clip_norm}
         positive["density_lr"] = self.density_scale
         for name, value in positive.items():

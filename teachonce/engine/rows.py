@@ -38,7 +38,7 @@ def divide(
     train, val = (part[usable[part]] for part in split_rows(digests, seed, fraction))
     if not len(train):
         mend = "Use more data, or a smaller --val-fraction"
-        raise DataError(f"no rows are left to train on: {len(digests)} in all, {len(val)} validate", mend)
+        raise DataError(f"no rows are left to train on: {len(digests)} in all, {len(val)} for validation", mend)
     if batch_size > len(train):
         mend = f"Use --batch-size {len(train)} or less"
         raise InputError(f"the batch size is {batch_size}, but only {len(train)} rows train", mend)

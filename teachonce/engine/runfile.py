@@ -20,7 +20,7 @@ from teachonce.validation import require_type
 FORMAT = 1
 KIND = "teachonce.run"
 RUN, RESULT = "run.json", "result.json"
-_ANEW = "Choose another --out, or remove this folder to train anew"
+_ANEW = "Choose another --out, or remove this folder to train again"
 _PACKAGES = ("teachonce", "torch", "transformers", "safetensors", "numpy")
 
 
@@ -35,7 +35,7 @@ def check_folder(run: Path) -> None:
     if run.is_dir() and not (run / RUN).exists():
         foreign = next((path.name for path in sorted(run.iterdir()) if not path.name.startswith(TEMPORARY)), None)
         if foreign is not None:
-            raise InputError(f"{run} is not empty and no run: it holds {foreign}", "Choose another --out")
+            raise InputError(f"{run} is not empty and not a run: it has {foreign}", "Choose another --out")
 
 
 def read_run(run: Path) -> dict[str, Any] | None:
@@ -48,7 +48,7 @@ def read_run(run: Path) -> dict[str, Any] | None:
     if value is None:
         return None
     if not isinstance(value, dict) or (value.get("format"), value.get("kind")) != (FORMAT, KIND):
-        raise CorruptError(f"{run / RUN} is not of a run of this version of teachonce", _ANEW)
+        raise CorruptError(f"{run / RUN} is not from a run of this version of teachonce", _ANEW)
     require_type(RdmRunJson if "rdms" in value else RunJson, value, str(run), mend=_ANEW, within=RUN)
     return value
 
@@ -92,7 +92,7 @@ def owned(run: Path, mend: str = "Wait for it, or choose another --out") -> Iter
         try:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)  # on the folder itself: no file is left behind
         except BlockingIOError:
-            raise BusyError(f"another process trains in {run}", mend) from None
+            raise BusyError(f"another process is training in {run}", mend) from None
         except OSError:
             pass  # a file system without locks
         _clear(run)

@@ -156,7 +156,7 @@ def _student(parts: Parts) -> tuple[Student, Initial | None]:
     if initial.unused:
         first = ", ".join(initial.unused[:3])
         parts.events.warn(
-            f"{len(initial.unused)} tensors of {config.init} are not used, as the student has none: {first}"
+            f"{len(initial.unused)} tensors of {config.init} are not used, the student does not have them: {first}"
         )
     return student, initial
 

@@ -62,7 +62,9 @@ class TrainConfig:
             if value < 1:
                 raise InputError(f"{name} must be at least 1, got {value}", f"Give another {name}")
         if not 0.0 <= self.val_fraction < 1.0:
-            raise InputError(f"val_fraction must be at least 0 and below 1, got {self.val_fraction}", "Use 0.1, say")
+            raise InputError(
+                f"val_fraction must be at least 0 and below 1, got {self.val_fraction}", "Use 0.1, for example"
+            )
         check_seed(self.seed)
         if self.source not in ("cached", "live"):
             raise InputError(f"unknown source {self.source!r}", "Use cached or live")
@@ -95,7 +97,9 @@ class TrainConfig:
             mend = "Use the store: leave --source live out"
             raise InputError(f"method {self.method} reads its assistants from a store, and the source is live", mend)
         if self.rdm and self.store is None:
-            raise InputError("RDMs are kept in a store, and none was given", "Add --store S, the one they were made in")
+            raise InputError(
+                "RDMs are read from a store, and none was given", "Add --store S, the store they were made in"
+            )
 
     def _check_teacher(self, method: Method) -> None:
         """Whether the method can have its targets."""

@@ -35,7 +35,9 @@ def split_rows(digests: NDArray[np.uint64], seed: int, fraction: float) -> tuple
         InputError: The fraction is outside its range.
     """
     if not 0.0 <= fraction < 1.0:
-        raise InputError(f"the validation fraction must be at least 0 and below 1, got {fraction}", "Use 0.1, say")
+        raise InputError(
+            f"the validation fraction must be at least 0 and below 1, got {fraction}", "Use 0.1, for example"
+        )
     if not fraction or not len(digests):
         return np.arange(len(digests), dtype=np.int64), np.empty(0, np.int64)
     key = mix64(np.array([seed & _MASK], np.uint64))

@@ -63,7 +63,7 @@ class CifdSettings(Settings):
             require_weight(f"{method}.{name}", getattr(self, name))
         require(0 <= self.kd_dropout < 1, f"{method}.kd_dropout", self.kd_dropout, "in [0, 1)")
         if not (self.kl_weight or self.embedding_weight):
-            message = f"{method}.kl_weight and {method}.embedding_weight are both 0: nothing of the teacher is left"
+            message = f"{method}.kl_weight and {method}.embedding_weight are both 0: the teacher has no effect"
             raise InputError(message, "Set one above 0, or use --method ce")
 
 
@@ -128,9 +128,9 @@ class Cifd(Method):
             self.notes += (f"the student's embeddings ({ours}) are projected to the teacher's width ({theirs})",)
         bare = [name for name in self.extras if self.needs.image_embedding and name not in self._with_embedding]
         if bare:
-            self.notes += (f"{', '.join(bare)}: no embeddings, so their logits alone are used",)
+            self.notes += (f"{', '.join(bare)}: no embeddings, so only their logits are used",)
         if not self.extras:
-            self.notes += ("no RDMs: the teacher is the only source, and no step leaves it out",)
+            self.notes += ("no RDMs: the teacher is the only source and is never dropped",)
         return modules
 
     def __call__(self, out: StudentOut, targets: Targets, labels: Tensor, step: int) -> dict[str, Tensor]:

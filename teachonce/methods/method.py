@@ -126,7 +126,7 @@ def require_width(name: str, spec: TargetSpec) -> int:
 
 def given(tensor: Tensor | None) -> Tensor:
     """A target that the method said it needs; detached, whatever the caller did."""
-    assert tensor is not None, "the targets lack what the method said it needs"
+    assert tensor is not None, "the targets do not have the arrays that the method needs"
     return tensor.detach()
 
 

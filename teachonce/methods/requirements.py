@@ -57,7 +57,7 @@ def require_class_means(counts: np.ndarray, labels: np.ndarray, class_names: tup
         raise DataError(f"label {bad} has no class mean: there are {len(counts)}", "Embed the data that you train on")
     if len(empty := needed[counts[needed] == 0]):
         names = [class_names[label] if class_names else str(label) for label in empty[:10]]
-        message = f"{len(empty)} classes of the data have no class mean: no sample of theirs was embedded"
+        message = f"{len(empty)} classes of the data have no class mean: none of their samples was embedded"
         raise DataError(
             f"{message} ({', '.join(names)})", "Embed the data that you train on, with samples of every class"
         )

@@ -31,7 +31,9 @@ def translate_rgb(processor: Any, spec: str) -> tuple[InputSpec, EvalView, bool]
             np.asarray(each(images=image, return_tensors="np")["pixel_values"][0]) for each in (plain, processor)
         )
     if not np.array_equal(rgb[::-1], bgr):
-        message = f"{spec!r}: its image processor sets do_flip_channel_order and gives more than the same pixels as BGR"
+        message = (
+            f"{spec!r}: its image processor sets do_flip_channel_order and changes more than the order of the channels"
+        )
         raise ModelError(message, "Use another teacher, or a package.module:factory that does it inside its network")
     return given, view, True
 

@@ -45,7 +45,7 @@ class SplitClassifier(Student):
         network.set_submodule(self._path, nn.Identity())
         if not self._gives(probe, expected):
             network.set_submodule(self._path, classifier)
-            raise ModelError(f"{spec}: its logits are not one linear layer on one embedding", _MEND)
+            raise ModelError(f"{spec}: its logits are not a linear layer of one embedding", _MEND)
 
     def embed(self, pixels: Tensor) -> Tensor:
         """See Student.embed."""

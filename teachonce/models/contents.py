@@ -6,16 +6,16 @@ from pathlib import Path
 from teachonce.errors import CorruptError, ModelError
 
 CONVERT = (
-    "Convert it once where you trust it: AutoModel.from_pretrained(FOLDER).save_pretrained(FOLDER) writes safetensors"
+    "Convert it once, if you trust it: AutoModel.from_pretrained(FOLDER).save_pretrained(FOLDER) writes safetensors"
 )
 DOCUMENTS = ("config.json", "preprocessor_config.json", "processor_config.json")
 """What is read of a folder beside its weights."""
 _WHOLE = "Copy the whole model folder"
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 _ELSEWHERE = {
-    "modules.json": "a sentence-transformers model: its transformers model lies in a folder of it, such as 0_CLIPModel",
+    "modules.json": "a sentence-transformers model: its transformers model is in a subfolder, such as 0_CLIPModel",
     "open_clip_config.json": "an OpenCLIP model, which transformers cannot open",
-    "model_index.json": "a diffusers pipeline: an image encoder lies in its folder image_encoder",
+    "model_index.json": "a diffusers pipeline: its image encoder is in the subfolder image_encoder",
 }
 
 
@@ -49,10 +49,8 @@ def require_plain(owner: str, names: Set[str]) -> None:
         ModelError: It has one.
     """
     if "adapter_config.json" in names:
-        mend = (
-            "Merge it where you trust it: PeftModel.from_pretrained(BASE, ADAPTER).merge_and_unload(), then save that"
-        )
-        raise ModelError(f"{owner} holds an adapter (adapter_config.json), which would not be applied", mend)
+        mend = "Merge it, if you trust it: PeftModel.from_pretrained(BASE, ADAPTER).merge_and_unload(), then save it"
+        raise ModelError(f"{owner} has an adapter (adapter_config.json), which would not be applied", mend)
 
 
 def require_target(path: Path) -> None:
@@ -62,7 +60,7 @@ def require_target(path: Path) -> None:
         CorruptError: It is such a link.
     """
     if path.is_symlink() and not path.exists():
-        mend = "Download the model again, or copy it with the files that its links lead to"
+        mend = "Download the model again, or copy it with the targets of its links"
         raise CorruptError(f"{path} is a link to {path.readlink()}, which is missing", mend)
 
 
@@ -74,9 +72,9 @@ def _no_weights(folder: Path, names: Set[str]) -> ModelError:
     variants = sorted(name for name in names if name.endswith((".safetensors", ".safetensors.index.json")))
     if variants:
         message = f"{folder} holds no model.safetensors, but {', '.join(variants[:3])}"
-        return ModelError(message, "Where those are the whole model, rename them to model.safetensors")
+        return ModelError(message, "If they are the whole model, rename them to model.safetensors")
     if any(name.endswith((".bin", ".pt", ".pth", ".ckpt", ".bin.index.json")) for name in names):
-        return ModelError(f"{folder} has pickled weights only, and pickle is never opened", CONVERT)
+        return ModelError(f"{folder} has pickled weights only, and pickles are never opened", CONVERT)
     if not names.isdisjoint(("tf_model.h5", "flax_model.msgpack", "saved_model.pb")):
         mend = "Convert them with transformers before 5: from_pretrained(FOLDER, from_tf=True), or from_flax=True"
         return ModelError(f"{folder} has weights of TensorFlow or Flax only, and PyTorch's are needed", mend)

@@ -65,7 +65,7 @@ def choose(network: nn.Module, embedding: str, probe: Tensor, spec: str) -> tupl
         raise ModelError(f"{spec!r}: embedding {chosen!r} {got}, expected (batch, width)", _MEND)
     if not torch.allclose(first, second, rtol=1e-3, atol=1e-5, equal_nan=True):
         mend = "Use an encoder without sampling or masking inside, or turn it off in its config.json"
-        raise ModelError(f"{spec!r} gives another embedding for the same image each time", mend)
+        raise ModelError(f"{spec!r} returns another embedding for the same image each time", mend)
     return chosen, first.shape[1]
 
 

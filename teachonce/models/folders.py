@@ -107,8 +107,8 @@ def require_weights_file(path: Path) -> int:
         if isinstance(error, CorruptError):
             raise
         if isinstance(error, safetensors.SafetensorError) and (found := file_substitute(path)):
-            raise CorruptError(f"{path} is no safetensors file but {found[0]}", found[1]) from error
-        raise CorruptError(f"{path} is damaged or cut short: {error}", _COPY) from error
+            raise CorruptError(f"{path} is not a safetensors file but {found[0]}", found[1]) from error
+        raise CorruptError(f"{path} is damaged or truncated: {error}", _COPY) from error
 
 
 def weights_files(folder: Path) -> list[Path]:
@@ -129,10 +129,10 @@ def _require_shards(index: Path) -> list[str]:
         raise CorruptError(f"{index}: expected a weight_map of file names", _COPY)
     for name in sorted(set(names.values())):
         if Path(name).name != name or not name.endswith(".safetensors"):
-            raise ModelError(f"{index} names {name!r}, which is no safetensors file of this folder", _COPY)
+            raise ModelError(f"{index} names {name!r}, which is not a safetensors file of this folder", _COPY)
         require_target(index.parent / name)
         if not (index.parent / name).exists():
-            raise ModelError(f"{index} names {name}, which is not there", "Copy the whole model folder")
+            raise ModelError(f"{index} names {name}, which is missing", "Copy the whole model folder")
     return sorted(set(names.values()))
 
 

@@ -61,10 +61,10 @@ def _explained(spec: str, error: Exception) -> ModelError:
     first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
     if "trust_remote_code" in text:
         mend = "Read that code; if you trust it, add --trust-remote-code"
-        return ModelError(f"{spec!r} runs code of its own, which is not asked for", mend)
+        return ModelError(f"{spec!r} runs its own code, which was not allowed", mend)
     if "TimmWrapper" in text and "requires the timm library" in text:
         mend = "Use its version for transformers alone, or a package.module:factory around timm.create_model"
-        return ModelError(f"{spec!r} is a model of timm, with an image processor of torchvision's", mend)
+        return ModelError(f"{spec!r} is a model of timm, whose image processor needs torchvision", mend)
     if "ignore_mismatched_sizes" in text:
         mend = "Copy config.json and the weights of one model"
         return ModelError(f"{spec!r} has weights of other shapes than its config asks for", mend)
@@ -117,7 +117,7 @@ def _resolve(spec: str, revision: str | None) -> dict[str, Any]:
     except Exception as error:
         if isinstance(try_to_load_from_cache(spec, "config.json", revision=revision), str):
             return {"revision": revision, "local_files_only": True}
-        mend = "Check the spelling if it is a folder; else connect to the network, or download the model first"
+        mend = "Check the spelling if it is a folder; otherwise connect to the network, or download the model first"
         raise ModelError(f"no folder {spec!r}, and the hub cannot be reached", mend) from error
     require_plain(repr(spec), {file.rfilename for file in getattr(found, "siblings", None) or ()})
     return {"revision": found.sha}

@@ -108,7 +108,7 @@ def _tensors(path: Path) -> dict[str, Tensor]:
 def _pretrained(network: Any, folder: Path, source: str, trust_remote_code: bool) -> dict[str, Tensor]:
     """The weights of a transformers folder by the names that the student's own class gives them."""
     if not hasattr(type(network), "from_pretrained"):
-        message = f"{source} is a model of transformers, and the student is none"
+        message = f"{source} is a model of transformers, and the student is not"
         raise ModelError(message, "Use a student transformers:CONFIG or vit:..., or a run of `teachonce train`")
     where = locate(str(folder), revision=None, trust_remote_code=trust_remote_code)
     arguments = {**where, **weights_arguments(trust_remote_code), "config": network.config}

@@ -45,7 +45,7 @@ def require_images(spec: str, config: Any) -> None:
     if quantization is not None:
         method = quantization.get("quant_method", "") if isinstance(quantization, dict) else quantization
         mend = "Use the checkpoint that it was made from, in float32, float16 or bfloat16"
-        raise ModelError(f"{spec!r} is quantized ({method}), and a teacher is run in floating point", mend)
+        raise ModelError(f"{spec!r} is quantized ({method}), and teachers run in floating point", mend)
     from transformers.models.auto import modeling_auto
 
     mapping: Any = modeling_auto
@@ -56,4 +56,4 @@ def require_images(spec: str, config: Any) -> None:
         name, taken = kinds[0].__name__, getattr(kinds[0], "main_input_name", "other inputs")
         what = "texts (input_ids), as text encoders do" if taken == "input_ids" else taken
         mend = "Use a teacher that takes images (pixel_values), such as a ViT, a DINOv2 or a CLIP"
-        raise ModelError(f"{spec!r} is no model of images: {name} takes {what}", mend)
+        raise ModelError(f"{spec!r} is not a model of images: {name} takes {what}", mend)

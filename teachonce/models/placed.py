@@ -85,7 +85,7 @@ class Placing:
             self._require_room(empty)
             return {}
         if empty is None:
-            raise ModelError(f"{self.spec!r} cannot be placed by a device map", "Leave --teacher-device-map out")
+            raise ModelError(f"{self.spec!r} does not support a device map", "Leave --teacher-device-map out")
         return {"device_map": self._device_map(self.map, empty)}
 
     def _require_room(self, empty: nn.Module | None) -> None:
@@ -101,7 +101,7 @@ class Placing:
             f"{self.spec!r}: {count:,} weights take {_size(weights_bytes(count, self.dtype))} in {self.dtype}, "
             f"and {_size(self.free)} of memory are free"
         )
-        raise ModelError(message, f"Use {less}--teacher-device-map auto, which leaves in the files what does not fit")
+        raise ModelError(message, f"Use {less}--teacher-device-map auto, which reads what does not fit from the files")
 
     def _device_map(self, asked: DeviceMap, empty: nn.Module) -> dict[str, int | str]:
         """Module -> where; what images do not need stays in the files and is never read."""

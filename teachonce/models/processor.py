@@ -85,7 +85,7 @@ def _plain(name: str) -> Any:
 
 
 def _no_pil(spec: str, name: str) -> ModelError:
-    mend = "In a copy of the model, set image_processor_type to one of the same settings that has, as ViTImageProcessor"
+    mend = "In a copy of the model, set image_processor_type to a PIL one with the same settings, as ViTImageProcessor"
     return ModelError(f"{spec!r}: its {name} has no PIL backend, and torchvision's bytes differ by machine", mend)
 
 
@@ -109,7 +109,7 @@ def translate(processor: Any, spec: str) -> tuple[InputSpec, EvalView]:
     except Exception as error:  # settings come from a file, and each class has its own
         what = f"{type(error).__name__}: {error}"
         name = type(processor).__name__
-        raise ModelError(f"{spec!r}: the settings of its {name} cannot be understood ({what})", _MEND) from error
+        raise ModelError(f"{spec!r}: the settings of its {name} are not supported ({what})", _MEND) from error
 
 
 def _translate(processor: Any, spec: str) -> tuple[InputSpec, EvalView]:
@@ -119,7 +119,7 @@ def _translate(processor: Any, spec: str) -> tuple[InputSpec, EvalView]:
     view = _view(processor, spec)
     size = view.crop or view.resize
     if not isinstance(size, tuple):
-        raise ModelError(f"{spec!r}: its image processor gives images of varying size (size, do_center_crop)", _MEND)
+        raise ModelError(f"{spec!r}: its image processor returns images of varying size (size, do_center_crop)", _MEND)
     mean, std = _normalisation(processor, spec)
     kernel = _FILTERS[Image.Resampling(2 if processor.resample is None else int(processor.resample))]
     given = InputSpec(height=size[0], width=size[1], mean=mean, std=std, filter=kernel)
@@ -132,7 +132,7 @@ def _view(processor: Any, spec: str) -> EvalView:
     if not processor.do_resize:
         raise ModelError(f"{spec!r}: its {name} does not resize (do_resize), which is not supported", _MEND)
     if processor.size is None:  # such as SigLIP 2's NaFlex, with as many patches as an image's shape asks for
-        raise ModelError(f"{spec!r}: its {name} has no fixed size: each image gets one of its own", _MEND)
+        raise ModelError(f"{spec!r}: its {name} has no fixed size: it depends on the image", _MEND)
     size = {key: value for key, value in dict(processor.size).items() if value is not None}
     if set(size) not in ({"height", "width"}, {"shortest_edge"}):
         raise ModelError(f"{spec!r}: its image processor's size {size} is not supported", _MEND)
@@ -174,7 +174,7 @@ def _normalisation(processor: Any, spec: str) -> tuple[tuple[float, float, float
     factor = 255 * (processor.rescale_factor if processor.do_rescale else 1.0)
     if not np.isfinite([*mean, *std, factor]).all() or 0 in (*std, factor):
         what = f"mean {mean}, std {std} and rescale factor {factor / 255}"
-        raise ModelError(f"{spec!r}: its image processor has {what}: expected finite numbers, not 0", _MEND)
+        raise ModelError(f"{spec!r}: its image processor has {what}: expected finite numbers other than 0", _MEND)
     if abs(factor - 1) < 1e-6:
         return mean, std
     return tuple(m / factor for m in mean), tuple(s / factor for s in std)  # type: ignore[return-value]
@@ -195,7 +195,7 @@ def _verify(processor: Any, given: InputSpec, view: EvalView, spec: str) -> None
         if got.shape != expected.shape or np.abs(got - expected).max() > _TOLERANCE / min(given.std):
             name = type(processor).__name__
             message = f"{spec!r}: its {name} does more than resize, crop, rescale and normalise"
-            raise ModelError(f"{message}: it draws an image of {height} x {width} otherwise", _MEND)
+            raise ModelError(f"{message}: an image of {height} x {width} is rendered differently", _MEND)
 
 
 def probe_sizes(given: InputSpec, view: EvalView) -> list[tuple[int, int]]:

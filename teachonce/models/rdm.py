@@ -57,7 +57,7 @@ class RdmSpec:
         if self.activation not in ACTIVATIONS:
             raise ModelError(f"no activation {self.activation!r}", f"Use one of {', '.join(ACTIVATIONS)}")
         if self.preset == "cnn" and self.classes is None:
-            raise ModelError("the cnn preset gives logits, and the number of classes is not known", "Use general")
+            raise ModelError("the cnn preset gives logits, and the number of classes is unknown", "Use general")
         if self.preset != "general" and self.hidden is not None:
             raise ModelError(f"the {self.preset} preset fixes its width, got hidden {self.hidden}", "Use general")
         for name in ("embedding_dim", "classes", "hidden"):

@@ -105,7 +105,7 @@ def load_student(folder: str | Path, *, student: str | None = None, trust_remote
     saved = read_saved(folder)
     require_weights_file(folder / WEIGHTS)
     if student not in (None, saved.spec):
-        raise ModelError(f"{folder} was built from {saved.spec!r}, got {student!r}", "Name what it was built from")
+        raise ModelError(f"{folder} was built from {saved.spec!r}, got {student!r}", "Use the spec it was built from")
     if is_factory(saved.spec) and student is None and not trust_remote_code:
         raise refuse_code(str(folder), saved.spec, again=", or name it in --student where there is one")
     try:
@@ -141,7 +141,7 @@ def _rebuild(folder: Path, saved: Saved, trust_remote_code: bool) -> Student:
 
     if not is_factory(saved.spec):
         if not (saved.spec.startswith("cnn-") or saved.spec in cifar.NAMES):
-            raise CorruptError(f"{folder / SPEC}: {saved.spec} is no network of the family own", "Train it again")
+            raise CorruptError(f"{folder / SPEC}: {saved.spec} is not a network of the family own", "Train it again")
         require_enough(on_meta(build), folder, f"{folder / SPEC}: {saved.spec}")
     student = build()
     student.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))

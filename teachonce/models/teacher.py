@@ -75,7 +75,7 @@ def load_teacher(  # noqa: PLR0913 - one parameter an option
         _require_penultimate(spec, embedding)
         if placed is not None:
             raise ModelError(
-                f"{spec!r} is no model of transformers, got a device map", "Leave --teacher-device-map out"
+                f"{spec!r} is not a model of transformers, got a device map", "Leave --teacher-device-map out"
             )
     if not fresh and image_size is not None:
         raise ModelError(f"{spec!r} has its own image size, got image size {image_size}", "Leave the image size out")

@@ -120,6 +120,8 @@ def refuse_code(owner: str, spec: str, *, again: str = "") -> ModelError:
     file = factory_file(spec)
     what = f"{owner} names the factory {spec}"
     if file is None:
-        return ModelError(f"{what}, which is not found from here", "Go to the folder of its module, or install it")
+        return ModelError(
+            f"{what}, which is not found in this folder or installed", "Go to the folder of its module, or install it"
+        )
     mend = f"Read that file; if you trust it, add --trust-remote-code{again}"
-    return ModelError(f"{what}: it would run {file}, which is not asked for", mend)
+    return ModelError(f"{what}: it would run {file}, which was not allowed", mend)

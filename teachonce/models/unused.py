@@ -38,7 +38,7 @@ def unused_parts(spec: str, network: nn.Module, unexpected: Iterable[str]) -> tu
     inside = [name for name in names if name.split(".")[0] in own]
     if inside:
         count = count_text(len(inside), "weight")
-        message = f"{spec!r} has {count} that its network has no place for ({', '.join(inside[:3])})"
+        message = f"{spec!r} has {count} that its network does not have ({', '.join(inside[:3])})"
         mend = "Correct its config.json, or use the checkpoint with the version of transformers that wrote it"
         raise ModelError(f"{message}: its outputs would be another model's", mend)
     return tuple(dict.fromkeys(name.split(".")[0] for name in names))
@@ -59,9 +59,9 @@ def require_weights(spec: str, absent: Iterable[str], unexpected: Iterable[str])
     if not missing:
         return
     count = count_text(len(missing), "weight")
-    message = f"{spec!r} lacks {count} that its config asks for ({', '.join(missing[:3])})"
+    message = f"{spec!r} lacks {count} that its config requires ({', '.join(missing[:3])})"
     mend = "Use a complete checkpoint, or correct `architectures` in its config.json"
     wrapped = next((name for name in other if any(name.endswith(f".{key}") for key in missing)), None)
     if wrapped is not None:
-        mend = f"It has {wrapped}: save the network inside of its wrapper (DataParallel's is .module) instead"
+        mend = f"It has {wrapped}: save the network inside its wrapper (DataParallel's is .module) instead"
     raise ModelError(f"{message}: they would be random", mend)

@@ -50,7 +50,7 @@ class Checker:
             self._add("[data] is needed, with train and test")
         for key in ("test_split", "test_limit"):
             if data is not None and data.test is None and key in data.model_fields_set:
-                self._add(f"[data] {key} is of test, which is not there")
+                self._add(f"[data] {key} applies to test, which is missing")
         if teacher is not None and (teacher.model is None) == (teacher.train is None):
             self._add("[teacher] needs one of model and [teacher.train]")
         if teacher is not None and teacher.train is not None:
@@ -83,13 +83,13 @@ class Checker:
     def _trained(self, table: TrainTable) -> None:
         for key in _FROM_STORE:
             if key in table.model_fields_set:
-                self._add(f"[teacher.train] {key} is of the store, which a teacher is trained without")
+                self._add(f"[teacher.train] {key} applies to a store, and a teacher is trained without one")
 
     def _live(self, teacher: TeacherTable) -> None:
         """With these keys the live teacher would be another than the store's."""
         for key in ("revision", "image_size"):
             if teacher.given().get(key):
-                self._add(f'[teacher] {key} does not go with source = "live", which takes no more than its model')
+                self._add(f'[teacher] {key} cannot be used with source = "live", which uses only the model')
 
     def _optional(self, model: type[TableT], raw: Mapping[str, Any], key: str) -> TableT | None:
         return self._table(model, raw[key], f"[{key}]") if key in raw else None
@@ -149,7 +149,7 @@ class Checker:
         tables = [training.options for training in trainings]
         wanted = any(getattr(table, key) for table in (*tables, *assistants) for key in _FROM_STORE)
         if store is None and (rdms or assistants or wanted):
-            self._add("[store] is needed: targets are kept in it")
+            self._add("[store] is needed for the targets")
         taken = {
             "teacher",
             "logs",
@@ -159,7 +159,7 @@ class Checker:
         }
         for name in (*(name for table in rdms for name in table.names()), *(table.name for table in assistants)):
             if name in taken:
-                self._add(f"there would be a second {name}: give each RDM and each assistant a name of its own")
+                self._add(f"there would be a second {name}: give each RDM and each assistant a different name")
             taken.add(name)
 
     def _trainings(self, raw: Any) -> Iterable[Training]:

@@ -82,8 +82,8 @@ def child_result(output: bytes, code: int, step: str, said: str = "") -> dict[st
         value: dict[str, Any] = json.loads(output)
     except ValueError as error:
         how = f"by signal {-code}" if code < 0 else f"with code {code}"
-        mend = "If the memory was full, use a smaller batch_size; then run the same command again: it goes on"
-        raise TeachonceError(f"{step} ended {how} and gave no result{said and f': {said}'}", mend) from error
+        mend = "If the memory was full, use a smaller batch_size; then run the same command again: it resumes"
+        raise TeachonceError(f"{step} ended {how} and returned no result{said and f': {said}'}", mend) from error
     if "error" in value:
         raise revived(value["error"], step)
     return value

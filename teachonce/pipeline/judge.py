@@ -71,7 +71,7 @@ def judge_training(step: Step, facts: Facts) -> Verdict:
     except (StoreError, InputError) as error:
         return Verdict(action="refuse", reason=error.message)
     if result is None:
-        return Verdict(action="run", reason="it was begun with the same settings and goes on")
+        return Verdict(action="run", reason="it was begun with the same settings and resumes")
     return Verdict(action="reuse", reason="finished with the same settings", result={**result, "run": str(config.out)})
 
 
@@ -98,7 +98,7 @@ def judge_embed(step: Step, facts: Facts) -> Verdict:
         return Verdict(action="run", reason=f"the store has no target {job.request.name}")
     if is_complete(job):
         return Verdict(action="reuse", reason=f"sealed, fingerprint {job.record.fingerprint[:12]}")
-    reason = "its class means are of other rows" if job.record.sealed else "it was begun and goes on"
+    reason = "its class means are from other rows" if job.record.sealed else "it was begun and resumes"
     return Verdict(action="run", reason=f"{reason}: {job.record.blocks_done} of {job.record.blocks} blocks are done")
 
 
@@ -129,12 +129,12 @@ def judge_evaluation(step: Step, facts: Facts) -> Verdict:
     result = recorded(step, facts)
     if result is None:
         return Verdict(action="run", reason="not measured yet")
-    return Verdict(action="reuse", reason="measured before on the same data", result=result)
+    return Verdict(action="reuse", reason="already measured on the same data", result=result)
 
 
 def judge_report(step: Step) -> Verdict:
     """A report that tells what the runs hold is reused."""
     result = reported(step)
     if result is None:
-        return Verdict(action="run", reason="not written yet, or of other results")
-    return Verdict(action="reuse", reason="written of the same results", result=result)
+        return Verdict(action="run", reason="not written yet, or written from other results")
+    return Verdict(action="reuse", reason="written from the same results", result=result)

@@ -42,5 +42,5 @@ def judge_rdm(step: Step, facts: Facts) -> Verdict:
     begun = [name for name in known if name not in sealed]
     missing = [name for name in config.names if name not in known]
     told = [f"the store has no target {', '.join(missing)}"] if missing else []
-    told += [f"{', '.join(begun)} was begun and goes on"] if begun else []
+    told += [f"{', '.join(begun)} was begun and resumes"] if begun else []
     return Verdict(action="run", reason="; ".join(told))

@@ -89,8 +89,8 @@ def _check_test_data(steps: list[Step], facts: Facts) -> None:
         return
     test, train = facts.samples(evaluation.options, prefer="test"), facts.samples(training.options)
     if _are_the_same(evaluation, training, test, train):
-        mend = "Name other data under [data] test, or leave it out: a share of the training data validates"
-        raise InputError("the test data are the training data, so that an accuracy on them tells nothing", mend)
+        mend = "Name other data under [data] test, or omit it: a share of the training data then validates"
+        raise InputError("the test data are the training data, so an accuracy on them has no meaning", mend)
     require_labels(test, "evaluating")
     if train.classes is not None:
         labels_for("the training data", train.classes, train.class_names, test)
@@ -161,5 +161,5 @@ def _waits(step: Step, running: set[str]) -> Verdict | None:
     if needed is None:
         return None
     reasons = {"train teacher": "the teacher does not exist yet", "embed": "after the store is sealed"}
-    own = {"evaluate": "after its training", "report": "after what it tells of"}
+    own = {"evaluate": "after its training", "report": "after the steps that it reports"}
     return Verdict(action="run", reason=own.get(step.verb) or reasons.get(needed, f"after {needed}"))

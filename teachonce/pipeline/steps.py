@@ -81,7 +81,7 @@ def in_order(steps: Sequence[Step]) -> list[Step]:
         step = next((step for step in left if names.isdisjoint(step.needs)), None)
         if step is None:
             message = f"these steps need each other: {', '.join(step.name for step in left)}"
-            raise InputError(message, "Look at target, rdm and assistants of the [[rdm]] and [[assistant]] tables")
+            raise InputError(message, "Check target, rdm and assistants of the [[rdm]] and [[assistant]] tables")
         left.remove(step)
         ordered.append(step)
     return ordered

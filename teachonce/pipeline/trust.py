@@ -31,7 +31,7 @@ def _refuse(recipe: Recipe, owner: str) -> None:
         if is_factory(spec):
             raise refuse_code(owner, spec)
     if recipe.teacher is not None and recipe.teacher.trust_remote_code:
-        message = f"{owner} wants to run code that comes with its teacher, which is not asked for"
+        message = f"{owner} would run code that comes with its teacher, which was not allowed"
         raise ModelError(message, "Read that code; if you trust it, add --trust-remote-code")
 
 

@@ -101,7 +101,9 @@ def plot_tsne(
     maps = tsne(opened, targets, rows=rows, classes=classes, perplexity=perplexity, seed=seed, events=events)
     boxes = families(maps.class_names.values())[1]
     if boxes:
-        events.warn(f"no installed font has {boxes}: the picture has boxes there; fonts-noto-cjk, say, has many more")
+        events.warn(
+            f"no installed font has {boxes}: the picture has boxes there; fonts-noto-cjk, for example, has many more"
+        )
     save(draw_tsne(maps), place)
     panels = tuple(
         {

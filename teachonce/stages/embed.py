@@ -78,7 +78,7 @@ def embed(  # noqa: PLR0913 - one parameter an option
 ) -> EmbedResult:
     """Run a teacher once over data, and keep its embeddings and logits in a store.
 
-    Killed or interrupted at any point, the same call goes on where it stopped; a complete target is reused after its
+    Killed or interrupted at any point, the same call resumes where it stopped; a complete target is reused after its
     data has been compared. Nothing is written before everything has been checked and the first block is there.
 
     Args:
@@ -164,7 +164,7 @@ def embed(  # noqa: PLR0913 - one parameter an option
     )
     kept = job.teacher.info.dtype
     if kept != "float32" and precision != "auto":
-        events.warn(f"--precision has no effect: it is of float32 weights, and the teacher's are {kept}")
+        events.warn(f"--precision has no effect: it applies to float32 weights, and the teacher's are {kept}")
     warn_tf32(tf32, job.device, job.compute_dtype != "float32", events)
     with current(job.device), allow_tf32(tf32):
         done = conduct(job, workers, events, _told(given, job))
@@ -219,9 +219,11 @@ def open_job(  # noqa: PLR0913 - one parameter an option
     kind = parse_teacher_dtype(teacher_dtype)
     if isinstance(teacher, Teacher) and kind not in ("float32", teacher.info.dtype):
         message = f"teacher_dtype is {kind}, and the loaded teacher's weights are {teacher.info.dtype}"
-        raise InputError(message, "Give its name, or load it by load_teacher(..., dtype=...)")
+        raise InputError(message, "Give its name, or load it with load_teacher(..., dtype=...)")
     if isinstance(teacher, Teacher) and teacher_device_map is not None:
-        raise InputError("a loaded teacher is where it is, got a teacher_device_map", "Give the teacher's name")
+        raise InputError(
+            "a loaded teacher is already placed on a device, got a teacher_device_map", "Give the teacher's name"
+        )
     pick_precision(precision, target_device)  # before anything is read
     existing = None if request.repair else store_at(path)
     samples = data

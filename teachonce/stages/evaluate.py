@@ -162,12 +162,12 @@ def _keep(run: Path, samples: Samples, result: EvaluateRunResult, events: Events
     """Write evaluation.json, but not of the data that the run was trained on; a full disk loses no result."""
     digests = all_digests(samples, events)
     if was_trained_on(read_run(run) or {}, samples, digests):
-        events.warn(f"{run} was trained on this data: the result is shown, and no report tells it")
+        events.warn(f"{run} was trained on this data: the result is shown here, but not in reports")
         return
     try:
         write_evaluation(run, data_identity(samples, digests), asdict(result))
     except DiskError as error:
-        events.warn(f"no report will tell this result: {error}")
+        events.warn(f"this result will not be in reports: {error}")
 
 
 def evaluate_run(  # noqa: PLR0913 - one parameter an option
@@ -244,7 +244,7 @@ def _evaluate_store(
     train, val = (rows[usable[rows]] for rows in split_rows(store.digests(), seed, fraction))
     if not len(train) or not len(val):
         mend = "Use a store of more rows, or another --val-fraction"
-        raise DataError(f"{store.path} has {len(train)} rows to learn from and {len(val)} to classify", mend)
+        raise DataError(f"{store.path} has {len(train)} rows to fit on and {len(val)} to classify", mend)
     features = as_tensor(store.target(target).all("image_embedding", 0)).float()
     known, asked = features[torch.from_numpy(train)], features[torch.from_numpy(val)]
     knn = neighbour_top1(

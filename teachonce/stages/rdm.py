@@ -93,7 +93,7 @@ def rdm(  # noqa: PLR0913 - one parameter an option
     there is no cross-entropy, without logits no KL, without both what is left is rate and distortion (equation 4 of
     CIFD, Saidutta et al., NeurIPS 2024). Epoch e learns from view e mod V; outputs are written for all views.
 
-    Killed or interrupted at any point, the same call goes on where it stopped, on the CPU to the same bytes. What is
+    Killed or interrupted at any point, the same call resumes where it stopped, on the CPU to the same bytes. What is
     there already, from the same settings, is reused; only the missing weights are trained. Until all is sealed, the
     training lies in `STORE.work`. Nothing is written before everything has been checked.
 

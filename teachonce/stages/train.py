@@ -277,7 +277,7 @@ def run_training(config: TrainConfig, samples: Samples, events: Events = SILENT)
 
 
 def _reused(run: Path, result: Mapping[str, Any]) -> TrainResult:
-    mend = "Choose another --out, or remove this folder to train anew"
+    mend = "Choose another --out, or remove this folder to train again"
     require_type(TrainResult, dict(result), str(run), mend=mend, within=RESULT)
     known = {field.name: result[field.name] for field in fields(TrainResult) if field.name in result}
     return TrainResult(**{**known, "run": str(run), "reused": True})

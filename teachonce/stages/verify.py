@@ -121,9 +121,13 @@ def verify(  # noqa: PLR0913 - one parameter an option
         ModelError: A teacher that cannot be used.
     """
     if teacher is not None and data is None:
-        raise InputError("--teacher needs the images it ran on, got no --data", "Add --data, as embed was given it")
+        raise InputError(
+            "--teacher needs the images that it ran on, got no --data", "Add --data with the value that embed had"
+        )
     if sample < 1:
-        raise InputError(f"expected at least one row to run the teacher on, got --sample {sample}", "Use 256, say")
+        raise InputError(
+            f"expected at least one row to run the teacher on, got --sample {sample}", "Use 256, for example"
+        )
     path, checked = Path(store), Checked()
     _check_names(path, targets, target if teacher is not None else None)
     before = _entries(path, targets)
@@ -206,7 +210,7 @@ def _mark(store: Store, entries: dict[str, dict[str, str]], events: Events) -> N
     try:
         write_mark(store, entries)
     except DiskError as error:
-        events.warn(f"no mark says that the store was verified: {error.message}")
+        events.warn(f"the mark that the store was verified was not written: {error.message}")
 
 
 def _unmark(path: Path, events: Events) -> None:
@@ -214,7 +218,7 @@ def _unmark(path: Path, events: Events) -> None:
     try:
         remove_mark(path)
     except DiskError as error:
-        events.warn(f"the mark still says that the store is sound: {error.message}")
+        events.warn(f"the mark of an earlier verification could not be removed: {error.message}")
 
 
 def _opened(data: str | Path | Samples | None, events: Events, *options: Any) -> Samples | None:

@@ -107,7 +107,7 @@ def estimate(  # noqa: PLR0913 - one parameter an option
         TeachonceError: As `embed`; with a student as `train`.
     """
     if seconds <= 0:
-        raise InputError(f"seconds must be more than 0, got {seconds}", "Use 10, say")
+        raise InputError(f"seconds must be more than 0, got {seconds}", "Use 10, for example")
     plan = None
     if student is not None:
         plan = StudentPlan(
@@ -120,8 +120,8 @@ def estimate(  # noqa: PLR0913 - one parameter an option
         )
         _check_loadable(teacher, data, image_size)
         if METHODS[plan.method].takes is not None:
-            why = "neither their losses nor their training are in what is told; `teachonce bench live` has both"
-            events.warn(f"{plan.method} is probed with the teacher's targets alone, without RDMs: {why}")
+            why = "neither their losses nor their training are in the estimate; `teachonce bench live` has both"
+            events.warn(f"{plan.method} is measured with the teacher's targets only, without RDMs: {why}")
     else:
         own = {"batch_size": batch_size, "method": method, "set": settings or None, "epochs": epochs}
         _refuse_without_student(own | {"student_image_size": student_image_size})

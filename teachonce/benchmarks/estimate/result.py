@@ -72,9 +72,9 @@ def sentence(cost: Cost, student: StudentCost | None) -> str:
     limits = {"teacher": "the teacher", "decode": "decoding the images", "disk": "the disk"}
     if student is None:
         if not cost.seconds:
-            return "The target is there already: nothing is left to run."
+            return "The target is complete: nothing is left to run."
         took = f"Stage one will take {_time(cost.seconds)} and {_size(cost.store_bytes)}"
-        return f"{took}; {limits[cost.limit]} sets the pace."
+        return f"{took}; {limits[cost.limit]} is the slowest part."
     return _paid(cost, student)
 
 

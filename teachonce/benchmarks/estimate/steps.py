@@ -51,10 +51,12 @@ class StudentPlan:
             if value < 1:
                 raise InputError(f"{name} must be at least 1, got {value}", f"Give another {name}")
         if self.method in METHODS and METHODS[self.method].needs_extras:
-            message = f"method {self.method} needs targets of other models, and the probe has the teacher's alone"
+            message = (
+                f"method {self.method} needs targets of other models, and the estimate has only those of the teacher"
+            )
             raise InputError(message, "Use kd or cifd")
         if not make_method(self.method, self.settings).needs.teacher:
-            raise InputError(f"method {self.method} has no teacher to compare with", "Use kd, say")
+            raise InputError(f"method {self.method} has no teacher to compare with", "Use kd, for example")
         check_student(self.student, self.image_size)
 
 

@@ -131,7 +131,7 @@ class Arm:
         """Build the training, which looks at how much memory is free and takes what it keeps there.
 
         Raises:
-            TeachonceError: As `train`; or the process ended, or the memory is full.
+            TeachonceError: As `train`; or the process ended, or out of memory.
         """
         self._ask("build")
 
@@ -142,7 +142,7 @@ class Arm:
             warm_up: Steps, at least 1: the optimiser has its state from the first.
 
         Raises:
-            TeachonceError: As `train`; or the process ended, or the memory is full.
+            TeachonceError: As `train`; or the process ended, or out of memory.
         """
         return self._ask("ready", warm_up=warm_up)  # type: ignore[no-any-return]
 

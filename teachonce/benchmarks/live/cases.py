@@ -117,7 +117,7 @@ def check_methods(methods: Sequence[str], settings: dict[str, Value], rdm: Seque
         InputError: The first such method.
     """
     if not methods:
-        raise InputError("no method was given", "Use --method kd, say")
+        raise InputError("no method was given", "Use --method kd, for example")
     for index, name in enumerate(methods):
         if name in methods[:index]:
             raise InputError(f"method {name} is given twice", "Name it once")
@@ -131,7 +131,7 @@ def check_methods(methods: Sequence[str], settings: dict[str, Value], rdm: Seque
                 f"method {name} needs RDMs, and no weight was given", "Add --distortion-weight 1e4,5e3,1e3"
             )
         if not make_method(name, settings, extras).needs.teacher:
-            raise InputError(f"method {name} has no teacher to compare with", "Use kd, say")
+            raise InputError(f"method {name} has no teacher to compare with", "Use kd, for example")
 
 
 def chosen_cases(
@@ -148,7 +148,7 @@ def chosen_cases(
             raise InputError(f"preset {preset.name} has its own teachers and students", mend)
         return find_cases(preset, tuple(names))
     if names:
-        raise InputError("cases are a preset's, and none was given", "Add --preset clip-embed-kd, say")
+        raise InputError("cases belong to a preset, and none was given", "Add --preset clip-embed-kd, for example")
     if teacher is None or student is None:
         mend = "Use --preset clip-embed-kd, or --teacher T --student S --data D"
         raise InputError("expected a preset, or a teacher, a student and data", mend)

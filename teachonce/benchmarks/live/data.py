@@ -77,7 +77,9 @@ def _options(spec: str) -> dict[str, int]:
         key, _, text = item.partition("=")
         if key not in options or not is_whole(text):
             known = ",".join(f"{name}={value}" for name, value in _DEFAULTS.items())
-            raise InputError(f"{spec!r}: {item!r} is no option of random images", f"Use random:{known}, say")
+            raise InputError(
+                f"{spec!r}: {item!r} is not an option of random images", f"Use random:{known}, for example"
+            )
         options[key] = int(text)
     if min(options["rows"], options["size"], options["classes"]) < 1:
         raise InputError(f"{spec!r}: rows, size and classes must be at least 1", "Give larger numbers")

@@ -11,8 +11,8 @@ def doubts(name: str, method: Mapping[str, Any]) -> list[str]:
         return []
     told = f"{name}: a live step takes {check['ratio']:.2f} times its teacher's forward and the student's step"
     if check["ratio"] > check["limit"]:
-        return [f"{told}: the live arm is slower than it must be, and the speed-up flatters the cache"]
-    return [f"{told}, which cannot be: the machine was busy, measure again with more --rounds"]
+        return [f"{told}: the live arm is slower than necessary, and the speed-up is exaggerated"]
+    return [f"{told}, which is impossible: the machine was busy, measure again with more --rounds"]
 
 
 def doubts_of_images(methods: Mapping[str, Mapping[str, Any]], rows: int, epoch_rows: int) -> list[str]:
@@ -26,7 +26,9 @@ def _of_images(arms: Mapping[str, Any], rows: int, epoch_rows: int) -> list[str]
     told = []
     if len(set(places.values())) > 1:
         where = ", ".join(f"{arm} {place}" for arm, place in places.items())
-        told.append(f"arms keep their images in different places ({where}), as memory was free: they do not compare")
+        told.append(
+            f"arms keep their images in different places ({where}), depending on free memory: they are not comparable"
+        )
     here, then = places["constant"], arms["constant"]["images_at_epoch"]["where"]
     if here != then:
         told.append(

@@ -17,7 +17,7 @@ from teachonce.places import require_writable
 from teachonce.validation import require_type
 
 KIND, FORMAT = "teachonce.bench-live", 1
-_ANEW = "Choose another --out, or remove the file to measure anew"
+_ANEW = "Choose another --out, or remove the file to measure again"
 _CLAIMS = {
     "memory_9x": ("memory_ratio_at_epoch", MEMORY_CLAIM),
     "memory_9x_without_data": ("memory_ratio_without_data", MEMORY_CLAIM),
@@ -97,7 +97,7 @@ class OutFile:
             self._take(self.path, self.request.combinations())
         except (CorruptError, MismatchError) as error:
             raise DiskError(
-                f"{error.message}: another command has written it meanwhile", "Choose another --out"
+                f"{error.message}: another command has written it in the meantime", "Choose another --out"
             ) from error
         write_json(self.path, self.to_json() | {"settings": self._settings()})
 
@@ -149,6 +149,6 @@ def _read(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     if not isinstance(value, dict) or (value.get("kind"), value.get("format")) != (KIND, FORMAT):
-        raise CorruptError(f"{path} is not of a `bench live` of this version of teachonce", _ANEW)
+        raise CorruptError(f"{path} is not from a `bench live` of this version of teachonce", _ANEW)
     require_type(_File, value, str(path), mend=_ANEW)
     return value

@@ -134,7 +134,7 @@ class Options:
     def _own_data(self) -> tuple[DataSpec, str, int]:
         """The user's data, what they are called, and how many rows there are."""
         if self.data is None:
-            raise InputError("expected data beside a teacher and a student", "Add --data D, or use a preset")
+            raise InputError("expected data in addition to a teacher and a student", "Add --data D, or use a preset")
         data = DataSpec(data=self.data, split=self.split, label_column=self.label_column)
         text = self.data if self.split is None else f"{self.data}, split {self.split}"
         text += "" if self.label_column is None else f", labels in column {self.label_column!r}"

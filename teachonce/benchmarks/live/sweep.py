@@ -161,7 +161,7 @@ class _Sweep:
         missing = [found for found in self.combinations if found.label not in self.file.cases]
         done = len(self.combinations) - len(missing)
         if done:
-            left = "it goes on" if missing else "they are reused"
+            left = "it resumes" if missing else "they are reused"
             self.events.info(f"{self.file.path} has {done} of {len(self.combinations)} cases: {left}")
         watch = self.events if self.several and missing else SILENT
         try:

@@ -58,7 +58,7 @@ class Work:
     def ready(self, warm_up: int) -> Ready:
         """See Arm.ready."""
         if warm_up < 1:
-            raise InputError(f"warm_up must be at least 1, got {warm_up}", "Use 2, say")
+            raise InputError(f"warm_up must be at least 1, got {warm_up}", "Use 2, for example")
         self.steps.run(warm_up)
         session, trained = self.session, self.session.stepper.modules
         parameters = [parameter for module in trained for parameter in module.parameters()]

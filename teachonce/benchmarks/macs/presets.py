@@ -41,7 +41,7 @@ class Preset:
     said: Mapping[str, Said] = field(default_factory=dict)
 
 
-_UNSAID = "the paper does not say which assistants and how many epochs"
+_UNSAID = "the paper gives neither the assistants nor the epochs"
 _OURS = "not in the paper: with a cache for one stored view"
 
 CIFD_IMAGENET = Preset(
@@ -60,9 +60,9 @@ CIFD_IMAGENET = Preset(
         "takd": Said(
             text="3.5 times KD",
             ratio=3.5,
-            why=f"{_UNSAID}; one ResNet-30 (blocks 3-4-4-3) and 160 epochs are inferred: they come nearest to its 3.5",
+            why=f"{_UNSAID}; one ResNet-30 (blocks 3-4-4-3) and 160 epochs are inferred: they come closest to its 3.5",
         ),
-        "dgkd": Said(text="4.5 times KD", ratio=4.5, why=f"{_UNSAID}; the same as for TAKD comes nearest to its 4.5"),
+        "dgkd": Said(text="4.5 times KD", ratio=4.5, why=f"{_UNSAID}; the same as for TAKD comes closest to its 4.5"),
         "cifd": Said(
             text="762 P, 1.08 times KD",
             macs=762e15,

@@ -96,8 +96,8 @@ class JoinedDataset(Dataset[Item]):
             if np.array_equal(_take(self._marks, numbers), marks(self.dataset, items)):
                 return
         raise MismatchError(
-            "the dataset lists its items in another order than when it was joined",
-            "Join it again: teacher.dataset(...), after whatever shuffles it or takes part of it",
+            "the order of the dataset has changed since teacher.dataset(...)",
+            "Call teacher.dataset(...) again, after shuffling or selecting",
         )
 
     def __getstate__(self) -> dict[str, Any]:

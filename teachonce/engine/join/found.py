@@ -87,7 +87,7 @@ def _subset(files: Files | None, subset: Any) -> Files | None:
     try:
         indices = inside(as_rows(subset.indices, "item"), len(subset.dataset)).tolist()
     except IndexError as error:
-        raise InputError(f"a Subset asks for more than its dataset has: {error}", "Correct its indices") from error
+        raise InputError(f"a Subset has indices outside its dataset: {error}", "Correct its indices") from error
     if isinstance(files, list):
         return [files[i] for i in indices]
     return lambda _, i: files(subset.dataset, indices[i])

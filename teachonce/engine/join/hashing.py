@@ -77,7 +77,7 @@ def _locate(count: int, at: Callable[[int], File], events: Events) -> Located:
     digests, paths = np.zeros(count, np.uint64), list[str | None](None for _ in range(count))
     watch = events if count > WORTH_TELLING else SILENT
     size, start = 0, time.perf_counter()
-    with watch.task("look at the data", total=count, unit="items") as task:
+    with watch.task("read the data", total=count, unit="items") as task:
         for i in range(count):
             value = as_file(at(i), i)
             if isinstance(value, str):
@@ -110,9 +110,9 @@ def _hash(paths: Sequence[str], sizes: Sequence[int], memo: Memo, events: Events
 
 
 def _tell(events: Events, count: int, size: float, seconds: float, memo: Memo | None = None) -> None:
-    kept = "" if memo is None else f"; kept for the next time in {memo.places[0].name}, or in the user's cache"
+    kept = "" if memo is None else f"; the digests are cached in {memo.places[0].name}, or in the user's cache"
     events.info(
-        f"{count:,} files are read to find their rows: {size / 1e9:.3g} GB, about {max(seconds, 0.1):.1f} s{kept}"
+        f"{count:,} files are hashed to find their rows: {size / 1e9:.3g} GB, about {max(seconds, 0.1):.1f} s{kept}"
     )
 
 

@@ -54,7 +54,9 @@ class Ways:
         """
         names = [field.name for field in fields(self) if getattr(self, field.name) is not None]
         if len(names) > 1:
-            raise InputError(f"expected one way to the identities, got {', '.join(names)}", "Give one of them")
+            raise InputError(
+                f"expected one of the arguments for identities, got {', '.join(names)}", "Give one of them"
+            )
         return names[0] if names else None
 
 
@@ -89,7 +91,7 @@ def identify(
     if kind is None or kind not in FITTING[identity]:
         got = "got none" if kind is None else f"got {kind}="
         wanted = " or ".join(f"{name}=" for name in FITTING[identity])
-        raise InputError(f"the store knows its rows by {identity!r}: expected {wanted}, {got}", _mend(kind))
+        raise InputError(f"the store identifies rows by {identity!r}: expected {wanted}, {got}", _mend(kind))
     way = getattr(ways, kind)
     way = as_array(way, kind) if isinstance(way, Tensor) else way  # its items are numbers, not tensors
     total, at = _column(way, dataset, count, kind)
@@ -105,9 +107,7 @@ def identify(
 
 def _mend(kind: str | None) -> str:
     if kind is None:
-        return (
-            "Give it, such as files=lambda dataset, i: the file of what dataset[i] gives; its position proves nothing"
-        )
+        return "Give it, such as files=lambda dataset, i: the file of dataset[i]; items are not matched by position"
     return "Give the one that fits"
 
 

@@ -63,7 +63,7 @@ class RowIndex:
             return
         rows = np.flatnonzero(self._store.digests() == digests[wrong[0]])
         raise MismatchError(
-            f"{len(wrong)} keys are those of several rows of {self._store.path}, which may be of different samples: "
+            f"{len(wrong)} keys belong to several rows of {self._store.path}, which may be different samples: "
             f"{name(int(wrong[0]))} is of rows {', '.join(map(str, rows[:5]))}",
             "Make the store with keys that are unique, or without --key-column",
         )

@@ -54,11 +54,11 @@ class JoinReport:
         """One line."""
         parts = [f"{self.joined:,} of {self.items:,} items have targets in {self.store}", *self._problems()]
         if len(self.repeated):
-            parts.append(f"{len(self.repeated):,} items repeat another ({self._named(self.repeated)})")
+            parts.append(f"{len(self.repeated):,} items are duplicates ({self._named(self.repeated)})")
         if len(self.copies):
-            parts.append(f"{len(self.copies):,} rows of the store repeat another ({_first(self.copies, _row)})")
+            parts.append(f"{len(self.copies):,} rows of the store are duplicates ({_first(self.copies, _row)})")
         if len(self.unused):
-            parts.append(f"{len(self.unused):,} rows of the store are of no item ({_first(self.unused, _row)})")
+            parts.append(f"{len(self.unused):,} rows of the store have no item ({_first(self.unused, _row)})")
         return "; ".join(parts)
 
     def _problems(self) -> list[str]:

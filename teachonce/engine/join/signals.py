@@ -86,7 +86,7 @@ class Signals:
         if self._unmarked:
             events.warn(
                 f"{', '.join(self._unmarked)}: over {EAGER / 1e9:.3g} GB and without a verified mark, so each process "
-                "checks what it reads; after `teachonce verify` none need"
+                "checks what it reads; `teachonce verify` makes this unnecessary"
             )
 
     @property
@@ -117,6 +117,6 @@ def _chosen(places: dict[str, tuple[str, str]], arrays: Collection[str], store: 
     if unknown or not chosen:
         raise StoreMissingError(
             f"{store.path} has no {', '.join(unknown) or 'array'} in these targets, they have {', '.join(places)}",
-            "Choose of these, or make the target with a teacher that gives it",
+            "Choose among these, or make the target with a teacher that has it",
         )
     return chosen

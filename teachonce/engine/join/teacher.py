@@ -269,7 +269,7 @@ class CachedTeacher:
         if hasattr(dataset, "__getitem__"):
             with suppress(TypeError):
                 return number, len(dataset)
-        mend = "Look its samples up with rows_of, and their targets with teacher(rows)"
+        mend = "Find the rows of its samples with rows_of, and their targets with teacher(rows)"
         raise InputError(f"expected a map-style dataset, got {type(dataset).__name__}", mend)
 
     def _identify(self, ways: Ways, dataset: Any, count: int | None, events: Events) -> Identified:
@@ -292,4 +292,4 @@ def _refuse_replaced(path: Path, expected: tuple[str, ...], got: tuple[str, ...]
         CorruptError: They are.
     """
     if got != expected:
-        raise CorruptError(f"{path} was replaced after it was opened: its rows are others", "Open the store again")
+        raise CorruptError(f"{path} was replaced after it was opened: its rows differ", "Open the store again")

@@ -120,7 +120,7 @@ def as_utf8(value: object, what: str) -> bytes:
         return str(value).encode()
     except UnicodeEncodeError as error:
         raise InputError(
-            f"expected {what} in UTF-8, got {short(repr(value), 60)}", "Decode it with the encoding it has"
+            f"expected {what} in UTF-8, got {short(repr(value), 60)}", "Decode it with its own encoding"
         ) from error
 
 

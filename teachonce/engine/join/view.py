@@ -42,7 +42,7 @@ def teacher_input(store: Store, targets: tuple[str, ...]) -> InputSpec:
             except TypeError as error:
                 raise CorruptError(f"target {name!r} of {store.path}: its input is {found}") from error
     names = ", ".join(targets)
-    raise StoreMissingError(f"{store.path} does not say what the teacher of {names} takes", "Name its target too")
+    raise StoreMissingError(f"{store.path} does not record the input of the teacher of {names}", "Name its target too")
 
 
 def as_pixels(image: Picture, identity: Identity) -> np.ndarray:

@@ -78,7 +78,7 @@ def _refuse_orphans(job: Job) -> None:
     there, root = target_names(job.store.path), job.store.path
     for name in job.config.names:
         if name not in there and any((root / "journal" / name).glob("*.json")):
-            message = f"{root / 'targets' / name}/zarr.json is missing, but blocks of the target are there"
+            message = f"{root / 'targets' / name}/zarr.json is missing, but the target has blocks"
             raise CorruptError(message, f"Restore it from a copy, or remove {places(name)} of the store")
 
 
@@ -90,7 +90,7 @@ def _reused(job: Job, events: Events) -> frozenset[str]:
     """What is sealed, and say so."""
     sealed = _sealed(job)
     if sealed:
-        events.info(f"reused as they are: {', '.join(name for name in job.config.names if name in sealed)}")
+        events.info(f"reused: {', '.join(name for name in job.config.names if name in sealed)}")
     return sealed
 
 
@@ -144,4 +144,4 @@ def _tell_others(job: Job, events: Events) -> None:
     with suppress(OSError):
         root.rmdir()
     if root.exists():
-        events.info(f"{root} holds trainings of other RDMs, under way or unfinished: their commands go on with them")
+        events.info(f"{root} has unfinished trainings of other RDMs: their commands resume them")

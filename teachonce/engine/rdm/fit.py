@@ -210,7 +210,7 @@ class Fit:
             checkpoint.load_optimizer(self.optimizer, parts["optimizer"])
             set_random_state(parts["random"], self.job.device)
         self.best = {name: value.to(self.job.device) for name, value in parts["best"].items()}
-        self.events.info(f"goes on after epoch {self.progress.epoch} of {self.job.config.epochs}")
+        self.events.info(f"resumes after epoch {self.progress.epoch} of {self.job.config.epochs}")
         return True
 
 

@@ -114,7 +114,7 @@ class Job:
 
 def _mend(record: TargetRecord) -> str:
     same = "Use the same settings as before, another --distortion-weight, or another --store"
-    return f"{same}; without {places(record.name)} it is made anew" if record.kind == KIND else same
+    return f"{same}; without {places(record.name)} it is made again" if record.kind == KIND else same
 
 
 def work_root(store: Store) -> Path:
@@ -173,5 +173,5 @@ def _rows(store: Store, config: RdmConfig, known: Learnt) -> Division:
     fraction, size = config.val_fraction, config.batch_size
     rows = divide(store.digests(), usable, seed=config.seed, fraction=fraction, batch_size=size)
     if not len(rows.val):
-        raise DataError("no rows validate, and the best epoch is chosen by them", "Use a larger --val-fraction")
+        raise DataError("there are no validation rows to choose the best epoch", "Use a larger --val-fraction")
     return rows

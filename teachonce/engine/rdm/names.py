@@ -31,7 +31,7 @@ def named(distortion_weights: Sequence[float]) -> dict[str, float]:
         InputError: No weight, one that is no number, not above 0 and finite, or the same one twice.
     """
     if not distortion_weights:
-        raise InputError("no distortion weight was given", "Add --distortion-weight 10000,5000,1000, say")
+        raise InputError("no distortion weight was given", "Add --distortion-weight, for example 10000,5000,1000")
     found: dict[str, float] = {}
     for given in distortion_weights:
         try:

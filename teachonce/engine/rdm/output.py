@@ -85,11 +85,11 @@ def repair(job: Job, name: str, events: Events) -> None:
         BusyError: Another process writes it.
         DiskError: It cannot be written.
     """
-    mend = f"Remove {places(name)} of the store, then run the same command: it trains {name} anew"
+    mend = f"Remove {places(name)} of the store, then run the same command: it trains {name} again"
     record = readable(job.store, name)
     if record is None:
         place = job.store.path / "targets" / name / "zarr.json"
-        raise CorruptError(f"{place} is missing or damaged, and nothing proves what it was", mend)
+        raise CorruptError(f"{place} is missing or damaged, and cannot be reconstructed", mend)
     job.compare(record, job.config.names[name])
     restore_documents(job.store.path, record.documents)
     try:
@@ -100,7 +100,7 @@ def repair(job: Job, name: str, events: Events) -> None:
     with _writer(job, name, rdm, data, record.fingerprint_fields, {}, RepairRule(**_rule(job, record))) as writer:
         if not writer.sealed:
             count = writer.journal.blocks - len(writer.done())
-            events.info(f"{name} is mended: {count} of its {writer.journal.blocks} blocks are written again")
+            events.info(f"{name} is repaired: {count} of its {writer.journal.blocks} blocks are written again")
 
 
 def _rule(job: Job, record: TargetRecord) -> dict[str, int | None]:

@@ -9,7 +9,7 @@ from teachonce.engine.rdm.settings import RdmConfig
 from teachonce.errors import InputError, MismatchError
 from teachonce.events import Events
 
-_OTHERS = "Use --ce-weight 0 (then labels are not looked at), or --kl-weight 0 (then the teacher's logits are not)"
+_OTHERS = "Use --ce-weight 0 (labels are then not used), or --kl-weight 0 (the teacher's logits are then not used)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,12 +49,12 @@ def learnt(store: Store, parent: TargetRecord, config: RdmConfig, events: Events
     labelled, has_logits = ours.classes is not None, teacher.classes is not None
     ce, kl = config.ce_weight > 0 and labelled, config.kl_weight > 0 and has_logits
     if config.ce_weight > 0 and not labelled:
-        events.info(f"{store.path} has no labels: the RDMs learn without cross-entropy")
+        events.info(f"{store.path} has no labels: the RDMs are trained without cross-entropy")
     if config.kl_weight > 0 and not has_logits:
-        events.info(f"target {parent.name!r} has neither logits nor a head: the RDMs learn without KL")
+        events.info(f"target {parent.name!r} has neither logits nor a head: the RDMs are trained without KL")
     if config.preset == "cnn" and not (ce or kl):
         mend = "Use a teacher with logits, data with labels, or another --preset"
-        raise InputError("the cnn preset has no reconstruction: it needs logits or labels to learn from", mend)
+        raise InputError("the cnn preset has no reconstruction: it needs logits or labels", mend)
     if ce and kl:
         check_classes(f"target {parent.name!r}", teacher.classes, teacher.class_names, ours, _OTHERS)
     chosen = teacher if kl else ours if ce else StoreClasses(classes=None, class_names=None)

@@ -84,14 +84,14 @@ class RdmConfig:
                 raise InputError(f"{name} must be at least 1, got {value}", f"Give another {name}")
         if not 0.0 < self.val_fraction < 1.0:
             message = f"val_fraction must be above 0 and below 1 (it chooses the epoch), got {self.val_fraction}"
-            raise InputError(message, "Use 0.05, say")
+            raise InputError(message, "Use 0.05, for example")
         self._check_loss()
         check_seed(self.seed)
         self.optim.check()
 
     def _check_loss(self) -> None:
         if not (self.temperature > 0 and isfinite(self.temperature)):
-            raise InputError(f"temperature must be above 0 and finite, got {self.temperature}", "Use 2, say")
+            raise InputError(f"temperature must be above 0 and finite, got {self.temperature}", "Use 2, for example")
         for name in ("ce_weight", "kl_weight"):
             if not ((value := getattr(self, name)) >= 0 and isfinite(value)):
                 raise InputError(f"{name} must be at least 0 and finite, got {value}", f"Give another {name}")

@@ -35,13 +35,15 @@ def rdm_of(record: TargetRecord) -> RdmStack:
     data = read_weights(record)
     if record.kind != KIND or data is None:
         made = f"it was made by a teacher ({record.kind})"
-        raise MismatchError(f"target {record.name!r} of {record.root} is no RDM's: {made}", "Name an rdm-... target")
+        raise MismatchError(f"target {record.name!r} of {record.root} is not an RDM: {made}", "Name an rdm-... target")
     try:
         stack = RdmStack(RdmSpec.from_json(record.attributes["rdm_spec"]))
         stack.load_state_dict(load(data))
     except (KeyError, TypeError, ModelError, RuntimeError, SafetensorError) as error:
         mend = "Restore the target from a copy, or remove its folders and run `teachonce rdm` again"
-        raise CorruptError(f"the weights of target {record.name!r} of {record.root} are no RDM's", mend) from error
+        raise CorruptError(
+            f"the weights of target {record.name!r} of {record.root} are not those of an RDM", mend
+        ) from error
     return stack.eval().requires_grad_(requires_grad=False)
 
 

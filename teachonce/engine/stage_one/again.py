@@ -124,7 +124,7 @@ def _refuse_others(record: TargetRecord, teacher: Teacher) -> None:
     widths = {array: spec.shape[-1] for array, spec in record.arrays.items()}
     given = {array: spec.shape[0] for array, spec in array_specs(teacher, _dtype(record)).items()}
     if widths != given:
-        raise MismatchError(f"target {record.name!r} holds {widths}, this teacher gives {given}", "Use its own teacher")
+        raise MismatchError(f"target {record.name!r} has {widths}, this teacher has {given}", "Use its own teacher")
 
 
 def _dtype(record: TargetRecord) -> str:
@@ -155,7 +155,7 @@ def _outputs(
     for number, decoded in enumerate(decode_blocks(samples, groups, workers=workers)):
         if decoded.failed:
             row, code = next(iter(decoded.failed.items()))
-            raise MismatchError(f"row {row} gives no image now ({code})", "Use the data the store was made from")
+            raise MismatchError(f"row {row} cannot be decoded now ({code})", "Use the data the store was made from")
         images = packed(decoded, params[number * size :][: len(decoded.rows)], {}, pin=False)
         assert images is not None
         (output,) = forward(images)

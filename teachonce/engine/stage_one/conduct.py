@@ -90,7 +90,7 @@ def conduct(job: Job, workers: int | None, events: Events, options: Mapping[str,
     if is_sealed and missing and own:
         _mark(job, events)
     if not is_sealed:
-        events.info(f"{job.path} waits for blocks of other processes; whoever brings the last one seals it")
+        events.info(f"{job.path} waits for blocks of other processes; the process that writes the last block seals it")
     return Done(
         blocks_run=len(missing), rows_run=job.rows(missing), failed=failed, is_sealed=is_sealed, seconds=seconds
     )
@@ -140,7 +140,7 @@ def pass_settings(job: Job, forward: Forward, events: Events) -> dict[str, Any]:
     size = job.request.batch_size
     if size is None:
         size = find_batch_size(forward, job.teacher.info.input, device=job.device, most=job.block_rows)
-        events.info(f"the teacher sees batches of {size} images")
+        events.info(f"the batch size of the teacher is {size} images")
     settings = {"batch_size": size, "compute_dtype": job.compute_dtype}
     return {**settings, "tf32": True} if job.request.tf32 else settings
 
@@ -174,9 +174,9 @@ def _tell_repair(job: Job, targets: Collection[int], samples: Collection[int], e
     for name, blocks in ((job.request.name, targets), ("samples", samples)):
         if blocks:
             shown = ", ".join(map(str, sorted(blocks)[:10])) + (", ..." if len(blocks) > 10 else "")
-            events.info(f"{len(blocks)} blocks of {name} are made again: {shown}")
+            events.info(f"{len(blocks)} blocks of {name} are computed again: {shown}")
     if not targets and not samples:
-        events.info("no block has to be made again")
+        events.info("no block has to be computed again")
 
 
 def _decode_again(output: Output, feed: Feed, blocks: Sequence[int]) -> None:

@@ -159,7 +159,7 @@ class Forward:
             got = tuple(outputs[name].shape) if name in outputs else None
             if got != (count, width):
                 raise ModelError(
-                    f"the teacher says its {name.replace('_', ' ')} is {width} wide, a batch of {count} gave {got}",
+                    f"the teacher declares its {name.replace('_', ' ')} as {width} wide, a batch of {count} gave {got}",
                     "Correct the teacher's embedding_dim or classes",
                 )
 

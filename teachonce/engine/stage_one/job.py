@@ -206,12 +206,12 @@ def store_at(path: Path) -> Store | None:
     """
     if (path / "zarr.json").exists():
         return open_store(path)
-    mend = "Choose another --store; a new one is made where nothing is"
+    mend = "Choose another --store; a new store needs a path that does not exist"
     if path.exists() and not path.is_dir():
         raise StoreError(f"{path} is a file, not a store", mend)
     strange = [place.name for place in path.glob("*") if not _is_ours(place.name)]
     if strange:
-        raise StoreError(f"{path} is not empty and no store: it holds {min(strange)}", mend)
+        raise StoreError(f"{path} is not empty and not a store: it has {min(strange)}", mend)
     return None
 
 

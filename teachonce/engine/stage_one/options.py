@@ -57,7 +57,7 @@ class Request:
             if value is not None and value < least:
                 raise InputError(f"{option} must be at least {least}, got {value}", "Use a larger number")
         if self.block_rows is not None and self.block_rows & (self.block_rows - 1):
-            raise InputError(f"block rows must be a power of two, got {self.block_rows}", "Use 64 or 2048, say")
+            raise InputError(f"block rows must be a power of two, got {self.block_rows}", "Use 64 or 2048, for example")
 
 
 def parse_blocks(text: str | None, blocks: int) -> range:

@@ -165,7 +165,7 @@ class Output:
 def missing_blocks(journal: Journal, missing: Sequence[int]) -> CorruptError:
     """The error for what is sealed although blocks of it are missing or cut."""
     blocks = ", ".join(map(str, missing[:10]))
-    message = f"{journal.name} of {journal.root} is sealed, but blocks are missing or cut: {blocks}"
+    message = f"{journal.name} of {journal.root} is sealed, but blocks are missing or truncated: {blocks}"
     return CorruptError(message, "Run the same command with --repair: it runs these blocks again")
 
 

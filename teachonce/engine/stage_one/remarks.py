@@ -20,7 +20,7 @@ from teachonce.texts import listed
 def tell_differences(job: Job, events: Events) -> None:
     """Say what differs from the run that began the store, and is allowed to."""
     if job.views.rule != installed_rule():
-        events.info(f"images are resized by the store's rule {job.views.rule!r}; the installed Pillow's is another")
+        events.info(f"images are resized by the store's rule {job.views.rule!r}; the installed Pillow has another rule")
     if job.views.augment is None and job.views.view != job.teacher.info.view:
         events.info("the views are those of the store; this teacher's own evaluation view differs")
     if job.record is None:
@@ -29,8 +29,8 @@ def tell_differences(job: Job, events: Events) -> None:
         computed, asked = _computed(job.record.settings), _computed({**job.record.settings, **job.given_settings()})
         if computed != asked:
             events.warn(
-                f"target {job.record.name!r} was computed in {computed} and is kept so: "
-                f"use another --name to have it in {asked}"
+                f"target {job.record.name!r} was computed in {computed} and is not changed: "
+                f"use another --name to compute it in {asked}"
             )
         return
     before, now = job.record.attributes.get("versions", {}), versions()
@@ -54,7 +54,7 @@ def tell_treated(counts: Mapping[int, int], events: Events) -> None:
     """
     total = sum(counts.values())
     said = {
-        TRANSPARENT: "have transparency, which is put on white: convert('RGB') of PIL would show what lies under it",
+        TRANSPARENT: "have transparency, which is composited on white: convert('RGB') of PIL would ignore alpha",
         DEEP: "have more than 8 bits of grey, scaled to 8: convert('RGB') of PIL would clip them at 255",
     }
     for kind, words in said.items():
@@ -85,7 +85,7 @@ def score_teacher(job: Job, events: Events) -> float | None:
     if is_near_chance(share, rows, info.classes):
         events.warn(
             f"the teacher's top-1 on the labels is {share:.1%}, near chance ({1 / info.classes:.1%}): "
-            "are its classes, their order and its preprocessing those of this data?"
+            "check that its classes, their order and its preprocessing match this data"
         )
     return share
 
@@ -95,13 +95,13 @@ def tell_unused(info: TeacherInfo, events: Events) -> None:
     after = [part for part in info.unused if not matters(part)]
     if after:
         events.info(
-            f"the teacher's checkpoint also has {listed(after)}, which its {info.embedding} embedding has no use for"
+            f"the teacher's checkpoint also has {listed(after)}, which its {info.embedding} embedding does not need"
         )
     inside = [part for part in info.unused if matters(part)]
     if inside:
         events.warn(
-            f"the teacher's checkpoint has {listed(inside)}, which its network lacks: its {info.embedding} embedding "
-            "is taken without them; is `architectures` in its config.json right?"
+            f"the teacher's checkpoint has {listed(inside)}, which its network does not have: its "
+            f"{info.embedding} embedding is computed without them; check `architectures` in its config.json"
         )
 
 
@@ -110,10 +110,10 @@ def _tell_outputs(job: Job, events: Events) -> None:
     info = job.teacher.info
     if info.classes is None:
         return
-    ending = "methods that use its logits take the softmax of them: prefer one that uses embeddings"
+    ending = "methods that use its logits apply a softmax: prefer a method that uses embeddings"
     if info.classes == 1:
         events.warn(f"the teacher has one output, whose softmax is 1 for every row; {ending}")
     elif info.config.get("problem_type") in ("multi_label_classification", "regression"):
-        events.warn(f"the teacher was trained for {info.config['problem_type']}, not for one class a row; {ending}")
+        events.warn(f"the teacher was trained for {info.config['problem_type']}, not for one class per row; {ending}")
     elif are_probabilities(first_logits(open_store(job.path), job.request.name)):
-        events.warn(f"the teacher's outputs are probabilities already (each row sums to 1), not logits; {ending}")
+        events.warn(f"the teacher's outputs are already probabilities (each row sums to 1), not logits; {ending}")

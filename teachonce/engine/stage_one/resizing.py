@@ -54,8 +54,8 @@ class RuleCheck:
     def _error(self, row: int, size: list[int]) -> MismatchError:
         return MismatchError(
             f"{self.store} resizes images by the rule {self.rule!r}, the installed Pillow by {installed_rule()!r}: "
-            f"of row {row} ({size[0]} x {size[1]}) the teacher would see other pixels than its processor gives",
-            f"Install '{_PILLOW[self.rule]}' to go on, or use another --store",
+            f"of row {row} ({size[0]} x {size[1]}) the teacher would get other pixels than from its processor",
+            f"Install '{_PILLOW[self.rule]}' to resume, or use another --store",
         )
 
 

@@ -67,7 +67,7 @@ def compare_digests(stored: NDArray[np.uint64], given: NDArray[np.uint64], rows:
         return
     row = int(rows[wrong[0]])
     reordered = bool(np.isin(given[wrong], stored).all())
-    how = "the samples are there in another order" if reordered else "it is another sample"
+    how = "the samples are in another order" if reordered else "it is another sample"
     raise MismatchError(f"the data is not the store's: row {row} differs, {how}", _SAME)
 
 
@@ -80,7 +80,7 @@ def check_attributes(store: Store, samples: Samples) -> None:
     if (store.spec.data.get("labels") is None) != (samples.labels is None):
         there, here = ("labels", "none") if samples.labels is None else ("no labels", "some")
         raise MismatchError(
-            f"{store.path} was made from data with {there}, this data has {here}", f"{_SAME}, and see --label-column"
+            f"{store.path} was made from data with {there}, this data has {here}", f"{_SAME}, and check --label-column"
         )
     pairs = {
         "number of rows": (store.spec.rows, samples.rows),

@@ -123,6 +123,6 @@ def kept_views(store: Store, request: Request) -> ViewPlan:
     if found:
         raise MismatchError(
             f"{store.path} was made with other {found[0]}: expected {short(found[1])}, got {short(found[2])}",
-            "Give --views, --augment and --seed as when the store was made, or use another --store",
+            "Use the --views, --augment and --seed that the store was made with, or another --store",
         )
     return kept

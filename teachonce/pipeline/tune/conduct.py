@@ -90,7 +90,9 @@ class Conduct:
             search = Search(storage, variant, space, step, self._recipe.tune, self._folder, self._identity(step))
             if search.others and not search.trials:
                 old = ", ".join(sorted(search.others))
-                self._events.warn(f"{variant.name}: its settings, data or space are others than in {old}: a new search")
+                self._events.warn(
+                    f"{variant.name}: its settings, data or space differ from those in {old}: a new search"
+                )
             searches.append(search)
         return searches
 
@@ -118,10 +120,10 @@ class Conduct:
         if len(empty) == len(found):
             errors = [trial.user_attrs.get("error") for search in searches for trial in search.over]
             told = next((f": {error}" for error in errors if error), "")
-            mend = f"Give other values or another space; to search anew, remove {self._folder}"
-            raise TeachonceError(f"no trial came to its end{told}", mend)
+            mend = f"Give other values or another space; to start again, remove {self._folder}"
+            raise TeachonceError(f"no trial finished{told}", mend)
         for name in empty:
-            self._events.warn(f"{name}: no trial came to its end, so the recipe's own values are kept")
+            self._events.warn(f"{name}: no trial finished, so the recipe's own values are kept")
 
     def _result(self, variants: Sequence[VariantResult], before: Mapping[str, Any]) -> TuneResult:
         steps = [

@@ -45,7 +45,7 @@ def open_journal(path: Path) -> JournalStorage:
         raise
     except Exception as error:
         mend = f"Remove the folder {path.parent}: the search begins anew"
-        raise CorruptError(f"{path} is no journal of a search: {type(error).__name__}: {error}", mend) from error
+        raise CorruptError(f"{path} is not a journal of a search: {type(error).__name__}: {error}", mend) from error
 
 
 def _whole_lines(path: Path) -> list[bytes]:

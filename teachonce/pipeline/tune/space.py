@@ -142,7 +142,7 @@ def _check_name(name: str, dim: Dim, own: Mapping[str, Value], method: str) -> N
         raise unknown_name(f"[tune.space] method {method} has no setting {name!r}", [name.rpartition(".")[2]], known)
     kind = type(own[name])
     if isinstance(dim, Span) and kind is not float:
-        raise InputError(f"[tune.space] {name} is no fraction, got a range", f"Give a list of choices for {name}")
+        raise InputError(f"[tune.space] {name} is not a fraction, got a range", f"Give a list of choices for {name}")
     allowed: tuple[type, ...] = (int, float) if kind is float else (kind,)
     wrong = [value for value in dim.ends() if type(value) not in allowed]
     if wrong:

@@ -99,7 +99,7 @@ def train_trial(
 
 def _unexpected(error: Exception) -> Message:
     if is_out_of_memory(error):
-        return {"kind": "memory", "message": "the memory is full", "mend": "Use a smaller batch_size"}
+        return {"kind": "memory", "message": "out of memory", "mend": "Use a smaller batch_size"}
     return {"kind": "unexpected", "message": f"unexpected {type(error).__name__}: {error}", "mend": ""}
 
 

@@ -26,7 +26,7 @@ def tuned_path(recipe: str | Path, loaded: Recipe, write: str | Path | None) -> 
     """
     path = Path(write) if write is not None else loaded.folder / f"{Path(recipe).stem}-tuned.toml"
     if (path.exists() and not path.is_file()) or (path.exists() and not _is_ours(path)):
-        message = f"{path} is there and was not written by `teachonce tune`"
+        message = f"{path} exists and was not written by `teachonce tune`"
         raise InputError(message, "Move it away, or give another --write")
     require_writable(path.parent, "--write")
     return path
@@ -63,7 +63,7 @@ def write_tuned(path: Path, recipe: Recipe, found: Sequence[tuple[Variant, Varia
 
 def _about(result: VariantResult) -> str:
     if result.best_trial is None:
-        return f"{result.name}: no trial came to its end, so these are the values of the recipe"
+        return f"{result.name}: no trial finished, so these are the values of the recipe"
     return f"{result.name}: trial {result.best_trial} of {result.trials}, {result.best_value:.4f}"
 
 
