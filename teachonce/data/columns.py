@@ -15,7 +15,8 @@ NONE = "none"
 """As a label column's name: the dataset is used without labels."""
 
 _FILES_OR_PATHS = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_string, pa.types.is_large_string)
-_LABEL_NAMES = ("label", "labels", "target", "targets", "class", "fine_label")
+LABEL_NAMES = ("label", "labels", "target", "targets", "class", "fine_label")
+"""What columns of labels are called, where their type does not say so."""
 
 
 def image_column(features: Any, named: str | None) -> str:
@@ -55,7 +56,7 @@ def label_column(features: Any, named: str | None) -> str | None:
             f"expected one column of labels, got {len(found)}: {', '.join(found)}",
             f"Name one with --label-column, or {NONE}",
         )
-    return found[0] if found else next((name for name in _LABEL_NAMES if name in features), None)
+    return found[0] if found else next((name for name in LABEL_NAMES if name in features), None)
 
 
 def key_column(features: Any, named: str) -> str:

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from teachonce.data.columns import LABEL_NAMES
 from teachonce.data.labels import lookalikes
 from teachonce.data.metadata import is_metadata, read_metadata
 from teachonce.data.splits import Parts, Splits, find_splits, names_split
@@ -73,6 +74,10 @@ class ImageFolder:
         table = read_metadata(self.found.root, tables, lambda path: self.split_of(path) == split, events)
         if table is not None:
             paths, columns = table
+            if self.classes and not labelled and columns.keys().isdisjoint(LABEL_NAMES):
+                text = f"{listed(tables)} says the rows, and has no column label"
+                folders = listed(sorted(set(self.classes.values())))
+                events.warn(f"{text}: there are no labels, and the folders ({folders}) are not read as classes")
             if rest := sorted(set(images) - set(paths)):
                 events.warn(f"{len(rest)} images are left out because no metadata file lists them: {listed(rest)}")
             return _build(self.found.root, paths, columns, None)

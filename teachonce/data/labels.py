@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,16 @@ def lookalikes(names: Sequence[str]) -> list[str]:
         return []
     shown = "; ".join(" and ".join(map(repr, group)) for group in alike[:_SHOWN])
     return [f"{len(alike)} classes have several names that differ only in case or white space: {shown}"]
+
+
+def out_of_order(names: Sequence[str] | None) -> int | None:
+    """The first class whose name is a whole number below that of the class before it: `"2"` after `"10"`.
+
+    None where there is none, or a name is no number. Data without names counts such classes otherwise.
+    """
+    numbers = None if names is None else _numbers(names)
+    pairs = enumerate(pairwise(numbers or ()), 1)
+    return next((index for index, (before, number) in pairs if number < before), None)
 
 
 def match_labels(

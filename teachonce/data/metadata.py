@@ -91,5 +91,7 @@ def _read(path: Path) -> pa.Table:
         # A class may be called NA or None, and a file 001: what is missing is empty, and names are no numbers.
         convert = csv.ConvertOptions(column_types={_COLUMN: pa.string()}, null_values=[""], strings_can_be_null=True)
         return csv.read_csv(text, parse_options=csv.ParseOptions(newlines_in_values=True), convert_options=convert)
-    except (pa.ArrowException, CorruptError) as error:
+    except CorruptError as error:
+        raise DataError(error.message, mend) from error
+    except pa.ArrowException as error:
         raise DataError(f"could not read {str(path)!r}: {first_line(error)}", mend) from error

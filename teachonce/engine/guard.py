@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from teachonce.cache.store import Store
 from teachonce.cache.targets import target_names
-from teachonce.data.labels import match_labels, plain
+from teachonce.data.labels import match_labels, out_of_order, plain
 from teachonce.data.samples import Samples
 from teachonce.engine.rows import WORTH_TELLING
 from teachonce.errors import DataError, MismatchError
@@ -177,7 +177,8 @@ def check_classes(
 ) -> None:
     """Refuse data whose classes are not those of `who` (the teacher, the run), in the same order.
 
-    Names are compared without regard to case, and `_` counts as a space.
+    Names are compared without regard to case, and `_` counts as a space; names that are whole numbers also with the
+    numbers of data without names.
 
     Raises:
         MismatchError: Another number of classes, or the first class that differs.
@@ -190,6 +191,9 @@ def check_classes(
                 f"{who} has other classes than the data, or another order: class {index} is {theirs!r} and {ours!r}"
             )
             raise MismatchError(message, mend)
+    if samples.class_names is None and (moved := out_of_order(names)) is not None:
+        message = f"{who} has its classes in another order than numbers: class {moved} is {(names or ())[moved]!r}"
+        raise MismatchError(f"{message}, and {moved} in the data", mend)
 
 
 def labels_for(

@@ -12,7 +12,7 @@ from teachonce.fsio import json_bytes
 from teachonce.models.placed import Weights, is_placed
 from teachonce.models.precision import as_taken
 from teachonce.models.student import Student
-from teachonce.types import EvalView, InputSpec, TeacherDtype
+from teachonce.types import EvalView, InputSpec, Resizing, TeacherDtype
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +40,8 @@ class TeacherInfo:
     """Parts of its checkpoint that it does without, by name; not part of the fingerprint."""
     dtype: TeacherDtype = "float32"
     """Of the weights, and of what is computed with them."""
+    resizing: Resizing | None = None
+    """The rule by which a run resizes what it sees; None: its own processor does, by the installed Pillow."""
 
     def fingerprint(self) -> dict[str, Any]:
         """All that its outputs depend on, as JSON: names, paths and library versions are not among it.

@@ -1,5 +1,6 @@
 """Teachers by spec: a transformers model, a trained run, a built-in network, or a user's factory."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -15,7 +16,7 @@ from teachonce.models.processor import plain_processor
 from teachonce.models.student import Student
 from teachonce.models.students import build_student, is_built_in, load_student
 from teachonce.models.trust import is_factory
-from teachonce.types import EvalView, TeacherDtype
+from teachonce.types import EARLY, EvalView, Resizing, TeacherDtype
 from teachonce.validation import ViewJson, require_type
 
 __all__ = ["Signal", "Teacher", "TeacherInfo", "from_student", "load_teacher"]
@@ -150,6 +151,7 @@ class _Run(BaseModel):
 
     class_names: list[str] | None = None
     view: ViewJson | None = None
+    resizing: Resizing = EARLY
 
 
 def _from_run(spec: str, folder: Path, trust_remote_code: bool, dtype: TeacherDtype) -> Teacher:
@@ -160,4 +162,6 @@ def _from_run(spec: str, folder: Path, trust_remote_code: bool, dtype: TeacherDt
     view = None if run.view is None else EvalView.from_json(run.view.model_dump())
     student = load_student(folder, trust_remote_code=trust_remote_code)
     names = tuple(run.class_names) if run.class_names else None
-    return from_student(student, name=spec, class_names=names, view=view, dtype=dtype)
+    teacher = from_student(student, name=spec, class_names=names, view=view, dtype=dtype)
+    teacher.info = replace(teacher.info, resizing=run.resizing)
+    return teacher

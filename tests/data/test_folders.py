@@ -313,6 +313,22 @@ class TestMetadata:
         assert classes(samples) == ["cat", "dog"]
         assert any("not used" in text for text in heard.warnings)
 
+    @pytest.mark.parametrize("column", ["caption", "label"])
+    def test_says_that_folders_are_not_the_classes(self, tmp_path: Path, column: str):
+        put(tmp_path, "train/cat/1.png", "train/dog/2.png")
+        (tmp_path / "train" / "metadata.csv").write_text(f"file_name,{column}\ncat/1.png,a\ndog/2.png,b\n")
+        samples, heard = opened(tmp_path)
+        assert (samples.labels is None) == (column == "caption")
+        assert any("cat, dog" in text for text in heard.warnings) == (column == "caption")
+        assert opened(tmp_path, label_column=column)[1].warnings == []
+
+    def test_in_another_encoding_is_told_once(self, tmp_path: Path):
+        put(tmp_path, "1.png")
+        (tmp_path / "metadata.csv").write_bytes("file_name,label\n1.png,caf\xe9\n".encode("latin-1"))
+        with pytest.raises(DataError, match="UTF-8") as caught:
+            opened(tmp_path)
+        assert str(caught.value).count(caught.value.mend) == 1
+
     @pytest.mark.parametrize("name", ["/etc/passwd", "../1.png", "zip://x", ""])
     def test_names_nothing_outside(self, tmp_path: Path, name: str):
         put(tmp_path, "1.png")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from teachonce.cache.store import Store
+from teachonce.data.samples import ArraySamples
 from teachonce.engine.guard import check_classes, check_data, check_means, require_labels
 from teachonce.errors import DataError, MismatchError
 from tests.engine.enginekit import digits, make_store, some
@@ -101,6 +102,20 @@ def test_classes():
         check_classes("the teacher", 12, None, data)
     with pytest.raises(MismatchError, match="class 3 is '4' and '3'"):
         check_classes("the teacher", 10, [*names[:3], "4", "3", *names[5:]], data)
+
+
+@pytest.mark.parametrize("classes", [2, 10, 11, 101])
+@pytest.mark.parametrize("first", [0, 1])
+def test_classes_named_by_numbers_in_the_order_of_texts(classes: int, first: int):
+    numbers = [str(number) for number in range(first, first + classes)]
+    data = ArraySamples(np.zeros((classes, 1, 1, 3), np.uint8), np.arange(classes))
+    check_classes("the teacher", classes, numbers, data)
+    if sorted(numbers) == numbers:
+        return check_classes("the teacher", classes, sorted(numbers), data)
+    with pytest.raises(MismatchError, match="order"):
+        check_classes("the teacher", classes, sorted(numbers), data)
+    named = ArraySamples(np.zeros((classes, 1, 1, 3), np.uint8), np.arange(classes), sorted(numbers))
+    return check_classes("the teacher", classes, sorted(numbers), named)
 
 
 def test_class_means():

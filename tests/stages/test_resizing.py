@@ -201,3 +201,16 @@ def test_a_run_keeps_the_rule_it_began_with(tmp_path: Path):
     assert evaluate_run(tmp_path / "run", data(), device="cpu", workers=0) == expected
     run.write_text(json.dumps(value | {"resizing": installed_rule()}))
     assert evaluate_run(tmp_path / "run", data(), device="cpu", workers=0).loss != expected.loss
+
+
+def test_a_run_that_was_trained_from_the_store_can_be_run_over_it(old: tuple[Path, str], tmp_path: Path):
+    path, run = old[0], tmp_path / "run"
+    train(data=data(), store=path, student="cnn-2", method="clip-teacher-kd", image_size=24, batch_size=8, epochs=1,
+          device="cpu", workers=0, out=run)  # fmt: skip
+    given = options(path, name="assistant")
+    embed(teacher=run, data=data(), **given)
+    assert verify(store=path, teacher=run, target="assistant", data=data(), device="cpu", workers=0, sample=ROWS).ok
+    told = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**told, "resizing": installed_rule()}))
+    with pytest.raises(MismatchError, match="other pixels"):
+        embed(teacher=run, data=data(), **given | {"name": "other"})

@@ -5,6 +5,7 @@ from typing import Any
 
 from teachonce.cache import open_store
 from teachonce.data.decode import DEEP, TRANSPARENT
+from teachonce.data.labels import out_of_order
 from teachonce.data.rules import installed_rule
 from teachonce.engine.guard import check_classes
 from teachonce.engine.stage_one.contents import versions
@@ -78,6 +79,9 @@ def score_teacher(job: Job, events: Events) -> float | None:
         events.warn(f"{error.message}; methods that use logits will refuse this target")
     if info.classes != job.samples.classes:
         return None
+    if info.class_names is None and (index := out_of_order(job.samples.class_names)) is not None:
+        name = (job.samples.class_names or ())[index]
+        events.warn(f"the teacher's classes have no names: output {index} is taken for class {name!r} of the data")
     scored = teacher_top1(open_store(job.path), job.request.name, labels)
     if scored is None:
         return None

@@ -60,15 +60,16 @@ class RuleCheck:
 
 
 def rule_check(job: Job) -> RuleCheck | None:
-    """The check of a job, after a look at up to 1,024 of its rows; None where the store's rule is the installed one.
+    """The check of a job, after a look at up to 1,024 of its rows; None where it needs none.
 
-    What was sealed once is made again as it was, so its repair needs none.
+    It needs none where the store's rule is the installed one, or that of a teacher that is a run: by it, it was trained
+    and is evaluated. What was sealed once is made again as it was, in a repair.
 
     Raises:
         MismatchError: See `RuleCheck`.
     """
     was_sealed = job.record is not None and bool(job.record.sealed or job.record.kept)
-    if job.store is None or was_sealed or job.views.rule == installed_rule():
+    if job.store is None or was_sealed or job.views.rule in (installed_rule(), job.teacher.info.resizing):
         return None
     check = RuleCheck(store=job.path, rule=job.views.rule, given=job.teacher.info.input)
     rows = np.unique(np.linspace(0, job.samples.rows - 1, min(_LOOKED_AT, job.samples.rows)).astype(np.int64))
