@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from teachonce.benchmarks.live.work import Work
 from tests.benchmarks import livekit
@@ -48,3 +49,19 @@ def test_a_live_teacher_in_bf16_takes_half_the_bytes(tmp_path: Path):
         spec = livekit.spec("live", store, source="live", student="cnn-2", teacher_dtype=dtype)
         told[dtype] = Work(spec).ready(1).teacher_bytes
     assert told["bf16"] * 2 == told["float32"] > 0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bf16"])
+def test_the_bare_forward_computes_as_the_live_arm_does(tmp_path: Path, dtype: str):
+    store = livekit.make_store(tmp_path / "s.zarr")
+    spec = livekit.spec("live", store, source="live", student="cnn-2", precision="bf16", teacher_dtype=dtype)
+    work = Work(spec)
+    seen: list[tuple[bool, torch.dtype]] = []
+    teacher = work.session.stepper.source.networks[0]
+    teacher.register_forward_hook(
+        lambda _, __, signal: seen.append((torch.is_autocast_enabled("cpu"), signal.embedding.dtype))
+    )
+    work.steps.run(1)
+    work.teacher(1, 0)
+    assert len(set(seen)) == 1
+    assert seen[0][0] is (dtype == "float32")  # autocast is for float32 weights alone
