@@ -140,7 +140,7 @@ def _teachers(runs: Sequence[Run], stores: Sequence[Store]) -> Iterator[Run]:
 
 
 def _has_rows(store: Store, run: Run) -> bool:
-    return store.samples_seal.get("journal") == (run.settings.get("store") or {}).get("samples")
+    return bool(store.samples_seal.get("journal") == (run.settings.get("store") or {}).get("samples"))
 
 
 def has_target(store: Store, run: Run) -> bool:
