@@ -149,7 +149,7 @@ def has_target(store: Store, run: Run) -> bool:
     if run.target is None or known is None:
         return True
     try:
-        return store.sealed(run.target).fingerprint == known
+        return store.sealed(run.target).fingerprint == str(known)
     except TeachonceError:
         return False
 
