@@ -23,19 +23,34 @@ from typing import Any
 from gpu_parts import Part, parts, run_part
 from gpu_tables import page
 
+from teachonce.benchmarks.live.process import end_with
 from teachonce.engine.machine import now, this_machine
 from teachonce.engine.stage_one.contents import versions
+from teachonce.errors import TeachonceError
 from teachonce.fsio import read_json, write_json
+from teachonce.places import require_writable
+from teachonce.processwide import interrupts
 
 KIND = "teachonce.gpu-page"
 LEAST_S = 20.0  # a part is not begun with less time than this
 
 
 def main(words: list[str] | None = None) -> int:
-    """Measure what is missing, and write the page."""
+    """Measure what is missing, and write the page; a signal ends the part that is measured too."""
     options = _options(words)
     if options.one is not None:
         return _child(options)
+    with interrupts() as seen:
+        try:
+            return _parts(options)
+        except TeachonceError as error:
+            _say(f"error: {error.message}. {error.mend}")
+            return 2
+        except KeyboardInterrupt:
+            return 128 + seen[0] if seen else 130
+
+
+def _parts(options: argparse.Namespace) -> int:
     known = {part.name: part for part in parts(small=options.small)}
     wanted = list(known) if options.parts is None else options.parts.split(",")
     if unknown := [name for name in wanted if name not in known]:
@@ -67,8 +82,10 @@ def _options(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--parts", help="names with commas between them; all if absent")
     parser.add_argument("--small", action="store_true", help="tiny networks, on a CPU unless a device is named")
     parser.add_argument("--device", help="cuda, or cpu with --small, if absent")
-    parser.add_argument("--one", nargs=2, metavar=("NAME", "FILE"), help=argparse.SUPPRESS)
+    parser.add_argument("--one", nargs=3, metavar=("NAME", "FILE", "PARENT"), help=argparse.SUPPRESS)
     options = parser.parse_args(words)
+    if options.out is not None and options.out.suffix != ".json":
+        parser.error(f"--out must end in .json, got {options.out}: the page is the same name in .md")
     options.device = options.device or ("cpu" if options.small else "cuda")
     return options
 
@@ -100,9 +117,12 @@ def _loaded(out: Path, frame: Mapping[str, Any]) -> dict[str, Any]:
     """
     fresh = {**frame, "parts": {}, "left_out": {}}
     try:
-        known = read_json(out)
+        known = read_json(out, mend="Choose another --out, or remove it to measure anew")
     except FileNotFoundError:
+        require_writable(out, "--out")
         return fresh
+    if not isinstance(known, dict):
+        sys.exit(f"error: {out} is of something else. Choose another --out")
     for key in ("kind", "form", "machine", "versions"):
         if known.get(key) != frame[key]:
             sys.exit(f"error: {out} has another {key}: {known.get(key)}, not {frame[key]}. Choose another --out")
@@ -119,7 +139,7 @@ def _measure(part: Part, options: argparse.Namespace, found: dict[str, Any], out
     _say(f"{part.name}: {part.title}, at most {left:.0f} s")
     with tempfile.TemporaryDirectory(prefix="teachonce-gpu-page-") as folder:
         file = Path(folder) / "part.json"
-        words = [sys.executable, __file__, "--device", options.device, "--one", part.name, str(file)]
+        words = [sys.executable, __file__, "--device", options.device, "--one", part.name, str(file), str(os.getpid())]
         why = _run([*words, "--small"] if options.small else words, left)
         with suppress(FileNotFoundError, json.JSONDecodeError):
             found["parts"][part.name] = {
@@ -151,7 +171,8 @@ def _run(words: list[str], seconds: float) -> str:
 
 def _child(options: argparse.Namespace) -> int:
     """One part, in this process."""
-    name, file = options.one
+    name, file, parent = options.one
+    end_with(int(parent))
     (part,) = (part for part in parts(small=options.small) if part.name == name)
     sys.argv = ["scripts/gpu_page.sh", "--parts", name]  # what its result says of the command
     write_json(Path(file), run_part(part, options.device))

@@ -41,9 +41,9 @@ class Transfer:
 
     def send(self, make: Callable[[], T]) -> Sent[T]:
         """Make something on the device, for whoever receives it later; may be called by a thread of its own."""
-        with self._beside():
+        with self._beside() as stream:
             value = make()
-        return Sent(value, None if self._stream is None else self._stream.record_event())
+        return Sent(value, None if stream is None else stream.record_event())
 
     def receive(self, sent: Sent[T], *tensors: Tensor) -> T:
         """What was sent, for the current stream of this thread: it waits for it, and nobody else does.
@@ -60,11 +60,13 @@ class Transfer:
         return sent.value
 
     @contextmanager
-    def _beside(self) -> Iterator[None]:
+    def _beside(self) -> Iterator[Any]:
+        """The stream that is the current one inside; None on a CPU."""
         if self.device.type != "cuda":
-            yield
+            yield None
             return
-        if self._stream is None:
-            self._stream = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
-        with torch.cuda.stream(self._stream):
-            yield
+        stream = self._stream  # of two threads that begin at once each records the one that it used
+        if stream is None:
+            stream = self._stream = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
+        with torch.cuda.stream(stream):
+            yield stream

@@ -25,7 +25,8 @@ def students(material: Material, runs: Sequence[Run] | None = None) -> dict[str,
 
 
 def _is_teacher(groups: Sequence[Group], material: Material) -> bool:
-    return all(run in material.teachers for group in groups for run in group.runs)
+    """Whether all of them are teachers and nothing else: one that was distilled is a student as well."""
+    return all(run in material.teachers and not run.needs_teacher for group in groups for run in group.runs)
 
 
 def networks(runs: Sequence[Run]) -> dict[str, list[Group]]:
@@ -63,7 +64,7 @@ def _lead(blocks: Sequence[Block]) -> str:
 def _student_blocks(student: str, ranked: Sequence[Scored], material: Material) -> Iterator[Block]:
     runs = [run for one in ranked for run in one.group.runs]
     teachers = [one for one in references(runs, material) if one.run not in runs]
-    is_teacher = all(run in material.teachers for run in runs)
+    is_teacher = _is_teacher([one.group for one in ranked], material)
     trained = [one.run for one in teachers if one.run is not None]
     yield accuracy_table(f"{'Teacher' if is_teacher else 'Student'} {student}", ranked, trained)
     if len(ranked) > 1:
@@ -98,7 +99,11 @@ def _lead_over_second(best: Scored, second: Scored) -> str:
     if best.sd is not None or second.sd is not None:
         return ""
     found = run_difference(best.group.runs[0], second.group.runs[0], best.which)
-    return "" if found is None else f" {best.group.label} is ahead of {second.group.label} by {chance_text(found)}."
+    if found is None:
+        return ""
+    if not found.value:
+        return f" {best.group.label} and {second.group.label} are level: {chance_text(found)}."
+    return f" {best.group.label} is ahead of {second.group.label} by {chance_text(found)}."
 
 
 def _near(labels: list[str]) -> str:

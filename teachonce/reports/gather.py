@@ -48,7 +48,7 @@ class Material:
     stores: tuple[Store, ...] = ()
     """Those that were named, then those that the runs name and that are there."""
     teachers: tuple[Run, ...] = ()
-    """Of the runs, those that trained on labels what other runs, or targets of the stores, have as their teacher."""
+    """Of the runs, those that trained what other runs, or targets of the stores, have as their teacher."""
     benches: tuple[Bench, ...] = ()
 
     def of(self, kind: str) -> list[Bench]:
@@ -56,9 +56,12 @@ class Material:
         return [bench for bench in self.benches if bench.kind == kind]
 
     def store_of(self, run: Run) -> Store | None:
-        """The store whose rows a run saw; None where it had none, or it is not at hand."""
-        samples = (run.settings.get("store") or {}).get("samples")
-        return next((store for store in self.stores if store.samples_seal.get("journal") == samples), None)
+        """The store whose rows a run saw; None where it had none, or it is not at hand.
+
+        Of several with these rows it is the one whose target the run read: stores of other teachers may have the same.
+        """
+        found = [store for store in self.stores if _has_rows(store, run)]
+        return next((store for store in found if has_target(store, run)), found[0] if found else None)
 
 
 @dataclass
@@ -132,8 +135,23 @@ def _teachers(runs: Sequence[Run], stores: Sequence[Store]) -> Iterator[Run]:
     digests |= {(run.description["teacher"] or {}).get("weights") for run in runs}
     for run in runs if digests - {None} else ():
         with suppress(TeachonceError, OSError):  # its weights cannot be read: who learned from it is not known
-            if not run.needs_teacher and run.weights in digests:
+            if run.weights in digests:
                 yield run
+
+
+def _has_rows(store: Store, run: Run) -> bool:
+    return bool(store.samples_seal.get("journal") == (run.settings.get("store") or {}).get("samples"))
+
+
+def has_target(store: Store, run: Run) -> bool:
+    """Whether a store holds what a run read as its target; of one that read none, any does."""
+    known = (run.settings.get("store") or {}).get("target")
+    if run.target is None or known is None:
+        return True
+    try:
+        return store.sealed(run.target).fingerprint == str(known)
+    except TeachonceError:
+        return False
 
 
 def _each_once(places: Sequence[Path]) -> list[Path]:
@@ -169,20 +187,22 @@ def _kind(value: Mapping[str, Any]) -> str | None:
 
 def _stores_of(runs: Sequence[Run], known: Sequence[Store], events: Events) -> Iterator[Store]:
     """The stores that runs name, each once, where they are still those."""
-    seals = {store.samples_seal.get("journal") for store in known}
+    found, tried = list(known), set[tuple[str, str]]()
     for run in runs:
         samples = (run.settings.get("store") or {}).get("samples")
-        if samples is None or samples in seals:
+        if samples is None or any(_has_rows(store, run) and has_target(store, run) for store in found):
             continue
-        seals.add(samples)
         path = Path(run.description["store"]["path"])
-        found = next((store for store in _at(path, run.folder) if store.samples_seal.get("journal") == samples), None)
-        if found is None:
+        there = [store for store in _at(path, run.folder) if _has_rows(store, run)]
+        there = [store for store in there if has_target(store, run)] or there
+        if there and not any(store.path.resolve() == there[0].path.resolve() for store in found):
+            found.append(there[0])
+            yield there[0]
+        elif not there and not any(_has_rows(store, run) for store in found) and (samples, str(path)) not in tried:
+            tried.add((samples, str(path)))
             events.warn(
                 f"the store of {run.folder} is not at {path}: name it with --store for its facts and comparisons"
             )
-        else:
-            yield found
 
 
 def _at(path: Path, run: Path) -> Iterator[Store]:

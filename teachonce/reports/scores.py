@@ -50,16 +50,18 @@ def scored(groups: Sequence[Group]) -> list[Scored]:
     return sorted((one for one in found if one.values), key=lambda one: -one.mean)
 
 
-def reference(run: Run, students: Sequence[Scored]) -> Scored:
+def reference(run: Run, students: Sequence[Scored], *, is_named: bool = False) -> Scored:
     """A teacher beside its students: without a value where it was evaluated on other test data than they, or on none.
 
     Args:
         run: The run that trained it.
         students: At least one.
+        is_named: Whether its folder is told: another teacher is such a network too.
     """
     which, first = students[0].which, students[0].group.runs[0]
     is_alike = which == "validation" or run.test_data == first.test_data
-    group = Group(label=f"teacher ({run.settings['student']})", runs=(run,))
+    told = f"{run.settings['student']}{f', {run.folder.name}' if is_named else ''}"
+    group = Group(label=f"teacher ({told})", runs=(run,))
     return Scored(group=group, which=which, values=_values([run], which) if is_alike else ())
 
 
@@ -84,7 +86,8 @@ def accuracy_table(caption: str, ranked: Sequence[Scored], teachers: Sequence[Ru
         ranked: The best first.
         teachers: Stand before them.
     """
-    first = [reference(run, ranked) for run in teachers]
+    kinds = [run.settings["student"] for run in teachers]
+    first = [reference(run, ranked, is_named=kinds.count(run.settings["student"]) > 1) for run in teachers]
     every, is_best = (*first, *ranked), len(ranked) > 1 and stands_out(ranked[0], ranked[1:])
     others = _others([run for one in every for run in one.group.runs], ranked)
     spread = (

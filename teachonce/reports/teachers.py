@@ -9,7 +9,7 @@ from teachonce.engine.rdm.stored import KIND
 from teachonce.engine.stage_one.score import teacher_top1
 from teachonce.errors import TeachonceError
 from teachonce.plots.runs import Run
-from teachonce.reports.gather import Material
+from teachonce.reports.gather import Material, has_target
 
 _MOST_BYTES = 1 << 29  # of stored logits that are read for one number
 
@@ -45,7 +45,7 @@ def _teachers_of(run: Run, material: Material) -> Iterator[tuple[str, str, Targe
         yield str(live["weights"]), str(run.settings.get("teacher") or "live"), None
         return
     store = material.store_of(run)
-    if store is None or run.target is None:
+    if store is None or run.target is None or not has_target(store, run):
         return
     try:
         record = store.sealed(run.target)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -112,3 +113,45 @@ def test_a_part_ends_at_its_limit_with_all_its_processes(scripts: dict[str, Modu
     number = int(place.read_text())
     assert not psutil.pid_exists(number) or psutil.Process(number).status() == psutil.STATUS_ZOMBIE
     assert "broken" in scripts["page"]._run([sys.executable, "-c", "raise SystemExit('broken')"], 30.0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_nothing_goes_on_when_the_command_is_ended(tmp_path: Path, number: signal.Signals):
+    words = [sys.executable, str(ROOT / "scripts" / "gpu_page.py"), "--small", "--out", str(tmp_path / "gpu.json")]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("live")  # a part begins
+        deadline = time.monotonic() + 30
+        while not (children := _measuring(process.pid)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(number)
+        code = process.wait(20)
+    assert code == (143 if number == signal.SIGTERM else -number)
+    assert children
+    assert psutil.wait_procs(children, timeout=30)[1] == []
+
+
+def _measuring(parent: int) -> list[psutil.Process]:
+    """The processes of a part, once they have loaded torch and ask to end with their parent."""
+    found = psutil.Process(parent).children(recursive=True)
+    return found if any("libtorch" in place.path for child in found for place in child.memory_maps()) else []
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.json", "{"), ("a.json", "[]"), ("a.md", ""), ("none/a.json", None)])
+def test_a_file_that_cannot_be_gone_on_with_is_refused_at_once(
+    scripts: dict[str, ModuleType], tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: str | None
+):
+    out = tmp_path / name
+    if content is None:
+        out.parent.write_text("")
+    else:
+        out.write_text(content)
+    try:
+        code = scripts["page"].main(["--small", "--parts", "rdms", "--out", str(out)])
+    except SystemExit as error:
+        code = error.code
+    assert code not in (0, None)
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    assert "at most" not in said  # nothing was measured

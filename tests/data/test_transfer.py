@@ -81,6 +81,53 @@ def test_a_copy_is_beside_what_came_before_and_before_what_comes_after(log: list
     assert log[10:] == received
 
 
+def test_threads_that_begin_at_once_each_record_the_stream_that_they_used(
+    log: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    made: list[str] = []
+    second, entered, done = threading.Event(), threading.Event(), threading.Event()
+    used = threading.local()
+
+    def create(_: torch.device) -> Stream:
+        made.append(f"stream {len(made)}")
+        if len(made) == 1:
+            second.wait(10)
+        else:
+            second.set()
+            entered.wait(10)  # the first works on its own stream by now
+        return Stream(made[-1] if threading.current_thread().name == "two" else made[0], log)
+
+    @contextmanager
+    def on(stream: Stream) -> Iterator[None]:
+        used.name = stream.name
+        entered.set()
+        yield
+
+    monkeypatch.setattr(torch.cuda, "Stream", create)
+    monkeypatch.setattr(torch.cuda, "stream", on)
+    transfer, found = Transfer(GPU), {}
+
+    def make() -> str:
+        if threading.current_thread().name == "two":
+            done.set()
+        else:
+            done.wait(10)
+        return used.name
+
+    def send() -> None:
+        sent = transfer.send(make)
+        found[threading.current_thread().name] = sent.event == f"event of {sent.value}"
+
+    one, two = (threading.Thread(target=send, name=name) for name in ("one", "two"))
+    one.start()
+    while not made:
+        pass
+    two.start()
+    one.join(30)
+    two.join(30)
+    assert found == {"one": True, "two": True}
+
+
 def test_a_cpu_has_no_streams(log: list[str]):
     given, transfer = torch.arange(3), Transfer(CPU)
     assert transfer.bring(given) is given

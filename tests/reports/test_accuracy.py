@@ -160,6 +160,14 @@ def test_one_seed_has_the_interval_of_its_images(tmp_path: Path):
     assert rows["kd"]["sd, points"] == "-" != rows["kd"][INTERVAL]
 
 
+def test_nobody_is_ahead_where_both_are_as_good(tmp_path: Path):
+    for method in ("kd", "ce"):
+        make_run(tmp_path / method, method=method, right=[True] * 20)
+    told = texts(section(build_page([tmp_path]), "accuracy").blocks)
+    assert "ahead" not in told
+    assert points_text(0.0) in told
+
+
 @pytest.mark.parametrize("change", [{"rows": 359}, {"correct": "zz"}, {"rows": None}, {"top1": 0.1}])
 def test_bits_that_are_not_of_the_accuracy_are_refused(tmp_path: Path, change: dict[str, object]):
     make_run(tmp_path / "kd", right=[True, False] * 180)

@@ -19,6 +19,7 @@ from teachonce.reports.build import build_page
 from teachonce.reports.gather import gather
 from teachonce.reports.page import Commands, Facts, Figure, Page
 from teachonce.reports.students import embedder, store_samples
+from teachonce.reports.teachers import references
 from teachonce.stages.embed import embed
 from teachonce.stages.rdm import rdm
 from tests.engine.enginekit import digits
@@ -87,6 +88,41 @@ def test_a_teacher_is_the_reference_of_its_students_and_none_of_them(
     assert alone is not None
     (table,) = tables(alone.blocks)
     assert not table.caption.startswith("Student")
+
+
+def test_stores_of_the_same_rows_are_told_apart_and_a_distilled_teacher_is_a_reference(school: School, tmp_path: Path):
+    middle, second, last = (tmp_path / name for name in ("runs/middle", "second.zarr", "runs/last"))
+    student = TEACHER.replace("32", "24")
+    quick(middle, student=student, method="kd", store=school.store)
+    embed(teacher=str(middle), data=digits(), store=second, block_rows=64, batch_size=64, device="cpu", workers=0)
+    quick(last, method="kd", store=second)
+    for places in ([school.runs / "kd-0", middle, last], [last, middle, school.runs / "kd-0"], [last, school.runs]):
+        material = gather(places, store=None, events=Heard())
+        stores = {run.folder.name: material.store_of(run) for run in material.runs}
+        assert {name: store and store.path.name for name, store in stores.items() if name in ("kd-0", "last")} == {
+            "kd-0": "s.zarr",
+            "last": "second.zarr",
+        }
+        (own,) = references([run for run in material.runs if run.folder.name == "last"], material)
+        assert (own.name, own.store) == (middle.name, stores["last"])
+        assert (own.run is not None) == (middle in places)
+    material = gather([middle, last], store=None, events=Heard())
+    assert set(students(material)) == {student, STUDENT}  # it is a student as well
+    accuracy = accuracy_section(material)
+    assert accuracy is not None
+    (table,) = (table for table in tables(accuracy.blocks) if STUDENT in table.caption)
+    assert table.rows[0][0] == f"teacher ({student})"
+
+
+def test_teachers_of_one_kind_are_told_apart(school: School, tmp_path: Path):
+    for seed in (0, 1):
+        quick(tmp_path / f"teacher-{seed}", student=TEACHER, seed=seed, epochs=1)
+        quick(tmp_path / f"kd-{seed}", method="kd", source="live", teacher=str(tmp_path / f"teacher-{seed}"), epochs=1)
+    accuracy = accuracy_section(gather([tmp_path], store=None, events=Heard()))
+    assert accuracy is not None
+    (table,) = tables(accuracy.blocks)
+    names = [row[0] for row in table.rows[:2]]
+    assert all(any(f"teacher-{seed}" in name for name in names) for seed in (0, 1))
 
 
 def test_the_store_tells_what_it_holds_and_what_it_took(page: Page):

@@ -105,9 +105,15 @@ class Combination:
 
     def is_of(self, case: dict[str, Any]) -> bool:
         """Whether a case of a file is of this combination."""
-        own = (self.case.name, self.batch_size, self.precision, self.compile, self.teacher_dtype)
-        told = tuple(case[key] for key in ("case", "batch_size", "precision", "compile"))
-        return own == (*told, case.get("teacher_dtype", "float32"))
+        return self._is_alike(case) and case.get("teacher_dtype", "float32") == self.teacher_dtype
+
+    def is_of_another_teacher(self, case: dict[str, Any]) -> bool:
+        """Whether a case of a file is of this combination but for the dtype of the teacher."""
+        return self._is_alike(case) and not self.is_of(case)
+
+    def _is_alike(self, case: dict[str, Any]) -> bool:
+        own = [self.case.name, self.batch_size, self.precision, self.compile]
+        return own == [case[key] for key in ("case", "batch_size", "precision", "compile")]
 
 
 def check_methods(methods: Sequence[str], settings: dict[str, Value], rdm: Sequence[str]) -> None:

@@ -49,6 +49,8 @@ class OutFile:
     """What is the same for all cases: device, machine, versions, command."""
     cases: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By the combination's label."""
+    anew: list[str] = field(default_factory=list)
+    """Those that the file had with a teacher of another dtype; they will be written over."""
     left_out: dict[str, str] = field(default_factory=dict)
     """Combinations of a sweep that could not be measured, and why; the next call tries them again."""
 
@@ -74,15 +76,23 @@ class OutFile:
         known = _read(path)
         if known is None:
             return
-        found = first_difference(known["settings"], self._settings())
+        measured = known.get("cases", [known])
+        found = first_difference(self._told(known["settings"], measured), self._settings())
         if found is not None:
             name, old, new = found
             raise MismatchError(f"{path} was measured with {name} {old}, got {new}", _ANEW)
         require_type(shape_of("bench-live", known), known, str(path), mend=_ANEW)
-        measured, shared = known.get("cases", [known]), {*self._common(), "settings"}
+        shared = {*self._common(), "settings"}
         for combination in combinations:
             for case in filter(combination.is_of, measured):
                 self.cases.setdefault(combination.label, {key: case[key] for key in case if key not in shared})
+            if combination.label not in self.cases and any(map(combination.is_of_another_teacher, measured)):
+                self.anew.append(combination.label)
+
+    def _told(self, settings: dict[str, Any], measured: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """The settings of a file; before there was a choice of the teacher's dtype it was float32."""
+        was_float32 = not any("teacher_dtype" in case for case in measured)
+        return settings | ({"teacher_dtype": "float32"} if was_float32 and self.request.teacher_dtype else {})
 
     def add(self, label: str, case: Mapping[str, Any]) -> None:
         """Keep a case, beside what another command has kept there meanwhile.

@@ -51,11 +51,20 @@ def served() -> "Connection[Any, Any]":
     Linux sees to that. Elsewhere it ends when it next wants to answer, and finds nobody.
     """
     descriptor, parent = map(int, sys.argv[1:])
+    end_with(parent)
+    return Connection(descriptor)
+
+
+def end_with(parent: int) -> None:
+    """From now on this process ends with its parent, where that is Linux's to see to.
+
+    Args:
+        parent: Who started us.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # it ended before we could ask
             sys.exit(1)
-    return Connection(descriptor)
 
 
 def received(pipe: "Connection[Any, Any]", process: "Process[bytes]") -> Any:

@@ -163,6 +163,11 @@ class _Sweep:
         if done:
             left = "it resumes" if missing else "they are reused"
             self.events.info(f"{self.file.path} has {done} of {len(self.combinations)} cases: {left}")
+        if self.file.anew:
+            self.events.warn(
+                f"{self.file.path} has {', '.join(self.file.anew)} with a float32 teacher, to be measured anew and "
+                "written over: the teacher's dtype is now that of the precision; --teacher-dtype float32 keeps it"
+            )
         watch = self.events if self.several and missing else SILENT
         try:
             with self._folder, watch.task("bench live", total=len(self.combinations), done=done, unit="cases") as task:

@@ -15,7 +15,7 @@ from teachonce.benchmarks.live.energy import EnergyMeter
 from teachonce.benchmarks.live.meters import part_times, timed_ms
 from teachonce.cache.store import open_store
 from teachonce.data.memory import device_budget, host_budget
-from teachonce.engine.device import host_memory_bytes, pick_device
+from teachonce.engine.device import autocast, host_memory_bytes, pick_device, teacher_precision
 from teachonce.engine.feed import Batch
 from teachonce.engine.rows import all_digests
 from teachonce.engine.session import Session, open_session
@@ -149,11 +149,13 @@ class Work:
         if not self._networks:
             raise InputError("no teacher runs here", "Ask the live arm, of a method that needs one")
         teacher, *rdms = self._networks
-        images, autocast = _a_batch(self.session).teacher_images, self.session.stepper.autocast
+        images, info = _a_batch(self.session).teacher_images, self.session.teacher
+        assert info is not None
+        precision = teacher_precision(self.session.precision, info.dtype)
 
         def forward() -> None:
             with torch.inference_mode():
-                with autocast():
+                with autocast(self.device, precision):
                     signal = teacher(images)
                 for rdm in rdms:
                     assert isinstance(rdm, RdmStack)
