@@ -110,7 +110,7 @@ class ImageFolder:
             (beside, "are beside the folders of splits, in none of them"),
         ):
             if paths:
-                events.warn(f"folder {root}: {len(paths)} files are left out because they {why}: {listed(paths)}")
+                events.warn(f"folder {root}: {len(paths)} left out that {why}: {listed(paths)}")
         if self.splits is not None and self.splits.unsure:
             events.warn(f"folder {root}: its folders are read as splits: {self.splits.unsure}")
         elif self.splits is None and (names := sorted(filter(names_split, set(self.classes.values())))):

@@ -175,7 +175,7 @@ def test_a_killed_sweep_goes_on(bench: Bench, tmp_path: Path):
     bench.stop_after = 1000
     found = clip(**options)
     assert len(bench.conducted) == 4
-    assert heard.infos[-2:] == [f"{out} has 3 of 4 cases: it goes on", "now b16-64, batch 64, float32, eager"]
+    assert heard.infos[-2:] == [f"{out} has 3 of 4 cases: it resumes", "now b16-64, batch 64, float32, eager"]
     assert json.loads(out.read_text())["cases"] == found["cases"]
     assert len(found["cases"]) == 4
     again = clip(**options)
@@ -305,12 +305,12 @@ def test_a_folder_that_takes_no_files_is_told_before_anything_runs(bench: Bench)
     ("options", "told"),
     [
         ({}, "expected a preset, or a teacher"),
-        ({"teacher": "cnn-2", "student": "cnn-2"}, "expected data beside a teacher"),
+        ({"teacher": "cnn-2", "student": "cnn-2"}, "expected data in addition to a teacher"),
         ({"preset": "clip"}, "no preset 'clip'"),
         ({"preset": "clip-embed-kd", "teacher": "cnn-2"}, "has its own teachers"),
         ({"preset": "clip-embed-kd", "data": "digits"}, "random images of its own"),
         ({"preset": "clip-embed-kd", "cases": ("b32-32", "x")}, "no case 'x'"),
-        ({**OWN, "cases": "all"}, "cases are a preset's"),
+        ({**OWN, "cases": "all"}, "cases belong to a preset"),
         ({**OWN, "methods": "ce"}, "no teacher to compare with"),
         ({**OWN, "methods": "cifd"}, "cifd needs RDMs"),
         ({**OWN, "methods": "dgkd"}, "targets of other models"),

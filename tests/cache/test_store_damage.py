@@ -108,7 +108,7 @@ def use(path: Path) -> None:
 class TestHostile:
     def test_nothing_there(self, tmp_path: Path):
         for path in (tmp_path / "no.zarr", tmp_path):
-            with pytest.raises(StoreMissingError, match="no store") as caught:
+            with pytest.raises(StoreMissingError, match="no store|not a store") as caught:
                 open_store(path)
             assert "teachonce embed" in caught.value.mend
         (tmp_path / "file").write_bytes(b"x")
@@ -117,7 +117,7 @@ class TestHostile:
 
     def test_a_group_of_somebody_else(self, tmp_path: Path):
         zarr.create_group(tmp_path / "other.zarr", attributes={"format": 1})
-        with pytest.raises(StoreMissingError, match="no store of teachonce"):
+        with pytest.raises(StoreMissingError, match="not a store of teachonce"):
             open_store(tmp_path / "other.zarr")
 
     @pytest.mark.parametrize("value", [2, "1", None, 0])
@@ -237,7 +237,7 @@ class TestHostile:
     def test_committed_blocks_whose_attributes_were_lost_are_not_thrown_away(self, copy: Path, made: Path):
         (copy / "targets/teacher/zarr.json").unlink()
         before = tree(copy)
-        with pytest.raises(CorruptError, match="is missing, but blocks of the target are there") as caught:
+        with pytest.raises(CorruptError, match="is missing, but the target has blocks") as caught:
             build(copy)
         assert tree(copy) == before
         assert f"remove {copy / 'targets/teacher'}" in caught.value.mend

@@ -83,7 +83,7 @@ def test_npy_reads_back_equal(made: Path, tmp_path: Path):
 class TestRefusal:
     def test_what_is_there_already(self, made: Path, tmp_path: Path, kind: Any):
         (tmp_path / "out").write_text("mine")
-        with pytest.raises(InputError, match="exists already"):
+        with pytest.raises(InputError, match="already exists"):
             export(made, tmp_path / "out", kind)
         assert (tmp_path / "out").read_text() == "mine"
 

@@ -178,7 +178,7 @@ class TestRefusal:
         (tmp_path / "samples").mkdir()
         (tmp_path / "samples" / "cat.png").write_bytes(b"")
         before = tree(tmp_path)
-        with pytest.raises(StoreError, match=r"not empty and no store: it holds cat\.png"):
+        with pytest.raises(StoreError, match=r"not empty and not a store: it has cat\.png"):
             create_or_open(tmp_path, spec())
         assert tree(tmp_path) == before
         with pytest.raises(StoreError, match="is a file"):

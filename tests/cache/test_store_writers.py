@@ -116,7 +116,7 @@ class TestBeginning:
                 InputError,
                 "expected a head of shapes",
             ),
-            ({"head": (np.full((10, 32), np.nan, np.float32), None)}, NonFiniteError, "head holds NaN"),
+            ({"head": (np.full((10, 32), np.nan, np.float32), None)}, NonFiniteError, "head has NaN"),
             ({"arrays": {}}, InputError, "at least one array"),
             ({"arrays": {"logits": ArraySpec(shape=(2, 3), dtype="float16")}}, InputError, "expected shape"),
             ({"arrays": {"logits": ArraySpec(shape=(3,), dtype="int32")}}, InputError, "expected shape"),

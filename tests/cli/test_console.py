@@ -116,12 +116,12 @@ def test_errors_nobody_foresaw():
     assert describe_error(ValueError("two\nlines")) == {
         "kind": "unexpected",
         "message": "unexpected ValueError: two lines",
-        "mend": "run it again with --debug to see where",
+        "mend": "run it again with --debug for the traceback",
     }
     assert describe_error(MemoryError())["kind"] == "memory"
     assert describe_error(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")) == {
         "kind": "memory",
-        "message": "the device's memory is full",
+        "message": "the device is out of memory",
         "mend": "use a smaller --batch-size",
     }
 

@@ -114,7 +114,7 @@ def test_run_ends_its_child_and_goes_on(tmp_path: Path, data: str):
     assert process.returncode == 0, err.decode()
     (step,) = json.loads(out)["steps"]
     assert (step["name"], step["action"]) == ("train ce-slow-s0", "run")
-    assert "goes on" in step["reason"]
+    assert "resumes" in step["reason"]
     assert step["result"]["epochs"] == 5
 
 

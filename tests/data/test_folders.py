@@ -223,10 +223,10 @@ def test_what_is_left_out_is_told(tmp_path: Path):
     assert names(samples, tmp_path) == ["a/1.png", "b/2.png"]
     told = " | ".join(heard.warnings)
     for part in (
-        "2 left out that are no images",
+        "2 left out that do not have the extension of an image",
         "movie.mp4",
         "2 left out that are hidden images",
-        "2 left out that are no files",
+        "2 left out that are not files",
     ):
         assert part in told
     assert "Thumbs.db" not in told

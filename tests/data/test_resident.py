@@ -121,7 +121,7 @@ def test_images_that_do_not_fit_are_streamed(samples: Samples):
 
     source = open_images(samples, device="cpu", budget_bytes=3000, events=Heard())
     assert not source.resident
-    assert "as they are needed" in Heard.said[0]
+    assert "when they are needed" in Heard.said[0]
 
 
 def test_an_estimate_that_was_too_low_ends_in_streaming(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

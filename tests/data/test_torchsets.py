@@ -75,7 +75,7 @@ def test_labels_can_be_given_or_absent():
     ("dataset", "words"),
     [
         (TensorDataset(torch.empty(0, 4, 4, 3, dtype=torch.uint8)), "empty"),
-        (Random(), "draws at random"),
+        (Random(), "is random"),
         (Float(), "8-bit image in row 0, got float32"),
         (TensorDataset(torch.zeros(2, 4, 4, 5, dtype=torch.uint8)), "shape"),
         (TensorDataset(torch.zeros(2, 4, 4, 3, dtype=torch.uint8), torch.rand(2)), "real numbers"),

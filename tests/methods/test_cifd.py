@@ -380,7 +380,7 @@ class TestExtras:
             ("cifd", {"rate_weight": "nan"}, (), "cifd.rate_weight must be zero or positive"),
             ("cifd", {"dropout_form": "exactly_one"}, (), "cannot be 'exactly_one'"),
             ("cifd", {"embedding_loss": "smoothl1"}, (), "cannot be 'smoothl1'"),
-            ("cifd", {"kl_weight": 0, "embedding_weight": 0}, (), "nothing of the teacher is left"),
+            ("cifd", {"kl_weight": 0, "embedding_weight": 0}, (), "the teacher has no effect"),
             ("cifd", {"rateweight": 0}, (), "no setting 'rateweight'"),
         ],
     )

@@ -113,7 +113,7 @@ def test_loading_a_teacher_says_nothing(capfd: pytest.CaptureFixture[str], tmp_p
     ("error", "message"),
     [
         (OSError("You are trying to access a gated repo.\nMake sure"), "is gated"),
-        (ValueError("... pass `trust_remote_code=True` ..."), "runs code of its own"),
+        (ValueError("... pass `trust_remote_code=True` ..."), "runs its own code"),
         (OSError("does not appear to have a file named model.safetensors"), "has no safetensors weights"),
         (RuntimeError("\n  first line\nsecond line"), "cannot be loaded: first line"),
         (KeyError(), "cannot be loaded: KeyError"),

@@ -113,7 +113,7 @@ def test_a_fine_tuned_transformers_folder(tmp_path: Path):
 
 
 def test_a_model_of_transformers_is_not_for_other_students(tmp_path: Path):
-    with pytest.raises(ModelError, match="student is none"):
+    with pytest.raises(ModelError, match="student is not"):
         initialise(build_student("cnn-2", classes=3), str(tiny.classifier(tmp_path / "c", "vit")))
 
 

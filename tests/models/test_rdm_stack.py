@@ -207,7 +207,7 @@ class TestSpec:
         [
             ({"preset": "r18"}, "no RDM preset 'r18'"),
             ({"activation": "swish"}, "no activation 'swish'"),
-            ({"preset": "cnn", "classes": None}, "number of classes is not known"),
+            ({"preset": "cnn", "classes": None}, "number of classes is unknown"),
             ({"preset": "r34", "hidden": 256}, "fixes its width, got hidden 256"),
             ({"hidden": 0}, "hidden of an RDM must be a positive integer, got 0"),
             ({"embedding_dim": -4}, "embedding_dim of an RDM"),

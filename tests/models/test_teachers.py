@@ -164,7 +164,7 @@ class TestEncoders:
             ("vit", "projected", "ViTModel has no projected image embedding"),
             ("vit", "penultimate", "is an encoder"),
             ("ijepa", "pooler", "IJepaModel has no pooled output"),
-            ("mae", "auto", "gives another embedding for the same image each time"),
+            ("mae", "auto", "returns another embedding for the same image each time"),
             ("vit", "middle", "no embedding 'middle'"),
         ],
     )
@@ -342,7 +342,7 @@ class TestBadFolders:
         config["auto_map"] = {"AutoConfig": "mine.Config", "AutoModel": "mine.Model"}
         (folder / "config.json").write_text(json.dumps(config))
         (folder / "mine.py").write_text("raise SystemExit('ran')")
-        with pytest.raises(ModelError, match="runs code of its own") as caught:
+        with pytest.raises(ModelError, match="runs its own code") as caught:
             load_teacher(str(folder))
         assert "--trust-remote-code" in caught.value.mend
 

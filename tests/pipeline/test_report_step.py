@@ -56,7 +56,7 @@ def of_report(result: RunResult) -> tuple[str, str]:
 def test_a_run_ends_with_its_report_and_reuses_it_while_it_is_right(recipe: Path):
     folder = recipe.parent
     planned = run(recipe, dry_run=True)
-    assert of_report(planned) == ("run", "after what it tells of")
+    assert of_report(planned) == ("run", "after the steps that it reports")
     assert planned.steps[-1].name == "report"
     assert not (folder / "report.html").exists()
 
@@ -71,13 +71,13 @@ def test_a_run_ends_with_its_report_and_reuses_it_while_it_is_right(recipe: Path
 
     before = (folder / "report.html").stat().st_mtime_ns
     again = run(recipe)
-    assert of_report(again) == ("reuse", "written of the same results")
+    assert of_report(again) == ("reuse", "written from the same results")
     assert again.report == first.report
     assert (folder / "report.html").stat().st_mtime_ns == before
 
     (folder / "report.html").unlink()
     assert of_report(run(recipe, dry_run=True))[0] == "run"
-    assert of_report(run(recipe, jobs=2)) == ("run", "not written yet, or of other results")
+    assert of_report(run(recipe, jobs=2)) == ("run", "not written yet, or written from other results")
     assert (folder / "report.html").read_text() == html
 
     recipe.write_text(recipe.read_text().replace("What came of it", "Another title"))
@@ -86,7 +86,7 @@ def test_a_run_ends_with_its_report_and_reuses_it_while_it_is_right(recipe: Path
     recipe.write_text(recipe.read_text().replace("Another title", "What came of it"))
     assert of_report(run(recipe, dry_run=True))[0] == "reuse"
     evaluation.unlink()
-    assert of_report(run(recipe)) == ("run", "after what it tells of")
+    assert of_report(run(recipe)) == ("run", "after the steps that it reports")
 
 
 def vars_of(result: RunResult) -> dict[str, Any]:

@@ -207,7 +207,7 @@ def test_a_failure_lets_those_at_work_finish_and_begins_no_other(stage: Stage):
 
 def test_a_child_that_ends_without_a_result_is_told_with_its_last_words(stage: Stage):
     stage.orders["a"] = {"prints": "", "says": "warning: odd\nCannot allocate memory"}
-    with pytest.raises(TeachonceError, match="a ended with code 0 and gave no result: Cannot allocate memory"):
+    with pytest.raises(TeachonceError, match="a ended with code 0 and returned no result: Cannot allocate memory"):
         stage.run(step("a"))
 
 

@@ -190,7 +190,7 @@ def test_a_trial_that_fails_is_told_and_the_others_go_on(recipe: Path):
 def test_a_search_that_finds_nothing_writes_nothing(recipe: Path):
     change(recipe, "lr = 0.01", "lr = 1e30")
     change(recipe, LR, "lr = [1e29, 1e30]")
-    with pytest.raises(TeachonceError, match="no trial came to its end: the loss is not finite at step 2"):
+    with pytest.raises(TeachonceError, match="no trial finished: the loss is not finite at step 2"):
         tune(recipe, trials=1)
     assert not tuned(recipe).exists()
 
@@ -233,7 +233,7 @@ def test_two_searches_do_not_share_a_folder(recipe: Path):
 def test_a_journal_that_is_corrupt(recipe: Path, content: bytes):
     folder(recipe).mkdir(parents=True)
     (folder(recipe) / "journal.log").write_bytes(content)
-    with pytest.raises(CorruptError, match=r"journal\.log is no journal") as caught:
+    with pytest.raises(CorruptError, match=r"journal\.log is not a journal") as caught:
         tune(recipe)
     assert "Remove the folder" in caught.value.mend
     assert (folder(recipe) / "journal.log").read_bytes() == content

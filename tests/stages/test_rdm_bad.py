@@ -276,7 +276,7 @@ def test_damaged_weights(copy: Path):
 
 
 def test_a_teacher_is_no_rdm(copy: Path):
-    with pytest.raises(MismatchError, match="is no RDM's"):
+    with pytest.raises(MismatchError, match="is not an RDM"):
         load_rdm(open_store(copy), "teacher")
 
 
@@ -308,7 +308,7 @@ def test_the_last_good_weights_are_kept_where_a_loss_explodes(copy: Path, monkey
     monkeypatch.undo()
     heard = Heard()
     quick(copy, 3.0, 2.0, events=heard)
-    assert "goes on after epoch 1 of 2" in heard.infos
+    assert "resumes after epoch 1 of 2" in heard.infos
     assert not (copy.parent / "s.zarr.work").exists()
 
 
@@ -321,7 +321,7 @@ def test_outputs_that_do_not_fit_the_dtype(copy: Path, monkeypatch: pytest.Monke
         return embedding, logits
 
     monkeypatch.setattr(RdmStack, "outputs", outputs)
-    with pytest.raises(NonFiniteError, match="targets/rdm-3/logits: row 7 holds NaN or infinity") as caught:
+    with pytest.raises(NonFiniteError, match="targets/rdm-3/logits: row 7 has NaN or infinity") as caught:
         quick(copy, 3.0, 2.0, dtype="float16")
     assert "--dtype bfloat16 or float32" in caught.value.mend
     assert not open_store(copy).record("rdm-3").sealed
@@ -420,6 +420,6 @@ def test_two_processes_do_not_train_the_same(copy: Path, monkeypatch: pytest.Mon
     with pytest.raises(KeyboardInterrupt):
         quick(copy, 3.0)
     monkeypatch.undo()
-    with owned(folders[0]), pytest.raises(BusyError, match="another process trains"):
+    with owned(folders[0]), pytest.raises(BusyError, match="another process is training"):
         quick(copy, 3.0)
     assert not quick(copy, 3.0).rdms[0].reused

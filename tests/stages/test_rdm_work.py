@@ -73,7 +73,7 @@ def test_what_is_left_of_other_settings_is_told(path: Path, monkeypatch: pytest.
     with pytest.raises(NonFiniteError):
         quick(path, 3.0, lr=1e18)
     quick(path, 3.0, events=heard)
-    assert heard.infos[-1].startswith(f"{work.resolve()} holds trainings of other RDMs")
+    assert heard.infos[-1].startswith(f"{work.resolve()} has unfinished trainings of other RDMs")
     assert len(list(work.iterdir())) == 1
 
 

@@ -164,7 +164,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(
     torch.manual_seed(99)
     heard = Heard()
     cifd(tmp_path / "killed", home, **options, events=heard)
-    assert any("goes on after epoch 1 of 3" in info for info in heard.infos)
+    assert any("resumes after epoch 1 of 3" in info for info in heard.infos)
     for part in ("model", "method", "optimizer", "random"):
         files = [tmp_path / run / "checkpoints" / "last" / f"{part}.safetensors" for run in ("whole", "killed")]
         assert files[0].read_bytes() == files[1].read_bytes(), part
@@ -339,7 +339,7 @@ class TestRefused:
             ({"rdm": ("rdm-10", "rdm-10")}, "rdm-10 is given twice"),
             ({"rdm": ("rdm-10", "teacher")}, "'teacher' is given twice"),
             ({"rdm_logits": "heads"}, "unknown rdm_logits 'heads'"),
-            ({"store": None, "source": "live", "teacher": "cnn-2"}, "RDMs are kept in a store"),
+            ({"store": None, "source": "live", "teacher": "cnn-2"}, "RDMs are read from a store"),
             (
                 {"method": "dgkd", "rdm": (), "assistants": ASSISTANTS, "source": "live", "teacher": "cnn-2"},
                 "reads its assistants from a store",
@@ -390,7 +390,7 @@ class TestRefused:
 
     def test_what_is_no_rdm(self, home: Path, tmp_path: Path):
         options = {"method": "cifd", "store": home / "s.zarr", "rdm": ["assistant-8"]}
-        assert "is no RDM" in refused(tmp_path / "run", MismatchError, **options).message
+        assert "is not an RDM" in refused(tmp_path / "run", MismatchError, **options).message
 
     def test_no_head_to_compute_logits_with(self, home: Path, tmp_path: Path):
         options = {"method": "cifd", "store": home / "s.zarr", "rdm": ["rdm-0.5"], "rdm_logits": "head"}
