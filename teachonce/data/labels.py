@@ -2,7 +2,6 @@
 
 import unicodedata
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,13 +30,13 @@ def lookalikes(names: Sequence[str]) -> list[str]:
 
 
 def out_of_order(names: Sequence[str] | None) -> int | None:
-    """The first class whose name is a whole number below that of the class before it: `"2"` after `"10"`.
+    """The first class that has another place among names that are whole numbers than among these numbers in order.
 
-    None where there is none, or a name is no number. Data without names counts such classes otherwise.
+    It is 2 of `"0"`, `"1"`, `"10"`, `"2"`, ...: texts in order. None where there is none, or a name is no number.
     """
-    numbers = None if names is None else _numbers(names)
-    pairs = enumerate(pairwise(numbers or ()), 1)
-    return next((index for index, (before, number) in pairs if number < before), None)
+    numbers = (None if names is None else _numbers(names)) or []
+    pairs = enumerate(zip(numbers, sorted(numbers), strict=True))
+    return next((index for index, (number, place) in pairs if number != place), None)
 
 
 def match_labels(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from teachonce.cache import from_stored, open_store
 from teachonce.data.open import open_samples
 from teachonce.data.render import render
+from teachonce.data.samples import ArraySamples
 from teachonce.data.views import eval_views
 from teachonce.errors import FailedSamplesError, UnsealedError
 from teachonce.models import Signal, Teacher
@@ -311,3 +312,13 @@ def test_a_folder_whose_names_are_no_text_is_embedded(tmp_path: Path):
     store = open_store(tmp_path / "s.zarr")
     assert store.spec.data["class_names"] == ["a", "caf\\xe9"]
     assert store.spec.data["description"]["source"] == "folder:o\\xe9d"
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_numbers_in_the_order_of_texts_for_outputs_without_names(tmp_path: Path, named: bool):
+    names = tuple(sorted(str(number) for number in range(1, 11)))  # "10" before "2"
+    images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), np.uint8)
+    heard = Heard()
+    data = ArraySamples(images, np.arange(20) % 10, names)
+    embed(teacher=teacher(names=names if named else None), data=data, events=heard, **options(tmp_path / "s.zarr"))
+    assert any("output 1 is taken for class '10'" in text for text in heard.warnings) != named
