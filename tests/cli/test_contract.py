@@ -149,7 +149,9 @@ def test_what_nobody_foresaw_is_one_line_too(call: Call, monkeypatch: pytest.Mon
     monkeypatch.setattr("teachonce.cache.describe.describe", explode)
     done = call("inspect", "x")
     assert done.code == 1
-    assert done.err == "error: unexpected ZeroDivisionError: by zero\nhint: run it again with --debug for the traceback\n"
+    assert (
+        done.err == "error: unexpected ZeroDivisionError: by zero\nhint: run it again with --debug for the traceback\n"
+    )
 
 
 @pytest.fixture(params=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
