@@ -78,9 +78,7 @@ def _say(text: str) -> None:
 def _options(words: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, help="FILE.json; the page is FILE.md beside it")
-    parser.add_argument(
-        "--minutes", type=float, default=12.0, help="limit of all parts together; the next call resumes"
-    )
+    parser.add_argument("--minutes", type=float, default=12.0, help="for all parts together; the next call resumes")
     parser.add_argument("--parts", help="names with commas between them; all if absent")
     parser.add_argument("--small", action="store_true", help="tiny networks, on a CPU unless a device is named")
     parser.add_argument("--device", help="cuda, or cpu with --small, if absent")

@@ -135,7 +135,7 @@ def test_a_store_that_is_there_is_gone_on_with(tmp_path: Path):
 def test_a_slow_teacher_sets_the_pace(tmp_path: Path):
     found = told(tmp_path / "s.zarr", teacher=slow(0.15), teacher_batch=256, block_rows=1024, seconds=0.2)
     assert found.limit == "teacher"
-    assert found.verdict.endswith("the teacher sets the pace.")
+    assert found.verdict.endswith("the teacher is the slowest part.")
     least = 8 * 0.15  # what the pauses alone take; another process may take time, too
     assert least * 0.9 <= found.seconds < 4 * least
     assert found.samples_per_s == pytest.approx(1797 / found.seconds)
@@ -324,7 +324,7 @@ def test_cifd_is_probed_without_rdms_which_is_told(tmp_path: Path):
     heard = Heard()
     common = {"teacher": "cnn-2", "data": "digits", "limit": 64, "student": "cnn-2", "batch_size": 16}
     assert told(tmp_path / "s.zarr", method="cifd", events=heard, **common).student is not None
-    assert any(text.startswith("cifd is probed with the teacher's targets alone") for text in heard.warnings)
+    assert any(text.startswith("cifd is measured with the teacher's targets only") for text in heard.warnings)
 
 
 @pytest.mark.parametrize(

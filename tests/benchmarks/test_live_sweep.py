@@ -125,7 +125,7 @@ def test_a_live_arm_that_is_too_slow_is_told_of(bench: Bench):
     check = case["methods"]["clip-teacher-kd"]["live_check"]
     assert not check["within"]
     assert check["ratio"] == pytest.approx(44 / 31)
-    assert "slower than it must be" in case["warnings"][0]
+    assert "slower than necessary" in case["warnings"][0]
     assert heard.warnings == case["warnings"]
 
 
@@ -278,7 +278,9 @@ def test_a_file_that_another_command_has_made_meanwhile_is_left_alone(
     clip(out=tmp_path / "other.json", rounds=7)
     bench.conducted.clear()
     monkeypatch.setattr(sweep, "conduct", Meanwhile(bench, lambda: (tmp_path / "other.json").rename(out)))
-    with pytest.raises(CutShortError, match="with rounds 7, got 9: another command has written it meanwhile") as caught:
+    with pytest.raises(
+        CutShortError, match="with rounds 7, got 9: another command has written it in the meantime"
+    ) as caught:
         clip(out=out)
     assert caught.value.result["rounds"] == 9
     assert json.loads(out.read_text())["rounds"] == 7

@@ -108,7 +108,7 @@ def use(path: Path) -> None:
 class TestHostile:
     def test_nothing_there(self, tmp_path: Path):
         for path in (tmp_path / "no.zarr", tmp_path):
-            with pytest.raises(StoreMissingError, match="no store|not a store") as caught:
+            with pytest.raises(StoreMissingError, match=r"no store|not a store") as caught:
                 open_store(path)
             assert "teachonce embed" in caught.value.mend
         (tmp_path / "file").write_bytes(b"x")

@@ -88,7 +88,7 @@ class TestSeveralWriters:
         with subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
             assert other.stdout is not None
             assert other.stdout.readline() == b"locked\n"
-            with pytest.raises(BusyError, match="another process writes some of blocks 0 to 28") as caught:
+            with pytest.raises(BusyError, match="another process is writing some of blocks 0 to 28") as caught:
                 open_writer(store)
             assert "disjoint" in caught.value.mend
             with open_writer(store, blocks=range(20, 29)) as target:

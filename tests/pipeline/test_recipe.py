@@ -148,14 +148,14 @@ def test_all_wrong_keys_are_told_at_once(tmp_path: Path):
     [
         ('[[train]]\nstudent = "cnn-2"\n', "[data] is needed, with train and test"),
         ('[data]\ntrain = "digits"\n', "[[train]] is needed, with a student"),
-        ('[data]\ntrain = "digits"\ntest_split = "test"\n', "[data] test_split is of test, which is not there"),
+        ('[data]\ntrain = "digits"\ntest_split = "test"\n', "[data] test_split applies to test, which is missing"),
         ('[data]\ntrain = "digits"\n[train]\nstudent = "cnn-2"\n', "with two brackets"),
         (GOOD + '[teacher.train]\nstudent = "x"\n[[train]]\nstudent = "cnn-2"\n', "one of model and [teacher.train]"),
         (GOOD + '[[train]]\nstudent = "cnn-2"\nlr = 1.0\n[[train]]\nstudent = "cnn-2"\n', "a second run ce-cnn-2-s0"),
         (GOOD + '[[train]]\nstudent = "cnn-2"\nseed = [1, 1]\n', "a second run ce-cnn-2-s1"),
         (
             GOOD.replace("[teacher]", '[teacher]\nrevision = "v2"') + '[[train]]\nstudent = "cnn-2"\nsource = "live"\n',
-            "[teacher] revision does not go with source",
+            "[teacher] revision cannot be used with source",
         ),
         (GOOD + "[report]\nout = 3\n", "[report] out: expected a valid list, got 3"),
         (GOOD + '[report]\nout = ["a.md", 3]\n', "[report] out: expected a valid string, got 3"),
