@@ -116,7 +116,7 @@ def test_what_the_recipe_says_goes_in_place_of_the_default(tmp_path: Path):
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"cifd.ibm": {"low": 0, "high": 1}}, "cifd.ibm is no fraction, got a range"),
+        ({"cifd.ibm": {"low": 0, "high": 1}}, "cifd.ibm is not a fraction, got a range"),
         ({"cifd.ibm": [True, "no"]}, "cifd.ibm is True in the recipe, got 'no' as a choice"),
         ({"lr": ["fast"]}, "lr is 0.001 in the recipe, got 'fast' as a choice"),
         ({"batch_size": [32, 64.5]}, "batch_size is 128 in the recipe, got 64.5 as a choice"),

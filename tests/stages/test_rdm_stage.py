@@ -174,7 +174,7 @@ def test_a_second_call_does_nothing_and_says_so(
     assert [(entry.name, entry.reused) for entry in again.rdms] == [("rdm-1", True), ("rdm-10", True)]
     assert again.rdms[1].bits == first.rdms[0].bits
     assert (again.teacher_top1, again.seconds, again.samples_per_s) == (first.teacher_top1, 0.0, 0.0)
-    assert heard.infos[-1] == "reused as they are: rdm-1, rdm-10"
+    assert heard.infos[-1] == "reused: rdm-1, rdm-10"
     assert snapshot(store.path) == before
 
 
