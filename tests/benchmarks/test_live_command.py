@@ -62,7 +62,7 @@ def test_what_was_measured_when_the_disk_filled_is_not_lost(call: Call, bench: B
     assert "4 times less time" in done.out if sizes == "8" else "clip-teacher-kd" in done.out
     assert done.err.splitlines()[-2:] == [
         "error: could not write live.json: No space left on device",
-        "mend: Free some space",
+        "hint: Free some space",
     ]
     found = call(*words, "--json")
     assert found.error["kind"] == "disk"

@@ -15,7 +15,7 @@ from teachonce.benchmarks.live import work as working
 from teachonce.benchmarks.live.energy import EnergyMeter
 from teachonce.benchmarks.live.meters import PARTS, part_times, timed_ms
 from teachonce.benchmarks.live.work import Work
-from teachonce.data import resident
+from teachonce.data.packed import Packed
 from teachonce.engine import parts, step
 from teachonce.engine.cached import CachedTargets
 from teachonce.engine.probe import probed
@@ -40,8 +40,8 @@ def work(store: Path) -> Work:
 
 
 def paused_data(work: Work, patch: pytest.MonkeyPatch) -> None:
-    render = resident.render_bytes
-    patch.setattr(resident, "render_bytes", lambda *given: (pause(), render(*given))[1])
+    draw = Packed.draw
+    patch.setattr(Packed, "draw", lambda *given: (pause(), draw(*given))[1])
 
 
 def paused_loss(work: Work, patch: pytest.MonkeyPatch) -> None:
