@@ -15,6 +15,7 @@ from teachonce.benchmarks.live import work as working
 from teachonce.benchmarks.live.energy import EnergyMeter
 from teachonce.benchmarks.live.meters import PARTS, part_times, timed_ms
 from teachonce.benchmarks.live.work import Work
+from teachonce.data import resident
 from teachonce.data.packed import Packed
 from teachonce.engine import parts, step
 from teachonce.engine.cached import CachedTargets
