@@ -99,9 +99,9 @@ class Pixels:
     def _lift(self, batch: Tensor, probe: Probe | None) -> Tensor:
         if batch.device.type == self.device.type:
             return batch
-        if probe is None:
-            return batch.pin_memory().to(self.device, non_blocking=True)
-        probe("data")
+        if probe is not None:
+            probe("data")
         lifted = batch.pin_memory().to(self.device, non_blocking=True)
-        probe("transfer")
+        if probe is not None:
+            probe("transfer")
         return lifted

@@ -3,7 +3,7 @@
 import pytest
 
 from teachonce.cache.layout import is_name
-from teachonce.engine.rdm.names import named, rdm_name, weights_text
+from teachonce.engine.rdm.names import named, rdm_name
 from teachonce.errors import InputError
 
 
@@ -30,7 +30,6 @@ def test_names(weight: float, name: str):
 
 def test_they_keep_the_order_given():
     assert list(named([1, 1e4, 0.5]).items()) == [("rdm-1", 1.0), ("rdm-10000", 1e4), ("rdm-0.5", 0.5)]
-    assert weights_text([1e4, 0.5]) == "10000,0.5"
 
 
 @pytest.mark.parametrize("weights", [[], [0], [-1], [float("nan")], [float("inf")], [10, 10.0], [1e-300]])

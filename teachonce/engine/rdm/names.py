@@ -1,6 +1,6 @@
 """Distortion weights and the targets that are called after them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from math import isfinite
 
@@ -17,11 +17,6 @@ def weight_text(distortion_weight: float) -> str:
     """All digits of a weight and no exponent."""
     text = format(Decimal(repr(float(distortion_weight))), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def weights_text(distortion_weights: Iterable[float]) -> str:
-    """Weights as `--distortion-weight` takes them."""
-    return ",".join(map(weight_text, distortion_weights))
 
 
 def named(distortion_weights: Sequence[float]) -> dict[str, float]:
