@@ -13,7 +13,7 @@ from teachonce.data.arrow import ArrowSamples
 from teachonce.data.open import open_samples
 from teachonce.digests import digest_bytes
 from teachonce.errors import DataError
-from teachonce.events import Silent
+from tests.heard import Heard
 
 PNG = encode(noise(2, 3))
 WORDS = [
@@ -21,19 +21,6 @@ WORDS = [
     "train-2017", "a[1]", "x*", "ünï", " spaced ", "data", "test_set", "q'uote", "new\nline", "0", "10", "9", "labels",
 ]  # fmt: skip
 ENDINGS = [".png", ".PNG", ".jpeg", ".Jpg", ".webp", ".tif"]
-
-
-class Heard(Silent):
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-        self.infos: list[str] = []
-
-    def warn(self, text: str) -> None:
-        assert text.isprintable()
-        self.warnings.append(text)
-
-    def info(self, text: str) -> None:
-        self.infos.append(text)
 
 
 def put(root: Path, *names: str, data: bytes = PNG) -> None:

@@ -26,7 +26,6 @@ from teachonce.errors import (
     TeachonceError,
     UnsealedError,
 )
-from teachonce.events import Silent
 from tests.data.imagekit import noise
 from tests.engine.joinkit import (
     CLASSES,
@@ -40,6 +39,7 @@ from tests.engine.joinkit import (
     make_store,
     write_files,
 )
+from tests.heard import Heard
 
 
 @pytest.fixture(autouse=True)
@@ -386,13 +386,6 @@ def test_a_flipped_bit_is_told_before_the_first_item(store: Path, paths: list[st
 def test_a_large_target_is_checked_once_where_a_mark_says_so(
     store: Path, paths: list[str], monkeypatch: pytest.MonkeyPatch
 ):
-    class Heard(Silent):
-        def __init__(self) -> None:
-            self.warnings: list[str] = []
-
-        def warn(self, text: str) -> None:
-            self.warnings.append(text)
-
     monkeypatch.setattr("teachonce.engine.join.signals.EAGER", 0)
     counts = []
     for _ in range(2):

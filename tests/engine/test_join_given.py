@@ -18,8 +18,8 @@ import teachonce
 from teachonce.cache import open_store
 from teachonce.digests import digest_bytes
 from teachonce.errors import CorruptError, InputError
-from teachonce.events import Silent
 from tests.engine.joinkit import CONTENTS, VALUES, ImageFolder, an_hour_later, expected, make_store, write_files
+from tests.heard import Heard
 
 DIGESTS = [digest_bytes(value) for value in VALUES]
 
@@ -276,13 +276,6 @@ def test_the_working_directory_is_a_store(store: Path, paths: list[str], monkeyp
 
 
 def test_what_is_not_read_makes_a_target_no_larger(store: Path, paths: list[str], monkeypatch: pytest.MonkeyPatch):
-    class Heard(Silent):
-        def __init__(self) -> None:
-            self.warnings: list[str] = []
-
-        def warn(self, text: str) -> None:
-            self.warnings.append(text)
-
     grids = {grid.name: grid.file_bytes for grid in open_store(store).record("teacher").grids}
     monkeypatch.setattr("teachonce.engine.join.signals.EAGER", grids["logits"])
     warned = {}

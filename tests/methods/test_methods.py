@@ -3,14 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from teachonce.errors import DataError, InputError, MismatchError, StoreMissingError
+from teachonce.errors import DataError, MismatchError, StoreMissingError
 from teachonce.methods import METHODS, Needs, StudentOut, Targets, make_method, missing, require_class_means, total
 from teachonce.methods.losses import clip_embed_loss, clip_teacher_loss
 from teachonce.methods.method import Method
@@ -325,65 +324,6 @@ class TestContrast:
             optimizer.step()
             losses.append(loss.item())
         assert losses[-1] < losses[0]
-
-
-class TestMakeMethod:
-    def test_an_unknown_method_gets_the_nearest_name_and_all_of_them(self):
-        with pytest.raises(InputError, match="no method 'clip-embedkd'") as caught:
-            make_method("clip-embedkd")
-        assert (
-            caught.value.mend
-            == "Did you mean clip-embed-kd? There are: ce, kd, vanilla-kd, clip-embed-kd, clip-teacher-kd, dgkd, cifd"
-        )
-
-    def test_unknown_settings_are_told_all_at_once(self):
-        with pytest.raises(InputError, match="method kd has no setting 'temprature', 'alpha'") as caught:
-            make_method("kd", {"temprature": 4, "alpha": 1})
-        assert "Did you mean temperature?" in caught.value.mend
-        assert "kd_weight" in caught.value.mend
-
-    @pytest.mark.parametrize(
-        ("name", "settings", "message"),
-        [
-            ("kd", {"temperature": "warm"}, "kd.temperature must be a number, got 'warm'"),
-            ("kd", {"temperature": 0}, "kd.temperature must be positive, got 0"),
-            ("kd", {"temperature": "nan"}, "kd.temperature must be positive, got nan"),
-            ("kd", {"kd_weight": -1}, "kd.kd_weight must be zero or positive"),
-            ("kd", {"temperature": True}, "kd.temperature must be a number, got True"),
-            ("ce", {"label_smoothing": 1}, r"ce.label_smoothing must be in \[0, 1\)"),
-            ("clip-embed-kd", {"learn_scale": "maybe"}, "must be true or false, got 'maybe'"),
-            ("clip-embed-kd", {"direction": "student-teacher"}, "direction cannot be 'student-teacher'"),
-            ("clip-embed-kd", {"scale": 101}, r"scale must be in \(0, 100\], got 101"),
-            ("clip-embed-kd", {"per_class": 0}, "clip-embed-kd.per_class must be at least 1, got 0"),
-            ("clip-embed-kd", {"per_class": "-3"}, "clip-embed-kd.per_class must be at least 1, got -3"),
-            ("clip-embed-kd", {"per_class": 2.5}, "clip-embed-kd.per_class must be a whole number or all, got 2.5"),
-            ("clip-embed-kd", {"per_class": "most"}, "per_class must be a whole number or all, got 'most'"),
-            ("clip-embed-kd", {"per_class": True}, "per_class must be a whole number or all, got True"),
-            ("clip-teacher-kd", {"per_class": 5}, "method clip-teacher-kd has no setting 'per_class'"),
-            ("vanilla-kd", {"ce_weight": -1}, "vanilla-kd.ce_weight must be zero or positive"),
-            ("vanilla-kd", {"kd_weight": "inf"}, "vanilla-kd.kd_weight must be zero or positive"),
-            ("ce", {"kdd.temperature": 1}, "no method 'kdd'"),
-            ("ce", {"kd.temprature": 1}, "method kd has no setting 'temprature'"),
-            ("kd", {"temperature": 1, "kd.temperature": 2}, "temperature of kd is set twice"),
-        ],
-    )
-    def test_wrong_settings(self, name: str, settings: dict[str, Any], message: str):
-        with pytest.raises(InputError, match=message):
-            make_method(name, settings)
-
-    def test_text_takes_the_settings_type(self):
-        method = make_method("clip-teacher-kd", {"scale": "5", "learn_scale": "no", "symmetric": "TRUE"})
-        assert (method.settings.scale, method.settings.learn_scale, method.settings.symmetric) == (5.0, False, True)
-
-    def test_a_prefix_names_the_method_and_others_are_left_out(self):
-        settings = {"kd.temperature": "2", "clip-embed-kd.scale": "5"}
-        assert make_method("kd", settings).settings.temperature == 2.0
-        assert make_method("clip-embed-kd", settings).settings.scale == 5.0
-        assert make_method("ce", settings).weights == {"ce": 1.0}
-
-    @pytest.mark.parametrize("name", METHODS)
-    def test_each_is_registered_under_its_own_name(self, name: str):
-        assert METHODS[name].name == name
 
 
 class TestMissing:
