@@ -19,7 +19,7 @@ def main() -> None:
             except BaseException as error:
                 if not seen:
                     raise
-                from teachonce.cli.frame import interrupted
+                from teachonce.cli import interrupted
 
                 sys.exit(interrupted(sys.argv[1:], seen, error))
     finally:

@@ -20,10 +20,11 @@ from teachonce.engine.device import pick_device
 from teachonce.engine.rdm.names import rdm_name
 from teachonce.engine.rows import all_digests
 from teachonce.engine.session import open_session
-from teachonce.engine.settings import TrainConfig, Value
 from teachonce.errors import InputError
 from teachonce.events import SILENT, Events
 from teachonce.methods.base import METHODS, make_method
+from teachonce.options.opt import Value
+from teachonce.options.train import TrainOptions
 from teachonce.processwide import allow_tf32
 from teachonce.stages.embed import embed
 from teachonce.stages.rdm import rdm
@@ -144,7 +145,7 @@ def bench_step(  # noqa: PLR0913 - one parameter an option
                 events=events,
             )
             rdms = tuple(entry.name for entry in trained.rdms)
-        config = TrainConfig(
+        config = TrainOptions(
             student=student,
             out=Path(folder) / "run",
             method=method,
@@ -175,7 +176,7 @@ class _Bench:
     """The arms of one run and their rounds."""
 
     def __init__(
-        self, config: TrainConfig, samples: Samples, store: Store, rounds: int, steps: int, events: Events
+        self, config: TrainOptions, samples: Samples, store: Store, rounds: int, steps: int, events: Events
     ) -> None:
         self.config, self.samples, self.store, self.events = config, samples, store, events
         self.rounds, self.steps = rounds, steps

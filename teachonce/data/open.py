@@ -1,7 +1,7 @@
 """The one way from a dataset's name to Samples."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
 import pyarrow as pa
 
@@ -15,6 +15,7 @@ from teachonce.data.sources import load_split, parse_spec
 from teachonce.data.walk import shown
 from teachonce.errors import DataError, InputError
 from teachonce.events import SILENT, Events
+from teachonce.options.opt import Opened
 
 
 def open_samples(  # noqa: PLR0913 - one parameter an option
@@ -69,6 +70,57 @@ def open_samples(  # noqa: PLR0913 - one parameter an option
         key=None if key_column is None else find_key(dataset.features, key_column),
         limit=limit,
         description={"source": source, "split": name},
+        events=events,
+    )
+
+
+class DataOptions(Protocol):
+    """Options that name data, as those of `embed` and `train` do."""
+
+    @property
+    def data(self) -> str | Opened | None:
+        """What `open_samples` opens, or opened samples; then the others are not looked at."""
+
+    @property
+    def split(self) -> str | None:
+        """Which split."""
+
+    @property
+    def image_column(self) -> str | None:
+        """The column of images."""
+
+    @property
+    def label_column(self) -> str | None:
+        """The column of labels."""
+
+    @property
+    def key_column(self) -> str | None:
+        """A column that identifies the rows."""
+
+    @property
+    def limit(self) -> int | None:
+        """The first so many rows."""
+
+
+def opened_samples(options: DataOptions, events: Events = SILENT, *, prefer: str = "train") -> Samples:
+    """The data of a stage's options.
+
+    Raises:
+        DataError: It cannot be used.
+        InputError: The limit is less than 1, or the data is neither a name nor samples.
+    """
+    if not isinstance(options.data, str):
+        if not hasattr(options.data, "digest"):
+            raise InputError(f"expected the name of data, or samples, got {options.data!r}", "See `open_samples`")
+        return cast("Samples", options.data)
+    return open_samples(
+        options.data,
+        split=options.split,
+        prefer=prefer,
+        image_column=options.image_column,
+        label_column=options.label_column,
+        key_column=options.key_column,
+        limit=options.limit,
         events=events,
     )
 

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -17,26 +17,23 @@ from teachonce.engine.extras import identify_extras
 from teachonce.engine.machine import this_machine
 from teachonce.engine.runfile import first_difference, versions
 from teachonce.engine.session import Session
-from teachonce.engine.settings import PLACES, TrainConfig
+from teachonce.engine.settings import method_of
 from teachonce.engine.stage_one.contents import labels_digest
 from teachonce.errors import MismatchError
 from teachonce.events import Events
 from teachonce.models.initial import initial_digest
 from teachonce.models.macs import count_macs
-
-_OF_STORE = ("store", "target", "rdm", "rdm_logits", "assistants")
-_TOLD_OTHERWISE = (
-    *PLACES,
-    *_OF_STORE,
-    *("settings", "label_smoothing", "optim", "teacher", "teacher_dtype", "precision", "init", "tf32"),
-)
-"""Fields of a configuration whose name is not in the identity: their content or their effect is."""
+from teachonce.options.make import as_json
+from teachonce.options.opt import options_of
+from teachonce.options.train import TrainOptions
 
 
-def identify(config: TrainConfig, samples: Samples, store: Store | None, digests: NDArray[np.uint64]) -> dict[str, Any]:
+def identify(
+    config: TrainOptions, samples: Samples, store: Store | None, digests: NDArray[np.uint64]
+) -> dict[str, Any]:
     """What a run is compared by when its folder is named again, as JSON.
 
-    Every field of the configuration is part of it, but for PLACES.
+    Every option is part of it, by its value or by the content that it names, but places and the machine.
 
     Args:
         config: The training.
@@ -48,10 +45,10 @@ def identify(config: TrainConfig, samples: Samples, store: Store | None, digests
         StoreMissingError: The store has no such target.
         UnsealedError: The store or its target is not finished.
     """
-    method = config.make_method()
+    method = method_of(config)
     is_live = config.source == "live" and method.needs.teacher
-    told = {each.name: getattr(config, each.name) for each in fields(config) if each.name not in _TOLD_OTHERWISE}
-    optim = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(config.optim).items()}
+    names = [name for name, option in options_of(TrainOptions).items() if option.opt.tells == "value"]
+    told = {name: as_json(getattr(config, name)) for name in names}
     return {
         **told,
         "settings": asdict(method.settings),
@@ -63,14 +60,13 @@ def identify(config: TrainConfig, samples: Samples, store: Store | None, digests
         "store": None if store is None else _store(store, config, needs_target=method.needs.teacher and not is_live),
         "teacher": config.teacher if is_live else None,
         **_chosen(config, is_live),
-        **optim,
-        "weight_decay": config.optim.decay,
-        "density_lr": config.optim.density_scale,
+        "weight_decay": config.decay,
+        "density_lr": config.density_scale,
         "precision": pick_precision(config.precision, pick_device(config.device)),
     }
 
 
-def _chosen(config: TrainConfig, is_live: bool) -> dict[str, Any]:
+def _chosen(config: TrainOptions, is_live: bool) -> dict[str, Any]:
     """Where it is not the default; runs of before there was a choice have none of these."""
     chosen: dict[str, Any] = {}
     if is_live and config.teacher_dtype != "float32":
@@ -82,7 +78,7 @@ def _chosen(config: TrainConfig, is_live: bool) -> dict[str, Any]:
     return chosen
 
 
-def _store(store: Store, config: TrainConfig, *, needs_target: bool) -> dict[str, Any]:
+def _store(store: Store, config: TrainOptions, *, needs_target: bool) -> dict[str, Any]:
     """The store's content, not its place: its views, and the target where it is read."""
     store.sample_status()  # says so where the samples are not sealed
     content: dict[str, Any] = {"samples": store.samples_seal["journal"]}
@@ -152,9 +148,9 @@ def _targets(session: Session) -> str:
     return "fixed-teacher" if session.feed.views.augmented else "exact"
 
 
-def warn_unused(config: TrainConfig, store: Store | None, events: Events) -> None:
+def warn_unused(config: TrainOptions, store: Store | None, events: Events) -> None:
     """Say which settings have no effect; a store always has one, its views."""
-    needs_teacher = config.make_method().needs.teacher
+    needs_teacher = method_of(config).needs.teacher
     if config.teacher is not None and not (needs_teacher and config.source == "live"):
         events.warn("the teacher has no effect: it is used by --source live, with a method that needs one")
     if config.teacher_dtype != "float32" and not (needs_teacher and config.source == "live"):
@@ -171,14 +167,14 @@ def warn_unused(config: TrainConfig, store: Store | None, events: Events) -> Non
     warn_tf32(config.tf32, device, pick_precision(config.precision, device) == "bf16", events)
 
 
-def _warn_head(config: TrainConfig, events: Events) -> None:
+def _warn_head(config: TrainOptions, events: Events) -> None:
     if config.rdm_logits != "head":
         return
     if not config.rdm:
         events.warn("--rdm-logits has no effect without --rdm")
     elif config.source == "live":
         events.warn("--rdm-logits has no effect: the RDMs run live")
-    elif not config.make_method().needs.logits:
+    elif not method_of(config).needs.logits:
         events.warn(f"--rdm-logits has no effect: with these settings method {config.method} reads no logits")
 
 

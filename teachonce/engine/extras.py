@@ -8,13 +8,13 @@ from typing import Any
 from teachonce.cache.store import Store
 from teachonce.cache.targets import TargetRecord, target_names
 from teachonce.engine.rdm.stored import KIND, is_of, places
-from teachonce.engine.settings import TrainConfig
 from teachonce.errors import MismatchError, StoreMissingError, UnsealedError
+from teachonce.options.train import TrainOptions
 
 _WEIGHT = re.compile(r"rdm-(\d+(\.\d+)?)")
 
 
-def extra_records(store: Store, config: TrainConfig) -> dict[str, TargetRecord]:
+def extra_records(store: Store, config: TrainOptions) -> dict[str, TargetRecord]:
     """The records of the extras of a training, in order.
 
     Raises:
@@ -28,7 +28,7 @@ def extra_records(store: Store, config: TrainConfig) -> dict[str, TargetRecord]:
     return found
 
 
-def identify_extras(store: Store, config: TrainConfig) -> dict[str, Any]:
+def identify_extras(store: Store, config: TrainOptions) -> dict[str, Any]:
     """What a run is compared by: names in order, and each one's fingerprint and content; empty without extras.
 
     Raises:
@@ -59,7 +59,7 @@ def _record(store: Store, name: str, command: str) -> TargetRecord:
     return record
 
 
-def _check_parent(store: Store, config: TrainConfig, record: TargetRecord) -> None:
+def _check_parent(store: Store, config: TrainOptions, record: TargetRecord) -> None:
     """An RDM repeats what one target has, and no other."""
     command = _making(store, config, "")  # of another R: the name of this one is taken
     if record.kind != KIND:
@@ -76,7 +76,7 @@ def _check_parent(store: Store, config: TrainConfig, record: TargetRecord) -> No
         raise MismatchError(f"{message} {config.target!r}", mend)
 
 
-def _making(store: Store, config: TrainConfig, name: str) -> str:
+def _making(store: Store, config: TrainOptions, name: str) -> str:
     """The command that makes an extra."""
     if name in config.assistants:
         return f"teachonce embed --teacher RUN --data D --store {store.path} --name {name}"

@@ -21,7 +21,6 @@ from teachonce.engine.device import Autocast, Precision, autocast, teacher_preci
 from teachonce.engine.feed import cut
 from teachonce.engine.guard import check_classes, check_means
 from teachonce.engine.live import LiveTargets, live_class_means
-from teachonce.engine.settings import TrainConfig
 from teachonce.engine.stage_one.contents import teacher_dtype
 from teachonce.engine.stage_one.views import stored_views
 from teachonce.engine.targets import TargetSource
@@ -31,6 +30,7 @@ from teachonce.events import Events, Task
 from teachonce.methods.base import Method
 from teachonce.methods.targets import Needs
 from teachonce.models.teacher import Teacher, load_teacher
+from teachonce.options.train import TrainOptions
 from teachonce.types import DECODED, EvalView, InputSpec
 
 PER_CLASS = 100  # rows of each class in its mean, where no store says otherwise
@@ -42,7 +42,7 @@ _MEAN_BATCH = 64
 class Parts:
     """What is known of a session while it is put together."""
 
-    config: TrainConfig
+    config: TrainOptions
     samples: Samples
     store: Store | None
     method: Method

@@ -17,7 +17,7 @@ from teachonce.engine.loop import Loop, LoopConfig
 from teachonce.engine.optim import learning_rate
 from teachonce.engine.parts import Parts, epoch_views, live_teacher, usable_rows
 from teachonce.engine.rows import Division, divide
-from teachonce.engine.settings import TrainConfig
+from teachonce.engine.settings import method_of
 from teachonce.engine.sources import cached_source, live_source
 from teachonce.engine.stage_one.views import stored_rule
 from teachonce.engine.step import Stepper
@@ -27,6 +27,7 @@ from teachonce.models.initial import Initial, initialise
 from teachonce.models.student import Student
 from teachonce.models.students import build_student
 from teachonce.models.teacher import TeacherInfo
+from teachonce.options.train import TrainOptions
 from teachonce.types import Resizing
 
 
@@ -38,7 +39,7 @@ class Session:
     session.stepper.step(batch, view=0)`.
     """
 
-    config: TrainConfig
+    config: TrainOptions
     samples: Samples
     loop: Loop
     stepper: Stepper
@@ -53,7 +54,7 @@ class Session:
 
 
 def open_session(
-    config: TrainConfig,
+    config: TrainOptions,
     samples: Samples,
     store: Store | None,
     *,
@@ -78,7 +79,7 @@ def open_session(
     Raises:
         TeachonceError: What is wrong, and the mend; see the classes in `teachonce.errors`.
     """
-    method, device = config.make_method(), pick_device(config.device)
+    method, device = method_of(config), pick_device(config.device)
     parts = Parts(
         config=config,
         samples=samples,
@@ -94,7 +95,7 @@ def open_session(
     guard = None if store is None else check_data(store, samples, every=False)
     teacher = live_teacher(parts)
     student, initial = _student(parts)
-    parts.student_bytes = sum(p.nbytes for p in student.parameters()) * (1 + config.optim.states)
+    parts.student_bytes = sum(p.nbytes for p in student.parameters()) * (1 + config.states)
     source: TargetSource | None = None
     if method.needs.teacher and teacher is None:
         source = cached_source(parts)
@@ -173,8 +174,8 @@ def _stepper(parts: Parts, student: Student, source: TargetSource, rows: Divisio
         parts.method,
         source,
         partial(autocast, parts.device, parts.precision),
-        config.optim,
-        rate=partial(learning_rate, config.optim, steps_per_epoch=steps, epochs=config.epochs),
+        config,
+        rate=partial(learning_rate, config, steps_per_epoch=steps, epochs=config.epochs),
         compile=config.compile,
         cuda_graphs=config.cuda_graphs and parts.device.type == "cuda",
     )

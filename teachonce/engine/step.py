@@ -9,12 +9,13 @@ from torch import Tensor, nn
 
 from teachonce.engine.device import Autocast
 from teachonce.engine.feed import Batch
-from teachonce.engine.optim import OptimConfig, make_optimizer, set_rate
+from teachonce.engine.optim import make_optimizer, set_rate
 from teachonce.engine.targets import TargetSource
 from teachonce.errors import ModelError
 from teachonce.methods.base import Method, total
 from teachonce.methods.targets import StudentOut
 from teachonce.models.student import Student
+from teachonce.options.optim import OptimOptions
 from teachonce.types import Probe
 
 Losses = tuple[dict[str, Tensor], Tensor]
@@ -40,7 +41,7 @@ class Stepper:
         method: Method,
         source: TargetSource,
         autocast: Autocast,
-        optim: OptimConfig,
+        optim: OptimOptions,
         *,
         rate: Callable[[int], float],
         compile: bool = False,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from teachonce.engine.words import setting_text
+from teachonce.options.words import setting_text
 from teachonce.pipeline.schema import TrainTable
 
 LISTS_BY_NATURE = ("milestones",)

@@ -2,27 +2,26 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from inspect import signature
 from pathlib import Path
 from typing import Any, Literal
 
 from teachonce.cache.store import Store, open_store
 from teachonce.engine.describe import identify
 from teachonce.engine.device import pick_compute_dtype, pick_device
-from teachonce.engine.optim import OptimConfig
 from teachonce.engine.runfile import check_folder, read_result, read_run, refuse_others
-from teachonce.engine.settings import TrainConfig
 from teachonce.engine.stage_one.conduct import is_complete
 from teachonce.engine.stage_one.job import Job, store_at
-from teachonce.engine.stage_one.options import Request
+from teachonce.engine.stage_one.options import check_pass
 from teachonce.engine.stage_one.stored import check_digests
 from teachonce.errors import InputError, StoreError
 from teachonce.models.teacher import load_teacher
+from teachonce.options.embed import EmbedOptions
+from teachonce.options.make import make
+from teachonce.options.train import TrainOptions
 from teachonce.pipeline.evaluations import recorded
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.reporting import reported
 from teachonce.pipeline.steps import Step
-from teachonce.stages.embed import embed
 
 Action = Literal["run", "reuse", "refuse"]
 
@@ -40,15 +39,9 @@ class Verdict:
     result: Mapping[str, Any] | None = None
 
 
-def train_config(step: Step) -> TrainConfig:
+def train_options(step: Step) -> TrainOptions:
     """The training that a step asks for."""
-    options = dict(step.options)
-    optim = {name: options[name] for name in OptimConfig.__dataclass_fields__ if name in options}
-    if "milestones" in optim:
-        optim["milestones"] = tuple(optim["milestones"])
-    rest = {name: options[name] for name in TrainConfig.__dataclass_fields__ if name in options}
-    rest |= {name: Path(rest[name]) for name in ("out", "store") if name in rest}
-    return TrainConfig(**rest, optim=OptimConfig(**optim))
+    return make(TrainOptions, step.options)
 
 
 def judge_training(step: Step, facts: Facts) -> Verdict:
@@ -57,7 +50,7 @@ def judge_training(step: Step, facts: Facts) -> Verdict:
     Raises:
         TeachonceError: The data or the store cannot be read.
     """
-    config = train_config(step)
+    config = train_options(step)
     try:
         check_folder(config.out)
         known = read_run(config.out)
@@ -95,7 +88,7 @@ def judge_embed(step: Step, facts: Facts) -> Verdict:
     except StoreError as error:
         return Verdict(action="refuse", reason=error.message)
     if job.record is None:
-        return Verdict(action="run", reason=f"the store has no target {job.request.name}")
+        return Verdict(action="run", reason=f"the store has no target {job.options.name}")
     if is_complete(job):
         return Verdict(action="reuse", reason=f"sealed, fingerprint {job.record.fingerprint[:12]}")
     reason = "its class means are from other rows" if job.record.sealed else "it was begun and resumes"
@@ -104,22 +97,27 @@ def judge_embed(step: Step, facts: Facts) -> Verdict:
 
 def make_job(step: Step, store: Store, facts: Facts) -> Job:
     """The teacher pass that a step asks for; the teacher is loaded on the CPU."""
-    options = {name: p.default for name, p in signature(embed).parameters.items()} | dict(step.options)
-    if options["per_class"] == "all":
-        options["per_class"] = None
+    options = make(EmbedOptions, step.options)
+    check_pass(options)
     samples = facts.samples(step.options)
-    loading = ("embedding", "trust_remote_code", "revision", "image_size", "seed")
-    given = {name: options[name] for name in loading}
-    given |= {"dtype": options["teacher_dtype"], "device_map": options["teacher_device_map"]}
-    teacher = load_teacher(options["teacher"], classes=samples.classes, **given)
-    device = pick_device(options["device"])
+    teacher = load_teacher(
+        str(options.teacher),
+        dtype=options.teacher_dtype,
+        device_map=options.teacher_device_map,
+        embedding=options.embedding,
+        trust_remote_code=options.trust_remote_code,
+        revision=options.revision,
+        image_size=options.image_size,
+        classes=samples.classes,
+        seed=options.seed,
+    )
+    device = pick_device(options.device)
     return Job(
-        request=Request(**{name: options[name] for name in Request.__dataclass_fields__}),
-        path=store.path,
+        options=options,
         samples=samples,
         teacher=teacher,
         device=device,
-        compute_dtype=pick_compute_dtype(options["precision"], device, teacher.info.dtype),
+        compute_dtype=pick_compute_dtype(options.precision, device, teacher.info.dtype),
         store=store,
     )
 

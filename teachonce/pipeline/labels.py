@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from teachonce.engine.words import setting_text
+from teachonce.options.words import setting_text
 from teachonce.pipeline.expand import Training, short_names, split_names
 from teachonce.pipeline.schema import TrainTable
 

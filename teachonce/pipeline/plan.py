@@ -8,13 +8,17 @@ from typing import Any
 from teachonce.cache.targets import target_names
 from teachonce.data.samples import Samples
 from teachonce.engine.guard import labels_for, require_labels
+from teachonce.engine.rdm.settings import check_rdm
+from teachonce.engine.settings import check_training
 from teachonce.engine.stage_one.job import store_at
 from teachonce.errors import InputError, ModelError, StoreMissingError
 from teachonce.models.initial import initialise
 from teachonce.models.students import build_student
+from teachonce.options.make import make
+from teachonce.options.rdm import RdmOptions
 from teachonce.pipeline.facts import Facts
-from teachonce.pipeline.judge import Verdict, judge_embed, judge_evaluation, judge_report, judge_training, train_config
-from teachonce.pipeline.judge_rdm import judge_rdm, rdm_config
+from teachonce.pipeline.judge import Verdict, judge_embed, judge_evaluation, judge_report, judge_training, train_options
+from teachonce.pipeline.judge_rdm import judge_rdm
 from teachonce.pipeline.recipe import Recipe
 from teachonce.pipeline.steps import Step, make_steps, makers
 from teachonce.reports.write import check_outs
@@ -112,9 +116,9 @@ def check_settings(steps: Sequence[Step]) -> None:
     for step in steps:
         try:
             if step.verb == "train":
-                train_config(step).check()
+                check_training(train_options(step))
             elif step.verb == "rdm":
-                rdm_config(step).check()
+                check_rdm(make(RdmOptions, step.options))
         except InputError as error:
             problems.append(f"{step.name}: {error.message}")
             mends.append(error.mend)

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from teachonce.errors import InputError, MismatchError
-from teachonce.events import SILENT, Events
+from teachonce.errors import MismatchError
+from teachonce.events import Events
+from teachonce.options.runs import RunOptions
+from teachonce.options.verb import verb
 from teachonce.pipeline.compare import compare
 from teachonce.pipeline.recipe import Recipe, load_recipe
 from teachonce.pipeline.seeds import over_seeds
@@ -49,28 +50,11 @@ class RunResult:
     """Whether nothing was run, and the steps are only planned."""
 
 
-def run(
-    recipe: str | Path,
-    *,
-    out: str | Path | None = None,
-    overrides: Sequence[str] = (),
-    dry_run: bool = False,
-    jobs: int | None = None,
-    trust_remote_code: bool = False,
-    events: Events = SILENT,
-) -> RunResult:
+@verb(RunOptions)
+def run(options: RunOptions, events: Events) -> RunResult:
     """Run a recipe; what is there with the same fingerprint or settings is reused.
 
     Killed or interrupted, the same call goes on: with the steps it stopped in, where these stopped.
-
-    Args:
-        recipe: A TOML file, or `quickstart`.
-        out: The folder of the runs in place of the recipe's; for a built-in recipe, the folder of everything.
-        overrides: `TABLE.KEY=VALUE`, in place of what the recipe says; see `overridden`.
-        dry_run: Only plan.
-        jobs: How many steps at once that do not need each other; None: as the recipe says, else one.
-        trust_remote_code: Allow the recipe, and the models that it names, to name code that is run.
-        events: Who watches.
 
     Raises:
         InputError: The recipe has unknown or wrong keys (all of them are named).
@@ -78,21 +62,21 @@ def run(
         MismatchError: A step is refused: its place holds something else. Nothing was run.
         TeachonceError: A step failed; those before it are kept.
     """
-    if jobs is not None and jobs < 1:
-        raise InputError(f"jobs must be at least 1, got {jobs}", "Give another --jobs")
-    loaded = load_recipe(recipe, out, overrides=overrides, trust_remote_code=trust_remote_code)
+    loaded = load_recipe(
+        options.recipe, options.out, overrides=options.overrides, trust_remote_code=options.trust_remote_code
+    )
     from teachonce.pipeline.facts import Facts  # torch and its friends come with it: not before the recipe is right
     from teachonce.pipeline.plan import make_plan
     from teachonce.pipeline.trust import code_of
 
     facts = Facts(events)
-    with code_of(loaded, str(recipe)), limited_threads(loaded.run.threads):
+    with code_of(loaded, options.recipe), limited_threads(loaded.run.threads):
         planned = make_plan(loaded, facts)
-        if dry_run:
+        if options.dry_run:
             known = {plan.step.name: plan.verdict.result for plan in planned}
             return replace(_result(loaded, planned, known), dry_run=True)
         refuse(planned)
-        return _result(loaded, planned, _execute(loaded, planned, facts, jobs or loaded.run.jobs or 1, events))
+        return _result(loaded, planned, _execute(loaded, planned, facts, options.jobs or loaded.run.jobs or 1, events))
 
 
 def refuse(planned: "Sequence[Planned]") -> None:

@@ -5,8 +5,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from teachonce.engine.words import command_words
 from teachonce.errors import InputError
+from teachonce.options.embed import EmbedOptions
+from teachonce.options.evaluate import EvaluateOptions
+from teachonce.options.rdm import RdmOptions
+from teachonce.options.runs import ReportOptions
+from teachonce.options.train import TrainOptions
+from teachonce.options.words import command_words
 from teachonce.pipeline import options as of
 from teachonce.pipeline.expand import Training, short_names, split_names
 from teachonce.pipeline.options import teacher_spec
@@ -16,6 +21,13 @@ from teachonce.pipeline.schema import AssistantTable, RdmTable, TrainTable
 __all__ = ["Step", "in_order", "make_steps", "makers", "teacher_spec"]
 
 Verb = Literal["train", "embed", "rdm", "evaluate", "report"]
+KINDS: Mapping[Verb, type] = {
+    "train": TrainOptions,
+    "embed": EmbedOptions,
+    "rdm": RdmOptions,
+    "evaluate": EvaluateOptions,
+    "report": ReportOptions,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +54,7 @@ class Step:
 
     def words(self) -> list[str]:
         """The step as a command line, after `teachonce`."""
-        return [self.verb, *command_words(self.options)]
+        return [self.verb, *command_words(KINDS[self.verb], self.options)]
 
 
 def make_steps(recipe: Recipe) -> list[Step]:

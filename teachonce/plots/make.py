@@ -1,13 +1,13 @@
 """The pictures of `teachonce plot`: compute, draw, write; one function a picture."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from teachonce.cache.store import open_store
-from teachonce.events import SILENT, Events
-from teachonce.plots.cost import CostPoint, Which, training_costs
+from teachonce.events import Events
+from teachonce.options.plot import CostOptions, RateDistortionOptions, TsneOptions
+from teachonce.options.verb import verb
+from teachonce.plots.cost import CostPoint, training_costs
 from teachonce.plots.draw.cost import draw_costs
 from teachonce.plots.draw.rate_distortion import draw_rate_distortion
 from teachonce.plots.draw.tsne import draw_tsne
@@ -49,46 +49,24 @@ class CostPicture:
     points: tuple[CostPoint, ...]
 
 
-def plot_rate_distortion(*, store: str | Path, out: str | Path) -> RateDistortionPicture:
+@verb(RateDistortionOptions)
+def plot_rate_distortion(options: RateDistortionOptions, events: Events) -> RateDistortionPicture:
     """Draw accuracy, rate and distortion of a store's RDMs over R and over each other.
-
-    Args:
-        store: Folder of the store.
-        out: A file that ends in .png, .svg or .pdf.
 
     Raises:
         InputError: Another suffix.
         StoreMissingError: No store, or no finished RDM in it.
         DiskError: The picture cannot be written.
     """
-    place, opened = check_out(Path(out)), open_store(store)
+    place, opened = check_out(options.out), open_store(options.store)
     curves = rate_distortion(opened)
     save(draw_rate_distortion(curves), place)
     return RateDistortionPicture(out=str(place), store=str(opened.path), curves=tuple(curves))
 
 
-def plot_tsne(
-    *,
-    store: str | Path,
-    targets: Sequence[str],
-    out: str | Path,
-    rows: int = 1000,
-    classes: int = 10,
-    perplexity: float = 30.0,
-    seed: int = 0,
-    events: Events = SILENT,
-) -> TsnePicture:
+@verb(TsneOptions)
+def plot_tsne(options: TsneOptions, events: Events) -> TsnePicture:
     """Draw t-SNE maps of targets side by side, the same rows in each.
-
-    Args:
-        store: Folder of the store.
-        targets: Their names, in the order of the panels.
-        out: A file that ends in .png, .svg or .pdf.
-        rows: How many rows at most.
-        classes: The first so many classes.
-        perplexity: Of t-SNE.
-        seed: Of the choice of rows and of t-SNE.
-        events: Who watches.
 
     Raises:
         InputError: Another suffix, or settings that cannot be used.
@@ -97,8 +75,16 @@ def plot_tsne(
         DataError: Too few rows.
         DiskError: The picture cannot be written.
     """
-    place, opened = check_out(Path(out)), open_store(store)
-    maps = tsne(opened, targets, rows=rows, classes=classes, perplexity=perplexity, seed=seed, events=events)
+    place, opened = check_out(options.out), open_store(options.store)
+    maps = tsne(
+        opened,
+        options.targets,
+        rows=options.rows,
+        classes=options.classes,
+        perplexity=options.perplexity,
+        seed=options.seed,
+        events=events,
+    )
     boxes = families(maps.class_names.values())[1]
     if boxes:
         events.warn(
@@ -127,24 +113,9 @@ def plot_tsne(
     )
 
 
-def plot_cost(
-    *,
-    runs: Sequence[str | Path],
-    out: str | Path,
-    store: str | Path | None = None,
-    student: str | None = None,
-    accuracy: Which = "auto",
-    events: Events = SILENT,
-) -> CostPicture:
+@verb(CostOptions)
+def plot_cost(options: CostOptions, events: Events) -> CostPicture:
     """Draw accuracy over training cost, from the cache and as it were live.
-
-    Args:
-        runs: Finished runs, or folders with such below them.
-        out: A file that ends in .png, .svg or .pdf.
-        store: Where the store is now; None: where the runs say.
-        student: This student's points only; None: all.
-        accuracy: `test`, `validation`, or `auto`: test where every run has it.
-        events: Who watches.
 
     Raises:
         InputError: Another suffix, or no such student.
@@ -153,8 +124,9 @@ def plot_cost(
         MismatchError: A store is not the one that was trained on.
         DiskError: The picture cannot be written.
     """
-    place, where = check_out(Path(out)), None if store is None else Path(store)
-    folders = [Path(run) for run in runs]
-    costs = training_costs(folders, store=where, student=student, accuracy=accuracy, events=events)
+    place = check_out(options.out)
+    costs = training_costs(
+        options.runs, store=options.store, student=options.student, accuracy=options.accuracy, events=events
+    )
     save(draw_costs(costs), place)
     return CostPicture(out=str(place), accuracy=costs.accuracy, counting=costs.counting, points=costs.points)

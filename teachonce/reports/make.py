@@ -1,11 +1,11 @@
 """`teachonce.report`: from runs, stores and benchmarks to the files of a report."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from teachonce.errors import InputError
-from teachonce.events import SILENT, Events
+from teachonce.events import Events
+from teachonce.options.runs import ReportOptions
+from teachonce.options.verb import verb
 from teachonce.reports.page import Figure, Verdict
 from teachonce.reports.write import check_outs, write_page
 
@@ -27,37 +27,21 @@ class ReportResult:
     """What a reader must know before believing the numbers."""
 
 
-def report(
-    places: str | Path | Sequence[str | Path],
-    *,
-    out: str | Path | Sequence[str | Path],
-    store: str | Path | None = None,
-    title: str | None = None,
-    events: Events = SILENT,
-) -> ReportResult:
+@verb(ReportOptions)
+def report(options: ReportOptions, events: Events) -> ReportResult:
     """Write what runs, stores and benchmarks found as one page that a reader understands in a minute.
-
-    Args:
-        places: Each a run, a folder with runs below it, a store, or a JSON file that `--json` or `--out` of `bench`
-            or `estimate` gave.
-        out: A file that ends in .html (one file, no network) or .md (with pictures in `NAME-files` beside it); or
-            several.
-        store: Where the store of the runs is now; None: where the runs say.
-        title: Of the page; None: Distillation report.
-        events: Who watches.
 
     Raises:
         InputError: Another suffix, or a place that is none of these.
         StoreMissingError: A place is not there.
         DiskError: A file cannot be written; old files are as they were.
     """
-    outs = check_outs(out)
-    found = [Path(place) for place in ([places] if isinstance(places, str | Path) else places)]
-    if not found:
+    outs = check_outs(options.out)
+    if not options.places:
         raise InputError("expected a run, a store or a result of bench, got none", "Name at least one")
     from teachonce.reports.build import build_page
 
-    page = build_page(found, store=None if store is None else Path(store), title=title, events=events)
+    page = build_page(options.places, store=options.store, title=options.title, events=events)
     write_page(page, outs, events=events)
     return ReportResult(
         out=tuple(map(str, outs)),

@@ -1,6 +1,5 @@
 """How to make the numbers again: machine, versions, command lines, seeds."""
 
-import inspect
 import json
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,16 +8,20 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from teachonce.engine.words import command_words, data_options
 from teachonce.errors import TeachonceError
 from teachonce.methods.base import make_method
+from teachonce.options.embed import EmbedOptions
+from teachonce.options.make import as_json
+from teachonce.options.opt import options_of
+from teachonce.options.rdm import RdmOptions
+from teachonce.options.train import TrainOptions
+from teachonce.options.words import command_words, data_options
 from teachonce.plots.groups import Group
 from teachonce.plots.runs import Run
 from teachonce.reports.accuracy import networks
 from teachonce.reports.gather import Material
 from teachonce.reports.page import Block, Commands, Facts, Section, Table
 from teachonce.reports.stores import run_lines
-from teachonce.stages.train import train
 from teachonce.texts import size_text
 
 _TOLD_OTHERWISE = ("data", "store", "settings", "seed", "init")
@@ -125,12 +128,14 @@ def _passes(material: Material) -> Iterator[str]:
     for line in lines:
         options = line.get("options")
         if isinstance(options, Mapping) and not _is_ours(line.get("command")):
-            yield _shell(["teachonce", "rdm" if "targets" in line else "embed", *command_words(options)])
+            verb, kind = ("rdm", RdmOptions) if "targets" in line else ("embed", EmbedOptions)
+            known = {name: value for name, value in options.items() if name in options_of(kind)}
+            yield _shell(["teachonce", verb, *command_words(kind, known)])
 
 
 def rebuilt_command(group: Group) -> str:
     """The `teachonce train` that a group was trained by, with its seeds; options at their defaults are left out."""
-    words = ["teachonce", "train", *command_words(_options(group.runs[0]))]
+    words = ["teachonce", "train", *command_words(TrainOptions, _options(group.runs[0]))]
     seeds = sorted({int(run.settings["seed"]) for run in group.runs})
     seed = f"--seed {seeds[0]}" if len(seeds) == 1 else f"--seed S  # S = {', '.join(map(str, seeds))}"
     out = "runs/S" if len(seeds) > 1 else shlex.quote(group.runs[0].folder.name)
@@ -142,8 +147,8 @@ def _options(run: Run) -> dict[str, Any]:
     settings = run.settings
     told = {
         name: settings[name]
-        for name, parameter in inspect.signature(train).parameters.items()
-        if name in settings and name not in _TOLD_OTHERWISE and settings[name] != parameter.default
+        for name, option in options_of(TrainOptions).items()
+        if name in settings and name not in _TOLD_OTHERWISE and settings[name] != as_json(option.default)
     }
     method, initial = str(settings["method"]), run.description.get("init")
     init = {} if initial is None else {"init": initial["source"]}

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from teachonce.cache.store import Store, open_store
-from teachonce.data.open import open_samples
+from teachonce.data.open import opened_samples
 from teachonce.data.resident import open_images
 from teachonce.data.samples import Samples
 from teachonce.engine.cached import as_tensor, has_targets
@@ -28,6 +28,8 @@ from teachonce.errors import DataError, DiskError, InputError, NonFiniteError, S
 from teachonce.events import SILENT, Events
 from teachonce.intervals import packed
 from teachonce.models.students import load_student
+from teachonce.options.evaluate import EvaluateOptions
+from teachonce.options.verb import verb
 from teachonce.processwide import allow_tf32, current
 from teachonce.types import EvalView
 
@@ -63,53 +65,12 @@ class EvaluateStoreResult:
     train_rows: int
 
 
-def evaluate(  # noqa: PLR0913 - one parameter an option
-    *,
-    run: str | Path | None = None,
-    store: str | Path | None = None,
-    data: str | Path | Samples | None = None,
-    target: str = "teacher",
-    split: str | None = None,
-    image_column: str | None = None,
-    label_column: str | None = None,
-    key_column: str | None = None,
-    limit: int | None = None,
-    neighbours: int = 20,
-    val_fraction: float = 0.1,
-    batch_size: int = 256,
-    precision: str = "auto",
-    device: str | None = None,
-    workers: int | None = None,
-    seed: int = 0,
-    student: str | None = None,
-    trust_remote_code: bool = False,
-    events: Events = SILENT,
-) -> EvaluateRunResult | EvaluateStoreResult:
+@verb(EvaluateOptions)
+def evaluate(options: EvaluateOptions, events: Events) -> EvaluateRunResult | EvaluateStoreResult:
     """Evaluate a run on data, or a store on its own held-out rows.
 
     The result of a run is kept in its folder as evaluation.json, which `report`, `plot` and `run` read: the last one,
     with the digests of its weights and data. It is not kept where the data is what the run was trained on.
-
-    Args:
-        run: Folder of a run: its best student is evaluated, on the run's evaluation view.
-        store: Folder of a store; its view 0 is evaluated, on the rows that would validate in `train`.
-        data: For a run: what to evaluate on. For a store: its data, compared with it where given.
-        target: The store's target.
-        split: Which split; None: `test` for a run, `train` for a store.
-        image_column: The column of images.
-        label_column: The column of labels.
-        key_column: A column that identifies the rows.
-        limit: The first so many rows.
-        neighbours: k of the nearest-neighbour vote.
-        val_fraction: The share of the store's rows that is held out.
-        batch_size: Rows at once.
-        precision: `float32`, `bf16` (autocast), or `auto`: bf16 on a GPU.
-        device: `cpu`, `cuda`, `cuda:1`; None: the GPU where there is one.
-        workers: Workers that decode; None: by the processors.
-        seed: Of the split of the store's rows.
-        student: Of a run whose student is a factory: that factory, named again.
-        trust_remote_code: Allow the run to name code that is run.
-        events: Who watches.
 
     Raises:
         InputError: Not one of run and store, or a setting that cannot be used.
@@ -118,43 +79,32 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
         UnsealedError: The store is not finished.
         MismatchError: The data has rows of a class that the run lacks, or is not the store's.
     """
-    if (run is None) == (store is None):
-        raise InputError("expected one of a run and a store", "Give --run or --store")
-    if neighbours < 1 or batch_size < 1:
-        raise InputError("neighbours and batch_size must be at least 1", "Give other numbers")
-    if isinstance(data, str | Path):
-        data = open_samples(
-            str(data),
-            split=split,
-            prefer="test" if store is None else "train",
-            image_column=image_column,
-            label_column=label_column,
-            key_column=key_column,
-            limit=limit,
-            events=events,
-        )
-    where = pick_device(device)
-    if store is not None:
-        opened = open_store(store)
-        if data is not None:
-            check_data(opened, data, every=False, events=events)
-        tell_unproven(opened, [target], events)
-        return _evaluate_store(opened, target, where, neighbours, val_fraction, seed, events)
-    if data is None:
-        raise InputError("a run is evaluated on data, and none was given", "Add --data D")
-    assert run is not None
+    wrong = options.usage()
+    if wrong is not None:
+        raise InputError(wrong[1], f"See {wrong[0]}")
+    samples = None
+    if options.data is not None:
+        samples = opened_samples(options, events, prefer="test" if options.store is None else "train")
+    if options.store is not None:
+        opened = open_store(options.store)
+        if samples is not None:
+            check_data(opened, samples, every=False, events=events)
+        tell_unproven(opened, [options.target], events)
+        return _evaluate_store(opened, options, events)
+    assert options.run is not None
+    assert samples is not None
     result = evaluate_run(
-        Path(run),
-        data,
-        batch_size=batch_size,
-        precision=precision,
-        device=device,
-        workers=workers,
-        student=student,
-        trust_remote_code=trust_remote_code,
+        options.run,
+        samples,
+        batch_size=options.batch_size,
+        precision=options.precision,
+        device=options.device,
+        workers=options.workers,
+        student=options.student,
+        trust_remote_code=options.trust_remote_code,
         events=events,
     )
-    _keep(Path(run), data, result, events)
+    _keep(options.run, samples, result, events)
     return result
 
 
@@ -234,14 +184,13 @@ def _per_class(scores: Scores, names: list[str] | None) -> list[dict[str, Any]]:
     ]
 
 
-def _evaluate_store(
-    store: Store, target: str, device: torch.device, neighbours: int, fraction: float, seed: int, events: Events
-) -> EvaluateStoreResult:
+def _evaluate_store(store: Store, options: EvaluateOptions, events: Events) -> EvaluateStoreResult:
+    target, device = options.target, pick_device(options.device)
     labels = store.labels().astype(np.int64)
     usable = (labels >= 0) & has_targets(store, target)
     if not usable.any():
         raise DataError(f"{store.path} has no labels", "Make the store from data with labels (--label-column)")
-    train, val = (rows[usable[rows]] for rows in split_rows(store.digests(), seed, fraction))
+    train, val = (rows[usable[rows]] for rows in split_rows(store.digests(), options.seed, options.val_fraction))
     if not len(train) or not len(val):
         mend = "Use a store of more rows, or another --val-fraction"
         raise DataError(f"{store.path} has {len(train)} rows to fit on and {len(val)} to classify", mend)
@@ -252,7 +201,7 @@ def _evaluate_store(
         torch.from_numpy(labels[train]).to(device),
         asked.to(device),
         torch.from_numpy(labels[val]).to(device),
-        neighbours=neighbours,
+        neighbours=options.neighbours,
         classes=int(labels.max()) + 1,
     )
     linear = linear_top1(known.numpy(), labels[train], asked.numpy(), labels[val], events)

@@ -1,11 +1,13 @@
 """Is a store what it was sealed as, and is it of this data and this teacher?"""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from teachonce.cache import Store, open_store
 from teachonce.cache.audit import find_problems
@@ -15,7 +17,7 @@ from teachonce.cache.problems import Problem
 from teachonce.cache.targets import target_names
 from teachonce.cache.verify import Checked
 from teachonce.data.memory import available_memory
-from teachonce.data.open import open_samples
+from teachonce.data.open import opened_samples
 from teachonce.data.samples import Samples
 from teachonce.engine.device import pick_device
 from teachonce.engine.guard import check_all_data
@@ -30,8 +32,10 @@ from teachonce.errors import (
     StoreMissingError,
     UnsealedError,
 )
-from teachonce.events import SILENT, Events
+from teachonce.events import Events
 from teachonce.models import Teacher, load_teacher
+from teachonce.options.verb import verb
+from teachonce.options.verify import VerifyOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,58 +65,13 @@ class VerifyResult:
     """None where no teacher was given."""
 
 
-def verify(  # noqa: PLR0913 - one parameter an option
-    *,
-    store: str | Path,
-    targets: Sequence[str] | None = None,
-    allow_zeros: bool = False,
-    data: str | Path | Samples | None = None,
-    split: str | None = None,
-    image_column: str | None = None,
-    label_column: str | None = None,
-    key_column: str | None = None,
-    limit: int | None = None,
-    teacher: str | Path | Teacher | None = None,
-    target: str = "teacher",
-    sample: int = 256,
-    teacher_device_map: str | None = None,
-    trust_remote_code: bool = False,
-    revision: str | None = None,
-    image_size: int | None = None,
-    seed: int = 0,
-    device: str | None = None,
-    workers: int | None = None,
-    events: Events = SILENT,
-) -> VerifyResult:
+@verb(VerifyOptions)
+def verify(options: VerifyOptions, events: Events) -> VerifyResult:
     """Read every byte of a store and compare it with journal and seals; nothing of the store is changed.
 
     Where nothing is wrong, a mark beside the store (`NAME.zarr.verified.json`) says when that was, until a file
     changes: stores that are larger than memory are then trained from without another check. Where something is
     damaged, the mark is removed.
-
-    Args:
-        store: Folder of the store.
-        targets: Only these, beside the samples; None: all.
-        allow_zeros: Whether a row of zeros, of a sample that did not fail, is no problem.
-        data: Compare identity and label of every row with this data; see `open_samples`. Of a row that failed because
-            there was no file, only the label.
-        split: Which split.
-        image_column: The column of images.
-        label_column: The column of labels; `none`: no labels.
-        key_column: A column that identifies the rows.
-        limit: The first so many rows.
-        teacher: Run this teacher again on random rows and views, and compare with `target`; needs `data`. Its weights
-            are loaded in the dtype that the target was made in.
-        target: The target that the teacher made.
-        sample: How many rows it runs on.
-        teacher_device_map: See `embed`.
-        trust_remote_code: Allow a hub teacher to run code of its own.
-        revision: Branch, tag or commit of a hub teacher.
-        image_size: Pixels, of built-in teachers and factories.
-        seed: Of the choice of rows and views, and of a built-in teacher's random weights.
-        device: Where the teacher runs: `cpu`, `cuda`, `cuda:1`; None: the GPU where there is one.
-        workers: Workers that decode; None: by the processors.
-        events: Who watches.
 
     Raises:
         StoreMissingError: There is no store, or no such target.
@@ -120,44 +79,30 @@ def verify(  # noqa: PLR0913 - one parameter an option
         DataError: Data that cannot be used.
         ModelError: A teacher that cannot be used.
     """
-    if teacher is not None and data is None:
+    if options.teacher is not None and options.data is None:
         raise InputError(
             "--teacher needs the images that it ran on, got no --data", "Add --data with the value that embed had"
         )
-    if sample < 1:
-        raise InputError(
-            f"expected at least one row to run the teacher on, got --sample {sample}", "Use 256, for example"
-        )
-    path, checked = Path(store), Checked()
-    _check_names(path, targets, target if teacher is not None else None)
+    path, targets, checked = options.store, options.targets, Checked()
+    _check_names(path, targets, options.target if options.teacher is not None else None)
     before = _entries(path, targets)
     began = time.perf_counter()
-    found = list(find_problems(path, names=targets, checked=checked, events=events, zeros=not allow_zeros))
+    found = list(find_problems(path, names=targets, checked=checked, events=events, zeros=not options.allow_zeros))
     seconds = time.perf_counter() - began
     if any(problem.kind not in ("unsealed", "zeros") for problem in found):
         _unmark(path, events)
     elif not found and before is not None:
         _mark(open_store(path), before, events)
-    samples = _opened(data, events, split, image_column, label_column, key_column, limit)
+    samples = None if options.data is None else opened_samples(options, events)
     differs, again = None, None
     bad = {problem.target for problem in found}
     if samples is not None and not bad & {None, "samples"}:
         kept = open_store(path)
         differs = _difference(kept, samples, events)
-        if teacher is not None and differs == "ok" and target not in bad:
-            place = pick_device(device)
-            given: dict[str, Any] = {
-                "device_map": teacher_device_map,
-                "trust_remote_code": trust_remote_code,
-                "revision": revision,
-            }
-            given |= {"image_size": image_size, "seed": seed, "device": place}
-            again = run_again(
-                kept, target, _loaded(kept, target, teacher, samples, given), samples,
-                count=sample, seed=seed, device=place, workers=workers, events=events,
-            )  # fmt: skip
+        if options.teacher is not None and differs == "ok" and options.target not in bad:
+            again = _run_again(kept, samples, options, events)
     return VerifyResult(
-        store=str(store),
+        store=str(path),
         ok=not found and differs in (None, "ok") and (again is None or again.ok),
         targets=[name for name in checked.blocks if name != "samples"],
         problems=[problem.to_json() for problem in found],
@@ -168,6 +113,21 @@ def verify(  # noqa: PLR0913 - one parameter an option
         unproven=_unproven(path, [name for name in checked.blocks if name not in bad]),
         data=differs,
         teacher=again,
+    )
+
+
+def _run_again(store: Store, samples: Samples, options: VerifyOptions, events: Events) -> TeacherCheck:
+    device = pick_device(options.device)
+    return run_again(
+        store,
+        options.target,
+        _loaded(store, samples, options, device),
+        samples,
+        count=options.sample,
+        seed=options.seed,
+        device=device,
+        workers=options.workers,
+        events=events,
     )
 
 
@@ -221,21 +181,6 @@ def _unmark(path: Path, events: Events) -> None:
         events.warn(f"the mark of an earlier verification could not be removed: {error.message}")
 
 
-def _opened(data: str | Path | Samples | None, events: Events, *options: Any) -> Samples | None:
-    if not isinstance(data, str | Path):
-        return data
-    split, image_column, label_column, key_column, limit = options
-    return open_samples(
-        str(data),
-        split=split,
-        image_column=image_column,
-        label_column=label_column,
-        key_column=key_column,
-        limit=limit,
-        events=events,
-    )
-
-
 def _difference(store: Store, samples: Samples, events: Events) -> str:
     try:
         check_all_data(store, samples, events=events)
@@ -244,20 +189,23 @@ def _difference(store: Store, samples: Samples, events: Events) -> str:
     return "ok"
 
 
-def _loaded(
-    store: Store, target: str, teacher: str | Path | Teacher, samples: Samples, given: Mapping[str, Any]
-) -> Teacher:
+def _loaded(store: Store, samples: Samples, options: VerifyOptions, device: torch.device) -> Teacher:
     """The teacher on its device, in the dtype and with the embedding that made the target."""
-    if isinstance(teacher, Teacher):
-        return teacher.to(given["device"])
-    record = store.sealed(target)
+    if isinstance(options.teacher, Teacher):
+        return options.teacher.to(device)
+    record = store.sealed(options.target)
     return load_teacher(
-        str(teacher),
+        str(options.teacher),
+        device=device,
         dtype=teacher_dtype(record),
-        embedding=str(record.attributes.get("embedding", "auto")),
+        device_map=options.teacher_device_map,
         memory=available_memory(),
+        embedding=str(record.attributes.get("embedding", "auto")),
+        trust_remote_code=options.trust_remote_code,
+        revision=options.revision,
+        image_size=options.image_size,
         classes=samples.classes,
-        **given,
+        seed=options.seed,
     )
 
 

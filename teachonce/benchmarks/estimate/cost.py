@@ -12,6 +12,7 @@ from teachonce.cache.size import sealed_bytes
 from teachonce.cache.targets import target_grids
 from teachonce.engine.stage_one.job import Job
 from teachonce.engine.stage_one.output import full_arrays, teacher_head
+from teachonce.types import StoredDtype
 
 Limit = Literal["teacher", "decode", "disk"]
 _AUGMENT = "crop=0.35,flip"  # for views beyond the one without an augmentation; a few bytes of the store tell of it
@@ -62,7 +63,7 @@ class Costing:
         after_s = commit_s + blocks * self.disk.seal_s + (begin_s if blocks == 1 else 0.0)
         return Cost(
             views=job.spec.views,
-            dtype=job.request.dtype,
+            dtype=job.options.dtype,
             store_bytes=store_bytes(job, self.settings, self.info),
             seconds=self.found.start_s + max(pass_s, beside_s) + after_s if rows else 0.0,
             limit=self._limit(job, commit_s / min(job.spec.block_rows, job.spec.rows)),
@@ -76,24 +77,24 @@ class Costing:
         }
         return max(times, key=lambda name: times[name])
 
-    def table(self, views: tuple[int, ...], dtypes: tuple[str, ...]) -> list[Cost]:
+    def table(self, views: tuple[int, ...], dtypes: tuple[StoredDtype, ...]) -> list[Cost]:
         """The costs of new stores over all rows."""
         jobs = [changed(self.job, count, dtype) for count in views for dtype in dtypes]
         return [self.of(job, job.samples.rows) for job in jobs]
 
 
-def changed(job: Job, views: int, dtype: str) -> Job:
+def changed(job: Job, views: int, dtype: StoredDtype) -> Job:
     """The same pass into a new store of another kind."""
-    augment = job.request.augment or (_AUGMENT if views > 1 else None)
-    request = replace(job.request, views=views, dtype=dtype, augment=augment)
-    return replace(job, request=request, store=None)
+    augment = job.options.augment or (_AUGMENT if views > 1 else None)
+    options = replace(job.options, views=views, dtype=dtype, augment=augment)
+    return replace(job, options=options, store=None)
 
 
 def size_of_block(job: Job) -> BlockSize:
     """What a block of the job puts on the disk."""
     spec = job.spec
     samples = sample_grids(spec.rows, spec.views, spec.block_rows)
-    return block_size((*samples, *target_grids(job.request.name, full_arrays(job), spec.block_rows)))
+    return block_size((*samples, *target_grids(job.options.name, full_arrays(job), spec.block_rows)))
 
 
 def buffered_bytes(job: Job) -> int:
@@ -105,7 +106,7 @@ def store_bytes(job: Job, settings: Mapping[str, Any], info: Mapping[str, Any]) 
     """All files of the job's store, sealed, with this target alone; exact where no row fails."""
     target = Beginning(
         root=job.path,
-        name=job.request.name,
+        name=job.options.name,
         kind=job.teacher.info.kind,
         fingerprint=job.fingerprint,
         settings=settings,
@@ -116,4 +117,4 @@ def store_bytes(job: Job, settings: Mapping[str, Any], info: Mapping[str, Any]) 
         block_rows=job.spec.block_rows,
     )
     classes = None if job.samples.labels is None else job.samples.classes
-    return sealed_bytes(job.spec, target, classes=classes, per_class=job.request.per_class)
+    return sealed_bytes(job.spec, target, classes=classes, per_class=job.options.per_class)

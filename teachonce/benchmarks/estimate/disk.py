@@ -127,7 +127,7 @@ def _written(path: Path, spec: StoreSpec, job: Job, settings: Mapping[str, Any])
         began = time.perf_counter()
         samples.seal()
         labels = None if job.samples.labels is None else job.samples.labels[: spec.rows]
-        per_class = job.request.per_class
+        per_class = job.options.per_class
         target.seal(labels=labels, classes=job.samples.classes, per_class=per_class, max_failed=0)
         return _Written(
             size=block_size((*samples.journal.grids, *target.journal.grids)),
@@ -141,7 +141,7 @@ def _written(path: Path, spec: StoreSpec, job: Job, settings: Mapping[str, Any])
 def _target(store: Store, job: Job, settings: Mapping[str, Any]) -> TargetWriter:
     return TargetWriter(
         store,
-        job.request.name,
+        job.options.name,
         kind=job.teacher.info.kind,
         fingerprint=job.fingerprint,
         settings=settings,

@@ -58,7 +58,7 @@ def probe(job: Job, *, workers: int | None, seconds: float, events: Events, task
     settings = pass_settings(job, forward, events)
     task.note("decoding and teacher")
     reset_peak(job.device)
-    few = job if job.spec.views <= _MOST_VIEWS else changed(job, _MOST_VIEWS, job.request.dtype)
+    few = job if job.spec.views <= _MOST_VIEWS else changed(job, _MOST_VIEWS, job.options.dtype)
     found = probe_pass(few, forward, batch_size=settings["batch_size"], workers=workers, seconds=seconds)
     device_bytes, host_bytes = peak_memory_bytes(job.device), host_memory_bytes() + buffered_bytes(job)
     memory = teacher_memory(job, forward, settings["batch_size"])
@@ -120,7 +120,7 @@ def told(found: Found, student: StudentCost | None, events: Events) -> Estimate:
         rows=job.samples.rows,
         rows_left=found.rows_left,
         views=job.spec.views,
-        dtype=job.request.dtype,
+        dtype=job.options.dtype,
         batch_size=costing.settings["batch_size"],
         block_rows=job.spec.block_rows,
         seconds=cost.seconds,

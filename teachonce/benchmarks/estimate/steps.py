@@ -16,11 +16,14 @@ from teachonce.data.samples import Samples
 from teachonce.engine.device import pick_device
 from teachonce.engine.rows import all_digests
 from teachonce.engine.session import open_session
-from teachonce.engine.settings import TrainConfig, Value
+from teachonce.engine.settings import check_training
 from teachonce.errors import InputError
 from teachonce.events import SILENT
 from teachonce.methods.base import METHODS, make_method
 from teachonce.models.students import check_student
+from teachonce.options.estimate import EstimateOptions
+from teachonce.options.opt import Value
+from teachonce.options.train import TrainOptions
 from teachonce.stages.embed import embed
 
 _ROUNDS, _WARM_UP, _MOST = 5, 2, 50
@@ -83,27 +86,34 @@ class StudentCost:
     """`cached` or `live`, for one student."""
 
 
-def measure_steps(
-    plan: StudentPlan, *, teacher: str, samples: Samples, config: TrainConfig, seconds: float
-) -> tuple[float, float]:
+def measure_steps(plan: StudentPlan, samples: Samples, options: EstimateOptions, seconds: float) -> tuple[float, float]:
     """Milliseconds of a step from the cache and with the live teacher, medians of steps that take turns.
 
     Args:
         plan: The training.
-        teacher: See `load_teacher`.
         samples: At least two batches of the data, or all there is of it.
-        config: Device, precision, workers and seed of the training; the rest is the plan's.
-        seconds: About how long the two are looked at.
+        options: Teacher, device, precision, workers and seed of both; the rest is the plan's.
+        seconds: About how long the two are measured.
 
     Raises:
         TeachonceError: As `train`.
     """
     with tempfile.TemporaryDirectory(prefix="teachonce-estimate-") as folder:
         path = Path(folder) / "probe.zarr"
-        shared = {name: getattr(config, name) for name in _SHARED}
-        embed(teacher=teacher, data=samples, store=path, **shared)
-        config = replace(config, out=Path(folder) / "run", store=path, teacher=teacher, val_fraction=0.0)
-        config = replace(config, student=plan.student, batch_size=plan.batch_size, image_size=plan.image_size)
+        shared = {name: getattr(options, name) for name in _SHARED}
+        embed(teacher=options.teacher, data=samples, store=path, **shared)
+        config = TrainOptions(
+            data=samples,
+            student=plan.student,
+            out=Path(folder) / "run",
+            store=path,
+            teacher=str(options.teacher),
+            batch_size=plan.batch_size,
+            image_size=plan.image_size,
+            val_fraction=0.0,
+            seed=options.seed,
+            **shared,
+        )
         cached = replace(config, method=plan.method, settings=plan.settings, source="cached")
         live_method = LIVE.get(plan.method, plan.method)
         settings = plan.settings if live_method == plan.method else {}
@@ -111,8 +121,8 @@ def measure_steps(
         return _timed(_arm(cached, samples, path), _arm(live, samples, path), seconds)
 
 
-def _arm(config: TrainConfig, samples: Samples, store: Path) -> Arm:
-    config.check()
+def _arm(config: TrainOptions, samples: Samples, store: Path) -> Arm:
+    check_training(config)
     session = open_session(config, samples, open_store(store), digests=all_digests(samples, SILENT))
     return Arm(session=session, reads_ahead=False)
 

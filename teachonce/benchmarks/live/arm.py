@@ -10,9 +10,9 @@ from typing import IO, Any, Literal, Self
 
 from teachonce.benchmarks.live.data import DataSpec
 from teachonce.benchmarks.live.process import Process, end, how_it_ended, received, start
-from teachonce.engine.settings import TrainConfig
 from teachonce.errors import TeachonceError
 from teachonce.events import SILENT, Events
+from teachonce.options.train import TrainOptions
 
 Kind = Literal["student-only", "constant", "cached", "live"]
 _FULL = "If the memory was full, use a smaller --batch-size; the system's log says why it was killed"
@@ -25,7 +25,7 @@ class ArmSpec:
     kind: Kind
     """`student-only`: method ce on the store's views. `constant`: the method with one batch's targets for every batch.
     `cached`: it reads the store. `live`: it runs the teacher on the store's views."""
-    config: TrainConfig
+    config: TrainOptions
     """With the store, and for `live` the teacher; what an arm does not use of it, it leaves out."""
     data: DataSpec
     epoch_rows: int | None = None

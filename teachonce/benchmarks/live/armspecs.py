@@ -8,8 +8,8 @@ from teachonce.benchmarks.live.cases import Combination, Request
 from teachonce.benchmarks.live.conduct import Key
 from teachonce.benchmarks.live.result import ARMS, key_of
 from teachonce.benchmarks.live.stage_one import StageOne
-from teachonce.engine.settings import TrainConfig
 from teachonce.methods.base import METHODS
+from teachonce.options.train import TrainOptions
 
 STORE = "bench.zarr"
 
@@ -21,7 +21,8 @@ def arm_specs(request: Request, combination: Combination, stage: StageOne, folde
 
 
 def _arm_spec(key: Key, request: Request, combination: Combination, stage: StageOne, folder: Path) -> ArmSpec:
-    config = TrainConfig(
+    config = TrainOptions(
+        data=request.data.data,
         student=combination.case.student,
         out=folder / "run",
         method=key.method,

@@ -19,13 +19,14 @@ from teachonce.engine.device import autocast, host_memory_bytes, pick_device, te
 from teachonce.engine.feed import Batch
 from teachonce.engine.rows import all_digests
 from teachonce.engine.session import Session, open_session
-from teachonce.engine.settings import TrainConfig
+from teachonce.engine.settings import check_training
 from teachonce.engine.targets import TargetSource
 from teachonce.errors import InputError
 from teachonce.events import SILENT, Events
 from teachonce.heap import keeps_freed
 from teachonce.models.rdm import RdmStack
 from teachonce.models.trust import import_factory
+from teachonce.options.train import TrainOptions
 
 
 class Work:
@@ -164,14 +165,14 @@ class Work:
         return forward
 
 
-def arm_config(spec: ArmSpec) -> TrainConfig:
+def arm_config(spec: ArmSpec) -> TrainOptions:
     """The training of an arm: what it does not use of the common settings is left out."""
     config = replace(spec.config, source="live" if spec.kind == "live" else "cached")
     if spec.kind != "live":
         config = replace(config, teacher=None)
     if spec.kind == "student-only":
         config = replace(config, method="ce", settings={}, rdm=(), rdm_logits="stored", assistants=())
-    config.check()
+    check_training(config)
     return config
 
 

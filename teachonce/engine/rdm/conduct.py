@@ -48,12 +48,12 @@ def conduct(job: Job, events: Events, options: Mapping[str, Any], *, mend: bool 
         TeachonceError: See `rdm`.
     """
     for name in target_names(job.store.path) if mend else ():
-        if name in job.config.names:
+        if name in job.names:
             repair(job, name, events)
     _refuse_orphans(job)
     with suppress(DiskError):
         clear_mark(job.store.path)
-    missing, seconds = len(job.config.names) - len(_sealed(job)), 0.0
+    missing, seconds = len(job.names) - len(_sealed(job)), 0.0
     if missing:
         require_room(job, missing)
         with owned(job.work, _WAIT):
@@ -65,7 +65,7 @@ def conduct(job: Job, events: Events, options: Mapping[str, Any], *, mend: bool 
         reused = _reused(job, events)
         _clear(job)
     _tell_others(job, events)
-    records = {name: job.store.sealed(name) for name in job.config.names}
+    records = {name: job.store.sealed(name) for name in job.names}
     return Done(records=records, reused=reused, seconds=seconds)
 
 
@@ -76,7 +76,7 @@ def _refuse_orphans(job: Job) -> None:
         CorruptError: There are such blocks.
     """
     there, root = target_names(job.store.path), job.store.path
-    for name in job.config.names:
+    for name in job.names:
         if name not in there and any((root / "journal" / name).glob("*.json")):
             message = f"{root / 'targets' / name}/zarr.json is missing, but the target has blocks"
             raise CorruptError(message, f"Restore it from a copy, or remove {places(name)} of the store")
@@ -90,15 +90,15 @@ def _reused(job: Job, events: Events) -> frozenset[str]:
     """What is sealed, and say so."""
     sealed = _sealed(job)
     if sealed:
-        events.info(f"reused: {', '.join(name for name in job.config.names if name in sealed)}")
+        events.info(f"reused: {', '.join(name for name in job.names if name in sealed)}")
     return sealed
 
 
 def _make(job: Job, reused: frozenset[str], events: Events) -> float:
     """Train, write and seal all but what is there; the seconds of the epochs."""
-    seconds = _train(job, events) if len(job.known()) < len(job.config.names) else 0.0
+    seconds = _train(job, events) if len(job.known()) < len(job.names) else 0.0
     with current(job.device), allow_tf32(allowed=False):
-        for name in job.config.names:
+        for name in job.names:
             if name not in reused:
                 finish(job, job.store.record(name), events)
     return seconds
@@ -106,7 +106,7 @@ def _make(job: Job, reused: frozenset[str], events: Events) -> float:
 
 def _record(job: Job, reused: frozenset[str], events: Events, facts: Mapping[str, Any]) -> None:
     """Tell the run record beside the store what was made, together, and how long it trained."""
-    made = [name for name in job.config.names if name not in reused]
+    made = [name for name in job.names if name not in reused]
     if not made:
         return
     try:
@@ -118,7 +118,7 @@ def _record(job: Job, reused: frozenset[str], events: Events, facts: Mapping[str
 def _train(job: Job, events: Events) -> float:
     """Train the RDMs that have no target yet, and begin their targets; the seconds of the epochs."""
     run, there = read_run(job.work), job.known()
-    weights = {name: weight for name, weight in sorted(job.config.names.items()) if name not in there}
+    weights = {name: weight for name, weight in sorted(job.names.items()) if name not in there}
     if run is None or not weights.keys() <= run.get("rdms", {}).keys():
         remove_tree(job.work / "checkpoints")  # of RDMs without one that was there then, and was removed since
         run = {"rdms": weights, "settings": job.fingerprint(0.0)}

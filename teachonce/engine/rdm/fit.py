@@ -20,6 +20,7 @@ from teachonce.engine.metrics import MetricsLog
 from teachonce.engine.optim import learning_rate, make_optimizer, set_rate
 from teachonce.engine.rdm.job import Job
 from teachonce.engine.rdm.measure import Scores, Targeted, measure
+from teachonce.engine.rdm.settings import optim_of
 from teachonce.engine.shapes import RdmProgressJson
 from teachonce.engine.split import shuffled
 from teachonce.engine.targets import BatchRows, on_device
@@ -88,7 +89,8 @@ class Fit:
         self.stack = RdmStack(job.spec, len(weights), config.seed).to(job.device).train()
         self.best = {name: value.clone() for name, value in self.stack.state_dict().items()}
         layers = {id(layer.weight) for layer in self.stack.layers}
-        self.optimizer = make_optimizer(config.optim, [self.stack], lambda parameter: id(parameter) in layers)
+        self.optim = optim_of(config)
+        self.optimizer = make_optimizer(self.optim, [self.stack], lambda parameter: id(parameter) in layers)
         self.steps = len(cut(job.rows.train, config.batch_size, drop_last=True))
         self.progress = Progress()
         self._terms = ["total", *self.targeted.terms]
@@ -141,7 +143,7 @@ class Fit:
         loss = terms["total"].sum()
         loss.backward()  # type: ignore[no-untyped-call]
         self._losses.put_all(torch.cat([*(terms[name] for name in self._terms), loss[None]]))
-        set_rate(self.optimizer, learning_rate(config.optim, done, self.steps, config.epochs))
+        set_rate(self.optimizer, learning_rate(self.optim, done, self.steps, config.epochs))
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
 

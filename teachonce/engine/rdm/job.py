@@ -17,15 +17,18 @@ from teachonce.digests import digest_hex
 from teachonce.engine.cached import has_targets
 from teachonce.engine.device import pick_device
 from teachonce.engine.guard import tell_unproven
+from teachonce.engine.rdm.names import named
 from teachonce.engine.rdm.parent import Learnt, learnt
-from teachonce.engine.rdm.settings import RdmConfig
+from teachonce.engine.rdm.settings import check_rdm, loss_of, training_of
 from teachonce.engine.rdm.stored import KIND, places
 from teachonce.engine.rows import Division, divide
 from teachonce.errors import DataError, InputError, MismatchError
 from teachonce.events import Events
 from teachonce.methods.base import missing
+from teachonce.methods.rate_distortion import RdmLoss
 from teachonce.methods.targets import Needs
 from teachonce.models.rdm import RdmSpec
+from teachonce.options.rdm import RdmOptions
 from teachonce.types import DECODED
 
 
@@ -33,13 +36,23 @@ from teachonce.types import DECODED
 class Job:
     """Settings, store, parent and layers of one call."""
 
-    config: RdmConfig
+    config: RdmOptions
     store: Store
     parent: TargetRecord
     learnt: Learnt
     spec: RdmSpec
     rows: Division
     device: torch.device
+
+    @cached_property
+    def names(self) -> dict[str, float]:
+        """Target to its distortion weight, in the order given."""
+        return named(self.config.distortion_weight)
+
+    @cached_property
+    def loss(self) -> RdmLoss:
+        """The losses."""
+        return loss_of(self.config)
 
     @property
     def dtype(self) -> str:
@@ -49,7 +62,7 @@ class Job:
     @property
     def work(self) -> Path:
         """The folder of the training: beside the store, since a store holds nothing that is under way."""
-        asked = {"names": sorted(self.config.names), **self.fingerprint(0.0)}
+        asked = {"names": sorted(self.names), **self.fingerprint(0.0)}
         return work_root(self.store) / f"rdm-{digest_hex(canonical_json(plain(asked)))[:16]}"
 
     def fingerprint(self, distortion_weight: float) -> dict[str, Any]:
@@ -61,7 +74,7 @@ class Job:
             "content": self.parent.seal["journal"],
         }
         return {
-            "rdm": {**layers, **self.config.training(), "distortion_weight": distortion_weight},
+            "rdm": {**layers, **training_of(self.config), "distortion_weight": distortion_weight},
             "parent": parent,
             "dtype": self.dtype,
         }
@@ -73,9 +86,9 @@ class Job:
             MismatchError: One was made from other things; names the first that differs.
         """
         there = set(target_names(self.store.path))
-        found = {name: self.store.record(name) for name in self.config.names if name in there}
+        found = {name: self.store.record(name) for name in self.names if name in there}
         for name, record in found.items():
-            self.compare(record, self.config.names[name])
+            self.compare(record, self.names[name])
         return found
 
     def compare(self, record: TargetRecord, distortion_weight: float) -> None:
@@ -123,7 +136,7 @@ def work_root(store: Store) -> Path:
     return place.with_name(f"{place.name}.work")
 
 
-def open_job(config: RdmConfig, events: Events) -> Job:
+def open_job(config: RdmOptions, events: Events) -> Job:
     """Check everything that can be wrong; nothing is written.
 
     Args:
@@ -138,7 +151,7 @@ def open_job(config: RdmConfig, events: Events) -> Job:
         UnsealedError: The store or the target is not finished.
         MismatchError: The teacher's classes are not the labels'.
     """
-    config.check()
+    check_rdm(config)
     store, device = open_store(config.store), pick_device(config.device)
     parent = _parent(store, config.target)
     tell_unproven(store, [config.target], events)
@@ -166,7 +179,7 @@ def _parent(store: Store, name: str) -> TargetRecord:
     return parent
 
 
-def _rows(store: Store, config: RdmConfig, known: Learnt) -> Division:
+def _rows(store: Store, config: RdmOptions, known: Learnt) -> Division:
     usable = (store.sample_status() == DECODED) & has_targets(store, config.target)
     if known.ce:
         usable &= store.labels() >= 0

@@ -12,7 +12,6 @@ from torch import Tensor
 from teachonce.engine.cached import CachedTargets
 from teachonce.engine.feed import cut
 from teachonce.engine.rdm.job import Job
-from teachonce.engine.rdm.settings import Select
 from teachonce.engine.targets import BatchRows, on_device
 from teachonce.methods.rate_distortion import rdm_loss
 from teachonce.methods.targets import Needs, Targets
@@ -41,7 +40,7 @@ class Scores:
     val_top1: float | None = None
     """Share in [0, 1] of the labelled rows; None where there are none, or the RDM has no logits."""
 
-    def rank(self, select: Select) -> list[float]:
+    def rank(self, select: str) -> list[float]:
         """The higher, the better: by top-1, where there is one, then by the loss; or by the loss alone."""
         return [-self.val_loss] if select == "loss" or self.val_top1 is None else [self.val_top1, -self.val_loss]
 
@@ -53,7 +52,7 @@ class Targeted:
         self.job, self.source = job, source
         self._weights = torch.tensor(weights, dtype=torch.float32, device=job.device)
         self._labels = torch.from_numpy(job.labels.astype(np.int64)).to(job.device)
-        self.terms = ["rate"] + ["distortion"] * (job.config.loss.weighs == "distortion")
+        self.terms = ["rate"] + ["distortion"] * (job.loss.weighs == "distortion")
         self.terms += ["ce"] * job.learnt.ce + ["kl"] * job.learnt.kl
 
     def labels(self, rows: BatchRows) -> Tensor:
@@ -64,7 +63,7 @@ class Targeted:
         """`total` and each of `terms`, (K,): means over the batch."""
         assert targets.image_embedding is not None
         labels = self.labels(rows) if self.job.learnt.ce else None
-        settings = self.job.config.loss
+        settings = self.job.loss
         return rdm_loss(out, targets.image_embedding, targets.logits, labels, weights=self._weights, settings=settings)
 
 

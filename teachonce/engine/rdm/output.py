@@ -49,10 +49,10 @@ def begin(job: Job, trained: Trained, top1: float | None) -> None:
     """
     there = job.known()
     for index, name in enumerate(trained.names):
-        if name in job.config.names and name not in there:
+        if name in job.names and name not in there:
             rdm = trained.stack.one(index)
             data = rdm_bytes(rdm)
-            fields = {**job.fingerprint(job.config.names[name]), "weights": digest_hex(data)}
+            fields = {**job.fingerprint(job.names[name]), "weights": digest_hex(data)}
             info = _info(job, trained, name) | {"teacher_top1": top1}
             _writer(job, name, rdm, data, fields, info).close()
 
@@ -65,7 +65,7 @@ def _info(job: Job, trained: Trained, name: str) -> dict[str, Any]:
         **{key: job.parent.attributes.get(key) for key in _KEPT},
         "class_names": None if known is None else list(known),
         "rdm_spec": job.spec.to_json(),
-        "distortion_weight": job.config.names[name],
+        "distortion_weight": job.names[name],
         "bits": chosen["bits"],
         "distortion": chosen["distortion"],
         "top1": chosen["val_top1"],
@@ -90,7 +90,7 @@ def repair(job: Job, name: str, events: Events) -> None:
     if record is None:
         place = job.store.path / "targets" / name / "zarr.json"
         raise CorruptError(f"{place} is missing or damaged, and cannot be reconstructed", mend)
-    job.compare(record, job.config.names[name])
+    job.compare(record, job.names[name])
     restore_documents(job.store.path, record.documents)
     try:
         rdm, data = rdm_of(record), read_weights(record)

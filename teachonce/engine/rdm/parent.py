@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from teachonce.cache.store import Store
 from teachonce.cache.targets import TargetRecord
 from teachonce.engine.guard import check_classes
-from teachonce.engine.rdm.settings import RdmConfig
 from teachonce.errors import InputError, MismatchError
 from teachonce.events import Events
+from teachonce.options.rdm import RdmOptions
 
 _OTHERS = "Use --ce-weight 0 (labels are then not used), or --kl-weight 0 (the teacher's logits are then not used)"
 
@@ -38,7 +38,7 @@ class Learnt:
     """Whether the labels are of these classes, so that accuracy can be told."""
 
 
-def learnt(store: Store, parent: TargetRecord, config: RdmConfig, events: Events) -> Learnt:
+def learnt(store: Store, parent: TargetRecord, config: RdmOptions, events: Events) -> Learnt:
     """Find out what there is, and say what is missing.
 
     Raises:

@@ -36,14 +36,13 @@ class Done:
     """From the first row read to the seal."""
 
 
-def conduct(job: Job, workers: int | None, events: Events, options: Mapping[str, Any]) -> Done:
+def conduct(job: Job, events: Events, given: Mapping[str, Any]) -> Done:
     """Run what is missing, and seal where everything is there.
 
     Args:
         job: Checked.
-        workers: Workers that decode; None: by the processors.
         events: Who watches.
-        options: What `embed` was given, as JSON; for the run record.
+        given: What `embed` was given, as JSON; for the run record.
 
     Raises:
         TeachonceError: See `embed`.
@@ -52,7 +51,7 @@ def conduct(job: Job, workers: int | None, events: Events, options: Mapping[str,
     if job.store is not None:
         check_digests(job.store, job.samples, events)
         tell_differences(job, events)
-    if is_complete(job) and not job.request.repair:
+    if is_complete(job) and not job.options.repair:
         _require_whole(job)
         with suppress(DiskError):
             clear_mark(job.path)
@@ -66,13 +65,13 @@ def conduct(job: Job, workers: int | None, events: Events, options: Mapping[str,
         outcome = "failed"
         try:
             again = output.missing_samples()
-            if job.request.repair:
+            if job.options.repair:
                 _tell_repair(job, set(missing) - set(again), again, events)
             if again:
-                _decode_again(output, _feed(job, output, settings["batch_size"], workers, check), again)
+                _decode_again(output, _feed(job, output, settings["batch_size"], check), again)
                 missing = output.missing()
             if missing:
-                _run(job, output, forward, missing, _feed(job, output, settings["batch_size"], workers, check), events)
+                _run(job, output, forward, missing, _feed(job, output, settings["batch_size"], check), events)
             is_sealed = output.seal(events)
             own = output.is_own
             outcome = "sealed" if is_sealed else "filled"
@@ -84,7 +83,7 @@ def conduct(job: Job, workers: int | None, events: Events, options: Mapping[str,
             raise
         finally:
             seconds = time.perf_counter() - start
-            facts = {"options": dict(options), "outcome": outcome, "seconds": round(seconds, 3), **settings}
+            facts = {"options": dict(given), "outcome": outcome, "seconds": round(seconds, 3), **settings}
             _record(job, output, events, facts)
         failed = len(output.failed())
     if is_sealed and missing and own:
@@ -101,7 +100,7 @@ def forward_of(job: Job) -> Forward:
     return Forward(
         job.teacher,
         device=job.device,
-        dtype=job.request.dtype,
+        dtype=job.options.dtype,
         compute_dtype=job.compute_dtype,
         rule=job.views.rule,
     )
@@ -137,15 +136,15 @@ def pass_settings(job: Job, forward: Forward, events: Events) -> dict[str, Any]:
     """Batch size and compute dtype: those of the target that is there, else as asked for or found."""
     if job.record is not None:
         return dict(job.record.settings)
-    size = job.request.batch_size
+    size = job.options.batch_size
     if size is None:
         size = find_batch_size(forward, job.teacher.info.input, device=job.device, most=job.block_rows)
         events.info(f"the batch size of the teacher is {size} images")
     settings = {"batch_size": size, "compute_dtype": job.compute_dtype}
-    return {**settings, "tf32": True} if job.request.tf32 else settings
+    return {**settings, "tf32": True} if job.options.tf32 else settings
 
 
-def _feed(job: Job, output: Output, batch_size: int, workers: int | None, check: RuleCheck | None) -> Feed:
+def _feed(job: Job, output: Output, batch_size: int, check: RuleCheck | None) -> Feed:
     store = output.store
     return Feed(
         samples=job.samples,
@@ -153,7 +152,7 @@ def _feed(job: Job, output: Output, batch_size: int, workers: int | None, check:
         block_range=job.block_range,
         stored=lambda block: None if store is None else stored_block(store, block),
         batch_size=batch_size,
-        workers=workers,
+        workers=job.options.workers,
         pin=job.device.type == "cuda",
         check=check,
     )
@@ -171,7 +170,7 @@ def _run(job: Job, output: Output, forward: Forward, missing: Sequence[int], fee
 
 def _tell_repair(job: Job, targets: Collection[int], samples: Collection[int], events: Events) -> None:
     """Say which blocks are made again."""
-    for name, blocks in ((job.request.name, targets), ("samples", samples)):
+    for name, blocks in ((job.options.name, targets), ("samples", samples)):
         if blocks:
             shown = ", ".join(map(str, sorted(blocks)[:10])) + (", ..." if len(blocks) > 10 else "")
             events.info(f"{len(blocks)} blocks of {name} are computed again: {shown}")
@@ -193,7 +192,7 @@ def _mark(job: Job, events: Events) -> None:
     """Every byte has just been written and hashed by this process: no reader has to do it again."""
     store = open_store(job.path)
     try:
-        write_mark(store, mark_entries(store, [job.request.name], samples=job.store is None))
+        write_mark(store, mark_entries(store, [job.options.name], samples=job.store is None))
     except DiskError as error:
         events.warn(error.message)
 
@@ -202,6 +201,6 @@ def _record(job: Job, output: Output, events: Events, facts: Mapping[str, Any]) 
     if output.store is None:
         return  # nothing was written, so nothing is left behind
     try:
-        record_run(job.path, target=job.request.name, device=str(job.device), **facts)
+        record_run(job.path, target=job.options.name, device=str(job.device), **facts)
     except DiskError as error:
         events.warn(error.message)

@@ -19,12 +19,13 @@ from teachonce.data.rules import RULES
 from teachonce.data.samples import Samples
 from teachonce.engine.stage_one.contents import data_attributes, fingerprint, fingerprint_difference
 from teachonce.engine.stage_one.forward import array_specs
-from teachonce.engine.stage_one.options import Request, parse_blocks
+from teachonce.engine.stage_one.options import parse_blocks
 from teachonce.engine.stage_one.stored import check_attributes
 from teachonce.engine.stage_one.views import ViewPlan, kept_views, new_views
 from teachonce.errors import MismatchError, StoreError, StoreMissingError
 from teachonce.fsio import TEMPORARY
 from teachonce.models import Teacher
+from teachonce.options.embed import EmbedOptions
 from teachonce.types import EARLY, ArraySpec
 
 
@@ -32,8 +33,7 @@ from teachonce.types import EARLY, ArraySpec
 class Job:
     """Settings, data, teacher and place of one pass."""
 
-    request: Request
-    path: Path
+    options: EmbedOptions
     samples: Samples
     teacher: Teacher
     device: torch.device
@@ -41,6 +41,11 @@ class Job:
     """See `pick_compute_dtype`."""
     store: Store | None = field(default=None)
     """The store that is there already."""
+
+    @property
+    def path(self) -> Path:
+        """The folder of the store."""
+        return self.options.store
 
     @cached_property
     def views(self) -> ViewPlan:
@@ -51,8 +56,8 @@ class Job:
             MismatchError: The store was made with others.
         """
         if self.store is None:
-            return new_views(self.request, self.teacher.info.view)
-        return kept_views(self.store, self.request)
+            return new_views(self.options, self.teacher.info.view)
+        return kept_views(self.store, self.options)
 
     @cached_property
     def block_rows(self) -> int:
@@ -61,7 +66,7 @@ class Job:
         Raises:
             MismatchError: The store has another number of them.
         """
-        asked = self.request.block_rows
+        asked = self.options.block_rows
         if self.store is None:
             return asked or self._default_block_rows()
         if asked not in (None, self.store.spec.block_rows):
@@ -73,7 +78,7 @@ class Job:
 
     def _default_block_rows(self) -> int:
         """Of a new store; the padding of data that is smaller than a block is kept below its own size."""
-        itemsize = stored(self.request.dtype).numpy.itemsize
+        itemsize = stored(self.options.dtype).numpy.itemsize
         enough = 1 << max(6, (self.samples.rows - 1).bit_length())
         return min(default_block_rows(self.teacher.info.embedding_dim, itemsize), enough)
 
@@ -101,13 +106,13 @@ class Job:
             samples=self.samples,
             views=spec.views,
             views_spec=spec.views_spec,
-            dtype=self.request.dtype,
+            dtype=self.options.dtype,
         )
 
     @cached_property
     def arrays(self) -> dict[str, ArraySpec]:
         """The arrays of the target, with the shape of one row of one view."""
-        return array_specs(self.teacher, self.request.dtype)
+        return array_specs(self.teacher, self.options.dtype)
 
     @cached_property
     def blocks(self) -> range:
@@ -116,7 +121,7 @@ class Job:
         Raises:
             InputError: Not blocks of this store.
         """
-        return parse_blocks(self.request.blocks, -(-self.spec.rows // self.spec.block_rows))
+        return parse_blocks(self.options.blocks, -(-self.spec.rows // self.spec.block_rows))
 
     def block_range(self, block: int) -> tuple[int, int]:
         """The first row of a block, and the row after its last."""
@@ -134,10 +139,10 @@ class Job:
         Raises:
             MismatchError: It was made from other things; names the first that differs, in words.
         """
-        if self.store is None or self.request.name not in target_names(self.store.path):
+        if self.store is None or self.options.name not in target_names(self.store.path):
             return None
-        repair = self.request.repair
-        record = readable(self.store, self.request.name) if repair else self.store.record(self.request.name)
+        repair = self.options.repair
+        record = readable(self.store, self.options.name) if repair else self.store.record(self.options.name)
         if record is None:
             return None  # its document is written again with the rest
         found = fingerprint_difference(record.fingerprint_fields, self.fingerprint)
@@ -153,8 +158,8 @@ class Job:
 
     def given_settings(self) -> dict[str, Any]:
         """The settings of the pass that were asked for, by the names that a target keeps them under."""
-        given: dict[str, Any] = {"compute_dtype": self.compute_dtype, "tf32": self.request.tf32}
-        return given if self.request.batch_size is None else {**given, "batch_size": self.request.batch_size}
+        given: dict[str, Any] = {"compute_dtype": self.compute_dtype, "tf32": self.options.tf32}
+        return given if self.options.batch_size is None else {**given, "batch_size": self.options.batch_size}
 
     def check(self) -> None:
         """Compare everything with the store that is there.

@@ -68,7 +68,7 @@ class Output:
         job = self._job
         return TargetWriter(
             store,
-            job.request.name,
+            job.options.name,
             kind=job.teacher.info.kind,
             fingerprint=job.fingerprint,
             settings=self._settings,
@@ -76,7 +76,7 @@ class Output:
             arrays=job.arrays,
             head=self._head,
             blocks=job.blocks,
-            repair=RepairRule(**seal_rule(job)) if job.request.repair else None,
+            repair=RepairRule(**seal_rule(job)) if job.options.repair else None,
         )
 
     @property
@@ -135,13 +135,13 @@ class Output:
             if missing:
                 return False
         labels: NDArray[np.int32] | None = self._job.samples.labels
-        request = self._job.request
+        options = self._job.options
         samples.seal(events)
         try:
-            target.seal(labels=labels, **seal_rule(self._job), max_failed=request.max_failed, events=events)
+            target.seal(labels=labels, **seal_rule(self._job), max_failed=options.max_failed, events=events)
         except FailedSamplesError as error:
             failed = target.failed()
-            message = f"{len(failed)} samples failed, {request.max_failed} are allowed"
+            message = f"{len(failed)} samples failed, {options.max_failed} are allowed"
             raise FailedSamplesError(f"{message}: {tell_failed(self._job.samples, failed)}", error.mend) from None
         return True
 
@@ -174,12 +174,12 @@ def seal_rule(job: Job) -> dict[str, int | None]:
 
     A repair keeps what the seal says.
     """
-    if job.request.repair and job.record is not None and job.record.rule is not None:
+    if job.options.repair and job.record is not None and job.record.rule is not None:
         return job.record.rule
     labelled = job.samples.labels is not None
     return {
         "classes": job.samples.classes if labelled else None,
-        "per_class": job.request.per_class if labelled else None,
+        "per_class": job.options.per_class if labelled else None,
     }
 
 
@@ -203,7 +203,7 @@ def require_room(job: Job) -> None:
 
 
 def _missing_bytes(job: Job) -> int:
-    spec, name, full = job.spec, job.request.name, full_arrays(job)
+    spec, name, full = job.spec, job.options.name, full_arrays(job)
     samples = set(job.blocks) - (set() if job.store is None else set(job.store.journal.present()))
     target = set(job.blocks) - (set() if job.record is None else set(job.record.journal.present()))
     classes = 4 * (job.samples.classes or 0) * job.teacher.info.embedding_dim

@@ -82,7 +82,7 @@ def score_teacher(job: Job, events: Events) -> float | None:
     if info.class_names is None and (index := out_of_order(job.samples.class_names)) is not None:
         name = (job.samples.class_names or ())[index]
         events.warn(f"the teacher's classes have no names: output {index} is taken for class {name!r} of the data")
-    scored = teacher_top1(open_store(job.path), job.request.name, labels)
+    scored = teacher_top1(open_store(job.path), job.options.name, labels)
     if scored is None:
         return None
     share, rows = scored
@@ -119,5 +119,5 @@ def _tell_outputs(job: Job, events: Events) -> None:
         events.warn(f"the teacher has one output, whose softmax is 1 for every row; {ending}")
     elif info.config.get("problem_type") in ("multi_label_classification", "regression"):
         events.warn(f"the teacher was trained for {info.config['problem_type']}, not for one class per row; {ending}")
-    elif are_probabilities(first_logits(open_store(job.path), job.request.name)):
+    elif are_probabilities(first_logits(open_store(job.path), job.options.name)):
         events.warn(f"the teacher's outputs are already probabilities (each row sums to 1), not logits; {ending}")

@@ -11,8 +11,8 @@ from teachonce.cache import Store
 from teachonce.cache.identity import first_difference, plain, short
 from teachonce.data.rules import RULES, installed_rule
 from teachonce.data.views import Augment, draw_views, eval_views, parse_augment
-from teachonce.engine.stage_one.options import Request
 from teachonce.errors import InputError, MismatchError
+from teachonce.options.embed import EmbedOptions
 from teachonce.types import EARLY, EvalView, Resizing
 from teachonce.validation import ViewsSpecJson, require_type
 
@@ -58,23 +58,23 @@ class ViewPlan:
         return draw_views(sizes, augment=self.augment, views=self.views, seed=self.seed, rows=rows)
 
 
-def new_views(request: Request, view: EvalView) -> ViewPlan:
+def new_views(options: EmbedOptions, view: EvalView) -> ViewPlan:
     """The views of a new store.
 
     Args:
-        request: How many, and how they are drawn.
+        options: How many, and how they are drawn.
         view: The teacher's evaluation view.
 
     Raises:
         InputError: Several views without an augmentation.
     """
-    augment, count = parse_augment(request.augment), request.views or 1
+    augment, count = parse_augment(options.augment), options.views or 1
     if augment is None and count > 1:
         raise InputError(
             f"{count} views without an augmentation would all be the same",
             "Name one (--augment crop=0.35,flip), or use one view",
         )
-    return ViewPlan(views=count, augment=augment, seed=request.seed, view=view, rule=installed_rule())
+    return ViewPlan(views=count, augment=augment, seed=options.seed, view=view, rule=installed_rule())
 
 
 def stored_rule(store: Store) -> Resizing:
@@ -104,7 +104,7 @@ def stored_views(store: Store) -> ViewPlan:
     return ViewPlan.from_json(store.spec.views, store.spec.views_spec)
 
 
-def kept_views(store: Store, request: Request) -> ViewPlan:
+def kept_views(store: Store, options: EmbedOptions) -> ViewPlan:
     """The views of a store that is there; where none are asked for, they are taken as they are.
 
     Raises:
@@ -112,11 +112,11 @@ def kept_views(store: Store, request: Request) -> ViewPlan:
         CorruptError: See `stored_views`.
     """
     kept = stored_views(store)
-    if request.views is None and request.augment is None:
+    if options.views is None and options.augment is None:
         return kept
-    augment = parse_augment(request.augment)
+    augment = parse_augment(options.augment)
     asked = ViewPlan(
-        views=request.views or kept.views, augment=augment, seed=request.seed, view=kept.view, rule=kept.rule
+        views=options.views or kept.views, augment=augment, seed=options.seed, view=kept.view, rule=kept.rule
     )
     there, wanted = (plain({"count": plan.views, **plan.to_json()}) for plan in (kept, asked))
     found = first_difference(there, wanted, "views")

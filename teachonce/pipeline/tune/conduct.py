@@ -13,7 +13,7 @@ from teachonce.events import Events
 from teachonce.fsio import write_json
 from teachonce.pipeline.execute import execute
 from teachonce.pipeline.facts import Facts
-from teachonce.pipeline.judge import train_config
+from teachonce.pipeline.judge import train_options
 from teachonce.pipeline.plan import make_plan
 from teachonce.pipeline.recipe import Recipe
 from teachonce.pipeline.run import StepResult, refuse
@@ -98,7 +98,7 @@ class Conduct:
 
     def _identity(self, step: Step) -> Mapping[str, Any]:
         """Settings, data and targets of the training: where one of them changes, old trials do not count."""
-        config, samples = train_config(step), self._facts.samples(step.options)
+        config, samples = train_options(step), self._facts.samples(step.options)
         store = None if config.store is None else open_store(config.store)
         return identify(config, samples, store, self._facts.digests(step.options) if store is None else store.digests())
 

@@ -1,14 +1,16 @@
 """The space of one variant: the default ranges, what the recipe says instead, and the values it starts from."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from teachonce.engine.settings import TrainConfig
+from teachonce.engine.settings import check_training, method_of
 from teachonce.errors import InputError
 from teachonce.methods.settings import unknown_name
-from teachonce.pipeline.judge import train_config
+from teachonce.options.optim import OptimOptions
+from teachonce.options.train import TrainOptions
+from teachonce.pipeline.judge import train_options
 from teachonce.pipeline.steps import Step
 from teachonce.pipeline.tune.dims import Dim, Span, Value
 
@@ -76,7 +78,7 @@ def space_of(step: Step, given: Mapping[str, Dim]) -> Space:
     Raises:
         InputError: A setting that the method has not, or a space that holds a value that cannot be used.
     """
-    config = train_config(step)
+    config = train_options(step)
     own = {**_options(config), **_settings(config)}
     dims: dict[str, Dim] = _defaults(config, own)
     for name, dim in given.items():
@@ -101,7 +103,7 @@ def trial_step(step: Step, values: Mapping[str, Value], out: Path) -> Step:
     return replace(step, options=options)
 
 
-def _defaults(config: TrainConfig, own: Mapping[str, Value]) -> dict[str, Dim]:
+def _defaults(config: TrainOptions, own: Mapping[str, Value]) -> dict[str, Dim]:
     dims: dict[str, Dim] = {}
     for prefix, table in (("", DEFAULTS["every method"]), (f"{config.method}.", DEFAULTS.get(config.method, {}))):
         for name, rule in table.items():
@@ -120,19 +122,19 @@ def _fit(rule: Span | Around, own: float) -> Span | None:
     return replace(rule, low=min(rule.low, own), high=max(rule.high, own))
 
 
-def _options(config: TrainConfig) -> dict[str, Value]:
-    optim = {name: value for name, value in asdict(config.optim).items() if isinstance(value, str | int | float)}
-    others = {"batch_size": config.batch_size, "label_smoothing": config.label_smoothing}
-    return {**optim, **others, "weight_decay": config.optim.decay}
+def _options(config: TrainOptions) -> dict[str, Value]:
+    names = [*(each.name for each in fields(OptimOptions)), "batch_size", "label_smoothing"]
+    values = {name: getattr(config, name) for name in names} | {"weight_decay": config.decay}
+    return {name: value for name, value in values.items() if isinstance(value, str | int | float)}
 
 
-def _settings(config: TrainConfig) -> dict[str, Value]:
-    return {f"{config.method}.{name}": value for name, value in asdict(config.make_method().settings).items()}
+def _settings(config: TrainOptions) -> dict[str, Value]:
+    return {f"{config.method}.{name}": value for name, value in asdict(method_of(config).settings).items()}
 
 
-def _has_effect(name: str, config: TrainConfig) -> bool:
+def _has_effect(name: str, config: TrainOptions) -> bool:
     if name == "cifd.rate_weight":
-        return bool(getattr(config.make_method().settings, "ibm", True))
+        return bool(getattr(method_of(config).settings, "ibm", True))
     return name not in _WITH_RDMS or bool(config.extras)
 
 
@@ -152,6 +154,6 @@ def _check_name(name: str, dim: Dim, own: Mapping[str, Value], method: str) -> N
 
 def _check_value(step: Step, name: str, value: Value) -> None:
     try:
-        train_config(trial_step(step, {name: value}, Path(step.options["out"]))).check()
+        check_training(train_options(trial_step(step, {name: value}, Path(step.options["out"]))))
     except InputError as error:
         raise InputError(f"[tune.space] {name} = {value}: {error.message}", error.mend) from error

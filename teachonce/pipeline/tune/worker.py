@@ -21,7 +21,7 @@ from teachonce.errors import NonFiniteError, TeachonceError, is_out_of_memory
 from teachonce.events import Silent
 from teachonce.heap import give_back, keep_freed
 from teachonce.pipeline.facts import Facts
-from teachonce.pipeline.judge import train_config
+from teachonce.pipeline.judge import train_options
 from teachonce.pipeline.steps import Step
 from teachonce.processwide import limited_threads
 
@@ -75,11 +75,8 @@ def train_trial(
     from teachonce.engine.metrics import read_metrics
     from teachonce.stages.train import run_training
 
-    given = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in options.items()
-    }  # as before JSON
-    step = Step(name="trial", verb="train", options=given)
-    config = train_config(step)
+    step = Step(name="trial", verb="train", options=options)
+    config = train_options(step)
     try:
         for entry in read_metrics(config.out):
             if is_enough(entry):

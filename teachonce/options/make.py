@@ -1,0 +1,139 @@
+"""From what was given by name to an options object: every value is checked, and all problems are told at once."""
+
+import json
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin
+
+from teachonce.errors import InputError
+from teachonce.options.opt import Opened, Option, options_of
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+Options = TypeVar("Options")
+
+
+def make(kind: type[Options], given: Mapping[str, object]) -> Options:
+    """An options object.
+
+    Args:
+        kind: Its class.
+        given: Values by the names of its fields. What JSON can hold is as good as the type itself: a list for a tuple,
+            a text for a path; a text with commas for a tuple, and one value for a tuple of one.
+
+    Raises:
+        TypeError: A name that is not among its options, or one that is missing.
+        InputError: Values that cannot be used: all of them.
+    """
+    known = options_of(kind)
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        raise TypeError(f"unexpected option {unknown[0]!r}{near(unknown[0], known)}")
+    missing = [name for name, option in known.items() if option.required and name not in given]
+    if missing:
+        raise TypeError(f"missing option: {', '.join(missing)}")
+    values, problems = {}, []
+    for name, value in given.items():
+        try:
+            values[name] = typed(known[name], value)
+        except ValueError as error:
+            problems.append(f"{name}: {error}")
+    if problems:
+        raise InputError("; ".join(problems), "Give other values")
+    return kind(**values)
+
+
+def typed(option: Option, value: object) -> object:
+    """A value of an option in the option's type.
+
+    Args:
+        option: The option.
+        value: Of its type, or as JSON has it.
+
+    Raises:
+        ValueError: Says what was expected, and what was got.
+    """
+    if value is option.default:
+        return value
+    if option.opt.none is not None and value == option.opt.none:
+        return None
+    if option.opened and not isinstance(value, str | Path | None):
+        return value
+    from pydantic import ValidationError
+
+    value = as_json(parsed(option, value) if option.item is not None else value)
+    try:
+        return _adapter(option.kind, option.opt.min, option.opt.above, option.opt.max).validate_json(json.dumps(value))
+    except (ValidationError, TypeError) as error:
+        raise ValueError(_problem(error, option, value)) from None
+
+
+def parsed(option: Option, value: object) -> object:
+    """The items of a tuple: those of a text with commas between them, or one value as a tuple of one.
+
+    Raises:
+        ValueError: An item is missing between commas, or is no number.
+    """
+    if isinstance(value, int | float):
+        return (value,)
+    if not isinstance(value, str):
+        return value
+    words = [word.strip() for word in value.split(",")] if value.strip() else []
+    if not all(words):
+        raise ValueError(f"expected values with commas between them, got {value!r}")
+    if option.item in (int, float):
+        return tuple(_number(option.item, word, value) for word in words)
+    return tuple(words)
+
+
+def _number(kind: object, word: str, text: str) -> float:
+    try:
+        return int(word) if kind is int else float(word)
+    except ValueError:
+        raise ValueError(f"expected numbers with commas between them, got {text!r}") from None
+
+
+def as_json(value: object) -> Any:
+    """A value as JSON has it: paths are texts, tuples lists, numbers of NumPy numbers."""
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): as_json(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [as_json(item) for item in value]
+    return value.item() if hasattr(value, "item") else value
+
+
+def near(word: str, words: Mapping[str, object] | Sequence[str]) -> str:
+    """`, did you mean lr?` for a word that is nearly one of `words`."""
+    matches = get_close_matches(word, list(words), n=1)
+    return f", did you mean {matches[0]}?" if matches else ""
+
+
+def _problem(error: Exception, option: Option, value: object) -> str:
+    problems: list[dict[str, Any]] = getattr(error, "errors", list)()
+    told = " or ".join(dict.fromkeys(each["msg"].replace("Input should be", "expected") for each in problems))
+    word = f" or {option.opt.none!r}" if option.opt.none else ""
+    return f"{told or error}{word}, got {value!r}"
+
+
+@lru_cache
+def _adapter(kind: object, least: float | None, above: float | None, most: float | None) -> "TypeAdapter[object]":
+    from pydantic import ConfigDict, Field, TypeAdapter
+
+    def bounded(part: object) -> Any:
+        if get_origin(part) in (typing.Union, types.UnionType):
+            members = [bounded(member) for member in get_args(part) if member is not Opened]
+            return typing.Union[tuple(members)]  # noqa: UP007 - made of a list
+        if get_origin(part) is tuple:
+            return tuple[bounded(get_args(part)[0]), ...]  # type: ignore[misc]
+        if part is float:
+            return Annotated[float, Field(ge=least, gt=above, le=most, allow_inf_nan=False, strict=True)]
+        return Annotated[part, Field(ge=least, gt=above, le=most, strict=True)] if part is int else part
+
+    return TypeAdapter(bounded(kind), config=ConfigDict(strict=True))
