@@ -31,6 +31,7 @@ from teachonce.heap import keep_freed
 from teachonce.options.make import make, typed
 from teachonce.options.opt import Option, options_of
 from teachonce.processwide import interrupts, unwarned
+from teachonce.texts import is_whole
 
 _CONTINUES = frozenset({"embed", "rdm", "train", "run", "tune"})
 """Commands that, given again, continue where they were interrupted."""
@@ -401,7 +402,7 @@ def _value(option: Option, value: Any) -> object:
         return value
     if option.item is not None and not value.strip():
         raise typer.BadParameter("expected values with commas between them, got none", param_hint=option.flag)
-    if option.opt.none is not None and value.isdecimal():
+    if option.opt.none is not None and is_whole(value):
         value = int(value)
     try:
         return typed(option, value)

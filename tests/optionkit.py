@@ -63,7 +63,7 @@ def other_value(stage: Callable[..., Any], name: str, given: Mapping[str, Any]) 
     """A value that an option has neither by default nor in `given`."""
     if name in OTHER:
         return OTHER[name]
-    kind = typing.get_type_hints(stage)[name]
+    kind = signature(stage).parameters[name].annotation
     before = given.get(name, signature(stage).parameters[name].default)
     kinds = [one for one in get_args(kind) if one is not type(None)] if type(None) in get_args(kind) else [kind]
     if get_origin(kinds[0]) is Literal:

@@ -5,7 +5,7 @@ The options are taken from the stages' signatures and the fields of their config
 
 import json
 import shutil
-from dataclasses import fields, replace
+from dataclasses import replace
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,14 @@ from typer.testing import CliRunner
 from teachonce.cache import open_store
 from teachonce.cli import app
 from teachonce.data.digits import load_digits
-from teachonce.engine.optim import OptimConfig
-from teachonce.engine.rdm import settings as of_rdm
-from teachonce.engine.settings import PLACES, TrainConfig
-from teachonce.engine.stage_one import options as of_embed
-from teachonce.engine.words import ACTS
+from teachonce.engine.rdm.settings import training_of
 from teachonce.errors import MismatchError
 from teachonce.models import load_teacher
+from teachonce.options import opt
+from teachonce.options.embed import EmbedOptions
+from teachonce.options.optim import RateOptions
+from teachonce.options.rdm import RdmOptions
+from teachonce.options.train import TrainOptions
 from teachonce.pipeline.recipe import load_recipe
 from teachonce.pipeline.schema import DataTable, RdmTable, StoreTable, TeacherTable, TrainTable
 from teachonce.pipeline.steps import make_steps
@@ -47,6 +48,15 @@ from tests.optionkit import (
 )
 
 STAGES = {"train": train, "embed": embed, "rdm": rdm}
+
+
+def places(kind: type) -> tuple[str, ...]:
+    """The options that do not tell runs apart."""
+    return tuple(name for name, option in opt.options_of(kind).items() if option.opt.tells == "nothing")
+
+
+ACTS = tuple(name for name, option in opt.options_of(EmbedOptions).items() if option.opt.act)
+PLACES = places(TrainOptions)
 OF = {"target": "kd", "store": "kd", "source": "kd", "method": "kd", "settings": "kd"} | {
     "rdm": "cifd",
     "rdm_logits": "cifd",
@@ -112,7 +122,7 @@ def test_a_training_with_another_option_is_another_run(name: str):
         train(out=base, **{**TRAININGS[base], **changed(name)})
 
 
-AT_ANOTHER_PLACE = {"device": None, "workers": 1, "teacher_device_map": "auto", "trust_remote_code": True}
+AT_ANOTHER_PLACE = {"device": None, "workers": 1, "teacher_device_map": "auto", "threads": 1, "trust_remote_code": True}
 
 
 @pytest.mark.parametrize("name", [name for name in PLACES if name != "out"])
@@ -126,13 +136,7 @@ def test_a_run_and_its_store_may_be_moved(tmp_path: Path):
     assert train(out=tmp_path / "kd", **{**TRAININGS["kd"], "store": tmp_path / "moved.zarr"}).reused
 
 
-def test_the_configuration_has_the_options_of_train():
-    own = {each.name for kind in (TrainConfig, OptimConfig) for each in fields(kind)} - {"optim"}
-    of_data = {"data", "split", "image_column", "label_column", "key_column", "limit"}
-    assert own | of_data == set(options_of(train))
-
-
-@pytest.mark.parametrize("name", options_of(embed, *of_embed.PLACES, "per_class", "embedding"))
+@pytest.mark.parametrize("name", options_of(embed, *places(EmbedOptions), "per_class", "embedding"))
 def test_a_pass_with_another_option_is_another_target(name: str):
     with pytest.raises(MismatchError):
         embed(store="begun.zarr", **{**EMBED, name: other_value(embed, name, EMBED)})
@@ -154,18 +158,18 @@ def test_class_means_over_other_rows_are_computed_anew(home: Path, tmp_path: Pat
     assert before.max() > after.max() == 3
 
 
-@pytest.mark.parametrize("name", options_of(rdm, *of_rdm.PLACES, "distortion_weight"))
+@pytest.mark.parametrize("name", options_of(rdm, *places(RdmOptions), "distortion_weight"))
 def test_an_rdm_with_another_option_is_another_target(name: str):
     assert all(entry.reused for entry in rdm(store="s.zarr", **RDM).rdms)
     with pytest.raises(MismatchError):
         rdm(store="s.zarr", **{**RDM, name: other_value(rdm, name, RDM)})
 
 
-@pytest.mark.parametrize("name", [each.name for each in fields(OptimConfig)])
+@pytest.mark.parametrize("name", opt.options_of(RateOptions))
 def test_every_setting_of_the_optimiser_tells_rdms_apart(name: str):
-    config = of_rdm.RdmConfig(store=Path("s.zarr"), distortion_weight=(1.0,))
-    other = replace(config.optim, **{name: other_value(train, name, vars(config.optim))})
-    assert replace(config, optim=other).training() != config.training()
+    options = RdmOptions(store=Path("s.zarr"), distortion_weight=(1.0,))
+    other = replace(options, **{name: other_value(train, name, vars(options))})
+    assert training_of(other) != training_of(options)
 
 
 # Recipes
@@ -193,6 +197,7 @@ KEYS = {
     ("train", "teacher_dtype"): ("teacher", "teacher_dtype"),
     ("train", "teacher_device_map"): ("teacher", "teacher_device_map"),
     ("train", "out"): ("run", "out"),
+    **{(verb, "threads"): ("run", "threads") for verb in STAGES},
     ("train", "settings"): ("train", "set"),
 }
 """Where an option has another name in a recipe."""

@@ -4,6 +4,7 @@ import json
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin
 
 from teachonce.errors import InputError
 from teachonce.options.opt import Opened, Option, options_of
+from teachonce.texts import is_whole
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -92,10 +94,10 @@ def parsed(option: Option, value: object) -> object:
 
 
 def _number(kind: object, word: str, text: str) -> float:
-    try:
-        return int(word) if kind is int else float(word)
-    except ValueError:
-        raise ValueError(f"expected numbers with commas between them, got {text!r}") from None
+    with suppress(ValueError):
+        if kind is float or is_whole(word):
+            return int(word) if kind is int else float(word)
+    raise ValueError(f"expected numbers with commas between them, got {text!r}")
 
 
 def as_json(value: object) -> Any:

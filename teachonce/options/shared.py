@@ -60,7 +60,8 @@ TeacherDeviceMap = Annotated[
     ),
 ]
 Embedding = Annotated[str, Opt(help="auto, cls, pooler, mean, projected (CLIP) or penultimate.", tells="content")]
-Revision = Annotated[str | None, Opt(help="Revision of a hub teacher.", tells="content")]
+Revision = Annotated[str | None, Opt(help="Revision of a hub teacher.", tells="nothing")]
+"""Teachers of other revisions are told apart by their weights."""
 TeacherImageSize = Annotated[
     int | None, Opt(help="Image size of built-in teachers, in pixels.", min=1, tells="content")
 ]

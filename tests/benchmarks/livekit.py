@@ -13,9 +13,9 @@ from torch import Tensor
 from teachonce.benchmarks.live.arm import Arm, ArmSpec
 from teachonce.benchmarks.live.data import DataSpec
 from teachonce.benchmarks.live.work import Work
-from teachonce.engine.settings import TrainConfig
 from teachonce.engine.targets import BatchRows, TargetSource
 from teachonce.methods.targets import Targets
+from teachonce.options.train import TrainOptions
 from teachonce.stages.embed import embed
 
 STUDENT = "vit:patch=8,width=16,layers=1,heads=2"
@@ -47,7 +47,7 @@ def spec(kind: Any, store: Path | None, *, wrap: str | None = None, data: DataSp
         "precision": "float32",
         "val_fraction": 0.0,
     }
-    config = TrainConfig(**(settings | changed))
+    config = TrainOptions(data="digits", **(settings | changed))
     named = None if wrap is None else f"{__name__}:{wrap}"
     return ArmSpec(kind=kind, config=config, data=data, threads=1, wrap=named)
 

@@ -20,9 +20,9 @@ from teachonce.benchmarks.estimate.steps import StudentPlan, student_cost
 from teachonce.data.decode import DecodeError
 from teachonce.data.samples import ArraySamples
 from teachonce.engine.stage_one.contents import teacher_attributes
-from teachonce.engine.stage_one.options import Request
 from teachonce.errors import DataError, InputError, MismatchError, ModelError
 from teachonce.models import Signal, load_teacher
+from teachonce.options.embed import EmbedOptions
 from teachonce.stages.embed import embed, open_job
 from tests.stages.embedding import BLOCK, Heard, Wrapped, digits, snapshot, teacher
 
@@ -182,19 +182,16 @@ def test_other_views_take_the_slower_half_and_what_the_halves_cost_each_other():
 
 def costing(tmp_path: Path, rows: int, file_s: float) -> Costing:
     """A pass of 1 ms a row, and a disk of a known pace."""
-    request = Request(
-        name="teacher",
-        dtype="float16",
+    options = EmbedOptions(
+        teacher=teacher(),
+        data=digits(rows),
+        store=tmp_path / "s.zarr",
         views=1,
-        augment=None,
         batch_size=8,
         block_rows=BLOCK,
-        per_class=100,
-        max_failed=0,
-        blocks=None,
-        seed=0,
+        device="cpu",
     )
-    job = open_job(request, teacher=teacher(), data=digits(rows), path=tmp_path / "s.zarr", device="cpu")
+    job = open_job(options)
     found = PassProbe(batch_size=8, views=1, start_s=5.0, row_s=0.001, teacher_s=0.001, decode_s=0.0005, rows=8)
     pace = disk.DiskProbe(begin_s=7.0, file_s=file_s, byte_s=0.0, seal_s=0.1, bytes=0)
     settings = {"batch_size": 8, "compute_dtype": "float32"}

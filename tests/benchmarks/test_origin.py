@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import teachonce
 from teachonce.benchmarks.origin import Origin, command_line, origin
-from teachonce.cli.app import app
+from teachonce.cli import app
 from teachonce.reports.gather import read_bench
 from teachonce.texts import ORIGIN
 

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import typer
 from typer.main import get_command
 
 from teachonce import __version__
 from teachonce.cli import app
-from teachonce.cli.train import parse_milestones, parse_settings
 from teachonce.console.errors import AFRESH, describe_error
+from teachonce.options.make import typed
+from teachonce.options.opt import options_of
+from teachonce.options.train import TrainOptions
 from teachonce.pipeline.schema import StoreTable, TeacherTable, TrainTable
 from tests.cli.conftest import Call
 
@@ -116,14 +117,12 @@ def test_no_command_shows_the_help(call: Call):
     assert "embed" in call().out
 
 
-def test_settings_and_milestones_are_read():
-    assert parse_settings(["kd.temperature=4", "kd.a = b=c"], "kd") == {"temperature": "4", "a": "b=c"}
-    assert parse_milestones("3, 5") == (3, 5)
-    assert parse_milestones(None) == ()
-    with pytest.raises(typer.BadParameter):
-        parse_milestones("3,x")
-    with pytest.raises(typer.BadParameter):
-        parse_milestones("3,²")
+def test_milestones_are_read():
+    option = options_of(TrainOptions)["milestones"]
+    assert typed(option, "3, 5") == typed(option, [3, 5]) == (3, 5)
+    for wrong in ("3,x", "3,²", "3,,5"):
+        with pytest.raises(ValueError, match=wrong):
+            typed(option, wrong)
 
 
 def test_an_error_is_one_line_and_its_mend_on_stderr(call: Call, tmp_path: Any):
@@ -146,7 +145,7 @@ def test_what_nobody_foresaw_is_one_line_too(call: Call, monkeypatch: pytest.Mon
     def explode(path: object) -> None:
         raise ZeroDivisionError("by\nzero")
 
-    monkeypatch.setattr("teachonce.cache.describe.describe", explode)
+    monkeypatch.setattr("teachonce.stages.inspect.describe", explode)
     done = call("inspect", "x")
     assert done.code == 1
     assert (
@@ -168,7 +167,7 @@ def test_interrupts_end_like_any_error(call: Call, monkeypatch: pytest.MonkeyPat
     def interrupted(path: object) -> None:
         signal.raise_signal(number)
 
-    monkeypatch.setattr("teachonce.cache.describe.describe", interrupted)
+    monkeypatch.setattr("teachonce.stages.inspect.describe", interrupted)
     done = call("inspect", "x", "--json")
     assert done.code == 128 + number
     assert done.error == describe_error(KeyboardInterrupt(AFRESH))
@@ -181,7 +180,7 @@ def test_stdout_holds_the_object_and_nothing_else(call: Call, monkeypatch: pytes
         print("a library speaks")  # noqa: T201
         return {"value": float("nan"), "path": path}
 
-    monkeypatch.setattr("teachonce.cache.describe.describe", chatty)
+    monkeypatch.setattr("teachonce.stages.inspect.describe", chatty)
     done = call("inspect", "x", "--json")
     assert done.json == {"value": None, "path": "x"}
     assert done.err == "a library speaks\n"

@@ -9,7 +9,9 @@ import pytest
 
 import teachonce
 from teachonce.cache import open_store
-from teachonce.cli.rdm import parse_weights
+from teachonce.options.make import typed
+from teachonce.options.opt import options_of
+from teachonce.options.rdm import RdmOptions
 from tests.cli.conftest import Call
 from tests.stages.rdmkit import make, memory_folder, snapshot
 
@@ -120,7 +122,7 @@ def test_usage(more: list[str], told: str, call: Call):
 
 
 def test_weights_are_read():
-    assert parse_weights("1e4, 5000,0.8") == (10000.0, 5000.0, 0.8)
+    assert typed(options_of(RdmOptions)["distortion_weight"], "1e4, 5000,0.8") == (10000.0, 5000.0, 0.8)
 
 
 def test_the_api_is_there_and_light():

@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from teachonce.engine import checkpoint
-from teachonce.engine.optim import OptimConfig, make_optimizer
+from teachonce.engine.optim import make_optimizer
 from teachonce.errors import CorruptError, DiskError
+from teachonce.options.optim import OptimOptions
 from teachonce.processwide import random_state, set_random_state
 
 CPU = torch.device("cpu")
@@ -98,7 +99,7 @@ def test_an_optimiser_goes_on_bit_for_bit(name):
     def fresh():
         torch.manual_seed(0)
         model = nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2))
-        return model, make_optimizer(OptimConfig(optimizer=name, lr=0.1), [model])
+        return model, make_optimizer(OptimOptions(optimizer=name, lr=0.1), [model])
 
     model, optimizer = fresh()
     train(model, optimizer, range(6))

@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from teachonce.engine.optim import OptimConfig, learning_rate, make_optimizer, set_rate
+from teachonce.engine.optim import learning_rate, make_optimizer, set_rate
 from teachonce.errors import InputError
 from teachonce.models.ibm import Ibm
+from teachonce.options.optim import OptimOptions
 
 
 def rates(config, epochs=4, steps=10):
@@ -16,7 +17,7 @@ def rates(config, epochs=4, steps=10):
 
 
 def test_cosine_with_warmup():
-    got = rates(OptimConfig(lr=2.0, warmup_epochs=1))
+    got = rates(OptimOptions(lr=2.0, warmup_epochs=1))
     assert got[:10] == pytest.approx([0.2 * (k + 1) for k in range(10)])
     assert got[10] == pytest.approx(2.0)
     assert got[25] == pytest.approx(1.0)
@@ -24,13 +25,13 @@ def test_cosine_with_warmup():
 
 
 def test_milestones_and_constant():
-    got = rates(OptimConfig(lr=1.0, schedule="milestones", milestones=(1, 3), gamma=0.1))
+    got = rates(OptimOptions(lr=1.0, schedule="milestones", milestones=(1, 3), gamma=0.1))
     assert got == pytest.approx([1.0] * 10 + [0.1] * 20 + [0.01] * 10)
-    assert set(rates(OptimConfig(lr=0.5, schedule="constant"))) == {0.5}
+    assert set(rates(OptimOptions(lr=0.5, schedule="constant"))) == {0.5}
 
 
 def test_warmup_of_a_fraction_of_an_epoch():
-    got = rates(OptimConfig(lr=1.0, warmup_epochs=0.2, schedule="constant"))
+    got = rates(OptimOptions(lr=1.0, warmup_epochs=0.2, schedule="constant"))
     assert got[:3] == [0.5, 1.0, 1.0]
 
 
@@ -39,7 +40,7 @@ def test_no_decay_on_biases_norms_and_scalars(name):
     module = nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2), nn.Conv2d(1, 1, 1))
     module.register_parameter("scale", nn.Parameter(torch.tensor(1.0)))
     decayed, plain = make_optimizer(
-        OptimConfig(optimizer=name, weight_decay=0.3), [module, nn.ModuleDict()]
+        OptimOptions(optimizer=name, weight_decay=0.3), [module, nn.ModuleDict()]
     ).param_groups
     assert decayed["weight_decay"] == 0.3
     assert plain["weight_decay"] == 0
@@ -50,7 +51,7 @@ def test_no_decay_on_biases_norms_and_scalars(name):
 def test_tied_and_frozen_parameters():
     linear = nn.Linear(2, 2)
     linear.bias.requires_grad_(False)
-    optimizer = make_optimizer(OptimConfig(), [linear, linear])
+    optimizer = make_optimizer(OptimOptions(), [linear, linear])
     assert [len(group["params"]) for group in optimizer.param_groups] == [1]
 
 
@@ -69,18 +70,18 @@ def test_tied_and_frozen_parameters():
 )
 def test_bad_settings(bad):
     with pytest.raises(InputError) as caught:
-        OptimConfig(**bad).check()
+        OptimOptions(**bad).check_optimiser()
     assert caught.value.mend
 
 
-@pytest.mark.parametrize(("given", "scale"), [(OptimConfig(), 10.0), (OptimConfig(optimizer="sgd"), 1.0)])
-def test_densities_move_at_a_rate_of_their_own(given: OptimConfig, scale: float):
+@pytest.mark.parametrize(("given", "scale"), [(OptimOptions(), 10.0), (OptimOptions(optimizer="sgd"), 1.0)])
+def test_densities_move_at_a_rate_of_their_own(given: OptimOptions, scale: float):
     linear, ibm = torch.nn.Linear(2, 2), Ibm(2)
     optimizer = make_optimizer(given, [linear, ibm])
     set_rate(optimizer, 0.5)
     rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
     assert {rates[id(p)] for p in linear.parameters()} == {0.5}
     assert {rates[id(p)] for p in ibm.parameters()} == {0.5 * scale}
-    assert OptimConfig(density_lr=3.0).density_scale == 3.0
+    assert OptimOptions(density_lr=3.0).density_scale == 3.0
     with pytest.raises(InputError, match="density_lr must be above 0"):
-        OptimConfig(density_lr=0.0).check()
+        OptimOptions(density_lr=0.0).check_optimiser()

@@ -8,13 +8,13 @@ import torch
 
 from teachonce.engine.losslog import LossLog
 from teachonce.engine.metrics import MetricsLog, read_metrics
-from teachonce.engine.optim import OptimConfig
 from teachonce.engine.rdm.fit import Fit
 from teachonce.engine.rdm.job import open_job
 from teachonce.engine.rdm.measure import Scores
-from teachonce.engine.rdm.settings import RdmConfig
+from teachonce.engine.rdm.names import named
 from teachonce.errors import NonFiniteError
 from teachonce.events import SILENT
+from teachonce.options.rdm import RdmOptions
 from tests.stages.rdmkit import make, memory_folder
 
 
@@ -22,10 +22,10 @@ from tests.stages.rdmkit import make, memory_folder
 def fit(tmp_path: Path) -> Any:
     with memory_folder() as folder:
         store = make(folder / "s.zarr")
-        config = RdmConfig(
+        config = RdmOptions(
             store=store.path, distortion_weight=(10.0, 1.0), batch_size=32, val_fraction=0.2, device="cpu"
         )
-        yield Fit(open_job(config, SILENT), config.names, tmp_path, SILENT)
+        yield Fit(open_job(config, SILENT), named(config.distortion_weight), tmp_path, SILENT)
 
 
 def test_only_the_linear_weights_decay(fit: Fit):
@@ -39,10 +39,10 @@ def test_only_the_linear_weights_decay(fit: Fit):
 
 def test_a_folder_names_the_settings_and_not_their_order(fit: Fit):
     config = fit.job.config
-    same = RdmConfig(**{**vars(config), "distortion_weight": (1.0, 10.0)})
-    other = RdmConfig(**{**vars(config), "epochs": 29})
-    whole = RdmConfig(**{**vars(config), "temperature": 2, "optim": OptimConfig(weight_decay=0, gamma=1)})
-    real = RdmConfig(**{**vars(config), "optim": OptimConfig(weight_decay=0.0, gamma=1.0)})
+    same = RdmOptions(**{**vars(config), "distortion_weight": (1.0, 10.0)})
+    other = RdmOptions(**{**vars(config), "epochs": 29})
+    whole = RdmOptions(**{**vars(config), "temperature": 2, "weight_decay": 0, "gamma": 1})
+    real = RdmOptions(**{**vars(config), "weight_decay": 0.0, "gamma": 1.0})
     assert open_job(whole, SILENT).work == open_job(real, SILENT).work
     assert open_job(same, SILENT).work == fit.job.work != open_job(other, SILENT).work
     assert fit.job.work.parent.name == "s.zarr.work"

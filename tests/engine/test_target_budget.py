@@ -7,12 +7,12 @@ import torch
 
 from teachonce.cache.store import Store
 from teachonce.engine import parts
-from teachonce.engine.optim import OptimConfig
 from teachonce.engine.rows import all_digests
 from teachonce.engine.session import Session, open_session
-from teachonce.engine.settings import TrainConfig
 from teachonce.errors import CorruptError
 from teachonce.events import SILENT
+from teachonce.options.optim import OptimOptions
+from teachonce.options.train import TrainOptions
 from tests.engine.enginekit import digits, make_store
 
 
@@ -23,7 +23,7 @@ def store(tmp_path: Path) -> Store:
 
 def opened(store: Store, epoch_rows: int | None = None, **changed: object) -> Session:
     settings = {"method": "kd", "student": "cnn-2", "batch_size": 32, "device": "cpu", "precision": "float32"}
-    config = TrainConfig(out=store.path.parent / "run", store=store.path, **(settings | changed))
+    config = TrainOptions(data="digits", out=store.path.parent / "run", store=store.path, **(settings | changed))
     return open_session(config, digits(), store, digests=all_digests(digits(), SILENT), epoch_rows=epoch_rows)
 
 
@@ -37,12 +37,12 @@ def tier(*given: object, **changed: object) -> str:
 def test_targets_take_a_twentieth_of_the_student_and_its_optimiser(
     store: Store, monkeypatch: pytest.MonkeyPatch, optim: dict[str, object], times: int
 ):
-    session = opened(store, optim=OptimConfig(**optim))
+    session = opened(store, **optim)
     kept = session.stepper.source.size / (times * sum(p.nbytes for p in session.stepper.student.parameters()))
     assert (session.stepper.source.tier, kept < 0.05) == ("resident", True)  # 200 rows of 10 logits
     for share, place in ((1.01 * kept, "resident"), (0.99 * kept, "mapped")):
         monkeypatch.setattr(parts, "TARGET_SHARE", share)
-        assert tier(store, optim=OptimConfig(**optim)) == place
+        assert tier(store, **optim) == place
 
 
 def test_no_more_than_the_device_has(store: Store, monkeypatch: pytest.MonkeyPatch):
@@ -68,7 +68,7 @@ def test_mapped_targets_are_checked_before_the_first_step(store: Store, monkeypa
 
 @pytest.mark.parametrize(("optim", "states"), [({}, 2), ({"optimizer": "sgd"}, 1), ({"momentum": 0.0}, 2)])
 def test_values_that_an_optimiser_keeps(optim: dict[str, object], states: int):
-    config = OptimConfig(**optim)
+    config = OptimOptions(**optim)
     weight = torch.nn.Parameter(torch.ones(3))
     made = torch.optim.AdamW([weight]) if config.optimizer == "adamw" else torch.optim.SGD([weight], momentum=0.9)
     weight.grad = torch.ones(3)

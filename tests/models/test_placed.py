@@ -11,7 +11,6 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from teachonce.engine.stage_one.options import PLACES
 from teachonce.errors import CorruptError, InputError, ModelError
 from teachonce.models import Teacher, load_teacher
 from teachonce.models.hub import own_memory
@@ -19,6 +18,8 @@ from teachonce.models.macs import count_macs
 from teachonce.models.mapped import FileMaps
 from teachonce.models.placed import DeviceMap, is_placed, weights_bytes
 from teachonce.models.students import student_digest
+from teachonce.options.embed import EmbedOptions
+from teachonce.options.opt import options_of
 from teachonce.stages.embed import embed
 from teachonce.stages.train import train
 from teachonce.stages.verify import verify
@@ -197,7 +198,7 @@ class TestMemory:
 
 class TestStages:
     def test_a_store_is_byte_for_byte_the_same(self, folder: Path, tmp_path: Path):
-        assert "teacher_device_map" in PLACES
+        assert options_of(EmbedOptions)["teacher_device_map"].opt.tells == "nothing"
         given = {"teacher": str(folder), "data": digits(130), "teacher_dtype": "bf16"}
         embed(**given, **options(tmp_path / "whole.zarr"))
         for number, limit in enumerate(("auto,cpu=0B", "auto,cpu=9KB")):

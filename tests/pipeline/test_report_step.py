@@ -90,7 +90,7 @@ def test_a_run_ends_with_its_report_and_reuses_it_while_it_is_right(recipe: Path
 
 
 def vars_of(result: RunResult) -> dict[str, Any]:
-    from teachonce.cli.frame import plain
+    from teachonce.cli import plain
 
     value: dict[str, Any] = plain(result)
     return value

@@ -13,10 +13,10 @@ from teachonce.cache import open_store
 from teachonce.engine.rdm import conduct
 from teachonce.engine.rdm.fit import Fit
 from teachonce.engine.rdm.job import open_job
-from teachonce.engine.rdm.settings import RdmConfig
 from teachonce.engine.runfile import owned
 from teachonce.engine.stage_one.runs import runs_path
 from teachonce.errors import DiskError, MismatchError, NonFiniteError
+from teachonce.options.rdm import RdmOptions
 from tests.stages.rdmkit import make, memory_folder, quick
 from tests.stages.trainkit import Heard
 
@@ -82,7 +82,7 @@ def test_a_store_may_be_the_current_folder_or_a_link(path: Path, monkeypatch: py
     assert not quick(Path(), 3.0).rdms[0].reused
     link = path.with_name("link.zarr")
     link.symlink_to(path)
-    named = (RdmConfig(store=store, distortion_weight=(2.0,), batch_size=32, device="cpu") for store in (path, link))
+    named = (RdmOptions(store=store, distortion_weight=(2.0,), batch_size=32, device="cpu") for store in (path, link))
     assert len({open_job(config, Heard()).work for config in named}) == 1
     assert runs_path(Path()) == runs_path(link) == path.resolve().with_name("s.zarr.runs.jsonl")
 
@@ -90,7 +90,7 @@ def test_a_store_may_be_the_current_folder_or_a_link(path: Path, monkeypatch: py
 @pytest.mark.parametrize("held", [True, False], ids=["held", "read-only"])
 def test_a_folder_that_cannot_be_removed_hinders_no_reuse(path: Path, monkeypatch: pytest.MonkeyPatch, held: bool):
     config = {"distortion_weight": (10.0,), "epochs": 2, "batch_size": 32, "val_fraction": 0.2, "device": "cpu"}
-    work = open_job(RdmConfig(store=path, **config), Heard()).work
+    work = open_job(RdmOptions(store=path, **config), Heard()).work
     work.mkdir(parents=True)  # as a kill after the seal leaves it
 
     def read_only(place: Path) -> None:

@@ -16,11 +16,11 @@ from teachonce.data.rules import RULES, installed_rule
 from teachonce.data.samples import ArraySamples
 from teachonce.engine.rows import all_digests
 from teachonce.engine.session import open_session
-from teachonce.engine.settings import TrainConfig
 from teachonce.engine.stage_one.contents import data_attributes
 from teachonce.engine.stage_one.views import stored_rule
 from teachonce.errors import MismatchError
 from teachonce.events import SILENT
+from teachonce.options.train import TrainOptions
 from teachonce.stages.embed import embed
 from teachonce.stages.evaluate import evaluate_run
 from teachonce.stages.train import train
@@ -103,7 +103,7 @@ def test_training_shows_the_view_of_the_store_to_student_and_live_teacher(
 ):
     path, rule = old
     given = teacher() if source == "live" else None
-    config = TrainConfig(
+    config = TrainOptions(data="digits",
         student="cnn-2", out=tmp_path / "run", method="clip-teacher-kd", store=path, source=source, image_size=24,
         teacher="cnn-2" if given else None, batch_size=8, device="cpu", workers=0, epochs=1,
     )  # fmt: skip

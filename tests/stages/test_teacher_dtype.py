@@ -16,12 +16,12 @@ from teachonce.cache import open_store
 from teachonce.cache.dtypes import from_stored
 from teachonce.engine.rows import all_digests
 from teachonce.engine.session import open_session
-from teachonce.engine.settings import TrainConfig
 from teachonce.engine.stage_one.again import COMPUTE_TOLERANCE
 from teachonce.errors import InputError, MismatchError
 from teachonce.models import load_teacher
 from teachonce.models.hooked import HookedClassifier
 from teachonce.models.precision import TORCH_DTYPES
+from teachonce.options.train import TrainOptions
 from teachonce.stages.embed import embed
 from teachonce.stages.train import train
 from teachonce.stages.verify import verify
@@ -145,7 +145,7 @@ class TestLive:
     @pytest.mark.parametrize("dtype", DTYPES)
     @pytest.mark.parametrize("precision", ["float32", "bf16"])
     def test_the_teacher_computes_in_its_own_dtype(self, tmp_path: Path, dtype: str, precision: str):
-        config = TrainConfig(**LIVE, out=tmp_path / "r", teacher_dtype=dtype, precision=precision)
+        config = TrainOptions(**LIVE, out=tmp_path / "r", teacher_dtype=dtype, precision=precision)
         data = digits(70)
         session = open_session(config, data, None, digests=all_digests(data))
         (teacher,) = session.stepper.source.networks
