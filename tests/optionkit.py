@@ -18,6 +18,7 @@ from teachonce.reports.build import build_page
 from teachonce.reports.page import Commands
 from teachonce.stages.embed import embed
 from teachonce.stages.rdm import rdm
+from teachonce.stages.train import train
 
 NETWORK, WIDER = (f"vit:patch=4,width={width},layers=1,heads=2" for width in (16, 32))
 DATA = {"data": "disk:data", "image_column": "image", "label_column": "fine"}
@@ -145,7 +146,11 @@ class Home:
 
     @classmethod
     def make(cls, path: Path) -> "Home":
-        """Data `data` and `more`; stores `s.zarr` and `more.zarr`: targets `teacher`, `more`, `rdm-10` and `rdm-1`."""
+        """Data, stores of it and a run, in the current folder, which is `path`.
+
+        Data `data` and `more`; stores `s.zarr` and `more.zarr`: targets `teacher`, `more`, `rdm-10` and `rdm-1`;
+        the run `pretrained` of the student that the options of `OTHER` describe.
+        """
         write_data(path / "data", 0)
         write_data(path / "more", 900)
         for store, seed in (("s.zarr", 0), ("more.zarr", 5)):
@@ -153,7 +158,41 @@ class Home:
             embed(teacher=NETWORK, views=2, augment="crop=0.5,flip", **common)
             embed(teacher=WIDER, name="more", **common)
             rdm(store=store, **RDM)
+        described = {name: OTHER[name] for name in ("student", "image_size", "label_column")}
+        train(out="pretrained", **{**TRAIN, **described})
         return cls(path)
 
 
 RDM: dict[str, Any] = {"distortion_weight": (10.0, 1.0), "epochs": 1, "batch_size": 32, "device": "cpu"}
+EMBED = {**DATA, **CPU, "teacher": NETWORK, "image_size": 8, "block_rows": 64, "batch_size": 32, "max_failed": 0}
+EMBED |= {"views": 2, "augment": "crop=0.5,flip"}
+OF = {"target": "kd", "store": "kd", "source": "kd", "method": "kd", "settings": "kd"} | {
+    "rdm": "cifd",
+    "rdm_logits": "cifd",
+    "assistants": "dgkd",
+    "teacher": "live",
+    "teacher_dtype": "live",
+}
+"""The training in which an option is tried, where it has no effect in one without a teacher."""
+TRAIN = {**DATA, **CPU, "student": NETWORK, "image_size": 8, "epochs": 1, "batch_size": 32, "precision": "float32"}
+TRAININGS: dict[str, dict[str, Any]] = {
+    "ce": TRAIN,
+    "kd": {**TRAIN, "method": "kd", "store": "s.zarr"},
+    "cifd": {**TRAIN, "method": "cifd", "store": "s.zarr", "rdm": ("rdm-10",)},
+    "dgkd": {**TRAIN, "method": "dgkd", "store": "s.zarr", "assistants": ("more",)},
+    "live": {**TRAIN, "method": "kd", "source": "live", "teacher": NETWORK},
+}
+OTHERS: dict[str, dict[str, Any]] = {
+    "source": {"source": "live", "teacher": NETWORK},
+    "method": {"method": "clip-embed-kd"},
+    "store": {"store": "more.zarr"},
+    "settings": {"settings": {"temperature": 3.0}},
+    "rdm": {"rdm": ("rdm-10", "rdm-1")},
+    "assistants": {"assistants": ("more", "rdm-1")},
+}
+
+
+def changed(name: str) -> dict[str, Any]:
+    """An option of `train` with another value."""
+    given = TRAININGS[OF.get(name, "ce")]
+    return OTHERS.get(name) or {name: other_value(train, name, given)}

@@ -34,13 +34,16 @@ from teachonce.stages.train import train
 from tests.cli.made import encoder
 from tests.optionkit import (
     CPU,
-    DATA,
+    EMBED,
     NETWORK,
-    OTHER,
+    OF,
     RDM,
+    TRAIN,
+    TRAININGS,
     WIDER,
     Home,
     as_text,
+    changed,
     options_of,
     other_value,
     parsed,
@@ -57,32 +60,6 @@ def places(kind: type) -> tuple[str, ...]:
 
 ACTS = tuple(name for name, option in opt.options_of(EmbedOptions).items() if option.opt.act)
 PLACES = places(TrainOptions)
-OF = {"target": "kd", "store": "kd", "source": "kd", "method": "kd", "settings": "kd"} | {
-    "rdm": "cifd",
-    "rdm_logits": "cifd",
-    "assistants": "dgkd",
-    "teacher": "live",
-    "teacher_dtype": "live",
-}
-"""The training in which an option is tried, where it has no effect in one without a teacher."""
-TRAIN = {**DATA, **CPU, "student": NETWORK, "image_size": 8, "epochs": 1, "batch_size": 32, "precision": "float32"}
-TRAININGS: dict[str, dict[str, Any]] = {
-    "ce": TRAIN,
-    "kd": {**TRAIN, "method": "kd", "store": "s.zarr"},
-    "cifd": {**TRAIN, "method": "cifd", "store": "s.zarr", "rdm": ("rdm-10",)},
-    "dgkd": {**TRAIN, "method": "dgkd", "store": "s.zarr", "assistants": ("more",)},
-    "live": {**TRAIN, "method": "kd", "source": "live", "teacher": NETWORK},
-}
-OTHERS: dict[str, dict[str, Any]] = {
-    "source": {"source": "live", "teacher": NETWORK},
-    "method": {"method": "clip-embed-kd"},
-    "store": {"store": "more.zarr"},
-    "settings": {"settings": {"temperature": 3.0}},
-    "rdm": {"rdm": ("rdm-10", "rdm-1")},
-    "assistants": {"assistants": ("more", "rdm-1")},
-}
-EMBED = {**DATA, **CPU, "teacher": NETWORK, "image_size": 8, "block_rows": 64, "batch_size": 32, "max_failed": 0}
-EMBED |= {"views": 2, "augment": "crop=0.5,flip"}
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +70,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Home:
         for name, options in TRAININGS.items():
             train(out=name, **options)
         embed(store="begun.zarr", blocks="0:1", **EMBED)
-        train(
-            out="pretrained", **{**TRAIN, **{name: OTHER[name] for name in ("student", "image_size", "label_column")}}
-        )
         return home
 
 
@@ -103,12 +77,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Home:
 def home(made: Home, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(made.path)
     return made.path
-
-
-def changed(name: str) -> dict[str, Any]:
-    """An option of `train` with another value."""
-    given = TRAININGS[OF.get(name, "ce")]
-    return OTHERS.get(name) or {name: other_value(train, name, given)}
 
 
 # Identities
