@@ -292,7 +292,9 @@ class Command(TyperCommand):
     def __init__(self, name: str, verb: Verb, path: str) -> None:
         self._verb = verb
         self._built: Any = None
-        epilog = f"Example: teachonce {path} {verb.example}"
+        rare = sum(option.opt.rare for option in options_of(verb.kind).values())
+        more = f"{rare} more options: teachonce {path} --help-all" if rare else ""
+        epilog = "\n\n".join(filter(None, [f"Example: teachonce {path} {verb.example}", more]))
         super().__init__(name=name, help=getdoc(verb.kind), epilog=epilog, rich_markup_mode="rich")
 
     @property
@@ -326,7 +328,7 @@ def _function(verb: Verb) -> Callable[..., None]:
     """The function of a command, with the signature that typer reads."""
     known = options_of(verb.kind)
 
-    def call(*, as_json: bool, debug: bool, **given: Any) -> None:
+    def call(*, as_json: bool, debug: bool, help_all: bool = False, **given: Any) -> None:
         options: Any = make(verb.kind, _typed(known, given))
         wrong = getattr(options, "usage", lambda: None)()
         if wrong is not None:
@@ -342,7 +344,13 @@ def _function(verb: Verb) -> Callable[..., None]:
         finish(result, _load(f"console.{verb.parts}"), as_json=as_json, cut_short=cut_short)
 
     parameters = [_parameter(option) for option in known.values()]
+    rare = any(option.opt.rare for option in known.values())
     parameters += [
+        *(
+            [_last("help_all", "--help-all", "Show all options and exit.", is_eager=True, callback=_show_all)]
+            if rare
+            else []
+        ),
         _last("as_json", "--json", "Print one JSON object on stdout."),
         _last("debug", "--debug", "Show the traceback of an error."),
     ]
@@ -351,8 +359,16 @@ def _function(verb: Verb) -> Callable[..., None]:
     return call
 
 
-def _last(name: str, flag: str, text: str) -> Parameter:
-    kind = Annotated[bool, typer.Option(flag, help=text, rich_help_panel="Output")]
+def _show_all(context: typer.Context, wanted: bool) -> None:
+    if wanted:
+        for parameter in context.command.params:
+            parameter.hidden = False
+        typer.echo(context.get_help())
+        raise typer.Exit
+
+
+def _last(name: str, flag: str, text: str, **given: Any) -> Parameter:
+    kind = Annotated[bool, typer.Option(flag, help=text, rich_help_panel="Output", **given)]
     return Parameter(name, Parameter.KEYWORD_ONLY, default=False, annotation=kind)
 
 
@@ -369,7 +385,7 @@ def _parameter(option: Option) -> Parameter:
         default = default if isinstance(default, str) or default is MISSING else _as_text(option)
     if default is None and kind not in (str | None, option.kind):
         kind = kind | None
-    shown: dict[str, Any] = {"help": opt.help, "metavar": opt.metavar, "rich_help_panel": opt.panel}
+    shown: dict[str, Any] = {"help": opt.help, "metavar": opt.metavar, "rich_help_panel": opt.panel, "hidden": opt.rare}
     if int in option.members or float in option.members:
         shown |= {"min": opt.min, "max": opt.max} if opt.none is None else {}
     if opt.argument:

@@ -33,7 +33,9 @@ class EmbedOptions:
     ] = None
     block_rows: shared.BlockRows = None
     per_class: shared.PerClass = 100
-    max_failed: Annotated[int, Opt(help="Number of samples that may fail to decode.", min=0, tells="nothing")] = 0
+    max_failed: Annotated[
+        int, Opt(rare=True, help="Number of samples that may fail to decode.", min=0, tells="nothing")
+    ] = 0
     teacher_dtype: shared.TeacherDtype = "float32"
     embedding: shared.Embedding = "auto"
     revision: shared.Revision = None
@@ -42,6 +44,7 @@ class EmbedOptions:
     blocks: Annotated[
         str | None,
         Opt(
+            rare=True,
             help="Write only these blocks (0:100 excludes 100), so that several processes can fill a store.",
             metavar="FIRST:END",
             tells="nothing",

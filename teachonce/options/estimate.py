@@ -23,7 +23,7 @@ class EstimateOptions:
         Path | None,
         Opt(help="Path of the store to be made; its disk is measured (the working folder if absent).", metavar="STORE"),
     ] = None
-    name: Annotated[str, Opt(help=shared.TARGET_NAME)] = "teacher"
+    name: Annotated[str, Opt(rare=True, help=shared.TARGET_NAME)] = "teacher"
     split: shared.Split = None
     image_column: shared.ImageColumn = None
     label_column: shared.LabelColumn = None
@@ -52,7 +52,7 @@ class EstimateOptions:
     epochs: Annotated[int | None, Opt(help="Epochs of one student; 10 if absent.", panel=STUDENT, min=1)] = None
     batch_size: Annotated[int | None, Opt(help="Rows per training step; 128 if absent.", panel=STUDENT, min=1)] = None
     student_image_size: Annotated[
-        int | None, Opt(help="Image size of the student, in pixels.", panel=STUDENT, min=1)
+        int | None, Opt(rare=True, help="Image size of the student, in pixels.", panel=STUDENT, min=1)
     ] = None
     precision: shared.Precision = "auto"
     teacher_device_map: shared.TeacherDeviceMap = None

@@ -34,7 +34,9 @@ class LiveOptions:
     student: Annotated[str | None, Opt(help="See train.", metavar="STUDENT", panel=OWN)] = None
     data: Annotated[str | None, Opt(help="See embed.", metavar="DATA", panel=OWN)] = None
     split: Annotated[str | None, Opt(help="Split of the dataset.", panel=OWN)] = None
-    label_column: Annotated[str | None, Opt(help="Column of labels; chosen by type if absent.", panel=OWN)] = None
+    label_column: Annotated[
+        str | None, Opt(rare=True, help="Column of labels; chosen by type if absent.", panel=OWN)
+    ] = None
     image_size: Annotated[int | None, Opt(help="Image size of the student, in pixels.", panel=OWN, min=1)] = None
     methods: Annotated[
         tuple[str, ...],
@@ -65,15 +67,16 @@ class LiveOptions:
         Opt(help="Number of restarts of all arms, since equal processes differ in speed.", panel=MEASURE, min=1),
     ] = 3
     steps: Annotated[
-        int | None, Opt(help="Steps per arm and round; 1 to 20 by their time if absent.", panel=MEASURE, min=1)
+        int | None,
+        Opt(rare=True, help="Steps per arm and round; 1 to 20 by their time if absent.", panel=MEASURE, min=1),
     ] = None
-    rows: Annotated[int | None, Opt(help="Rows of the benchmark's own store.", panel=MEASURE, min=1)] = None
+    rows: Annotated[int | None, Opt(rare=True, help="Rows of the benchmark's own store.", panel=MEASURE, min=1)] = None
     epoch_rows: Annotated[
-        int | None, Opt(help="Samples per epoch that the result is extrapolated to.", panel=MEASURE, min=1)
+        int | None, Opt(rare=True, help="Samples per epoch that the result is extrapolated to.", panel=MEASURE, min=1)
     ] = None
     epochs: Annotated[int | None, Opt(help="Epochs of one student; the preset's, or 10.", panel=MEASURE, min=1)] = None
     rdm_epochs: Annotated[
-        int, Opt(help="Epochs of RDM training that the result is extrapolated to.", panel=MEASURE, min=1)
+        int, Opt(rare=True, help="Epochs of RDM training that the result is extrapolated to.", panel=MEASURE, min=1)
     ] = 30
     out: Annotated[
         Path | None, Opt(help="File for each case as it finishes; the same command resumes.", metavar="FILE.json")

@@ -28,6 +28,7 @@ class Opt:
         key: Its name on the command line and in recipes, where that is not the field's.
         none: The word that stands for None on the command line and in recipes.
         argument: A positional argument of the command line.
+        rare: `--help` leaves it out, and says how to see it.
         repeated: The values of a tuple are given one by one, not with commas between them.
         tells: How it tells runs apart: by its `value`; by the `content` that it names or its effect, which the stage
             puts into the identity; or `nothing`: a place, the machine, or what to do with what is there.
@@ -43,6 +44,7 @@ class Opt:
     key: str | None = None
     none: str | None = None
     argument: bool = False
+    rare: bool = False
     repeated: bool = False
     tells: Literal["value", "content", "nothing"] = "value"
     act: bool = False

@@ -29,12 +29,19 @@ class RateOptions:
     warmup_epochs: Annotated[float, Opt(help="Epochs of linear warm-up, such as 0.5.", panel=OPTIMISER, min=0.0)] = 0.0
     milestones: Annotated[
         tuple[int, ...],
-        Opt(help="Epochs after which the learning rate is multiplied by gamma, such as 15,25.", panel=OPTIMISER),
+        Opt(
+            rare=True,
+            help="Epochs after which the learning rate is multiplied by gamma, such as 15,25.",
+            panel=OPTIMISER,
+        ),
     ] = ()
-    gamma: Annotated[float, Opt(help="Factor of the learning rate at each milestone.", panel=OPTIMISER)] = 0.1
+    gamma: Annotated[float, Opt(rare=True, help="Factor of the learning rate at each milestone.", panel=OPTIMISER)] = (
+        0.1
+    )
     density_lr: Annotated[
         float | None,
         Opt(
+            rare=True,
             help="Learning rate of factorised densities, as a multiple of --lr; set by the optimizer if absent.",
             panel=OPTIMISER,
             tells="content",
@@ -49,8 +56,8 @@ class OptimOptions(RateOptions):
     """An optimiser."""
 
     optimizer: Annotated[Literal["adamw", "sgd"], Opt(help="Optimizer.", panel=OPTIMISER)] = "adamw"
-    momentum: Annotated[float, Opt(help="Of sgd.", panel=OPTIMISER, min=0.0)] = 0.9
-    clip_norm: Annotated[float | None, Opt(help="Maximum norm of the gradient.", panel=OPTIMISER)] = None
+    momentum: Annotated[float, Opt(rare=True, help="Of sgd.", panel=OPTIMISER, min=0.0)] = 0.9
+    clip_norm: Annotated[float | None, Opt(rare=True, help="Maximum norm of the gradient.", panel=OPTIMISER)] = None
 
     @property
     def density_scale(self) -> float:

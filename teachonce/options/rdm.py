@@ -38,19 +38,25 @@ class RdmOptions(RateOptions):
     ] = None
     activation: Annotated[
         Literal["relu", "gelu", "silu", "tanh"],
-        Opt(help="Activation after the first and the third layer.", tells="content"),
+        Opt(rare=True, help="Activation after the first and the third layer.", tells="content"),
     ] = "relu"
     dtype: Annotated[StoredDtype | None, Opt(help="Stored dtype; the target's own if absent.", tells="content")] = None
     distortion: Annotated[
         Literal["mse", "smooth-l1"] | None,
-        Opt(help="Distortion; if absent mse, for r34 and r50 smooth-l1.", panel=LOSS),
+        Opt(rare=True, help="Distortion; if absent mse, for r34 and r50 smooth-l1.", panel=LOSS),
     ] = None
     reduction: Annotated[
         Literal["sum", "mean"] | None,
-        Opt(help="Reduction of the distortion over dimensions; if absent sum, for r34 and r50 mean.", panel=LOSS),
+        Opt(
+            rare=True,
+            help="Reduction of the distortion over dimensions; if absent sum, for r34 and r50 mean.",
+            panel=LOSS,
+        ),
     ] = None
     temperature: Annotated[float, Opt(help="Temperature of the KL to the teacher.", panel=LOSS)] = 2.0
-    squared_temperature: Annotated[bool, Opt(help="Multiply the KL by the temperature squared.", panel=LOSS)] = True
+    squared_temperature: Annotated[
+        bool, Opt(rare=True, help="Multiply the KL by the temperature squared.", panel=LOSS)
+    ] = True
     ce_weight: Annotated[float, Opt(help="Weight of the cross-entropy; 0: without labels.", panel=LOSS)] = 1.0
     kl_weight: Annotated[float, Opt(help="Weight of the KL; 0: without logits.", panel=LOSS)] = 1.0
     epochs: Annotated[int, Opt(help="Passes over the embeddings.", panel=OPTIMISER, min=1)] = 30

@@ -23,14 +23,14 @@ Data = Annotated[
 ]
 Split = Annotated[str | None, Opt(help="Split of the dataset.", panel=DATA, tells="content")]
 ImageColumn = Annotated[
-    str | None, Opt(help="Column of images; chosen by type if absent.", panel=DATA, tells="content")
+    str | None, Opt(rare=True, help="Column of images; chosen by type if absent.", panel=DATA, tells="content")
 ]
 LabelColumn = Annotated[
     str | None, Opt(help="Column of labels; chosen by type if absent.", panel=DATA, tells="content")
 ]
 KeyColumn = Annotated[
     str | None,
-    Opt(help="Column whose value identifies a row, instead of its bytes.", panel=DATA, tells="content"),
+    Opt(rare=True, help="Column whose value identifies a row, instead of its bytes.", panel=DATA, tells="content"),
 ]
 Limit = Annotated[int | None, Opt(help="Use only this number of first rows.", panel=DATA, min=1, tells="content")]
 ValFraction = Annotated[float, Opt(help="Share of rows kept for validation.", panel=DATA, min=0.0, max=0.9)]
@@ -46,6 +46,7 @@ Teacher = Annotated[
 TeacherDtype = Annotated[
     TeacherDtypeName,
     Opt(
+        rare=True,
         help="Dtype of the teacher's weights and its arithmetic; --precision applies to float32 weights only.",
         tells="content",
     ),
@@ -53,6 +54,7 @@ TeacherDtype = Annotated[
 TeacherDeviceMap = Annotated[
     str | None,
     Opt(
+        rare=True,
         help="auto, or auto,cpu=4GB: weights that do not fit are read from the model's files for every batch.",
         panel=MACHINE,
         metavar="MAP",
@@ -60,16 +62,16 @@ TeacherDeviceMap = Annotated[
     ),
 ]
 Embedding = Annotated[str, Opt(help="auto, cls, pooler, mean, projected (CLIP) or penultimate.", tells="content")]
-Revision = Annotated[str | None, Opt(help="Revision of a hub teacher.", tells="nothing")]
+Revision = Annotated[str | None, Opt(rare=True, help="Revision of a hub teacher.", tells="nothing")]
 """Teachers of other revisions are told apart by their weights."""
 TeacherImageSize = Annotated[
-    int | None, Opt(help="Image size of built-in teachers, in pixels.", min=1, tells="content")
+    int | None, Opt(rare=True, help="Image size of built-in teachers, in pixels.", min=1, tells="content")
 ]
 Augment = Annotated[str | None, Opt(help=f"Random augmentation of the views, {AUGMENT}", tells="content")]
 Dtype = Annotated[StoredDtype, Opt(help="Stored dtype.", tells="content")]
 BlockRows = Annotated[
     int | None,
-    Opt(help="Rows per block, a power of two; chosen automatically if absent.", min=1, tells="content"),
+    Opt(rare=True, help="Rows per block, a power of two; chosen automatically if absent.", min=1, tells="content"),
 ]
 PerClass = Annotated[
     int | None,
@@ -110,6 +112,7 @@ Precision = Annotated[
 Tf32 = Annotated[
     bool,
     Opt(
+        rare=True,
         help="Let a GPU round the inputs of float32 products to TF32: faster, less exact. No effect on bf16 or a CPU.",
         panel=MACHINE,
         tells="content",
@@ -120,6 +123,7 @@ Workers = Annotated[int | None, Opt(help="Processes that decode images.", panel=
 Threads = Annotated[
     int | None,
     Opt(
+        rare=True,
         help="CPU threads; all cores if absent. Small networks are fastest with one.",
         panel=MACHINE,
         min=1,
@@ -129,5 +133,5 @@ Threads = Annotated[
 Seed = Annotated[int, Opt(help="Seed of all random numbers.", panel=MACHINE)]
 TrustRemoteCode = Annotated[
     bool,
-    Opt(help="Allow code that a model, a run or a recipe names to run.", panel=MACHINE, tells="nothing"),
+    Opt(rare=True, help="Allow code that a model, a run or a recipe names to run.", panel=MACHINE, tells="nothing"),
 ]

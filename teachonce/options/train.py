@@ -30,6 +30,7 @@ class TrainOptions(OptimOptions):
     init: Annotated[
         str | None,
         Opt(
+            rare=True,
             help="Initial weights: a run of train, or for students of transformers a folder or hub id. "
             "Random if absent.",
             metavar="SOURCE",
@@ -47,7 +48,7 @@ class TrainOptions(OptimOptions):
     ] = ()
     rdm_logits: Annotated[
         Literal["stored", "head"],
-        Opt(help="Read the RDMs' logits, or compute them from their heads.", tells="content"),
+        Opt(rare=True, help="Read the RDMs' logits, or compute them from their heads.", tells="content"),
     ] = "stored"
     assistants: Annotated[
         tuple[str, ...],
@@ -69,21 +70,24 @@ class TrainOptions(OptimOptions):
     key_column: shared.KeyColumn = None
     limit: shared.Limit = None
     val_fraction: shared.ValFraction = 0.1
-    image_size: Annotated[int | None, Opt(help="Image size of the student, in pixels.", min=1)] = None
-    student_augment: Annotated[str | None, Opt(help="Augmentation on top of the view: crop=0.35,flip.")] = None
+    image_size: Annotated[int | None, Opt(rare=True, help="Image size of the student, in pixels.", min=1)] = None
+    student_augment: Annotated[str | None, Opt(rare=True, help="Augmentation on top of the view: crop=0.35,flip.")] = (
+        None
+    )
     epochs: Annotated[int, Opt(help="Passes over the data.", panel=OPTIMISER, min=1)] = 10
     batch_size: Annotated[int, Opt(help="Rows per training step.", panel=OPTIMISER, min=1)] = 128
     label_smoothing: Annotated[
         float,
-        Opt(help="Smoothing of the labels, for ce.", panel=OPTIMISER, min=0.0, max=1.0, tells="content"),
+        Opt(rare=True, help="Smoothing of the labels, for ce.", panel=OPTIMISER, min=0.0, max=1.0, tells="content"),
     ] = 0.0
     precision: shared.Precision = "auto"
     tf32: shared.Tf32 = False
     teacher_device_map: shared.TeacherDeviceMap = None
-    compile: Annotated[bool, Opt(help="Use torch.compile.", panel=MACHINE)] = False
+    compile: Annotated[bool, Opt(rare=True, help="Use torch.compile.", panel=MACHINE)] = False
     cuda_graphs: Annotated[
         bool,
         Opt(
+            rare=True,
             help="Compile the student, as --compile does, and replay its forward and backward pass as CUDA graphs; "
             "targets, loss and optimiser are launched as before, and the peak memory is not reported. No effect on a "
             "CPU.",
