@@ -6,7 +6,6 @@ import typer
 from typer import Option, Typer
 
 from teachonce import __version__
-from teachonce.cli.bench import bench_embed, bench_macs, bench_rdm, bench_step
 from teachonce.cli.embed import embed
 from teachonce.cli.estimate import estimate
 from teachonce.cli.evaluate import evaluate
@@ -67,10 +66,6 @@ for _function, _example in _COMMANDS:
     app.command(epilog=f"Example: {_example}")(_function)
 bench = Typer(no_args_is_help=True, rich_markup_mode="rich", help="Benchmarks: ratios within one run.")
 bench.command("live", epilog="Example: teachonce bench live --preset clip-embed-kd --cases b32-32")(bench_live)
-bench.command("embed", epilog="Example: teachonce bench embed --teacher cnn-10 --data digits --rounds 3")(bench_embed)
-bench.command("step", epilog="Example: teachonce bench step --teacher cnn-10 --data digits --student cnn-2")(bench_step)
-bench.command("rdm", epilog="Example: teachonce bench rdm --teacher cnn-10 --count 3")(bench_rdm)
-bench.command("macs", epilog="Example: teachonce bench macs --preset cifd-imagenet --rdm-epochs 10")(bench_macs)
 app.add_typer(bench, name="bench")
 plot = Typer(no_args_is_help=True, rich_markup_mode="rich", help="Draw figures of stores and runs.")
 for _name, _plot, _options in (
