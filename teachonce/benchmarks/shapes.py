@@ -1,6 +1,6 @@
 """The JSON of benchmarks, by its types: what a reader needs; what may be missing has a default.
 
-Some are of commands that are scripts now (`scripts/bench.py`), or that are no more (`bench-step`).
+Some are printed by `scripts/bench.py`; `bench-step` is of a command that was removed, and stays readable.
 """
 
 from typing import Annotated, Any, Literal, Self

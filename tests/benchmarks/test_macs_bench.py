@@ -1,4 +1,4 @@
-"""`scripts/bench_macs.py`: the arithmetic of CIFD's appendix D.2, on its own constants and on the networks as counted."""
+"""`scripts/bench_macs.py`: CIFD's appendix D.2, on its own constants and on the networks as counted."""
 
 from typing import Any
 
@@ -86,7 +86,7 @@ def test_networks_are_counted(imagenet: dict[str, Any]):
     assert of(imagenet, "cifd")["macs"] / 1e15 == pytest.approx(758.3, abs=0.15)
     assert of(imagenet, "cifd")["ratio"] == pytest.approx(1.0815, abs=5e-4)
     assert (of(imagenet, "takd")["ratio"], of(imagenet, "dgkd")["ratio"]) == pytest.approx((3.47, 4.54), abs=0.005)
-    assert of(bench_macs(kd_epochs=88), "cifd")["ratio"] == pytest.approx(1.230, abs=0.002)
+    assert of(imagenet, "cifd")["ratio"] * 100 / 88 == pytest.approx(1.230, abs=0.002)  # at equal epochs
     assert of(imagenet, "cifd")["parts"]["rdm"] == 3 * 1_560_576 * ROWS * (30 + 88)
     assert of(imagenet, "cifd-cached")["parts"]["teacher"] == pytest.approx(4.7e15, rel=0.011)
 
@@ -110,11 +110,7 @@ def test_the_plain_cnns(cnn: dict[str, Any]):
 def test_the_claim_of_table_1_holds_for_equal_epochs_only():
     short = bench_macs(preset="cifd-cnn", epochs=160, kd_epochs=160, assistant_epochs=160, rdm_epochs=30)
     assert (of(short, "takd")["ratio"], of(short, "dgkd")["ratio"]) == pytest.approx((3.45, 7.43), abs=0.005)
-    assert (short["settings"]["epochs"], short["settings"]["rdm_epochs"], short["settings"]["rows"]) == (
-        160,
-        30,
-        50_000,
-    )
+    assert short["settings"].items() >= {"epochs": 160, "rdm_epochs": 30, "rows": 50_000}.items()
 
 
 @pytest.mark.parametrize("preset", ["cifd-imagenet", "cifd-cnn"])
