@@ -15,7 +15,7 @@ from teachonce.errors import InputError
 from teachonce.events import SILENT
 from teachonce.methods.rate_distortion import RdmLoss, rdm_loss
 from teachonce.models.macs import count_macs
-from teachonce.models.rdm import Preset, RdmSpec, RdmStack
+from teachonce.models.rdm import RdmSpec, RdmStack
 from teachonce.models.teacher import Teacher, load_teacher
 from teachonce.processwide import allow_tf32
 
@@ -92,7 +92,7 @@ def bench_rdm(  # noqa: PLR0913 - one parameter an option
     *,
     teacher: str,
     count: int = 3,
-    preset: Preset = "general",
+    preset: str = "general",
     hidden: int | None = None,
     batch_size: int = 256,
     teacher_batch: int = 8,
