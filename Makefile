@@ -39,8 +39,8 @@ soak: $(READY)
 	PYTHON=$(BIN)/python scripts/gpu_page.sh --small --out $$(mktemp -d)/gpu.json
 
 format: $(READY)
-	$(BIN)/ruff check --fix teachonce tests
-	$(BIN)/ruff format teachonce tests
+	$(BIN)/ruff check --fix teachonce tests scripts
+	$(BIN)/ruff format teachonce tests scripts
 
 clean:
 	rm -rf $(VENV) quickstart build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -6,20 +6,19 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from bench_embed import bench_embed
+from bench_rdm import bench_rdm
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 import teachonce
-from teachonce.benchmarks.embed import bench_embed
 from teachonce.benchmarks.live.data import random_samples
 from teachonce.benchmarks.live.presets import CLIP_EMBED_KD
 from teachonce.benchmarks.live.sweep import bench_live
-from teachonce.benchmarks.rdm import bench_rdm
 from teachonce.benchmarks.rounds import paired_ratio
 from teachonce.stages.embed import embed
 
@@ -115,23 +114,18 @@ def run_part(part: Part, device: str) -> dict[str, Any]:
 
 def live(*, device: str, **options: Any) -> dict[str, Any]:
     """See `bench_live`."""
-    return bench_live(device=device, **_known(bench_live, options))
+    return bench_live(device=device, **options)
 
 
 def stage(*, device: str, rows: int, size: int, **options: Any) -> dict[str, Any]:
     """Stage one over images in memory, against the teacher's bare forward pass."""
-    data = random_samples(f"random:rows={rows},size={size},classes=100")
-    return asdict(bench_embed(data=data, device=device, **_known(bench_embed, options)))
-
-
-def _known(function: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
-    """The options that a function of this version has."""
-    return {name: value for name, value in options.items() if name in signature(function).parameters}
+    data = f"random:rows={rows},size={size},classes=100"
+    return asdict(bench_embed(data=data, device=device, **options))
 
 
 def rdm(*, device: str, **options: Any) -> dict[str, Any]:
     """See `bench_rdm`."""
-    return asdict(bench_rdm(device=device, **_known(bench_rdm, options)))
+    return asdict(bench_rdm(device=device, **options))
 
 
 class Images(Dataset[Any]):

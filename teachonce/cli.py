@@ -362,7 +362,7 @@ def _function(verb: Verb) -> Callable[..., None]:
 def _show_all(context: typer.Context, wanted: bool) -> None:
     if wanted:
         for parameter in context.command.params:
-            parameter.hidden = False
+            setattr(parameter, "hidden", False)  # noqa: B010 - of options and arguments, not of their base
         typer.echo(context.get_help())
         raise typer.Exit
 

@@ -155,7 +155,7 @@ COMMANDS: dict[str, Reader] = {
 OTHERS = {
     "verify",  # is tested bit by bit in tests/cache
     "estimate", "run", "tune", "plot cost",
-    "bench live", "bench embed", "bench step", "bench rdm", "bench macs",
+    "bench live",
 }  # fmt: skip
 FILES = [
     "zarr.json", "samples/zarr.json", "samples/label/zarr.json", "views/zarr.json", "targets/zarr.json",

@@ -1,4 +1,4 @@
-"""The ways to make steps that `bench step` compares."""
+"""The ways to make steps that benchmarks compare."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -19,7 +19,7 @@ class Origin:
     """With what every result that was measured begins; `texts.ORIGIN` has the names."""
 
     kind: str
-    """`teachonce.bench-step`, say."""
+    """`teachonce.bench-live`, say."""
     format: int = 1
     machine: Mapping[str, Any]
     """See `Machine`."""

@@ -36,12 +36,6 @@ def paired_ratio(times: Sequence[float], reference: Sequence[float]) -> Ratio:
     return Ratio(median=middle, low=low, high=high)
 
 
-def median_ms(times: Sequence[float]) -> dict[str, float]:
-    """`step_ms`, the median, and `spread_ms`, half the distance of the quartiles; milliseconds as given."""
-    low, middle, high = quartiles(times)
-    return {"step_ms": middle, "spread_ms": (high - low) / 2}
-
-
 def wait(device: torch.device) -> None:
     """Wait for what was given to a device; on a CPU it is done already."""
     if device.type == "cuda":

@@ -1,4 +1,7 @@
-"""The JSON of benchmarks, by its types: what a reader needs; what may be missing has a default."""
+"""The JSON of benchmarks, by its types: what a reader needs; what may be missing has a default.
+
+Some are printed by `scripts/bench.py`; `bench-step` is of a command that was removed, and stays readable.
+"""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -184,7 +187,7 @@ class _Network(Shape):
 
 
 class MacsShape(_Origin):
-    """Of `bench macs`."""
+    """Of `scripts/bench_macs.py`."""
 
     preset: str
     reference: str
@@ -225,20 +228,20 @@ class _Part(_Origin):
 
 
 class StepShape(_Part):
-    """See `StepBench`."""
+    """Steps from the cache, with constant targets, by `ce` alone and with the live teacher, taking turns."""
 
     arms: dict[str, _PartArm]
     speedup: dict[str, Any]
 
 
 class EmbedShape(_Part):
-    """See `EmbedBench`."""
+    """Of `scripts/bench_embed.py`."""
 
     ratio: dict[str, Any]
 
 
 class RdmShape(_Part):
-    """See `RdmBench`."""
+    """Of `scripts/bench_rdm.py`."""
 
     arms: dict[str, _PartArm]
     rdm_over_teacher: dict[str, Any]

@@ -12,7 +12,7 @@ from rich.text import Text
 from teachonce.console.terminal import Terminal
 from teachonce.console.texts import duration_text, memory_text, rate_text, share_text, source_text
 from teachonce.intervals import wilson
-from teachonce.texts import ORIGIN, measure_text, range_text
+from teachonce.texts import range_text
 
 Result = Mapping[str, Any]
 Parts = list[RenderableType]
@@ -143,11 +143,3 @@ def _top1(share: float, rows: int) -> str:
 def export_parts(result: Result) -> Parts:
     """Where the arrays went."""
     return [Text(f"{result['store']} is now {result['out']} ({result['format']})")]
-
-
-def bench_parts(result: Result) -> Parts:
-    """Every number of a measure with its unit, without where it came from; of the arms a row each."""
-    told = {key: value for key, value in result.items() if key not in ORIGIN and key != "arms"}
-    arms = {f"arm {name}": arm for name, arm in (result.get("arms") or {}).items()}
-    note = Text("Ratios are medians (lower to upper quartile of the rounds).", style="dim")
-    return [pairs(measure_text(key, value) for key, value in (told | arms).items()), note]

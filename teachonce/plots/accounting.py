@@ -34,7 +34,7 @@ class Accounting:
 
 
 def accounting(result: Mapping[str, Any]) -> Accounting:
-    """The bars of a result of `bench macs`.
+    """The bars of a result of `scripts/bench_macs.py`.
 
     Args:
         result: As JSON has it.

@@ -1,4 +1,4 @@
-"""What training costs, counted by `bench macs`, beside the paper's figures."""
+"""What training costs, as `scripts/bench_macs.py` counts it, beside the paper's figures."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from teachonce.reports.page import Block, Figure, Section, Table, Text
 
 
 def costs_section(material: Material) -> Section | None:
-    """Training costs counted in multiply-accumulates, beside the paper's; None without `bench macs`."""
+    """Training costs counted in multiply-accumulates, beside the paper's; None without such a count."""
     blocks = [
         block for place, bench in enumerate(material.of("bench-macs"), 1) for block in _costs(place, bench.result)
     ]

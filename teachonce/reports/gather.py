@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from teachonce.benchmarks.shapes import shape_of
+from teachonce.benchmarks.shapes import SHAPES, shape_of
 from teachonce.cache.store import Store, open_store
 from teachonce.errors import InputError, StoreMissingError, TeachonceError
 from teachonce.events import SILENT, Events, Task
@@ -16,15 +16,15 @@ from teachonce.plots.curves import METRICS, read_metrics
 from teachonce.plots.runs import Run, nothing_finished, read_runs, run_folders
 from teachonce.validation import require_type
 
-BENCHES = ("bench-live", "bench-macs", "estimate", "bench-step", "bench-embed", "bench-rdm")
+BENCHES = ("bench-live", *SHAPES)
 """The kinds of JSON that a report shows."""
 FORMAT = 1
 """Of those that say one."""
 _MEND = "Measure it again, restore it from a copy, or leave it out"
 _TRIAL = re.compile(r"trial-\d{4,}")
 _EXPECTED = (
-    "a run or a folder of runs, a store, or the JSON of `teachonce bench live`, `bench macs`, `estimate`, "
-    "`bench step`, `bench embed` or `bench rdm`"
+    "a run or a folder of runs, a store, or the JSON of `teachonce bench live`, `teachonce estimate` or "
+    "`scripts/bench.py`"
 )
 
 

@@ -1,45 +1,59 @@
 """What was measured says in its JSON where it comes from, and a report knows it by that."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
 
+import bench
 import pytest
 import torch
-from typer.testing import CliRunner
 
 import teachonce
 from teachonce.benchmarks.origin import Origin, command_line, origin
-from teachonce.cli import app
 from teachonce.reports.gather import read_bench
 from teachonce.texts import ORIGIN
 
-BRIEFLY = ("--rounds", "1", "--device", "cpu", "--json")
-DIGITS = ("--teacher", "cnn-2", "--data", "digits", "--limit", "32", "--batch-size", "16", "--workers", "0")
+BRIEFLY = ("--rounds", "1", "--device", "cpu")
 COMMANDS = {
-    "bench-step": ("bench", "step", *DIGITS, "--student", "cnn-2"),
-    "bench-embed": ("bench", "embed", *DIGITS),
-    "bench-rdm": ("bench", "rdm", "--teacher", "cnn-2", "--batch-size", "8", "--hidden", "8"),
+    "bench-embed": ("embed", "cnn-2", "digits", "--limit", "32", "--batch-size", "16", "--workers", "0", *BRIEFLY),
+    "bench-rdm": ("rdm", "cnn-2", "--batch-size", "8", "--hidden", "8", *BRIEFLY),
+    "bench-macs": ("macs", "--preset", "cifd-cnn", "--assistants", "cnn-6", "--assistants", "cnn-4"),
 }
 
 
+def printed(words: Sequence[str], patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> tuple[str, object]:
+    """What the script prints on stdout, and what it exits with."""
+    patch.setattr(sys, "argv", ["/somewhere/scripts/bench.py", *words])
+    patch.setattr(teachonce, "keep_freed", lambda: None)  # it is of the whole process
+    with pytest.raises(SystemExit) as left:
+        bench.main()
+    return capsys.readouterr().out, left.value.code
+
+
 @pytest.mark.parametrize("kind", COMMANDS)
-def test_a_part_is_known_by_its_json(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    words = [*COMMANDS[kind], *BRIEFLY]
-    monkeypatch.setattr(sys, "argv", ["/somewhere/bin/teachonce", *words])
-    done = CliRunner().invoke(app, words, prog_name="teachonce")
-    assert done.exit_code == 0, done.stderr
+def test_a_part_is_known_by_its_json(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
     path = tmp_path / "part.json"
-    path.write_text(done.stdout)
+    text, code = printed(COMMANDS[kind], monkeypatch, capsys)
+    assert code == 0
+    path.write_text(text)
     bench = read_bench(path)
     assert bench.kind == kind
-    assert bench.result["command"] == " ".join(["teachonce", *words])
+    assert bench.result["command"] == " ".join(["python bench.py", *COMMANDS[kind]])
     assert bench.result["versions"]["torch"] == version("torch")
     assert bench.result["machine"]["cores"] >= 1
     teachonce.report([path], out=tmp_path / "report.md")
     assert bench.result["command"] in (tmp_path / "report.md").read_text()
-    assert "versions" not in CliRunner().invoke(app, [*words[:-1]], prog_name="teachonce").stdout
+
+
+def test_an_error_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    text, code = printed(["macs", "--rows", "0"], monkeypatch, capsys)
+    assert text == ""
+    assert str(code).startswith("error: rows must be at least 1, got 0")
+    assert printed(["loss", "cnn-2"], monkeypatch, capsys) == ("", 2)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
-"""What `bench rdm` reports: ratios of one run, and costs that follow from its numbers."""
+"""What `scripts/bench_rdm.py` reports: ratios of one run, and costs that follow from its numbers."""
 
 import pytest
+from bench_rdm import bench_rdm
 
-from teachonce.benchmarks.rdm import bench_rdm
 from teachonce.errors import InputError
 from teachonce.models.macs import count_macs
 from teachonce.models.teacher import load_teacher

@@ -1,7 +1,6 @@
 """With --json every verb prints one object with the keys that scripts rely on."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -60,18 +59,6 @@ def test_the_same_without_json_is_tables(call: Call, tmp_path: Path, data: str):
     assert "ant" in lines("evaluate", "--run", run, "--student", TINY, "--data", data, "--workers", 0)
     assert "nearest neighbours" in lines("evaluate", "--store", store, "--neighbours", 5)
     assert "s.h5" in lines("export", store, "--out", tmp_path / "s.h5")
-
-
-@pytest.mark.parametrize("verb", ["embed", "step"])
-def test_bench(call: Call, data: str, verb: str):
-    words: list[Any] = ["bench", verb, "--teacher", TINY, "--data", data, "--rounds", 2, "--batch-size", 16]
-    words += ["--workers", 0, "--device", "cpu", *(["--student", TINY] if verb == "step" else [])]
-    measured = call(*words, "--json").json
-    ratio = measured["ratio" if verb == "embed" else "overhead_cache"]
-    assert ratio["low"] <= ratio["median"] <= ratio["high"]
-    shown = call(*words).out
-    assert "rounds" in shown
-    assert " to " in shown  # the quartiles of a ratio
 
 
 def test_run(call: Call, tmp_path: Path, data: str):

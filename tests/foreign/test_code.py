@@ -17,7 +17,6 @@ from teachonce.models.students import load_student
 from teachonce.stages.evaluate import evaluate
 from tests.foreign.conftest import DATA, HERE
 
-TRAINED = ("--student", "cnn-2", "--batch-size", "16")
 LIVE = ("--source", "live", "--method", "kd", "--student", "cnn-2")
 SMALL = ("--epochs", "1", "--batch-size", "16")
 COMMANDS = {
@@ -29,9 +28,6 @@ COMMANDS = {
     "report": ("report", "run", "--out", "report.html"),
     "plot": ("plot", "cost", "--runs", "run", "--out", "cost.svg"),
     "estimate": ("estimate", "--teacher", "run", "--seconds", "0.1", *DATA, *HERE),
-    "bench embed": ("bench", "embed", "--teacher", "run", "--rounds", "1", *DATA, *HERE),
-    "bench step": ("bench", "step", "--teacher", "run", *TRAINED, "--rounds", "1", *DATA, *HERE),
-    "bench rdm": ("bench", "rdm", "--teacher", "run", "--rounds", "1", "--count", "1", "--device", "cpu"),
     "run": ("run", "recipe.toml"),
     "tune": ("tune", "recipe.toml", "--trials", "1"),
 }
@@ -64,7 +60,7 @@ def told(result: Result) -> dict[str, str]:
     return error
 
 
-SLOW = {"run": ("auto_map",), "tune": ("factory",), "bench embed": ("auto_map", "factory"), "bench step": ("pickled",)}
+SLOW = {"run": ("auto_map",), "tune": ("factory",)}
 """Which attacks are tried where each takes seconds: they load a teacher as the other commands do."""
 
 
@@ -127,7 +123,7 @@ class TestAFactoryOfARun:
             mark.unlink()
             sys.modules.pop(MODULE)
 
-    @pytest.mark.parametrize("command", ["bench embed", "bench step", "bench rdm", "bench live", "estimate"])
+    @pytest.mark.parametrize("command", ["bench live", "estimate"])
     def test_allowed_it_runs_as_a_teacher(self, home: Path, tmp_path: Path, command: str):
         factory(home / "run", tmp_path / "mark")
         live = ("bench", "live", "--teacher", "run", "--student", "cnn-2", "--rounds", "1", "--rows", "32", *DATA[:2])

@@ -39,4 +39,6 @@ def names(command: Any = None, *above: str) -> Iterator[tuple[str, ...]]:
 
 def help_texts() -> dict[str, str]:
     """What `--help` prints, by command."""
-    return {" ".join(("teachonce", *words)): click.unstyle(call(*words, "--help").stdout) for words in names()}
+    lines = [(*words, flag) for words in names() for flag in ("--help", "--help-all")]
+    shown = {" ".join(("teachonce", *line)).removesuffix(" --help"): call(*line) for line in lines}
+    return {name: click.unstyle(result.stdout) for name, result in shown.items() if not result.exit_code}

@@ -24,7 +24,6 @@ SMALL = ("--image-size", 8, "--batch-size", 32)
 FROM_STORE = ("--method", "cifd", "--store", "s.zarr", "--rdm", "rdm-10")
 TEACHER = ("--teacher", NETWORK, *DATA)
 CPU = ("--device", "cpu", "--batch-size", 32)
-ONCE = ("--rounds", 1, "--limit", 60)
 LIVE = ("bench", "live", "--device", "cpu", "--preset")
 CLIP = (*LIVE, "clip-embed-kd")
 _OF_MACHINE = ("versions", "machine")
@@ -48,10 +47,6 @@ WORDS: dict[str, tuple[object, ...]] = {
     "plot tsne": ("plot", "tsne", "--store", "s.zarr", "--targets", "teacher", "--rows", 20, "--out", "b.png"),
     "plot cost": ("plot", "cost", "--runs", "runs", "--accuracy", "validation", "--out", "c.png"),
     "estimate": ("estimate", *TEACHER, "--seconds", 0.1, "--teacher-batch", 8, *SMALL[:2]),
-    "bench embed": ("bench", "embed", *TEACHER, *ONCE, *SMALL),
-    "bench step": ("bench", "step", *TEACHER, "--student", NETWORK, *ONCE, *SMALL),
-    "bench rdm": ("bench", "rdm", "--teacher", "cnn-2", "--rounds", 1, "--hidden", 8, *CPU),
-    "bench macs": ("bench", "macs", "--preset", "cifd-cnn"),
 }
 FILES = ("run.json", "result.json", "metrics.jsonl")
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from bench_macs import bench_macs
 from benchkit import METHOD, STEPS, live_case, many_cases
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from textkit import assert_readable
 
-from teachonce.benchmarks.macs.bench import bench_macs
 from teachonce.errors import DataError
 from teachonce.methods.clip_embed_kd import MEMORY_CLAIM, TIME_CLAIM
 from teachonce.plots.accounting import Accounting, accounting

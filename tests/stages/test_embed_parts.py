@@ -1,4 +1,4 @@
-"""The parts of stage one by themselves: threads, batch sizes, cutting, scores, and the benchmark's arithmetic."""
+"""The parts of stage one by themselves: threads, batch sizes, cutting, and scores."""
 
 import threading
 import weakref
@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from teachonce.benchmarks.embed import bench_embed
 from teachonce.data.packed import Packed
 from teachonce.engine.background import Ahead, Behind
 from teachonce.engine.stage_one.batches import best_doubling, find_batch_size, measure
@@ -20,7 +19,7 @@ from teachonce.engine.stage_one.score import is_near_chance
 from teachonce.errors import InputError, ModelError
 from teachonce.models import Signal, Teacher
 from teachonce.types import InputSpec
-from tests.stages.embedding import Wrapped, digits, teacher
+from tests.stages.embedding import Wrapped, teacher
 
 
 def test_ahead_keeps_the_order_and_its_bound():
@@ -228,11 +227,3 @@ def test_the_weights_are_named_before_what_follows_from_them():
     other = {"teacher": {"config": "c", "weights": "d", "view": 1}, "dtype": "float16"}
     assert fingerprint_difference(stored, other) == ("teacher weights", "b", "d")
     assert fingerprint_difference(stored, {**stored, "more": 1}) == ("more", None, 1)
-
-
-def test_the_benchmark_measures_three_arms():
-    result = bench_embed(teacher=teacher(), data=digits(96), rounds=2, batch_size=32, device="cpu", workers=0)
-    assert (result.rows, result.batch_size, result.rounds, result.compute_dtype) == (96, 32, 2, "float32")
-    assert result.ratio.low <= result.ratio.median <= result.ratio.high
-    assert min(result.stage_samples_per_s, result.forward_samples_per_s, result.decode_samples_per_s) > 0
-    assert (result.bound == "decode") == (result.decode_samples_per_s < result.forward_samples_per_s)

@@ -1,24 +1,26 @@
 """What training RDMs costs: K together against K alone, and against one pass of the teacher, in one run."""
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 import torch
 
 from teachonce.benchmarks.origin import Origin, origin
-from teachonce.benchmarks.rounds import Ratio, in_turns, median_ms, paired_ratio
+from teachonce.benchmarks.rounds import Ratio, in_turns, paired_ratio, quartiles
 from teachonce.engine.device import Precision, autocast, pick_device, pick_precision, teacher_precision
-from teachonce.engine.optim import OptimConfig, make_optimizer
+from teachonce.engine.optim import make_optimizer
 from teachonce.errors import InputError
-from teachonce.events import SILENT, Events
+from teachonce.events import SILENT
 from teachonce.methods.rate_distortion import RdmLoss, rdm_loss
 from teachonce.models.macs import count_macs
-from teachonce.models.rdm import Preset, RdmSpec, RdmStack
+from teachonce.models.rdm import RdmSpec, RdmStack
 from teachonce.models.teacher import Teacher, load_teacher
+from teachonce.options.optim import OptimOptions
 from teachonce.processwide import allow_tf32
 
+CLASSES = 10  # of the RDMs, and of a built-in teacher
 WARM_UP = 2  # rounds that are not counted
 
 
@@ -69,13 +71,11 @@ class _Trainer:
 
     def __post_init__(self) -> None:
         generator = torch.Generator().manual_seed(0)
-        classes = self.spec.classes or 0
         self.stack = RdmStack(self.spec, self.count).to(self.device).train()
-        self.optimizer = make_optimizer(OptimConfig(weight_decay=0.0), [self.stack])
+        self.optimizer = make_optimizer(OptimOptions(weight_decay=0.0), [self.stack])
         self.x = torch.randn(self.batch, self.spec.embedding_dim, generator=generator).to(self.device)
-        self.logits = torch.randn(self.batch, classes, generator=generator).to(self.device) if classes else None
-        labels = torch.randint(max(1, classes), (self.batch,), generator=generator)
-        self.labels = labels.to(self.device) if classes else None
+        self.logits = torch.randn(self.batch, CLASSES, generator=generator).to(self.device)
+        self.labels = torch.randint(CLASSES, (self.batch,), generator=generator).to(self.device)
         self.weights = torch.full((self.count,), 10.0, device=self.device)
         self.settings = RdmLoss.for_preset(self.spec.preset)
 
@@ -91,11 +91,10 @@ class _Trainer:
 @allow_tf32(allowed=False)
 def bench_rdm(  # noqa: PLR0913 - one parameter an option
     *,
-    teacher: str | Teacher,
+    teacher: str,
     count: int = 3,
-    preset: Preset = "general",
+    preset: str = "general",
     hidden: int | None = None,
-    classes: int = 10,
     batch_size: int = 256,
     teacher_batch: int = 8,
     rounds: int = 10,
@@ -106,8 +105,6 @@ def bench_rdm(  # noqa: PLR0913 - one parameter an option
     device: str | None = None,
     precision: str = "auto",
     teacher_dtype: str = "float32",
-    trust_remote_code: bool = False,
-    events: Events = SILENT,
 ) -> RdmBench:
     """Time training steps of K RDMs together and of one, and the teacher's forward pass, in changing order.
 
@@ -116,7 +113,6 @@ def bench_rdm(  # noqa: PLR0913 - one parameter an option
         count: K.
         preset: See `RdmSpec`.
         hidden: See `RdmSpec`.
-        classes: C of the RDMs, and of a built-in teacher.
         batch_size: Embeddings of a step.
         teacher_batch: Images of a forward pass.
         rounds: Rounds that count.
@@ -127,8 +123,6 @@ def bench_rdm(  # noqa: PLR0913 - one parameter an option
         device: See `embed`.
         precision: Of the teacher; see `embed`.
         teacher_dtype: See `embed`.
-        trust_remote_code: See `embed`.
-        events: Who watches.
 
     Raises:
         InputError: A setting that cannot be used.
@@ -139,31 +133,23 @@ def bench_rdm(  # noqa: PLR0913 - one parameter an option
         if value < 1:
             raise InputError(f"{name} must be at least 1, got {value}", f"Give another {name}")
     where = pick_device(device)
-    if isinstance(teacher, str):
-        teacher = load_teacher(
-            teacher,
-            dtype=teacher_dtype,
-            image_size=image_size,
-            classes=classes,
-            trust_remote_code=trust_remote_code,
-        )
-    teacher.to(where)
-    spec = RdmSpec(preset=preset, embedding_dim=teacher.info.embedding_dim, classes=classes, hidden=hidden)
+    model = load_teacher(teacher, dtype=teacher_dtype, image_size=image_size, classes=CLASSES).to(where)
+    spec = RdmSpec(preset=preset, embedding_dim=model.info.embedding_dim, classes=CLASSES, hidden=hidden)
     trainers = {
         name: _Trainer(spec=spec, count=k, batch=batch_size, device=where)
         for name, k in (("together", count), ("one", 1))
     }
-    precise = teacher_precision(pick_precision(precision, where), teacher.info.dtype)
+    precise = teacher_precision(pick_precision(precision, where), model.info.dtype)
     works = {name: trainer.step for name, trainer in trainers.items()}
-    works["teacher"] = _forward(teacher, teacher_batch, where, precise)
+    works["teacher"] = _forward(model, teacher_batch, where, precise)
     works = {name: partial(_repeated, work, steps) for name, work in works.items()}
-    with events.task("bench rdm", total=rounds + WARM_UP, unit="rounds") as task:
+    with SILENT.task("rounds", total=rounds + WARM_UP) as task:
         found = in_turns(works, rounds, WARM_UP, where, task)
     times = {name: [ms / steps for ms in own] for name, own in found.items()}
     scale = {"rdm": rows * epochs / batch_size / 1e3, "teacher": rows / teacher_batch / 1e3}
     rdm_s, teacher_s = [t * scale["rdm"] for t in times["together"]], [t * scale["teacher"] for t in times["teacher"]]
     return RdmBench(
-        teacher=teacher.info.name,
+        teacher=model.info.name,
         device=torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu",
         precision=precise,
         threads=torch.get_num_threads(),
@@ -172,7 +158,7 @@ def bench_rdm(  # noqa: PLR0913 - one parameter an option
         batch_size=batch_size,
         teacher_batch=teacher_batch,
         rounds=rounds,
-        arms={name: median_ms(values) for name, values in times.items()},
+        arms={name: _median_ms(values) for name, values in times.items()},
         together_over_one=paired_ratio(times["together"], times["one"]),
         together_over_separate=paired_ratio(times["together"], [count * one for one in times["one"]]),
         rows=rows,
@@ -181,7 +167,7 @@ def bench_rdm(  # noqa: PLR0913 - one parameter an option
         teacher_s=statistics.median(teacher_s),
         rdm_over_teacher=paired_ratio(rdm_s, teacher_s),
         rdm_macs=3 * count * (spec.macs + trainers["one"].stack.density.macs) * rows * epochs,
-        teacher_macs=count_macs(teacher, teacher.info.input) * rows,
+        teacher_macs=count_macs(model, model.info.input) * rows,
         **origin(where),
     )
 
@@ -195,6 +181,11 @@ def _forward(teacher: Teacher, batch: int, device: torch.device, precision: Prec
             teacher(pixels)
 
     return work
+
+
+def _median_ms(times: Sequence[float]) -> dict[str, float]:
+    low, middle, high = quartiles(times)
+    return {"step_ms": middle, "spread_ms": (high - low) / 2}
 
 
 def _repeated(work: Callable[[], None], steps: int) -> None:

@@ -3,9 +3,39 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from teachonce.benchmarks.macs.costs import Networks, Schedule
 from teachonce.errors import InputError
 from teachonce.models.rdm import Preset as RdmPreset
+
+
+@dataclass(frozen=True, kw_only=True)
+class Networks:
+    """Multiply-accumulates of one sample through each network."""
+
+    teacher: int
+    student: int
+    rdm: int
+    """Of one RDM."""
+    assistants: tuple[int, ...]
+    """From the largest to the smallest."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """How often they run."""
+
+    rows: int
+    """N, samples of an epoch."""
+    epochs: int
+    """Of the student of CIFD."""
+    kd_epochs: int
+    """Of the student of KD."""
+    rdm_epochs: int
+    assistant_epochs: int
+    """Of each training of TAKD and DGKD: every assistant's and the student's."""
+    rdms: int
+    """RDMs, which train together: one pass of the teacher serves all."""
+    views: int
+    """Stored views: so often the teacher runs over the rows for the cache."""
 
 
 @dataclass(frozen=True, kw_only=True)

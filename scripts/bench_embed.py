@@ -12,16 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from teachonce.benchmarks.live.data import DataSpec
 from teachonce.benchmarks.origin import Origin, origin
 from teachonce.benchmarks.rounds import Ratio, paired_ratio, wait
 from teachonce.data.blocks import decode_blocks
-from teachonce.data.open import open_samples
 from teachonce.data.samples import Samples
 from teachonce.engine.device import pick_compute_dtype, pick_device
 from teachonce.engine.stage_one.batches import find_batch_size
 from teachonce.engine.stage_one.forward import Forward
 from teachonce.errors import InputError
-from teachonce.events import SILENT, Events
 from teachonce.models import Teacher, load_teacher
 from teachonce.processwide import allow_tf32
 from teachonce.stages.embed import embed
@@ -59,40 +58,30 @@ class EmbedBench(Origin):
 @allow_tf32(allowed=False)
 def bench_embed(  # noqa: PLR0913 - one parameter an option
     *,
-    teacher: str | Teacher,
-    data: str | Samples,
+    teacher: str,
+    data: str,
     rounds: int = 5,
     batch_size: int | None = None,
-    block_rows: int | None = None,
     image_size: int | None = None,
-    split: str | None = None,
     limit: int | None = None,
     device: str | None = None,
     precision: str = "auto",
     teacher_dtype: str = "float32",
     workers: int | None = None,
-    seed: int = 0,
-    trust_remote_code: bool = False,
-    events: Events = SILENT,
 ) -> EmbedBench:
     """Time stage one into a temporary store, the bare forward pass, and decoding alone, in turns.
 
     Args:
         teacher: See `embed`.
-        data: See `embed`.
+        data: See `DataSpec`.
         rounds: Rounds that count; one before them does not.
         batch_size: Images the teacher sees at once; None: found once, for all arms.
-        block_rows: See `embed`.
         image_size: Pixels, of built-in teachers.
-        split: Which split.
         limit: The first so many rows.
         device: See `embed`.
         precision: See `embed`.
         teacher_dtype: See `embed`.
         workers: Workers that decode.
-        seed: Of a built-in teacher's weights.
-        trust_remote_code: See `embed`.
-        events: Who watches.
 
     Raises:
         InputError: A setting that cannot be used.
@@ -101,41 +90,31 @@ def bench_embed(  # noqa: PLR0913 - one parameter an option
     if rounds < 1:
         raise InputError(f"rounds must be at least 1, got {rounds}", "Use 5, for example")
     where = pick_device(device)
-    samples = open_samples(data, split=split, limit=limit, events=events) if isinstance(data, str) else data
-    if isinstance(teacher, str):
-        teacher = load_teacher(
-            teacher,
-            dtype=teacher_dtype,
-            image_size=image_size,
-            classes=samples.classes,
-            seed=seed,
-            trust_remote_code=trust_remote_code,
-        )
-    teacher.to(where)
-    compute_dtype = pick_compute_dtype(precision, where, teacher.info.dtype)
-    forward = Forward(teacher, device=where, dtype="float16", compute_dtype=compute_dtype)
-    size = batch_size or find_batch_size(forward, teacher.info.input, device=where, most=block_rows or samples.rows)
+    samples = DataSpec(data=data, limit=limit).open()
+    model = load_teacher(teacher, dtype=teacher_dtype, image_size=image_size, classes=samples.classes).to(where)
+    compute_dtype = pick_compute_dtype(precision, where, model.info.dtype)
+    forward = Forward(model, device=where, dtype="float16", compute_dtype=compute_dtype)
+    size = batch_size or find_batch_size(forward, model.info.input, device=where, most=samples.rows)
 
     def stage(path: Path) -> float:
         done = embed(
-            teacher=teacher,
+            teacher=model,
             data=samples,
             store=path,
             batch_size=size,
-            block_rows=block_rows,
             device=device,
             precision=precision,
             workers=workers,
         )
         return done.seconds
 
-    bare = _bare_forward(forward, teacher, samples.rows, size, where)
-    times = _rounds(rounds, stage, bare, lambda: _decode(samples, size, workers), events)
+    bare = _bare_forward(forward, model, samples.rows, size, where)
+    times = _rounds(rounds, stage, bare, lambda: _decode(samples, size, workers))
     rates = {arm: samples.rows / statistics.median(seconds) for arm, seconds in times.items()}
     return EmbedBench(
-        teacher=teacher.info.name,
+        teacher=model.info.name,
         device=torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu",
-        teacher_dtype=teacher.info.dtype,
+        teacher_dtype=model.info.dtype,
         compute_dtype=compute_dtype,
         rows=samples.rows,
         batch_size=size,
@@ -151,24 +130,17 @@ def bench_embed(  # noqa: PLR0913 - one parameter an option
 
 
 def _rounds(
-    rounds: int,
-    stage: Callable[[Path], float],
-    forward: Callable[[], float],
-    decode: Callable[[], float],
-    events: Events,
+    rounds: int, stage: Callable[[Path], float], forward: Callable[[], float], decode: Callable[[], float]
 ) -> dict[str, list[float]]:
     """Seconds of each arm in each round; the order turns, and a first round warms up."""
     times: dict[str, list[float]] = {"stage": [], "forward": [], "decode": []}
     with tempfile.TemporaryDirectory(prefix="teachonce-bench-") as folder:
         paths = (Path(folder) / f"{index}.zarr" for index in range(rounds + 1))
         arms = {"stage": lambda: stage(next(paths)), "forward": forward, "decode": decode}
-        with events.task("bench embed", total=rounds + 1, unit="rounds") as task:
-            for index in range(rounds + 1):
-                names = list(arms)[index % 3 :] + list(arms)[: index % 3]
-                for name in names:
-                    seconds = arms[name]()
-                    times[name] += [seconds] if index else []
-                task.advance()
+        for index in range(rounds + 1):
+            for name in [*arms][index % 3 :] + [*arms][: index % 3]:
+                seconds = arms[name]()
+                times[name] += [seconds] if index else []
     return times
 
 
