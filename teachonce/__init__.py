@@ -5,29 +5,9 @@ The names below are the whole public interface; each is imported when it is firs
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from teachonce.benchmarks.estimate.estimate import estimate
-    from teachonce.cache.store import open_store
-    from teachonce.engine.join.teacher import CachedTeacher
-    from teachonce.heap import keep_freed
-    from teachonce.models.students import load_student
-    from teachonce.pipeline.run import run
-    from teachonce.pipeline.tune.tune import tune
-    from teachonce.reports.make import report
-    from teachonce.stages.embed import embed
-    from teachonce.stages.evaluate import evaluate
-    from teachonce.stages.rdm import rdm
-    from teachonce.stages.train import train
-    from teachonce.stages.verify import verify
+from typing import Any
 
 __version__ = "0.1.0"
-__all__ = [
-    "CachedTeacher", "embed", "estimate", "evaluate", "keep_freed", "load_student", "open_store",
-    "rdm", "report", "run", "train", "tune", "verify",
-]  # fmt: skip
-
 _HOMES = {
     "CachedTeacher": "teachonce.engine.join.teacher",
     "embed": "teachonce.stages.embed",
@@ -42,7 +22,17 @@ _HOMES = {
     "train": "teachonce.stages.train",
     "tune": "teachonce.pipeline.tune.tune",
     "verify": "teachonce.stages.verify",
+    "EmbedOptions": "teachonce.options.embed",
+    "EstimateOptions": "teachonce.options.estimate",
+    "EvaluateOptions": "teachonce.options.evaluate",
+    "RdmOptions": "teachonce.options.rdm",
+    "ReportOptions": "teachonce.options.runs",
+    "RunOptions": "teachonce.options.runs",
+    "TrainOptions": "teachonce.options.train",
+    "TuneOptions": "teachonce.options.runs",
+    "VerifyOptions": "teachonce.options.verify",
 }
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

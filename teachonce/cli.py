@@ -271,6 +271,7 @@ VERBS = {
     ),
     "plot cost": Verb("plot:CostOptions", "plots.make:plot_cost", "plots:cost_parts", "--runs runs --out cost.png"),
 }
+_MANY = 24  # options, and `--help` leaves out the rare ones
 GROUPS = {"bench": "Benchmarks: ratios within one run.", "plot": "Draw figures of stores and runs."}
 
 
@@ -292,7 +293,7 @@ class Command(TyperCommand):
     def __init__(self, name: str, verb: Verb, path: str) -> None:
         self._verb = verb
         self._built: Any = None
-        rare = sum(option.opt.rare for option in options_of(verb.kind).values())
+        rare = len(_rare(verb))
         more = f"{rare} more options: teachonce {path} --help-all" if rare else ""
         epilog = "\n\n".join(filter(None, [f"Example: teachonce {path} {verb.example}", more]))
         super().__init__(name=name, help=getdoc(verb.kind), epilog=epilog, rich_markup_mode="rich")
@@ -343,14 +344,13 @@ def _function(verb: Verb) -> Callable[..., None]:
             cut_short = _load(f"console.{verb.error}")(result)
         finish(result, _load(f"console.{verb.parts}"), as_json=as_json, cut_short=cut_short)
 
-    parameters = [_parameter(option) for option in known.values()]
-    rare = any(option.opt.rare for option in known.values())
+    rare = _rare(verb)
+    parameters = [_parameter(option, hidden=name in rare) for name, option in known.items()]
+    if rare:
+        parameters.append(
+            _last("help_all", "--help-all", "Show all options and exit.", is_eager=True, callback=_show_all)
+        )
     parameters += [
-        *(
-            [_last("help_all", "--help-all", "Show all options and exit.", is_eager=True, callback=_show_all)]
-            if rare
-            else []
-        ),
         _last("as_json", "--json", "Print one JSON object on stdout."),
         _last("debug", "--debug", "Show the traceback of an error."),
     ]
@@ -372,7 +372,13 @@ def _last(name: str, flag: str, text: str, **given: Any) -> Parameter:
     return Parameter(name, Parameter.KEYWORD_ONLY, default=False, annotation=kind)
 
 
-def _parameter(option: Option) -> Parameter:
+def _rare(verb: Verb) -> frozenset[str]:
+    """The options that `--help` leaves out: of commands that have many."""
+    known = options_of(verb.kind)
+    return frozenset(name for name, option in known.items() if option.opt.rare) if len(known) > _MANY else frozenset()
+
+
+def _parameter(option: Option, *, hidden: bool) -> Parameter:
     """An option as typer takes it."""
     opt, default = option.opt, option.default
     kind: Any = option.kind
@@ -385,7 +391,7 @@ def _parameter(option: Option) -> Parameter:
         default = default if isinstance(default, str) or default is MISSING else _as_text(option)
     if default is None and kind not in (str | None, option.kind):
         kind = kind | None
-    shown: dict[str, Any] = {"help": opt.help, "metavar": opt.metavar, "rich_help_panel": opt.panel, "hidden": opt.rare}
+    shown: dict[str, Any] = {"help": opt.help, "metavar": opt.metavar, "rich_help_panel": opt.panel, "hidden": hidden}
     if int in option.members or float in option.members:
         shown |= {"min": opt.min, "max": opt.max} if opt.none is None else {}
     if opt.argument:
