@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from teachonce.events import SILENT, Events
+from teachonce.events import SILENT, Events, WarnOnce
 from teachonce.reports.accuracy import accuracy_section
 from teachonce.reports.benches import estimate_section, parts_section
 from teachonce.reports.break_even import break_even_section
 from teachonce.reports.costs import costs_section
 from teachonce.reports.curves import curves_section
 from teachonce.reports.embeddings import cost_section, embedding_section, rdm_section
-from teachonce.reports.gather import Noted, gather
+from teachonce.reports.gather import gather
 from teachonce.reports.live import arms_section
 from teachonce.reports.page import Page
 from teachonce.reports.provenance import provenance_section
@@ -36,8 +36,8 @@ def build_page(
         StoreMissingError: A place is not there, or holds no finished run.
         CorruptError: A file cannot be read, or is not whole.
     """
-    noted = Noted(events)
-    material = gather(places, store=store, events=noted)
+    once = WarnOnce(events)
+    material = gather(places, store=store, events=once)
     made = (
         arms_section(material),
         break_even_section(material),
@@ -48,8 +48,8 @@ def build_page(
         estimate_section(material),
         store_section(material),
         rdm_section(material),
-        embedding_section(material, noted),
-        cost_section(material, noted),
+        embedding_section(material, once),
+        cost_section(material, once),
         parts_section(material),
         provenance_section(material),
     )
@@ -60,5 +60,5 @@ def build_page(
         pays=pays,
         tiles=tiles(material),
         sections=[section for section in made if section is not None],
-        warnings=(*doubts(material), *noted.warnings),
+        warnings=(*doubts(material), *once.warnings),
     )

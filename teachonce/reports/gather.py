@@ -2,15 +2,15 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from teachonce.benchmarks.shapes import shape_of
 from teachonce.cache.store import Store, open_store
 from teachonce.errors import InputError, StoreMissingError, TeachonceError
-from teachonce.events import SILENT, Events, Task
+from teachonce.events import Events
 from teachonce.fsio import read_json
 from teachonce.plots.curves import METRICS, read_metrics
 from teachonce.plots.runs import Run, nothing_finished, read_runs, run_folders
@@ -62,32 +62,6 @@ class Material:
         """
         found = [store for store in self.stores if _has_rows(store, run)]
         return next((store for store in found if has_target(store, run)), found[0] if found else None)
-
-
-@dataclass
-class Noted:
-    """Events that pass everything on, and keep the warnings: a reader of the page must know them too."""
-
-    events: Events = SILENT
-    warnings: list[str] = field(default_factory=list)
-
-    def task(self, title: str, *, total: int, done: int = 0, unit: str = "rows") -> AbstractContextManager[Task]:
-        """See Events.task."""
-        return self.events.task(title, total=total, done=done, unit=unit)
-
-    def epoch(self, entry: Mapping[str, Any]) -> None:
-        """See Events.epoch."""
-        self.events.epoch(entry)
-
-    def info(self, text: str) -> None:
-        """See Events.info."""
-        self.events.info(text)
-
-    def warn(self, text: str) -> None:
-        """See Events.warn."""
-        if text not in self.warnings:
-            self.warnings.append(text)
-            self.events.warn(text)
 
 
 def gather(places: Sequence[Path], *, store: Path | None, events: Events) -> Material:
