@@ -146,18 +146,28 @@ def _best_run(one: Scored) -> Run:
 
 
 def cost_section(material: Material, events: Events) -> Section | None:
-    """Accuracy over training cost of the student that was trained most; None where fewer than two settings count."""
-    for student, groups in students(material).items():
-        if len(groups) < 2 or len(material.stores) != 1:
-            return None
-        folders = [run.folder for run in material.runs]
-        try:
-            costs = training_costs(folders, store=material.stores[0].path, student=student, events=events)
-        except TeachonceError as error:
-            events.warn(f"training costs are left out: {error.message}")
-            return None
-        return Section(name="cost", title="Accuracy over training cost", blocks=(_cost_figure(costs),))
-    return None
+    """A figure a store, of the student with the most runs on it; None where nowhere two settings can be compared."""
+    places = range(1, len(material.stores) + 1)
+    found = (_store_costs(place, store, material, events) for place, store in zip(places, material.stores, strict=True))
+    blocks = tuple(figure for figure in found if figure is not None)
+    return Section(name="cost", title="Accuracy over training cost", blocks=blocks) if blocks else None
+
+
+def _store_costs(place: int, store: Store, material: Material, events: Events) -> Figure | None:
+    runs = list(material.runs)
+    if len(material.stores) > 1:
+        unknown = [run for run in runs if run.needs_teacher and run.target is None]  # which a warning names
+        runs = [*_of_store(store, material), *unknown]
+    student, groups = next(iter(students(material, runs).items()), ("", []))
+    if len(groups) < 2:
+        return None
+    try:
+        costs = training_costs([run.folder for run in runs], store=store.path, student=student, events=events)
+    except TeachonceError as error:
+        events.warn(f"training costs of {store.path} are left out: {error.message}")
+        return None
+    of = f" ({store.path.name})" if len(material.stores) > 1 else ""
+    return _cost_figure(place, f"Accuracy over cost{of}: {student}", costs)
 
 
 def _macs(point: CostPoint, *, is_live: bool) -> str:
@@ -166,7 +176,7 @@ def _macs(point: CostPoint, *, is_live: bool) -> str:
     return text if is_live == point.is_live or point.cached_macs == point.live_macs else f"({text}, not run)"
 
 
-def _cost_figure(costs: Costs) -> Figure:
+def _cost_figure(place: int, title: str, costs: Costs) -> Figure:
     told = "; ".join(f"{point.label} {share_text(point.accuracy_mean)}" for point in costs.points)
     rows = tuple(
         (
@@ -178,8 +188,8 @@ def _cost_figure(costs: Costs) -> Figure:
         for point in costs.points
     )
     return Figure(
-        name="cost",
-        title="What the accuracy costs",
+        name=f"cost-{place}",
+        title=title,
         caption="Points are trainings that were run: filled from the cache or without a teacher, hollow with a live "
         f"teacher. Hatched bars are the other way, computed and not run. Cost: {costs.counting}.",
         alt=f"Points of {costs.accuracy} accuracy over training cost: {told}.",

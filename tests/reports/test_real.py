@@ -174,6 +174,24 @@ def test_costs_count_each_way(page: Page):
     assert ratios["kd"] < 1.0
 
 
+def test_costs_of_several_stores_are_figures_of_their_own(school: School, tmp_path: Path):
+    teacher, second = tmp_path / "teacher", tmp_path / "second.zarr"
+    quick(teacher, student=TEACHER.replace("32", "64"))
+    embed(teacher=str(teacher), data=digits(), store=second, block_rows=64, batch_size=64, device="cpu", workers=0)
+    quick(tmp_path / "runs" / "second", method="kd", store=second)
+    page = build_page([school.runs, tmp_path / "runs"])
+    figures = [block for block in section(page, "cost").blocks if isinstance(block, Figure)]
+    assert len({figure.name for figure in figures}) == len(figures) == 2
+    assert all(name in figure.title for name, figure in zip(("s.zarr", "second.zarr"), figures, strict=True))
+    first, other = ({row[0]: row for row in table.rows} for table in tables(figures))
+    assert {*first} > {*other} == {"ce", "kd"}
+    assert first["ce"] == other["ce"]  # of the same data, without a teacher
+    assert float(other["kd"][4]) < float(first["kd"][4]) < 1  # a larger teacher costs more live
+    assert not any("cost" in text for text in page.warnings)
+    (alone,) = (block for block in section(build_page([school.runs]), "cost").blocks if isinstance(block, Figure))
+    assert "zarr" not in alone.title
+
+
 def test_commands_can_be_given_again(school: School, page: Page):
     commands = [block for block in section(page, "reproduction").blocks if isinstance(block, Commands)]
     lines = [line for block in commands for line in block.lines]
