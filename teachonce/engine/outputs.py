@@ -1,7 +1,12 @@
 """Warnings about a teacher's outputs, cached or live: unused weights, classes without names, no softmax expected."""
 
-from teachonce.data.labels import out_of_order
+from collections.abc import Sequence
+
+import numpy as np
+
+from teachonce.data.labels import match_labels, out_of_order
 from teachonce.data.samples import Samples
+from teachonce.errors import MismatchError
 from teachonce.events import Events
 from teachonce.models import TeacherInfo
 from teachonce.models.unused import matters
@@ -25,13 +30,34 @@ def tell_unused(info: TeacherInfo, events: Events) -> None:
         )
 
 
-def tell_nameless(info: TeacherInfo, samples: Samples, events: Events) -> None:
-    """Warn where the teacher's classes have no names, and the data's are numbers in the order of texts."""
-    if info.classes is None or info.class_names is not None:
-        return
+def tell_nameless(whose: str, samples: Samples, events: Events) -> None:
+    """Warn of outputs without names where the data's class names are numbers in the order of texts.
+
+    Args:
+        whose: The classes of the outputs, such as `the teacher's classes`.
+        samples: The data.
+        events: Is told.
+    """
     if (index := out_of_order(samples.class_names)) is not None:
         name = (samples.class_names or ())[index]
-        events.warn(f"the teacher's classes have no names: output {index} is taken for class {name!r} of the data")
+        events.warn(f"{whose} have no names: output {index} is taken for class {name!r} of the data")
+
+
+def head_order(names: Sequence[str] | None, samples: Samples) -> list[int] | None:
+    """The number that each class of the data has among others, by name; empty where one has none.
+
+    Args:
+        names: Of the others; None: not known, and the result is None.
+        samples: The data.
+    """
+    if names is None:
+        return None
+    own = np.arange(samples.classes or 0, dtype=np.int32)
+    try:
+        found, _ = match_labels(own, samples.class_names, who="", classes=len(names), known=names)
+    except MismatchError:
+        return []
+    return list(map(int, found))
 
 
 def tell_task(info: TeacherInfo, events: Events) -> bool:

@@ -91,7 +91,8 @@ def live_teacher(parts: Parts) -> Teacher | None:
     tell_unused(teacher.info, parts.events)
     if parts.method.needs.logits:
         check_classes("the teacher", teacher.info.classes, teacher.info.class_names, parts.samples)
-        tell_nameless(teacher.info, parts.samples, parts.events)
+        if teacher.info.class_names is None:
+            tell_nameless("the teacher's classes", parts.samples, parts.events)
         tell_task(teacher.info, parts.events)
     return teacher
 

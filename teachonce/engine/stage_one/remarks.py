@@ -76,7 +76,8 @@ def score_teacher(job: Job, events: Events) -> float | None:
         events.warn(f"{error.message}; methods that use logits will refuse this target")
     if info.classes != job.samples.classes:
         return None
-    tell_nameless(info, job.samples, events)
+    if info.class_names is None:
+        tell_nameless("the teacher's classes", job.samples, events)
     scored = teacher_top1(open_store(job.path), job.request.name, labels)
     if scored is None:
         return None
