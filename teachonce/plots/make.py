@@ -1,4 +1,4 @@
-"""The pictures of `teachonce plot`: compute, draw, write; one function a picture."""
+"""The figures of `teachonce plot`: compute, draw, write; one function per figure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from teachonce.plots.tsne import tsne
 
 @dataclass(frozen=True, kw_only=True)
 class RateDistortionPicture:
-    """What was drawn where."""
+    """The data of the figure, and its file."""
 
     out: str
     store: str
@@ -28,7 +28,7 @@ class RateDistortionPicture:
 
 @dataclass(frozen=True, kw_only=True)
 class TsnePicture:
-    """What was drawn where."""
+    """The data of the figure, and its file."""
 
     out: str
     store: str
@@ -36,12 +36,12 @@ class TsnePicture:
     labels: tuple[int, ...]
     class_names: dict[int, str]
     panels: tuple[dict[str, Any], ...]
-    """Each with `target, array, width, distinct, kl`, and `x` and `y`, one number a row."""
+    """Each with `target, array, width, distinct, kl`, and `x` and `y`, one number per row."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CostPicture:
-    """What was drawn where."""
+    """The data of the figure, and its file."""
 
     out: str
     accuracy: str
@@ -59,7 +59,7 @@ def plot_rate_distortion(*, store: str | Path, out: str | Path) -> RateDistortio
     Raises:
         InputError: Another suffix.
         StoreMissingError: No store, or no finished RDM in it.
-        DiskError: The picture cannot be written.
+        DiskError: The figure cannot be written.
     """
     place, opened = check_out(Path(out)), open_store(store)
     curves = rate_distortion(opened)
@@ -88,21 +88,21 @@ def plot_tsne(
         classes: The first so many classes.
         perplexity: Of t-SNE.
         seed: Of the choice of rows and of t-SNE.
-        events: Who watches.
+        events: Receives progress and warnings.
 
     Raises:
         InputError: Another suffix, or settings that cannot be used.
         StoreMissingError: No store, or no such target.
         UnsealedError: A target is not finished.
         DataError: Too few rows.
-        DiskError: The picture cannot be written.
+        DiskError: The figure cannot be written.
     """
     place, opened = check_out(Path(out)), open_store(store)
     maps = tsne(opened, targets, rows=rows, classes=classes, perplexity=perplexity, seed=seed, events=events)
     boxes = families(maps.class_names.values())[1]
     if boxes:
         events.warn(
-            f"no installed font has {boxes}: the picture has boxes there; fonts-noto-cjk, for example, has many more"
+            f"no installed font has {boxes}: the figure shows boxes instead; install a font, for example fonts-noto-cjk"
         )
     save(draw_tsne(maps), place)
     panels = tuple(
@@ -136,22 +136,22 @@ def plot_cost(
     accuracy: Which = "auto",
     events: Events = SILENT,
 ) -> CostPicture:
-    """Draw accuracy over training cost, from the cache and as it were live.
+    """Draw accuracy over training cost, from the cache and live.
 
     Args:
-        runs: Finished runs, or folders with such below them.
+        runs: Finished runs, or folders that contain runs.
         out: A file that ends in .png, .svg or .pdf.
-        store: Where the store is now; None: where the runs say.
+        store: Where the store is now; None: as recorded in the runs.
         student: This student's points only; None: all.
-        accuracy: `test`, `validation`, or `auto`: test where every run has it.
-        events: Who watches.
+        accuracy: `test`, `validation`, or `auto`: test if all runs have it.
+        events: Receives progress and warnings.
 
     Raises:
         InputError: Another suffix, or no such student.
         DataError: A run has no such accuracy.
-        StoreMissingError: A folder, a run, a store or a target is not there.
+        StoreMissingError: A folder, a run, a store or a target does not exist.
         MismatchError: A store is not the one that was trained on.
-        DiskError: The picture cannot be written.
+        DiskError: The figure cannot be written.
     """
     place, where = check_out(Path(out)), None if store is None else Path(store)
     folders = [Path(run) for run in runs]

@@ -1,4 +1,4 @@
-"""The one way from runs, stores and benchmarks to a page."""
+"""Builds the page of a report from runs, stores and benchmarks."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,24 +17,24 @@ from teachonce.reports.provenance import provenance_section
 from teachonce.reports.stores import store_section
 from teachonce.reports.sweeps import sweep_section
 from teachonce.reports.tiles import tiles
-from teachonce.reports.verdict import doubts, judge
+from teachonce.reports.verdict import caveats, judge
 
 
 def build_page(
     places: Sequence[Path], *, store: Path | None = None, title: str | None = None, events: Events = SILENT
 ) -> Page:
-    """Gather what some places hold into a page; every number in it is from their files.
+    """Build a page from some files and folders; every number in it is read from them.
 
     Args:
         places: Each a run, a folder with runs below it, a store, or a JSON file of a benchmark.
-        store: In the place of the stores that the runs name; None: those.
-        title: Of the page; None: Distillation report.
-        events: Who watches; its warnings are on the page too.
+        store: Replaces the stores that the runs name; None: those.
+        title: Of the page; None: `Distillation report`.
+        events: Receives progress and warnings; the warnings are on the page too.
 
     Raises:
-        InputError: No place, or one of another kind.
-        StoreMissingError: A place is not there, or holds no finished run.
-        CorruptError: A file cannot be read, or is not whole.
+        InputError: No place, or one that is none of these.
+        StoreMissingError: A place does not exist, or has no finished run.
+        CorruptError: A file cannot be read, or is incomplete.
     """
     once = WarnOnce(events)
     material = gather(places, store=store, events=once)
@@ -60,5 +60,5 @@ def build_page(
         pays=pays,
         tiles=tiles(material),
         sections=[section for section in made if section is not None],
-        warnings=(*doubts(material), *once.warnings),
+        warnings=(*caveats(material), *once.warnings),
     )

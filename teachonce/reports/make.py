@@ -1,4 +1,4 @@
-"""`teachonce.report`: from runs, stores and benchmarks to the files of a report."""
+"""`teachonce.report`: writes a report about runs, stores and benchmarks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ from teachonce.reports.write import check_outs, write_page
 
 @dataclass(frozen=True, kw_only=True)
 class ReportResult:
-    """What was written, and what it says first."""
+    """The files of a report, and its main statements."""
 
     out: tuple[str, ...]
-    """The files, in the order asked for."""
+    """The files, in the order of `out`."""
     title: str
     verdict: str
     pays: Verdict
-    """`cached`, `live`, `mixed` where each is better for something, or `open` where nothing was
-    compared, or no difference is sure."""
+    """`cached`, `live`, `mixed` if each is better for something, or `open` if nothing was
+    compared or no difference is significant."""
     sections: tuple[str, ...]
     figures: tuple[str, ...]
     warnings: tuple[str, ...]
-    """What a reader must know before believing the numbers."""
+    """What may be wrong with the numbers."""
 
 
 def report(
@@ -35,26 +35,26 @@ def report(
     title: str | None = None,
     events: Events = SILENT,
 ) -> ReportResult:
-    """Write what runs, stores and benchmarks found as one page that a reader understands in a minute.
+    """Write a report about runs, stores and benchmarks as one page.
 
     Args:
         places: Each a run, a folder with runs below it, a store, or a JSON file that `--json` or `--out` of `bench`
             or `estimate` gave.
         out: A file that ends in .html (one file, no network) or .md (with pictures in `NAME-files` beside it); or
             several.
-        store: Where the store of the runs is now; None: where the runs say.
-        title: Of the page; None: Distillation report.
-        events: Who watches.
+        store: Where the store of the runs is now; None: as recorded in the runs.
+        title: Of the page; None: `Distillation report`.
+        events: Receives progress and warnings.
 
     Raises:
         InputError: Another suffix, or a place that is none of these.
-        StoreMissingError: A place is not there.
-        DiskError: A file cannot be written; old files are as they were.
+        StoreMissingError: A place does not exist.
+        DiskError: A file cannot be written; existing files are unchanged.
     """
     outs = check_outs(out)
     found = [Path(place) for place in ([places] if isinstance(places, str | Path) else places)]
     if not found:
-        raise InputError("expected a run, a store or a result of bench, got none", "Name at least one")
+        raise InputError("expected a run, a store or a result of bench, got none", "Give at least one")
     from teachonce.reports.build import build_page
 
     page = build_page(found, store=None if store is None else Path(store), title=title, events=events)

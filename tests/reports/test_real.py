@@ -164,7 +164,7 @@ def test_students_are_left_out_where_their_data_is_not_at_hand(school: School, m
     monkeypatch.setattr("teachonce.reports.students._places", lambda *_: iter(()))
     blocks = section(build_page([school.runs]), "embeddings").blocks
     assert [row[0] for row in tables(blocks)[0].rows] == ["teacher", "rdm-1", "rdm-10"]
-    assert "Students are not in the maps" in texts(blocks)
+    assert "Students are not shown" in texts(blocks)
 
 
 def test_costs_count_each_way(page: Page):
