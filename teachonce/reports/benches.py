@@ -74,7 +74,7 @@ def _part(bench: Bench) -> Iterator[Block]:
     arms: Mapping[str, Mapping[str, float]] = bench.result.get("arms") or {}
     if arms:
         yield Table(
-            columns=("arm", "ms a step", "half the interquartile range, ms"),
+            columns=("arm", "ms per step", "half the interquartile range, ms"),
             rows=tuple((arm, step_text(one["step_ms"]), step_text(one.get("spread_ms"))) for arm, one in arms.items()),
             numeric=(False, True, True),
             caption=title,
