@@ -124,9 +124,14 @@ def _loaded(out: Path, frame: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(known, dict):
         sys.exit(f"error: {out} is of something else. Choose another --out")
     for key in ("kind", "form", "machine", "versions"):
-        if known.get(key) != frame[key]:
+        if _identity(known.get(key)) != _identity(frame[key]):
             sys.exit(f"error: {out} has another {key}: {known.get(key)}, not {frame[key]}. Choose another --out")
     return {**fresh, **known, "left_out": {}}
+
+
+def _identity(value: Any) -> Any:
+    """What must be the same; not the memory of a machine, which is a container's limit and changes between runs."""
+    return {key: value[key] for key in value if key != "memory_bytes"} if isinstance(value, dict) else value
 
 
 def _measure(part: Part, options: argparse.Namespace, found: dict[str, Any], out: Path, ends: float) -> None:

@@ -12,38 +12,27 @@ from teachonce.events import Events
 from teachonce.heap import keep_freed as keep_freed
 from teachonce.models.students import load_student as load_student
 from teachonce.models.teacher import Teacher
-from teachonce.options.embed import EmbedOptions
-from teachonce.options.estimate import EstimateOptions
-from teachonce.options.evaluate import EvaluateOptions
-from teachonce.options.rdm import RdmOptions
-from teachonce.options.runs import ReportOptions, RunOptions, TuneOptions
-from teachonce.options.train import TrainOptions
-from teachonce.options.verify import VerifyOptions
+from teachonce.options.embed import EmbedOptions as EmbedOptions
+from teachonce.options.estimate import EstimateOptions as EstimateOptions
+from teachonce.options.evaluate import EvaluateOptions as EvaluateOptions
+from teachonce.options.rdm import RdmOptions as RdmOptions
+from teachonce.options.runs import ReportOptions as ReportOptions
+from teachonce.options.runs import RunOptions as RunOptions
+from teachonce.options.runs import TuneOptions as TuneOptions
+from teachonce.options.train import TrainOptions as TrainOptions
+from teachonce.options.verify import VerifyOptions as VerifyOptions
 from teachonce.pipeline.run import RunResult
 from teachonce.pipeline.tune.results import TuneResult
 from teachonce.reports.make import ReportResult
 from teachonce.stages.embed import EmbedResult
-from teachonce.stages.evaluate import EvaluateRunResult, EvaluateStoreResult
+from teachonce.stages.evaluate import EvaluateRunResult
+from teachonce.stages.evaluate import EvaluateStoreResult
 from teachonce.stages.rdm import RdmResult
 from teachonce.stages.train import TrainResult
 from teachonce.stages.verify import VerifyResult
 
 __version__: str
-__all__ = [
-    "CachedTeacher",
-    "embed",
-    "estimate",
-    "evaluate",
-    "keep_freed",
-    "load_student",
-    "open_store",
-    "rdm",
-    "report",
-    "run",
-    "train",
-    "tune",
-    "verify",
-]
+__all__ = ["CachedTeacher", "EmbedOptions", "EstimateOptions", "EvaluateOptions", "RdmOptions", "ReportOptions", "RunOptions", "TrainOptions", "TuneOptions", "VerifyOptions", "embed", "estimate", "evaluate", "keep_freed", "load_student", "open_store", "rdm", "report", "run", "train", "tune", "verify"]
 
 @overload
 def embed(options: EmbedOptions, /, *, events: Events = ...) -> EmbedResult: ...
@@ -651,7 +640,7 @@ def report(
     title: str | None = ...,
     events: Events = ...,
 ) -> ReportResult:
-    """Write what runs, stores and benchmarks found as one page that a reader understands in a minute.
+    """Write a report about runs, stores and benchmarks as one page.
 
     Args:
         places: Runs, folders with runs below them, stores, and JSON files of bench or estimate.
@@ -662,6 +651,6 @@ def report(
 
     Raises:
         InputError: Another suffix, or a place that is none of these.
-        StoreMissingError: A place is not there.
-        DiskError: A file cannot be written; old files are as they were.
+        StoreMissingError: A place does not exist.
+        DiskError: A file cannot be written; existing files are unchanged.
     """

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 
@@ -61,3 +62,29 @@ class Silent:
 
 
 SILENT = Silent()
+
+
+@dataclass
+class WarnOnce:
+    """Events that pass everything on, each warning once, and keep the warnings."""
+
+    events: Events = SILENT
+    warnings: list[str] = field(default_factory=list)
+
+    def task(self, title: str, *, total: int, done: int = 0, unit: str = "rows") -> AbstractContextManager[Task]:
+        """See Events.task."""
+        return self.events.task(title, total=total, done=done, unit=unit)
+
+    def epoch(self, entry: Mapping[str, Any]) -> None:
+        """See Events.epoch."""
+        self.events.epoch(entry)
+
+    def info(self, text: str) -> None:
+        """See Events.info."""
+        self.events.info(text)
+
+    def warn(self, text: str) -> None:
+        """See Events.warn."""
+        if text not in self.warnings:
+            self.warnings.append(text)
+            self.events.warn(text)

@@ -36,7 +36,7 @@ def live_parts(result: Result) -> Parts:
         rival = "" if method["live_method"] == name else f", its live rival is {method['live_method']}"
         parts += ["", Text(f"method {name}{rival}", style="bold"), _arms(method), "", _steps(method), ""]
         parts += [pairs(_ratios(method, result))]
-    return parts + [Text(f"warning: {note}", style="yellow") for note in result["warnings"]]
+    return parts
 
 
 def _facts(result: Result) -> list[tuple[str, str]]:
@@ -164,9 +164,7 @@ def _sweep_parts(result: Result) -> Parts:
         *((_CLAIMS[claim], "; ".join(where) or "nowhere here") for claim, where in result.get("claims", {}).items()),
         *((f"left out: {label}", why) for label, why in result["left_out"].items()),
     ]
-    notes = [f"{_name(case)}: {note}" for case in result["cases"] for note in case["warnings"]]
-    warnings = [Text(f"warning: {note}", style="yellow") for note in notes]
-    return [Text(judge_live(result), style="bold"), "", table, "", pairs(facts), *warnings]
+    return [Text(judge_live(result), style="bold"), "", table, "", pairs(facts)]
 
 
 def _line(case: Result, name: str, method: Result) -> tuple[str | Text, ...]:

@@ -124,7 +124,12 @@ def _numbers(values: pa.ChunkedArray, name: str) -> np.ndarray:
     there: np.ndarray = values.drop_null().to_numpy()
     if not values.null_count:
         return there
-    numbers = np.full(len(values), -1, np.float64)
+    if pa.types.is_floating(kind):
+        numbers = np.full(len(values), -1, np.float64)
+    elif there.dtype == np.uint64 and there.max(initial=0) > np.iinfo(np.int64).max:
+        numbers = np.zeros(len(values), np.uint64)  # has no -1; the caller refuses such values, which are ids
+    else:
+        numbers = np.full(len(values), -1, np.int64)
     numbers[values.is_valid().to_numpy()] = there
     return numbers
 

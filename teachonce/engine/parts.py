@@ -21,6 +21,7 @@ from teachonce.engine.device import Autocast, Precision, autocast, teacher_preci
 from teachonce.engine.feed import cut
 from teachonce.engine.guard import check_classes, check_means
 from teachonce.engine.live import LiveTargets, live_class_means
+from teachonce.engine.outputs import tell_nameless, tell_task, tell_unused
 from teachonce.engine.stage_one.contents import teacher_dtype
 from teachonce.engine.stage_one.views import stored_views
 from teachonce.engine.targets import TargetSource
@@ -87,8 +88,12 @@ def live_teacher(parts: Parts) -> Teacher | None:
         if parts.config.rdm:
             raise MismatchError(f"{message}, on which the RDMs were trained", "Use that teacher, or leave --rdm out")
         parts.events.warn(message)
+    tell_unused(teacher.info, parts.events)
     if parts.method.needs.logits:
         check_classes("the teacher", teacher.info.classes, teacher.info.class_names, parts.samples)
+        if teacher.info.class_names is None:
+            tell_nameless("the teacher's classes", parts.samples, parts.events)
+        tell_task(teacher.info, parts.events)
     return teacher
 
 

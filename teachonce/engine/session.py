@@ -15,6 +15,7 @@ from teachonce.engine.feed import Feed, cut
 from teachonce.engine.guard import check_data, require_labels
 from teachonce.engine.loop import Loop, LoopConfig
 from teachonce.engine.optim import learning_rate
+from teachonce.engine.outputs import head_order, tell_nameless
 from teachonce.engine.parts import Parts, epoch_views, live_teacher, usable_rows
 from teachonce.engine.rows import Division, divide
 from teachonce.engine.settings import method_of
@@ -23,7 +24,7 @@ from teachonce.engine.stage_one.views import stored_rule
 from teachonce.engine.step import Stepper
 from teachonce.engine.targets import NoTargets, TargetSource
 from teachonce.events import SILENT, Events
-from teachonce.models.initial import Initial, initialise
+from teachonce.models.initial import Initial, initialise, source_classes
 from teachonce.models.student import Student
 from teachonce.models.students import build_student
 from teachonce.models.teacher import TeacherInfo
@@ -152,8 +153,12 @@ def _student(parts: Parts) -> tuple[Student, Initial | None]:
     )
     if config.init is None:
         return student, None
-    initial = initialise(student, config.init, trust_remote_code=config.trust_remote_code)
+    trusts = config.trust_remote_code
+    order = head_order(source_classes(config.init, trust_remote_code=trusts), parts.samples)
+    initial = initialise(student, config.init, order=order, with_head=order != [], trust_remote_code=trusts)
     parts.events.info(initial.text())
+    if initial.head and order is None:
+        tell_nameless(f"the classes of {config.init}", parts.samples, parts.events)
     if initial.unused:
         first = ", ".join(initial.unused[:3])
         parts.events.warn(

@@ -66,13 +66,18 @@ def _explained(spec: str, error: Exception) -> ModelError:
         mend = "Use its version for transformers alone, or a package.module:factory around timm.create_model"
         return ModelError(f"{spec!r} is a model of timm, whose image processor needs torchvision", mend)
     if "ignore_mismatched_sizes" in text:
-        mend = "Copy config.json and the weights of one model"
-        return ModelError(f"{spec!r} has weights of other shapes than its config asks for", mend)
+        return mismatched(spec)
     if "gated repo" in text:
         return ModelError(f"{spec!r} is gated", "Accept its terms on its page of the hub, then log in: `hf auth login`")
     if "safetensors" in text and ("no file named" in text or "not appear to have" in text):
         return ModelError(f"{spec!r} has no safetensors weights, and pickled ones are never opened", CONVERT)
     return ModelError(f"{spec!r} cannot be loaded: {first}", "Check the model's files, and that transformers knows it")
+
+
+def mismatched(spec: str, which: str = "") -> ModelError:
+    """The error where weights in files have other shapes than the network; `which` names one."""
+    message = f"{spec!r} has weights of other shapes than its config asks for{which and f': {which}'}"
+    return ModelError(message, "Copy config.json and the weights of one model")
 
 
 def locate(spec: str, *, revision: str | None, trust_remote_code: bool = False) -> dict[str, Any]:

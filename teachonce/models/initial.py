@@ -1,25 +1,37 @@
 """Initial weights of a student from those of another network, in the place of random ones."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
+from pydantic import BaseModel
 from torch import Tensor, nn
 
 from teachonce.errors import ModelError
+from teachonce.fsio import read_json
 from teachonce.models.checkpoint import SPEC, WEIGHTS, read_saved
 from teachonce.models.classifier import SplitClassifier
 from teachonce.models.folders import require_weights_file, weights_files
 from teachonce.models.frozen import linear_head, tensors_digest
 from teachonce.models.hub import loading, locate, weights_arguments
+from teachonce.models.pretrained import class_names
 from teachonce.models.student import Student
 from teachonce.processwide import seeded
+from teachonce.validation import require_type
 
-_FILES = ["config.json", WEIGHTS, f"{WEIGHTS}.index.json", "model-*.safetensors"]
+PROCESSOR = "preprocessor_config.json"
+_FILES = ["config.json", PROCESSOR, WEIGHTS, f"{WEIGHTS}.index.json", "model-*.safetensors"]
+_AGAIN = "Restore the file from a copy"
 _MEND = "Use a source with the student's layers, widths and image size, or leave --init out"
+
+
+class _Run(BaseModel):
+    """What is read of a run.json."""
+
+    class_names: list[str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,14 +41,21 @@ class Initial:
     source: str
     """As it was asked for."""
     head: bool
-    """Whether the head is the source's, too; else it is random: the source has another number of classes, or none."""
+    """Whether the head is the source's, too; else it is random: the source has other classes, or none."""
     unused: tuple[str, ...]
     """Tensors of the source that the student has not."""
+    reordered: bool = False
+    """Whether the rows of the head are in another order than in the source, whose classes were matched by name."""
+    bgr: bool = False
+    """Whether the source takes BGR: the channels of the first convolution are reversed, for pixels in RGB."""
 
     def text(self) -> str:
         """What a log should say."""
-        head = "its head too" if self.head else "the head is random: the source has another number of classes, or none"
-        return f"initial weights of {self.source}; {head}"
+        head = "the head is random: the source has other classes, or none"
+        if self.head:
+            head = "its head too" + (", its classes matched by name" if self.reordered else "")
+        bgr = "; it takes BGR, so the channels of its first convolution are reversed" if self.bgr else ""
+        return f"initial weights of {self.source}; {head}{bgr}"
 
 
 def initial_digest(source: str, *, trust_remote_code: bool = False) -> str:
@@ -50,12 +69,40 @@ def initial_digest(source: str, *, trust_remote_code: bool = False) -> str:
     return tensors_digest({name: value for path in files for name, value in _tensors(path).items()})
 
 
-def initialise(student: Student, source: str, *, trust_remote_code: bool = False) -> Initial:
+def source_classes(source: str, *, trust_remote_code: bool = False) -> tuple[str, ...] | None:
+    """The names of a source's classes in the order of its head; None where it has none.
+
+    Raises:
+        ModelError: See `initialise`.
+        CorruptError: Its files are damaged.
+    """
+    folder = _folder(source, trust_remote_code)
+    for run in (folder.parent / "run.json", folder / "run.json"):
+        if (folder / SPEC).exists() and run.exists():
+            known = read_json(run, mend=_AGAIN)
+            require_type(_Run, known, str(run), mend=_AGAIN)
+            names = _Run.model_validate(known).class_names
+            return None if names is None else tuple(names)
+    config = folder / "config.json"
+    labels = (read_json(config, mend=_AGAIN).get("id2label") if config.exists() else None) or {}
+    return class_names(labels, len(labels)) or None
+
+
+def initialise(
+    student: Student,
+    source: str,
+    *,
+    order: Sequence[int] | None = None,
+    with_head: bool = True,
+    trust_remote_code: bool = False,
+) -> Initial:
     """Replace a student's random weights by those of another network; of a source, no code is run.
 
     Args:
         student: On the CPU; changed in place.
         source: A run of `teachonce train` (its best student), or for students of transformers a folder or a hub id.
+        order: Of each class of the student the source's class, whose row of the head it takes; None: the same one.
+        with_head: Whether the head is taken where it has the student's shape; else it stays random.
         trust_remote_code: See `require_model_folder`.
 
     Raises:
@@ -75,9 +122,38 @@ def initialise(student: Student, source: str, *, trust_remote_code: bool = False
         unused = tuple(sorted(theirs.keys() - mine.keys()))
         if own and unused:
             raise _mismatch(student, source, unused[0], None, theirs[unused[0]])
-        left = head if absent else set[str]()
+        left = head if absent or not with_head else set[str]()
+        bgr = not own and _takes_bgr(folder)
+        if bgr:
+            first = _first_convolution(network, source)
+            theirs[first] = theirs[first].flip(1)
+        if order is not None and not left:
+            theirs |= {name: theirs[name][list(order)] for name in head}
         network.load_state_dict({name: mine[name] if name in left else theirs[name] for name in mine})
-    return Initial(source=source, head=not left, unused=unused)
+    moved = order is not None and list(order) != sorted(order)
+    return Initial(source=source, head=not left, unused=unused, reordered=moved and not left, bgr=bgr)
+
+
+def _takes_bgr(folder: Path) -> bool:
+    """Whether the image processor beside some weights gives BGR, as MobileViT's."""
+    path = folder / PROCESSOR
+    settings = read_json(path, mend=_AGAIN) if path.exists() else {}
+    name = settings.get("image_processor_type") or settings.get("feature_extractor_type")
+    return bool(settings.get("do_flip_channel_order", str(name).startswith("MobileViT")))  # its default
+
+
+def _first_convolution(network: nn.Module, source: str) -> str:
+    """The name of the weight that sees the channels of the pixels.
+
+    Raises:
+        ModelError: It is not clear which that is.
+    """
+    modules = network.named_modules()
+    found = [name for name, part in modules if isinstance(part, nn.Conv2d) and part.weight.shape[1] == 3]
+    if len(found) != 1:
+        message = f"{source} takes BGR, and has {len(found)} convolutions of three channels: expected one"
+        raise ModelError(message, "Leave --init out")
+    return f"{found[0]}.weight"
 
 
 def _folder(source: str, trust_remote_code: bool) -> Path:

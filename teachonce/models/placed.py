@@ -4,15 +4,17 @@ Weights that are left in the files are read for every batch. It needs `accelerat
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from torch import Tensor, nn
 
 from teachonce.errors import CorruptError, InputError, ModelError
+from teachonce.models.hub import mismatched
 from teachonce.models.precision import TORCH_DTYPES
 from teachonce.types import TeacherDtype
 
@@ -172,6 +174,18 @@ class _Own(Mapping[str, Tensor]):
         weight: Tensor = self._inner[key]
         return weight.clone()
 
+    def shapes(self, names: Iterable[str]) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """The shapes of some weights as the headers of their files have them; of those that are in files."""
+        files: dict[Path, list[str]] = {}
+        for name in names:
+            if name in self._files:
+                files.setdefault(self._files[name], []).append(name)
+        for path, own in files.items():
+            with safe_open(path, framework="pt") as file:
+                for name in own:
+                    key = self._inner.index[name].get("weight_name", name)
+                    yield name, tuple(file.get_slice(key).get_shape())
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._inner)
 
@@ -188,8 +202,16 @@ def _state(path: Path) -> tuple[int, ...] | None:
     return found.st_size, found.st_mtime_ns, found.st_ino
 
 
-def own_offloaded(network: nn.Module) -> None:
-    """Let the weights that a device map has left elsewhere be read into memory of their own, whenever they are read."""
+def own_offloaded(network: nn.Module, spec: str) -> None:
+    """Let the weights that a device map has left elsewhere be read into memory of their own, whenever they are read.
+
+    Args:
+        network: Placed or not.
+        spec: For messages.
+
+    Raises:
+        ModelError: A file has a weight in another shape than the network: transformers compares only what it loads.
+    """
     known: dict[int, _Own] = {}
     for part in network.modules():
         if (hook := _offloading(part)) is not None:
@@ -198,6 +220,11 @@ def own_offloaded(network: nn.Module) -> None:
                 hook.weights_map.dataset = known.setdefault(id(inner), _Own(inner))
             if isinstance(part, nn.MultiheadAttention):
                 _read_whole(part, hook)
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items() if tensor.is_meta}
+    for own in known.values():
+        for name, shape in own.shapes(expected):
+            if shape != expected[name]:
+                raise mismatched(spec, f"{name} is {shape}, expected {expected[name]}")
 
 
 def _read_whole(part: nn.Module, hook: Any) -> None:

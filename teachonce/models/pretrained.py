@@ -117,7 +117,7 @@ def _load(
                 require_enough(empty, folder, str(folder / "config.json"))
             arguments = {**arguments, **({} if placing is None else placing.arguments(empty))}
         network, found = kind.from_pretrained(**arguments)
-        own_offloaded(network)
+        own_offloaded(network, spec)
     return network, _absent(found), set(found["unexpected_keys"])
 
 

@@ -1,1 +1,1 @@
-"""Pictures of stores and runs. What is drawn is computed first, as plain data; drawing only draws it."""
+"""Figures of stores and runs. Modules here compute plain data; `draw` draws them."""

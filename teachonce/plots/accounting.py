@@ -1,4 +1,4 @@
-"""Training costs by the accounting of CIFD's appendix D.2, as data: counted, beside what the paper says."""
+"""Training costs by the accounting of CIFD's appendix D.2, as data: as counted, and as in the paper."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from teachonce.plots.macs import PARTS
 
 @dataclass(frozen=True, kw_only=True)
 class SchemeBar:
-    """One way to train a student."""
+    """One scheme of training a student."""
 
     name: str
     label: str
@@ -19,17 +19,17 @@ class SchemeBar:
     ratio: float
     """To the reference of the accounting."""
     paper_macs: float | None
-    """What the paper says, or what follows from its ratio; None: nothing."""
+    """The paper's figure, or computed from its ratio; None: not given."""
     paper_ratio: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Accounting:
-    """All ways, in the order they are drawn in."""
+    """All schemes, in drawing order."""
 
     preset: str
     reference: str
-    """The label of the scheme that ratios are to."""
+    """The label of the scheme that the ratios refer to."""
     bars: tuple[SchemeBar, ...]
 
 

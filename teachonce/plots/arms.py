@@ -1,4 +1,4 @@
-"""Time and memory of the arms of a benchmark, as data: CLIP-Embed-KD's figure (arXiv 2404.06170), from own numbers."""
+"""Time and memory of the arms of a benchmark, as data: as in the figure of CLIP-Embed-KD (arXiv 2404.06170)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any
 from teachonce.errors import DataError
 
 ARMS = {"student-only": "no teacher", "constant": "constant targets", "cached": "cached", "live": "live teacher"}
-"""In the order that they are drawn in, and their names."""
+"""Arms in drawing order, and their names."""
 STEP_PARTS = {
     "data": "data",
     "transfer": "transfer",
@@ -17,12 +17,12 @@ STEP_PARTS = {
     "backward": "backward",
     "optimiser": "optimiser",
 }
-"""Parts of a step, in their order, and their names."""
+"""Parts of a step in order, and their names."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArmBar:
-    """What one arm takes."""
+    """Time and memory of one arm."""
 
     arm: str
     """A key of ARMS."""
@@ -31,7 +31,7 @@ class ArmBar:
     """The lower quartile of `step_ms`, as `high` the upper."""
     high: float | None = None
     parts_ms: Mapping[str, float] = field(default_factory=dict)
-    """Of STEP_PARTS; empty where they were not measured."""
+    """Of STEP_PARTS; empty if they were not measured."""
     allocated_bytes: int | None = None
     """Between steps."""
     peak_memory_bytes: int | None = None
@@ -39,11 +39,11 @@ class ArmBar:
 
 @dataclass(frozen=True, kw_only=True)
 class Arms:
-    """The arms of one method in one setting."""
+    """The arms of one method with one setting."""
 
     method: str
     live_method: str
-    """What the live teacher runs: another one for clip-embed-kd."""
+    """The method of the live arm: another one for clip-embed-kd."""
     device: str
     bars: tuple[ArmBar, ...]
 
@@ -68,7 +68,7 @@ def arms(case: Mapping[str, Any], method: str) -> Arms:
 
 
 def measured(case: Mapping[str, Any], method: str) -> Mapping[str, Any]:
-    """What a case of `bench live` found for a method.
+    """The result of a case of `bench live` for a method.
 
     Raises:
         DataError: The case has no such method.

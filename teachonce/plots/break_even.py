@@ -1,4 +1,4 @@
-"""Hours of training over epochs, live and from the cache, as data: where the cache has paid."""
+"""Training time over epochs, live and from the cache, as data, and their break-even."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from teachonce.plots.arms import measured
 
 @dataclass(frozen=True, kw_only=True)
 class BreakEven:
-    """Two lines: what both ways have cost after so many epochs."""
+    """Two lines: the total time after each epoch, live and from the cache."""
 
     method: str
     live_method: str
     stage_one_s: float
-    """The teacher's one pass, with its disk."""
+    """The teacher's pass, writing included."""
     rdm_s: float
-    """Training RDMs, all of it charged to the cache; 0 without."""
+    """Training of RDMs, which counts as time of the cache; 0 without RDMs."""
     cached_epoch_s: float
     live_epoch_s: float
     epochs: int
@@ -29,7 +29,7 @@ class BreakEven:
 
     @property
     def crossing(self) -> float | None:
-        """Epochs after which the cache has paid; None: never."""
+        """Epochs to break-even; None: never."""
         gain = self.live_epoch_s - self.cached_epoch_s
         return self.ahead_s / gain if gain > 0 else None
 

@@ -1,4 +1,4 @@
-"""Training cost against accuracy (CIFD, Saidutta et al., NeurIPS 2024, Fig. 1b), as data: a point a method."""
+"""Training cost against accuracy (CIFD, Saidutta et al., NeurIPS 2024, Fig. 1b), as data: a point per method."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Literal
 from teachonce.errors import DataError, InputError
 from teachonce.events import SILENT, Events
 from teachonce.plots.groups import grouped
-from teachonce.plots.macs import PARTS, Ledger
+from teachonce.plots.macs import PARTS, CostCounter
 from teachonce.plots.runs import Run, comparable, is_one_test, nothing_finished, read_runs
 
 Which = Literal["auto", "test", "validation"]
@@ -18,7 +18,7 @@ COUNTING = "multiply-accumulates of forward passes, each once (no factor for bac
 
 @dataclass(frozen=True, kw_only=True)
 class CostPoint:
-    """Trainings that differ in nothing but the seed."""
+    """Runs that differ only in the seed."""
 
     label: str
     student: str
@@ -27,13 +27,13 @@ class CostPoint:
     rdm: tuple[str, ...]
     assistants: tuple[str, ...]
     source: str
-    """How they were trained: `cached` or `live`; both costs are given for either."""
+    """The source of their targets, `cached` or `live`; both costs are given for either."""
     runs: tuple[str, ...]
     accuracies: tuple[float, ...]
-    """Shares in [0, 1], one a run."""
+    """In [0, 1], one per run."""
     accuracy_mean: float
     accuracy_sd: float | None
-    """Over the seeds, n - 1; None of one run."""
+    """Over the seeds, n - 1; None for one run."""
     cached_macs: int
     """The mean over the runs, as all below."""
     live_macs: int
@@ -43,18 +43,18 @@ class CostPoint:
 
     @property
     def is_live(self) -> bool:
-        """Whether a teacher ran beside the student."""
+        """Whether a teacher ran live."""
         return self.source == "live" and self.cached_macs != self.live_macs
 
     @property
     def macs(self) -> int:
-        """Of the way they were trained."""
+        """With the source of targets that they were trained with."""
         return self.live_macs if self.is_live else self.cached_macs
 
 
 @dataclass(frozen=True, kw_only=True)
 class Costs:
-    """All points of a picture."""
+    """All points of a figure."""
 
     accuracy: Literal["test", "validation"]
     counting: str
@@ -69,19 +69,19 @@ def training_costs(
     accuracy: Which = "auto",
     events: Events = SILENT,
 ) -> Costs:
-    """What finished trainings cost and reached.
+    """Cost and accuracy of finished runs.
 
     Args:
         places: Runs, or folders with runs below them.
-        store: Where the store is now; None: where the runs say.
-        student: Points of this student only (all runs are still looked through for assistants); None: all.
-        accuracy: `test`, `validation`, or `auto`: test where every run has it, of the same data.
-        events: Who watches.
+        store: Where the store is now; None: as recorded in the runs.
+        student: Points of this student only (assistants are still searched for in all runs); None: all.
+        accuracy: `test`, `validation`, or `auto`: test if all runs were tested on the same data.
+        events: Receives warnings.
 
     Raises:
         InputError: No such student, or no folder.
-        DataError: A run has no such accuracy, or tests were of different data.
-        StoreMissingError: A folder, a run or a store is not there.
+        DataError: A run has no such accuracy, or test data differ.
+        StoreMissingError: A folder, a run or a store does not exist.
         MismatchError: A store is not the one that was trained on.
     """
     known = _countable(read_runs(places, events), places, events)
@@ -95,8 +95,8 @@ def training_costs(
     if which == "test" and not is_one_test(shown):
         mend = "Evaluate them on the same, or use --accuracy validation"
         raise DataError("the runs were evaluated on different test data", mend)
-    ledger = Ledger(known, store, events)
-    points = [_point(group.label, group.runs, ledger, which) for group in grouped(shown)]
+    counter = CostCounter(known, store, events)
+    points = [_point(group.label, group.runs, counter, which) for group in grouped(shown)]
     return Costs(accuracy=which, counting=COUNTING, points=tuple(sorted(points, key=lambda point: point.cached_macs)))
 
 
@@ -104,19 +104,19 @@ def _countable(runs: Sequence[Run], places: Sequence[Path], events: Events) -> l
     """Those whose teacher's cost is known."""
     unknown = [run for run in runs if run.needs_teacher and run.target is None]
     if unknown:
-        told = (
+        summary = (
             f"{unknown[0].folder} is" if len(unknown) == 1 else f"{len(unknown)} runs ({unknown[0].folder} is one) are"
         )
         why = "trained live and without a store, so the teacher's cost is unknown"
-        events.warn(f"{told} left out of training costs: {why}")
+        events.warn(f"{summary} left out of training costs: {why}")
     if len(unknown) == len(runs):
         raise nothing_finished(places)
     return [run for run in runs if run not in unknown]
 
 
-def _point(label: str, runs: Sequence[Run], ledger: Ledger, which: Which) -> CostPoint:
+def _point(label: str, runs: Sequence[Run], counter: CostCounter, which: Which) -> CostPoint:
     first, values = runs[0], [_accuracy(run, which) for run in runs]
-    costs = [ledger.cost(run) for run in runs]
+    costs = [counter.cost(run) for run in runs]
     cached = {part: round(statistics.fmean(cost.cached[part] for cost in costs)) for part in PARTS}
     live = {part: round(statistics.fmean(cost.live[part] for cost in costs)) for part in PARTS}
     return CostPoint(

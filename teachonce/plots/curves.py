@@ -21,17 +21,17 @@ _TERM = "loss_"
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One measure over epochs; each float64 (epochs,), NaN where it was not measured."""
+    """One metric over epochs; each float64 (epochs,), NaN where it was not measured."""
 
     mean: NDArray[np.float64]
     low: NDArray[np.float64]
-    """The least of the seeds."""
+    """The minimum over seeds."""
     high: NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """Trainings that differ in nothing but the seed."""
+    """Runs that differ only in the seed."""
 
     label: str
     is_live: bool
@@ -39,16 +39,16 @@ class Curve:
     epochs: NDArray[np.int64]
     """(epochs,), from 1; those that every seed has."""
     val_top1: Line
-    """Shares in [0, 1]."""
+    """In [0, 1]."""
     loss: Line
-    """As it was trained on: the weighted sum of the method's terms."""
+    """The training loss: the weighted sum of the method's terms."""
     terms: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Term -> its mean over the first epoch and over the last, before its weight; the mean over the seeds. Last comes
     `loss`, their weighted sum."""
 
 
 def training_curves(groups: Sequence[Group]) -> list[Curve]:
-    """A curve of each group whose metrics are there.
+    """A curve for each group that has metrics.
 
     Raises:
         CorruptError: A line of metrics cannot be read.
@@ -87,7 +87,7 @@ def _line(values: Sequence[Sequence[float | None]]) -> Line:
 
 
 def read_metrics(run: Path) -> dict[int, Mapping[str, Any]]:
-    """What a run wrote down after each epoch, by epoch; nothing without the file.
+    """The metrics of a run by epoch; empty without the file.
 
     Raises:
         CorruptError: A line cannot be read.

@@ -1,4 +1,4 @@
-"""What all pictures share: colours that everybody can tell apart, sizes, and files that are whole or not there."""
+"""Shared by all figures: a colour-blind safe palette, sizes, and atomic writing of files."""
 
 import io
 import math
@@ -32,7 +32,7 @@ COLOURS = (
     "#717581",
     "#92dadd",
 )
-"""Ten colours for categories that stay apart for colour-blind readers (Petroff 2021, arXiv 2107.02270)."""
+"""Ten categorical colours that colour-blind readers can distinguish (Petroff 2021, arXiv 2107.02270)."""
 INK, PALE = "#333333", "#dddddd"
 SUFFIXES = (".png", ".svg", ".pdf")
 
@@ -59,20 +59,20 @@ _STYLE: Any = {
     "savefig.facecolor": "white",
 }
 _NARROW = 5.0  # inches
-_WHOLE = 1.01  # the end of an axis of shares: a line along 1 is seen whole
-_HANDLE, _ROW = 0.6, 0.21  # inches: of an entry of a legend beside its label, and of a line
+_WHOLE = 1.01  # the end of an axis of shares: a line at 1 is not cut
+_HANDLE, _ROW = 0.6, 0.21  # inches: a legend entry without its label, and the height of a line
 _STAMPS: Mapping[str, Mapping[str, None]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {}}
 
 
 def check_out(out: Path) -> Path:
-    """Refuse a file that no picture can be written to, before anything is computed.
+    """Check the file of a figure before anything is computed.
 
     Raises:
         InputError: Another suffix than those of SUFFIXES, or a folder.
     """
     if out.suffix.lower() not in SUFFIXES:
         got = repr(out.suffix) if out.suffix else "none"
-        raise InputError(f"{out}: expected the suffix .png, .svg or .pdf, got {got}", "Name the --out file so")
+        raise InputError(f"{out}: expected the suffix .png, .svg or .pdf, got {got}", "Change --out")
     if out.is_dir():
         raise InputError(f"{out} is a folder", "Choose another --out")
     return out
@@ -80,7 +80,7 @@ def check_out(out: Path) -> Path:
 
 @contextmanager
 def style(fonts: Sequence[str] = ("DejaVu Sans",), size: float = 10.0) -> Iterator[None]:
-    """The looks of everything that is drawn inside; the caller's own settings come back.
+    """Use the style of this package for everything drawn inside; the caller's settings are restored.
 
     Args:
         fonts: Families, each for the characters that those before it lack.
@@ -93,12 +93,12 @@ def style(fonts: Sequence[str] = ("DejaVu Sans",), size: float = 10.0) -> Iterat
 
 
 def is_narrow(width: float) -> bool:
-    """Whether a picture of so many inches is for a phone: panels stand below each other, and letters are smaller."""
+    """Whether a figure of this width (inches) is for a phone: panels are stacked, and text is smaller."""
     return width < _NARROW
 
 
 def text_size(width: float) -> float:
-    """Points of the text of a picture of so many inches."""
+    """Font size in points for a figure of this width in inches."""
     return 9.0 if is_narrow(width) else 10.0
 
 
@@ -111,7 +111,7 @@ def blank(width: float, height: float) -> Figure:
 def legend_below(figure: Figure, handles: Sequence[Artist], most: int) -> None:
     """A legend under all panels: rows of equal length, of at most `most` entries and no wider than the figure.
 
-    The figure grows by the rows beyond the second; the label of an entry that is wider than it is broken.
+    The figure grows by the rows beyond the second; labels that are wider than the figure are broken into lines.
     """
     room, size = figure.get_figwidth() - 0.3, float(mpl.rcParams["font.size"])
     labels = [broken_within(str(handle.get_label()), room - _HANDLE, size) for handle in handles]
@@ -127,17 +127,17 @@ def legend_below(figure: Figure, handles: Sequence[Artist], most: int) -> None:
 
 
 def _wide(widths: Sequence[float], columns: int) -> float:
-    """The width of entries in columns, of which the first ones have one more where they do not come out even."""
+    """The width of entries in columns; if they cannot be divided evenly, the first columns have one more."""
     rows, larger = divmod(len(widths), columns)
     ends = [rows * column + min(column, larger) for column in range(columns + 1)]
     return sum(max(widths[start:end]) for start, end in pairwise(ends))
 
 
 def save(figure: Figure, out: Path) -> None:
-    """Write a picture in the format of its suffix; the same picture gives the same bytes.
+    """Write a figure in the format of the suffix; the same figure gives the same bytes.
 
     Raises:
-        DiskError: It cannot be written; an old file is as it was.
+        DiskError: It cannot be written; an existing file is unchanged.
     """
     suffix = out.suffix.lower()
     buffer = io.BytesIO()
@@ -148,7 +148,7 @@ def save(figure: Figure, out: Path) -> None:
 
 
 def per_cent(axes: Axes, which: str, label: str) -> None:
-    """Show an axis of the shares that are drawn in per cent, with as many digits as its ticks need, to 100 at most."""
+    """Label an axis of shares in per cent, with as many digits as its ticks need, up to 100."""
     axis = axes.yaxis if which == "y" else axes.xaxis
     low, high = axis.get_view_interval()
     if high > _WHOLE >= axis.get_data_interval()[1]:

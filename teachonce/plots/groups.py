@@ -1,4 +1,4 @@
-"""Trainings that differ in nothing but the seed, and what tells them from others, in words."""
+"""Groups of runs that differ only in the seed, and labels that distinguish the groups."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,20 +13,20 @@ _DIGEST = re.compile("[0-9a-f]{16,}")
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Runs of one setting."""
+    """Runs with equal settings."""
 
     label: str
-    """No other group has it."""
+    """Unique among the groups."""
     runs: tuple[Run, ...]
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """What all were told, and the first one's seed."""
+        """The settings of all, with the seed of the first."""
         return self.runs[0].settings
 
 
 def grouped(runs: Sequence[Run]) -> list[Group]:
-    """Runs by what they have in common, in the order of the first of each."""
+    """Group runs by their settings without the seed, in order of first occurrence."""
     groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault(run.group, []).append(run)
@@ -36,7 +36,7 @@ def grouped(runs: Sequence[Run]) -> list[Group]:
 
 
 def _label(run: Run, *, with_student: bool) -> str:
-    """A method with what tells it from others: `kd from assistant-4`, `cifd, 3 RDMs`."""
+    """The method and what distinguishes it: `kd from assistant-4`, `cifd, 3 RDMs`."""
     words = str(run.settings["method"])
     if run.target not in (None, "teacher"):
         words += f" from {run.target}"
@@ -51,14 +51,15 @@ def _label(run: Run, *, with_student: bool) -> str:
 
 
 def distinct(labelled: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
-    """Labels as they are, or where several are equal with the settings that tell them apart."""
+    """Labels made unique by the settings in which equal ones differ."""
     labels = []
     for index, (label, settings) in enumerate(labelled):
         others = [_flat(given) for name, given in labelled if name == label]
         if len(others) > 1:
             own = _flat(settings)
-            telling = ", ".join(f"{key.rpartition('.')[2]} {_shown(own[key])}" for key in _telling(own, others))
-            label += f", {telling or f'no. {index + 1}'}"
+            keys = _distinguishing(own, others)
+            differing = ", ".join(f"{key.rpartition('.')[2]} {_shown(own[key])}" for key in keys)
+            label += f", {differing or f'no. {index + 1}'}"
         labels.append(label)
     return labels
 
@@ -67,8 +68,8 @@ def _shown(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _telling(own: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Settings that tell one from all others: at each turn the one in which most of the rest differ, switches first."""
+def _distinguishing(own: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Settings that distinguish one from all others, chosen greedily: booleans first among equally good ones."""
     chosen: list[str] = []
     rest = [other for other in others if any(other.get(key) != own[key] for key in own)]
     while rest:
@@ -79,7 +80,7 @@ def _telling(own: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> lis
 
 
 def _flat(settings: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """Dotted names and plain values; digests say nothing to people, and the seed does not count."""
+    """Settings with dotted names, without digests and without the seed."""
     flat: dict[str, Any] = {}
     for key, value in settings.items():
         if isinstance(value, Mapping):

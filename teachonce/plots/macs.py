@@ -1,8 +1,8 @@
-"""What trainings cost in forward multiply-accumulates, from the cache and with everything live.
+"""Training cost in forward multiply-accumulates, from the cache and with everything live.
 
 Counted as in CIFD's appendix D.2 (Saidutta et al., NeurIPS 2024): forward passes, each once, without a factor for the
-backward passes; training rows only. Not counted: validation, densities, projectors, and the training of what was given
-(the teacher). The training of an assistant or an RDM, which distillation itself asks for, is counted.
+backward passes; training rows only. Not counted: validation, densities, projectors, and the training of the
+teacher. The training of assistants and RDMs is counted.
 """
 
 from collections import Counter
@@ -24,35 +24,35 @@ PARTS = ("teacher", "assistants", "rdm", "student")
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """Multiply-accumulates of a training, and of all that it needs; each of `PARTS`."""
+    """Multiply-accumulates of a run and of its targets, by part (`PARTS`)."""
 
     cached: Mapping[str, int]
-    """Each target made once over the stored rows and views, whatever was trained for it, and the student."""
+    """Each target computed once over the stored rows and views, training of RDMs and assistants, and the student."""
     live: Mapping[str, int]
     """The same with teacher, assistants and RDMs run again for each sample of each epoch."""
 
 
 @dataclass
-class Ledger:
-    """Finds the costs of runs; stores are opened and rows counted once.
+class CostCounter:
+    """Computes the costs of runs; stores are opened once.
 
     Args:
-        runs: All that are known; among them are looked for the assistants' own trainings.
-        store: In the place of the stores that the runs name; None: those.
-        events: Is told what cannot be counted.
+        runs: All known runs, among which the runs of assistants are searched for.
+        store: Replaces the stores that the runs name; None: those.
+        events: Receives a warning for what cannot be counted.
     """
 
     runs: Sequence[Run]
     store: Path | None
     events: Events
     _stores: dict[Path, Store] = field(default_factory=dict)
-    _told: set[str] = field(default_factory=set)
+    _warned: set[str] = field(default_factory=set)
 
     def cost(self, run: Run) -> Cost:
-        """What a run cost.
+        """The cost of a run.
 
         Raises:
-            StoreMissingError: Its store or target is not there, or does not say what it cost.
+            StoreMissingError: Its store or target does not exist, or has no cost recorded.
             MismatchError: The target is not the one it was trained on.
         """
         cached, live = Counter(dict.fromkeys(PARTS, 0)), Counter(dict.fromkeys(PARTS, 0))
@@ -71,34 +71,34 @@ class Ledger:
             trained = self._macs(record) * self._rdm_samples(record)
             cached["rdm"] += trained
             live["rdm"] += trained
-        if rdms:  # they train together, so one pass of the teacher serves them all
+        if rdms:  # they are trained together, with one pass of the teacher for all
             live["teacher"] += self._macs(self._parent(rdms[0])) * max(self._rdm_samples(record) for record in rdms)
         return Cost(cached=dict(cached), live=dict(live))
 
     def _with_assistants(self, run: Run, found: dict[str, Run]) -> dict[str, Run]:
-        """A run and those that made its targets by distillation themselves, by folder."""
+        """A run and the runs of its assistants, by folder."""
         found[str(run.folder)] = run
         for record in self._targets(run).values():
             maker = self._maker(record)
             if maker is not None and str(maker.folder) not in found:
                 self._with_assistants(maker, found)
             elif maker is None and record.name in run.extras["assistants"]:
-                self._tell(f"the training of {record.name} is not counted: its run is not among those given")
+                self._warn(f"the training of {record.name} is not counted: its run is not among those given")
         return found
 
     def _with_parents(self, targets: Mapping[str, TargetRecord]) -> dict[str, TargetRecord]:
-        """Targets, and those on whose embeddings the RDMs among them run."""
+        """Targets, and the parents of the RDMs among them."""
         parents = (self._parent(record) for record in targets.values() if record.kind == "rdm")
         return {**{parent.name: parent for parent in parents}, **targets}
 
     def _maker(self, record: TargetRecord) -> Run | None:
-        """The run whose student made a target, where it was distilled; one trained on labels is a given teacher."""
+        """The distilled run whose student made a target; None for a teacher that was trained on labels."""
         digest = record.fingerprint_fields.get("teacher", {}).get("weights")
         candidates = (run for run in self.runs if run.needs_teacher and run.macs == record.attributes.get("macs"))
         return next((run for run in candidates if run.weights == digest), None)
 
     def _targets(self, run: Run) -> dict[str, TargetRecord]:
-        """What a run was pulled toward, by name."""
+        """The targets of a run, by name."""
         if run.target is None:
             return {}
         store, known = self._open(run), run.settings["store"] or {}
@@ -113,7 +113,7 @@ class Ledger:
         same = live is None or live["weights"] == record.fingerprint_fields["teacher"]["weights"]
         if fingerprint not in (None, record.fingerprint) or not same:
             message = f"target {name!r} of {store.path} is not the one that {run.folder} was trained on"
-            raise MismatchError(message, "Name the store it was trained on with --store, or leave the run out")
+            raise MismatchError(message, "Give the store it was trained on with --store, or leave the run out")
         return record
 
     def _open(self, run: Run) -> Store:
@@ -140,21 +140,21 @@ class Ledger:
         return "assistants" if is_assistant else "teacher"
 
     def _macs(self, record: TargetRecord) -> int:
-        """Of one sample through what made a target."""
+        """Per sample, of the network that made a target."""
         if record.kind == "rdm":
             return RdmSpec.from_json(dict(record.attributes["rdm_spec"])).macs
         macs: int | None = record.attributes.get("macs")
         if macs is None:
-            message = f"target {record.name!r} of {record.root} does not say what its teacher costs"
+            message = f"target {record.name!r} of {record.root} has no recorded cost of its teacher"
             raise StoreMissingError(message, "It is of an older version: embed again, into another store")
         return macs
 
     def _pass(self, record: TargetRecord) -> int:
-        """Samples that went through it to make its target: rows that could be decoded, and their views."""
+        """The samples that made a target: decoded rows times views."""
         return (record.spec.rows - record.failed) * record.spec.views
 
     def _rdm_samples(self, record: TargetRecord) -> int:
-        """Samples of all epochs of an RDM's training; the last, smaller batch of each was left out."""
+        """Samples of all epochs of an RDM's training; the last, incomplete batch of each is dropped."""
         settings, store = record.fingerprint_fields["rdm"], self._stores_of(record)
         rows = split_rows(store.digests(), settings["seed"], settings["val_fraction"])[0]
         labels, usable = store.labels(), has_targets(store, record.name)
@@ -163,7 +163,7 @@ class Ledger:
         count = int(usable[rows].sum())
         return int(settings["epochs"]) * (count - count % int(settings["batch_size"]))
 
-    def _tell(self, text: str) -> None:
-        if text not in self._told:
-            self._told.add(text)
+    def _warn(self, text: str) -> None:
+        if text not in self._warned:
+            self._warned.add(text)
             self.events.warn(text)

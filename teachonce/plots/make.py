@@ -1,4 +1,4 @@
-"""The pictures of `teachonce plot`: compute, draw, write; one function a picture."""
+"""The figures of `teachonce plot`: compute, draw, write; one function per figure."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ from teachonce.plots.tsne import tsne
 
 @dataclass(frozen=True, kw_only=True)
 class RateDistortionPicture:
-    """What was drawn where."""
+    """The data of the figure, and its file."""
 
     out: str
     store: str
@@ -28,7 +28,7 @@ class RateDistortionPicture:
 
 @dataclass(frozen=True, kw_only=True)
 class TsnePicture:
-    """What was drawn where."""
+    """The data of the figure, and its file."""
 
     out: str
     store: str
@@ -36,12 +36,12 @@ class TsnePicture:
     labels: tuple[int, ...]
     class_names: dict[int, str]
     panels: tuple[dict[str, Any], ...]
-    """Each with `target, array, width, distinct, kl`, and `x` and `y`, one number a row."""
+    """Each with `target, array, width, distinct, kl`, and `x` and `y`, one number per row."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CostPicture:
-    """What was drawn where."""
+    """The data of the figure, and its file."""
 
     out: str
     accuracy: str
@@ -56,7 +56,7 @@ def plot_rate_distortion(options: RateDistortionOptions, events: Events) -> Rate
     Raises:
         InputError: Another suffix.
         StoreMissingError: No store, or no finished RDM in it.
-        DiskError: The picture cannot be written.
+        DiskError: The figure cannot be written.
     """
     place, opened = check_out(options.out), open_store(options.store)
     curves = rate_distortion(opened)
@@ -73,7 +73,7 @@ def plot_tsne(options: TsneOptions, events: Events) -> TsnePicture:
         StoreMissingError: No store, or no such target.
         UnsealedError: A target is not finished.
         DataError: Too few rows.
-        DiskError: The picture cannot be written.
+        DiskError: The figure cannot be written.
     """
     place, opened = check_out(options.out), open_store(options.store)
     maps = tsne(
@@ -88,7 +88,7 @@ def plot_tsne(options: TsneOptions, events: Events) -> TsnePicture:
     boxes = families(maps.class_names.values())[1]
     if boxes:
         events.warn(
-            f"no installed font has {boxes}: the picture has boxes there; fonts-noto-cjk, for example, has many more"
+            f"no installed font has {boxes}: the figure shows boxes instead; install a font, for example fonts-noto-cjk"
         )
     save(draw_tsne(maps), place)
     panels = tuple(
@@ -115,14 +115,14 @@ def plot_tsne(options: TsneOptions, events: Events) -> TsnePicture:
 
 @verb(CostOptions)
 def plot_cost(options: CostOptions, events: Events) -> CostPicture:
-    """Draw accuracy over training cost, from the cache and as it were live.
+    """Draw accuracy over training cost, from the cache and live.
 
     Raises:
         InputError: Another suffix, or no such student.
         DataError: A run has no such accuracy.
-        StoreMissingError: A folder, a run, a store or a target is not there.
+        StoreMissingError: A folder, a run, a store or a target does not exist.
         MismatchError: A store is not the one that was trained on.
-        DiskError: The picture cannot be written.
+        DiskError: The figure cannot be written.
     """
     place = check_out(options.out)
     costs = training_costs(

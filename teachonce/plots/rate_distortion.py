@@ -12,17 +12,17 @@ from teachonce.errors import StoreMissingError
 
 @dataclass(frozen=True, kw_only=True)
 class RdmPoint:
-    """One RDM in use, that is with its bottleneck rounded, on its validation rows."""
+    """One RDM with its bottleneck rounded, on its validation rows."""
 
     target: str
     distortion_weight: float
     """R of the paper."""
     bits: float
-    """Rate, in bits a sample."""
+    """Rate, in bits per sample."""
     top1: float | None
-    """Share in [0, 1]; None without labels."""
+    """In [0, 1]; None without labels."""
     distortion: float | None
-    """As its training measured it; None without a reconstruction (the cnn preset)."""
+    """As measured in training; None without a reconstruction (preset `cnn`)."""
     best_epoch: int
     epochs: tuple[int, ...]
     bits_by_epoch: tuple[float, ...]
@@ -30,21 +30,21 @@ class RdmPoint:
 
 @dataclass(frozen=True, kw_only=True)
 class RdmCurve:
-    """The RDMs of one target that were trained alike but for R, by R."""
+    """RDMs of one target that differ only in R, by R."""
 
     parent: str
     preset: str
     distortion_kind: str | None
     """Such as `mse, sum`; None without a reconstruction."""
     parent_top1: float | None
-    """The parent's own, on the same rows, as the RDMs were told; None where it has no logits, or the rows no labels."""
+    """Top-1 of the parent on the same rows, as recorded; None without logits or labels."""
     points: tuple[RdmPoint, ...]
 
 
 def rate_distortion(store: Store) -> list[RdmCurve]:
-    """The curves of all sealed RDM targets of a store; several where they differ in more than R.
+    """The curves of all sealed RDM targets of a store; several if they differ in more than R.
 
-    All numbers are the RDMs' own record: the parent may be gone, or another target may have its name by now.
+    All numbers are from the records of the RDMs: the parent may have been removed or replaced.
 
     Raises:
         StoreMissingError: There is none.

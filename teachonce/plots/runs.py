@@ -1,4 +1,4 @@
-"""Finished trainings as a picture of their costs needs them."""
+"""Finished runs, as read from their folders."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ from teachonce.models.students import load_student, student_digest
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A finished training."""
+    """A finished run."""
 
     folder: Path
     description: Mapping[str, Any]
@@ -26,38 +26,38 @@ class Run:
     result: Mapping[str, Any]
     """Its result.json."""
     evaluation: Mapping[str, Any] | None = None
-    """Its evaluation.json, which `evaluate` and `run` write; None where there is none of its weights."""
+    """Its evaluation.json, written by `evaluate` and `run`; None if there is none of its weights."""
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """What it was told."""
+        """Its settings."""
         settings: Mapping[str, Any] = self.description["settings"]
         return settings
 
     @property
     def begun(self) -> str:
-        """When it was begun, as ISO 8601 has it: by its file, since a run.json is the same whenever it is made."""
+        """When it began, in ISO 8601: the time of the file, because run.json itself has no time."""
         written = (self.folder / "run.json").stat().st_mtime
         return datetime.fromtimestamp(written, UTC).isoformat(timespec="seconds")
 
     @property
     def test_top1(self) -> float | None:
-        """Share in [0, 1] of its evaluation; None where there is none."""
+        """In [0, 1], of its evaluation; None without one."""
         return None if self.evaluation is None else float(self.evaluation["result"]["top1"])
 
     @property
     def test_rows(self) -> int | None:
-        """Of its evaluation; None where it does not say."""
+        """Of its evaluation; None if not recorded."""
         return None if self.evaluation is None else self.evaluation["result"].get("rows")
 
     @property
     def val_rows(self) -> int:
-        """That validated it."""
+        """The number of validation rows."""
         return int(self.description["rows"]["val"])
 
     @property
     def test_data(self) -> str | None:
-        """What tells the data of its evaluation from others."""
+        """The identity of the data of its evaluation."""
         return None if self.evaluation is None else json.dumps(self.evaluation["of"]["data"], sort_keys=True)
 
     @property
@@ -70,17 +70,17 @@ class Run:
         """Multiply-accumulates of a forward pass of one sample through its student."""
         if "macs" in self.description:
             return int(self.description["macs"])
-        student = load_student(self.folder)  # of a version that did not write it down
+        student = load_student(self.folder)  # written by a version that did not record it
         return count_macs(student, student.input)
 
     @cached_property
     def weights(self) -> str:
-        """The digest of its best student, by which a target says which teacher made it."""
+        """The digest of its best student, which identifies it as the teacher of a target."""
         return student_digest(self.folder)
 
     @property
     def samples_seen(self) -> int:
-        """Of all epochs; the last, smaller batch of each was left out."""
+        """Of all epochs; the last, incomplete batch of each is dropped."""
         rows, size = int(self.description["rows"]["train"]), int(self.settings["batch_size"])
         return int(self.settings["epochs"]) * (rows - rows % size)
 
@@ -92,13 +92,13 @@ class Run:
 
     @property
     def extras(self) -> dict[str, tuple[str, ...]]:
-        """`rdm` and `assistants`: the targets beside the main one."""
+        """`rdm` and `assistants`: the additional targets."""
         store = self.settings.get("store") or {}
         return {kind: _names(store.get(kind)) for kind in ("rdm", "assistants")}
 
     @property
     def group(self) -> str:
-        """Equal for trainings that differ in nothing but the seed."""
+        """Equal for runs that differ only in the seed."""
         return json.dumps({key: value for key, value in self.settings.items() if key != "seed"}, sort_keys=True)
 
 
@@ -107,23 +107,23 @@ def _names(extras: Mapping[str, Any] | None) -> tuple[str, ...]:
 
 
 def comparable(runs: Iterable[Run]) -> Literal["test", "validation"]:
-    """By which accuracies runs compare: those on test data where all have them, and of the same data."""
+    """Which accuracies are comparable: test if all runs were tested on the same data, else validation."""
     known = list(runs)
     is_tested = all(run.test_top1 is not None for run in known)
     return "test" if is_tested and is_one_test(known) else "validation"
 
 
 def is_one_test(runs: Iterable[Run]) -> bool:
-    """Whether the test accuracies of runs, as far as they have any, are of the same data."""
+    """Whether all test accuracies are of the same data."""
     return len({run.test_data for run in runs if run.test_top1 is not None}) < 2
 
 
 def read_runs(places: Sequence[Path], events: Events) -> list[Run]:
-    """The finished runs in some folders, each a run or a folder with runs below it.
+    """The finished runs in some folders, each a run or a folder that contains runs.
 
     Raises:
         InputError: No folder was given.
-        StoreMissingError: A folder is not there, or none holds a finished run.
+        StoreMissingError: A folder does not exist, or none contains a finished run.
         CorruptError: A file of a run cannot be read.
     """
     if not places:
@@ -145,16 +145,16 @@ def read_runs(places: Sequence[Path], events: Events) -> list[Run]:
 
 
 def nothing_finished(places: Sequence[Path]) -> StoreMissingError:
-    """What to raise where some folders hold no finished run."""
+    """The error for folders without a finished run."""
     where = ", ".join(map(str, places))
     return StoreMissingError(f"there is no finished run in {where}", "Train some with `teachonce train`")
 
 
 def run_folders(places: Sequence[Path]) -> list[Path]:
-    """Every folder of a run in some places, each once, by name.
+    """The folders of all runs in some places, without duplicates, sorted.
 
     Raises:
-        StoreMissingError: A place is not there.
+        StoreMissingError: A place does not exist.
     """
     return sorted({folder for place in places for folder in _folders(place)})
 
@@ -166,7 +166,7 @@ def _folders(place: Path) -> Iterable[Path]:
 
 
 def _evaluation(folder: Path, events: Events) -> Mapping[str, Any] | None:
-    """What `evaluate` found of the weights that are there now."""
+    """The evaluation of the current weights."""
     kept = read_kept(folder)
     if kept is None:
         return None

@@ -1,4 +1,4 @@
-"""Speed-up and memory ratios over the settings of a sweep, as data; with the papers' 8x and 9x, and the ceilings."""
+"""Speed-up and memory ratios over the settings of a sweep, as data, with the papers' 8x and 9x and the ceilings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 from teachonce.errors import DataError
 
 CLAIMING = ("clip-embed-kd", "clip-teacher-kd")
-"""Methods that are so many times faster and smaller, as CLIP-Embed-KD has it (arXiv 2404.06170)."""
+"""Methods to which the figures of CLIP-Embed-KD (arXiv 2404.06170) apply."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class SweepPoint:
     """The lower quartile of `speedup`, as `high` the upper."""
     high: float | None
     memory_ratio: float | None
-    """Allocated between steps, with the data of an epoch where that is known, as `memory_ceiling`."""
+    """Allocated between steps, with the data of an epoch if known, as `memory_ceiling`."""
     peak_memory_ratio: float | None
     time_ceiling: float | None
     memory_ceiling: float | None
@@ -39,7 +39,7 @@ class Sweep:
 
     @property
     def claimed(self) -> bool:
-        """Whether the papers' figures are about this method."""
+        """Whether the figures of the papers apply to this method."""
         return self.method in CLAIMING
 
 

@@ -1,4 +1,4 @@
-"""Texts of pictures: how wide they are, how they fit, and which installed fonts have their characters."""
+"""Text in figures: width, line breaks, and installed fonts for its characters."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -15,15 +15,15 @@ _BOXES = "Last Resort"  # matplotlib's own font: a box for every character
 
 
 def inches(text: str, size: float = 10.0, *, bold: bool = False) -> float:
-    """The width of a line, in the fonts that are set, at a size in points."""
+    """The width of a line in inches, in the current fonts, at a size in points."""
     font = FontProperties(family=mpl.rcParams["font.family"], size=size, weight="bold" if bold else "normal")
-    with unwarned():  # boxes have a width too
+    with unwarned():  # missing characters have a width too
         width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
     return float(width) / _POINTS
 
 
 def fitted(text: str, room: float, size: float = 10.0, *, bold: bool = False) -> str:
-    """A line that is no wider than `room` inches: of a longer one its beginning and its end."""
+    """A line shortened in the middle to at most `room` inches."""
     if inches(text, size, bold=bold) <= room:
         return text
     for kept in range(len(text) - 1, 1, -1):
@@ -34,9 +34,9 @@ def fitted(text: str, room: float, size: float = 10.0, *, bold: bool = False) ->
 
 
 def in_two(text: str, room: float, size: float = 10.0, *, bold: bool = False) -> str:
-    """A name on one line, or on two where it is wider than `room` inches; only lines that are still wider are cut.
+    """A name on one line, or on two if it is wider than `room` inches; lines that are still wider are shortened.
 
-    It breaks behind a space, or else behind a sign, where both lines fit and the wider one is shortest.
+    It breaks after a space, else after punctuation, so that both lines fit and the wider one is shortest.
     """
     if inches(text, size, bold=bold) <= room:
         return text
@@ -56,7 +56,7 @@ def in_two(text: str, room: float, size: float = 10.0, *, bold: bool = False) ->
 
 
 def families(texts: Iterable[str]) -> tuple[list[str], str]:
-    """The usual font and those that are needed besides, and the characters that no installed font has."""
+    """The default font and additional ones for other characters, and the characters that no installed font has."""
     usual = FontProperties(family="DejaVu Sans")
     missing = {letter for text in texts for letter in text if letter.isprintable()} - _letters(findfont(usual))
     names = usual.get_family()
@@ -77,9 +77,9 @@ def _letters(path: str) -> frozenset[str]:
 
 
 def broken(text: str, letters: int) -> str:
-    """A name in lines of at most so many letters; nothing of it is cut.
+    """A name in lines of at most so many characters, without shortening.
 
-    Lines end after a comma or a space, in longer words after another sign, and in what is longer still anywhere.
+    Lines break after a comma or a space, in longer words after other punctuation, else anywhere.
     """
     lines = [""]
     for piece in _pieces(text, letters):
@@ -90,7 +90,7 @@ def broken(text: str, letters: int) -> str:
 
 
 def _pieces(text: str, letters: int) -> Iterator[str]:
-    """Of a name, between which a line may end."""
+    """The parts of a name between which a line may break."""
     for word in re.findall("[^ ,]+[ ,]*|[ ,]+", text):
         is_short = len(word.rstrip()) <= letters
         for part in [word] if is_short else re.findall(r"[^-_/:;=&|+.]*[-_/:;=&|+.]+|[^-_/:;=&|+.]+", word):
@@ -110,5 +110,5 @@ def broken_within(text: str, room: float, size: float = 10.0) -> str:
 
 
 def digits(value: float, count: int = 3) -> str:
-    """So many digits, thousands set apart, and no power of ten: `1,234`, `12.3`, `0.0123`."""
+    """A number with so many digits, thousands separators and no exponent: `1,234`, `12.3`, `0.0123`."""
     return f"{value:,.0f}" if abs(value) >= 10 ** (count - 1) else f"{value:.{count}g}"

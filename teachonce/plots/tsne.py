@@ -1,4 +1,4 @@
-"""t-SNE maps of targets (CIFD, Saidutta et al., NeurIPS 2024, Fig. 9), as data: the same rows of each target."""
+"""t-SNE maps of targets (CIFD, Saidutta et al., NeurIPS 2024, Fig. 9), as data: of the same rows for each target."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from teachonce.types import DECODED
 Embedder = Callable[[NDArray[np.int64]], NDArray[np.float32]]
 """Rows of the store (n,) -> their embeddings (n, D)."""
 LEAST = 10
-"""Fewer rows are no map."""
+"""The minimum of rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,15 +26,15 @@ class Panel:
 
     target: str
     array: str
-    """What is mapped: `image_embedding`, or `logits` of a target without embeddings."""
+    """The array: `image_embedding`, or `logits` for a target without embeddings."""
     width: int
     """Of that array."""
     xy: NDArray[np.float32]
-    """(n, 2), turned and mirrored so that it lies on the first panel's map as well as it can."""
+    """(n, 2), rotated and mirrored to match the first panel."""
     distinct: int
-    """Rows that differ: equal ones, as of an RDM at a low rate, are one point."""
+    """The number of distinct rows: equal ones, as of an RDM at a low rate, are one point."""
     kl: float
-    """What t-SNE minimises, at its end."""
+    """The final KL divergence of t-SNE."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,16 +66,16 @@ def tsne(
     Args:
         store: The store.
         targets: Their names, in the order of the panels.
-        rows: How many rows at most; those that failed in one of the targets are left out.
-        classes: Of labelled data, the first so many classes that have rows.
-        perplexity: Of t-SNE; at most a third of the rows is taken.
+        rows: How many rows at most; rows that failed in one of the targets are left out.
+        classes: Of labelled data: the number of classes, the first ones that have rows.
+        perplexity: Of t-SNE; limited to a third of the rows.
         seed: Of the choice and of t-SNE.
-        others: Name -> what is mapped beside the targets, such as students' embeddings of the same rows.
-        events: Who watches; a unit is a panel.
+        others: Name -> further embeddings of the same rows, such as students'.
+        events: Receives progress; a unit is a panel.
 
     Raises:
         InputError: No target, one twice, or numbers that cannot be used.
-        StoreMissingError: There is no such target.
+        StoreMissingError: No such target.
         UnsealedError: One is not finished.
         MismatchError: An RDM was trained on another target than the one of that name.
         DataError: Too few rows are left.
@@ -107,12 +107,12 @@ def _check(targets: Sequence[str], rows: int, classes: int, perplexity: float) -
 
 
 def _check_parents(store: Store, targets: Sequence[str]) -> None:
-    """An RDM beside its teacher is a comparison: refuse one of another teacher of the same name."""
+    """Refuse an RDM that was trained on another target than the current one of that name."""
     for record in filter(lambda record: record.kind == KIND, map(store.sealed, targets)):
         parent = record.fingerprint_fields["parent"]["name"]
         if parent in targets and not is_of(record, store.sealed(parent)):
-            message = f"{record.name} was trained on another target {parent!r} than the one that is there now"
-            raise MismatchError(message, "Leave it out, or train it anew: remove it, then `teachonce rdm`")
+            message = f"{record.name} was trained on another target {parent!r} than the current one"
+            raise MismatchError(message, "Leave it out, or remove it and train it again with `teachonce rdm`")
 
 
 def _choose(
@@ -149,7 +149,7 @@ def _panel(name: str, array: str, values: NDArray[np.float32], perplexity: float
 
 
 def _map(values: NDArray[np.float32], perplexity: float, seed: int) -> tuple[NDArray[np.float32], float]:
-    """Rows that all differ (n, D) in the plane, and the KL; equal rows would repel each other like others."""
+    """Rows that all differ (n, D) in the plane, and the KL divergence; equal rows would repel each other."""
     from sklearn.manifold import TSNE
 
     if len(values) == 1:
@@ -159,7 +159,7 @@ def _map(values: NDArray[np.float32], perplexity: float, seed: int) -> tuple[NDA
 
 
 def _aligned(panel: Panel, first: Panel) -> Panel:
-    """The same map turned and mirrored toward the first one (orthogonal Procrustes): t-SNE leaves that open."""
+    """The map rotated and mirrored to match the first one (orthogonal Procrustes): t-SNE does not fix either."""
     ours, theirs = (xy - xy.mean(axis=0) for xy in (panel.xy, first.xy))
     left, _, right = np.linalg.svd(ours.T @ theirs)
     return replace(panel, xy=(ours @ (left @ right)).astype(np.float32))

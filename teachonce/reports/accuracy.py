@@ -1,4 +1,4 @@
-"""How good the students are: a table for each student, with the spread over seeds, and what it allows to say."""
+"""Accuracy: a table for each student, with the spread over seeds, and whether the differences are significant."""
 
 from collections.abc import Iterator, Sequence
 
@@ -37,7 +37,7 @@ def networks(runs: Sequence[Run]) -> dict[str, list[Group]]:
 
 
 def accuracy_section(material: Material) -> Section | None:
-    """A table a student: its teacher as the reference, then the best first; None without runs."""
+    """A table per student: its teacher as the reference, then methods by accuracy; None without runs."""
     blocks: list[Block] = []
     for student, groups in students(material).items():
         ranked = scored(groups)
@@ -45,19 +45,19 @@ def accuracy_section(material: Material) -> Section | None:
             blocks += _student_blocks(student, ranked, material)
     if not blocks:
         return None
-    searched = f"Settings were searched for with {material.trials} trials, which are not in these tables."
-    given = "No search for settings is among these runs: methods are compared at the settings they were given."
+    searched = f"Hyperparameters were searched for with {material.trials} trials, which are not in these tables."
+    given = "No hyperparameter search is among these runs: each method is compared with the settings it was given."
     blocks.append(Text(text=searched if material.trials else given))
     return Section(name="accuracy", title="Accuracy", blocks=tuple(blocks), lead=_lead(blocks))
 
 
 def _lead(blocks: Sequence[Block]) -> str:
     columns = {column for block in blocks if isinstance(block, Table) for column in block.columns}
-    words = ["The best student first."]
+    words = ["Sorted by accuracy, the best first."]
     if INTERVAL in columns:
-        words.append("Of one seed the interval (Wilson) that its number of images gives; other seeds differ besides.")
+        words.append("For one seed: the Wilson interval for its number of images, without the variance between seeds.")
     if "range" in columns:
-        words.append("Over several seeds the mean, the standard deviation (n - 1) and the range.")
+        words.append("For several seeds: mean, standard deviation (n - 1) and range.")
     return " ".join(words)
 
 
@@ -73,36 +73,37 @@ def _student_blocks(student: str, ranked: Sequence[Scored], material: Material) 
         if one.run is None and (known := stored_top1(one)) is not None:
             assert one.store is not None
             yield Text(
-                text=f"The teacher {one.name} is right on {share_text(known[0])} of the {known[1]:,} labelled rows of "
-                f"{one.store.path.name}. Students were trained on rows of it, so that this is no test accuracy."
+                text=f"The teacher {one.name} has {share_text(known[0])} top-1 on the {known[1]:,} labelled rows of "
+                f"{one.store.path.name}. Students were trained on rows of this store, so this is not a test accuracy."
             )
 
 
 def _finding(ranked: Sequence[Scored]) -> str:
-    """What the spread allows to say."""
+    """Which method is best, as far as the spread over seeds allows a conclusion."""
     best, rest = ranked[0], ranked[1:]
-    told = f"Ranked by {best.which} accuracy" + (
-        "." if best.which == "test" else ", since not every run was evaluated on the same test data."
+    summary = f"Ranked by {best.which} accuracy" + (
+        "." if best.which == "test" else ", because not all runs were evaluated on the same test data."
     )
     if any(one.sd is None for one in ranked):
         alone = "Some have" if any(one.sd is not None for one in ranked) else "Each has"
-        lead = _lead_over_second(best, rest[0])
-        return f"{told} {alone} one seed only, so differences may be chance; more seeds show the spread.{lead}"
+        difference = _difference_of_first_two(best, rest[0])
+        chance = "one seed only, so differences may be chance; run more seeds to measure the spread."
+        return f"{summary} {alone} {chance}{difference}"
     if stands_out(best, rest):
-        return f"{told} {best.group.label} is the best, by more than the spread over seeds."
+        return f"{summary} {best.group.label} is best, by more than the spread over seeds."
     near = [one.group.label for one in rest if not stands_out(best, [one])]
-    return f"{told} No best one: {best.group.label} leads, but {_near(near)} within the spread over seeds."
+    return f"{summary} No clear best: {best.group.label} is first, but {_near(near)} within the spread over seeds."
 
 
-def _lead_over_second(best: Scored, second: Scored) -> str:
-    """How far one run of each is apart, and what other images could make of it."""
+def _difference_of_first_two(best: Scored, second: Scored) -> str:
+    """The difference between the first two with one run each, and its interval."""
     if best.sd is not None or second.sd is not None:
         return ""
     found = run_difference(best.group.runs[0], second.group.runs[0], best.which)
     if found is None:
         return ""
     if not found.value:
-        return f" {best.group.label} and {second.group.label} are level: {chance_text(found)}."
+        return f" {best.group.label} and {second.group.label} are equal: {chance_text(found)}."
     return f" {best.group.label} is ahead of {second.group.label} by {chance_text(found)}."
 
 

@@ -26,14 +26,14 @@ def _estimate(result: Mapping[str, Any]) -> Iterator[Block]:
             ("dtype", str(result["dtype"])),
             ("stage one", f"{duration_text(result['seconds'])}, {rate_text(result['samples_per_s'])} rows/s"),
             ("store", size_text(result["store_bytes"])),
-            ("what limits", str(result["limit"])),
+            ("bottleneck", str(result["limit"])),
             ("peak memory", size_text(result["peak_memory_bytes"] or result["host_memory_bytes"])),
             ("device", str(result["device"])),
             *_student(result.get("student")),
         ),
     )
     yield Table(
-        columns=("views", "dtype", "store", "stage one", "what limits"),
+        columns=("views", "dtype", "store", "stage one", "bottleneck"),
         rows=tuple(
             (
                 str(one["views"]),
@@ -50,19 +50,19 @@ def _estimate(result: Mapping[str, Any]) -> Iterator[Block]:
 
 
 def _student(student: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
-    """Who is to learn from it."""
+    """The student that the estimate is for."""
     if student is None:
         return ()
     return (
         ("student", f"{student['student']}, {student['method']}, {student['epochs']} epochs"),
         ("a step from the cache", f"{step_text(student['cached_step_ms'])} ms"),
         ("a step with the live teacher", f"{step_text(student['live_step_ms'])} ms"),
-        ("the cache has paid after", epochs_text(student["break_even_epochs"])),
+        ("break-even", epochs_text(student["break_even_epochs"])),
     )
 
 
 def parts_section(material: Material) -> Section | None:
-    """Benchmarks of single parts, as they say themselves; None without such."""
+    """Benchmarks of single parts; None if there are none."""
     blocks = [block for kind in _NAMES for bench in material.of(kind) for block in _part(bench)]
     return Section(name="parts", title="Benchmarks of single parts", blocks=tuple(blocks)) if blocks else None
 
@@ -74,7 +74,7 @@ def _part(bench: Bench) -> Iterator[Block]:
     arms: Mapping[str, Mapping[str, float]] = bench.result.get("arms") or {}
     if arms:
         yield Table(
-            columns=("arm", "ms a step", "half the interquartile range, ms"),
+            columns=("arm", "ms per step", "half the interquartile range, ms"),
             rows=tuple((arm, step_text(one["step_ms"]), step_text(one.get("spread_ms"))) for arm, one in arms.items()),
             numeric=(False, True, True),
             caption=title,

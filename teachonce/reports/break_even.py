@@ -1,4 +1,4 @@
-"""When the cache has paid: hours over epochs, from benchmarks, else from trainings."""
+"""Break-even: time over epochs with both kinds of targets, from benchmarks, else from runs."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,15 +12,15 @@ from teachonce.texts import count_text, duration_text, epochs_text
 
 
 def break_even_section(material: Material) -> Section | None:
-    """Hours over epochs; None where nothing was done both ways, or stage one is not on record."""
+    """Time over epochs; None if nothing was measured both ways, or the time of stage one was not recorded."""
     lines: list[tuple[str, BreakEven]] = [
         (one.title, break_even(one.case, one.method)) for one in measurements(material)[:MOST]
     ] or list(_pair_lines(pairs(material)[:MOST]))
     if not lines:
         return None
     blocks = tuple(_line_figure(place, title, line) for place, (title, line) in enumerate(lines, 1))
-    lead = "What both ways have cost after so many epochs; stage one and all RDM training are charged to the cache."
-    return Section(name="break-even", title="When the cache has paid", blocks=blocks, lead=lead)
+    lead = "Total time after each epoch. Stage one and RDM training count as time of the cache."
+    return Section(name="break-even", title="Break-even", blocks=blocks, lead=lead)
 
 
 def _pair_lines(found: Sequence[Pair]) -> Iterator[tuple[str, BreakEven]]:
@@ -42,7 +42,7 @@ def _pair_lines(found: Sequence[Pair]) -> Iterator[tuple[str, BreakEven]]:
 
 def _line_figure(place: int, title: str, line: BreakEven) -> Figure:
     when = "never" if line.crossing is None else f"after {epochs_text(line.crossing)}"
-    told = f"The cache has paid {when}; a student is trained for {line.epochs:,}."
+    summary = f"Break-even: {when}; a student is trained for {line.epochs:,}."
     rows = (
         ("stage one", duration_text(line.stage_one_s)),
         *([("RDM training", duration_text(line.rdm_s))] if line.rdm_s else []),
@@ -50,13 +50,13 @@ def _line_figure(place: int, title: str, line: BreakEven) -> Figure:
         ("an epoch with the live teacher", duration_text(line.live_epoch_s)),
         (f"{count_text(line.epochs, 'epoch')} from the cache", duration_text(line.cached_s(line.epochs))),
         (f"{count_text(line.epochs, 'epoch')} with the live teacher", duration_text(line.live_s(line.epochs))),
-        ("the cache has paid", when),
+        ("break-even", when),
     )
     return Figure(
         name=f"break-even-{place}",
         title=title,
-        caption=told,
-        alt=f"Two lines, time over epochs, from the cache and live. {told}",
+        caption=summary,
+        alt=f"Two lines, time over epochs, from the cache and live. {summary}",
         draw=lambda width: draw_break_even(line, width),
         table=Table(columns=("what", "time"), rows=rows, numeric=(False, True)),
     )

@@ -1,43 +1,43 @@
-"""The one way from runs, stores and benchmarks to a page."""
+"""Builds the page of a report from runs, stores and benchmarks."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from teachonce.events import SILENT, Events
+from teachonce.events import SILENT, Events, WarnOnce
 from teachonce.reports.accuracy import accuracy_section
 from teachonce.reports.benches import estimate_section, parts_section
 from teachonce.reports.break_even import break_even_section
 from teachonce.reports.costs import costs_section
 from teachonce.reports.curves import curves_section
 from teachonce.reports.embeddings import cost_section, embedding_section, rdm_section
-from teachonce.reports.gather import Noted, gather
+from teachonce.reports.gather import gather
 from teachonce.reports.live import arms_section
 from teachonce.reports.page import Page
 from teachonce.reports.provenance import provenance_section
 from teachonce.reports.stores import store_section
 from teachonce.reports.sweeps import sweep_section
 from teachonce.reports.tiles import tiles
-from teachonce.reports.verdict import doubts, judge
+from teachonce.reports.verdict import caveats, judge
 
 
 def build_page(
     places: Sequence[Path], *, store: Path | None = None, title: str | None = None, events: Events = SILENT
 ) -> Page:
-    """Gather what some places hold into a page; every number in it is from their files.
+    """Build a page from some files and folders; every number in it is read from them.
 
     Args:
         places: Each a run, a folder with runs below it, a store, or a JSON file of a benchmark.
-        store: In the place of the stores that the runs name; None: those.
-        title: Of the page; None: Distillation report.
-        events: Who watches; its warnings are on the page too.
+        store: Replaces the stores that the runs name; None: those.
+        title: Of the page; None: `Distillation report`.
+        events: Receives progress and warnings; the warnings are on the page too.
 
     Raises:
-        InputError: No place, or one of another kind.
-        StoreMissingError: A place is not there, or holds no finished run.
-        CorruptError: A file cannot be read, or is not whole.
+        InputError: No place, or one that is none of these.
+        StoreMissingError: A place does not exist, or has no finished run.
+        CorruptError: A file cannot be read, or is incomplete.
     """
-    noted = Noted(events)
-    material = gather(places, store=store, events=noted)
+    once = WarnOnce(events)
+    material = gather(places, store=store, events=once)
     made = (
         arms_section(material),
         break_even_section(material),
@@ -48,8 +48,8 @@ def build_page(
         estimate_section(material),
         store_section(material),
         rdm_section(material),
-        embedding_section(material, noted),
-        cost_section(material, noted),
+        embedding_section(material, once),
+        cost_section(material, once),
         parts_section(material),
         provenance_section(material),
     )
@@ -60,5 +60,5 @@ def build_page(
         pays=pays,
         tiles=tiles(material),
         sections=[section for section in made if section is not None],
-        warnings=(*doubts(material), *noted.warnings),
+        warnings=(*caveats(material), *once.warnings),
     )

@@ -1,4 +1,4 @@
-"""Differences of the accuracies of two runs, and whether chance explains them."""
+"""Differences between the accuracies of two runs, with confidence intervals."""
 
 from teachonce.intervals import Difference, between, difference
 from teachonce.plots.runs import Run
@@ -6,7 +6,7 @@ from teachonce.texts import count_text, points_text
 
 
 def run_difference(one: Run, two: Run, which: str) -> Difference | None:
-    """The accuracy of a run minus that of another, with its 95 % interval; None where they are not of the same data.
+    """The accuracy of a run minus that of another, with its 95 % interval; None if they are of different data.
 
     Args:
         one: A run.
@@ -24,7 +24,7 @@ def run_difference(one: Run, two: Run, which: str) -> Difference | None:
 
 
 def chance_text(found: Difference) -> str:
-    """`+1.67 points (95 % interval -0.95 to +4.33 points on 360 images: chance may explain it)`."""
+    """`+1.67 points (95 % interval -0.95 to +4.33 points on 360 images: the choice of images may explain it)`."""
     images = f"{'the same ' if found.is_paired else ''}{count_text(found.rows, 'image')}"
     verdict = "more than the choice of images explains" if found.is_clear else "the choice of images may explain it"
     interval = f"95 % interval {100 * found.low:+.2f} to {points_text(found.high)} on {images}"

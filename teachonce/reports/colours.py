@@ -1,8 +1,8 @@
-"""The colours of a page by day and by night; the colours of its pictures follow."""
+"""The colours of a page in light and dark mode, and those of its figures."""
 
 from collections.abc import Iterable
 
-DAY = {
+LIGHT = {
     "paper": "#fcfbf9",
     "card": "#ffffff",
     "ink": "#1c1e21",
@@ -12,7 +12,7 @@ DAY = {
     "live": "#a84c06",
     "open": "#4f545c",
 }
-NIGHT = {
+DARK = {
     "paper": "#131518",
     "card": "#1b1e22",
     "ink": "#e9e8e5",
@@ -22,14 +22,14 @@ NIGHT = {
     "live": "#f5b054",
     "open": "#b4bac3",
 }
-_DARKEST = 0x33  # plots.figure.INK: greys from it to white are mixtures of ink and paper
+_DARKEST = 0x33  # plots.figure.INK: greys from it to white become mixtures of ink and paper
 _GREY = 10  # the most by which the channels of a grey differ
-_CONTRAST = 4.0  # of a colour over the dark page; WCAG asks for 3 of pictures
+_CONTRAST = 4.0  # of a colour on the dark page; WCAG requires 3 for graphics
 _STEP = 0.05
 
 
 def variable(colour: str) -> str:
-    """The CSS variable that stands for a colour of pictures, `#rrggbb`."""
+    """The CSS variable that stands for a colour of figures, `#rrggbb`."""
     return f"var(--p{colour[1:]})"
 
 
@@ -37,27 +37,27 @@ def rules(colours: Iterable[str], *, dark: bool) -> str:
     """The declarations of all variables of a page.
 
     Args:
-        colours: Of its pictures, `#rrggbb`.
+        colours: Of its figures, `#rrggbb`.
         dark: For a dark screen.
     """
-    names = {f"--{name}": value for name, value in (NIGHT if dark else DAY).items()}
-    names |= {f"--p{colour[1:]}": night(colour) if dark else day(colour) for colour in sorted(set(colours))}
+    names = {f"--{name}": value for name, value in (DARK if dark else LIGHT).items()}
+    names |= {f"--p{colour[1:]}": dark_variant(colour) if dark else light(colour) for colour in sorted(set(colours))}
     return "".join(f"{name}:{value};" for name, value in names.items())
 
 
-def day(colour: str) -> str:
-    """A picture's colour on the light page: white is the page."""
-    return DAY["paper"] if colour == "#ffffff" else colour
+def light(colour: str) -> str:
+    """The colour of a figure on the light page: white becomes the background."""
+    return LIGHT["paper"] if colour == "#ffffff" else colour
 
 
-def night(colour: str) -> str:
-    """A picture's colour on the dark page: greys are turned round, others are lightened as far as they must be."""
+def dark_variant(colour: str) -> str:
+    """The colour of a figure on the dark page: greys are inverted, others lightened until their contrast suffices."""
     channels = _channels(colour)
     if max(channels) - min(channels) <= _GREY:
         paleness = max(0.0, (sum(channels) / 3 - _DARKEST) / (255 - _DARKEST))
-        return _mixed(NIGHT["ink"], NIGHT["paper"], paleness)
+        return _mixed(DARK["ink"], DARK["paper"], paleness)
     share = 0.0
-    while contrast(lighter := _mixed(colour, "#ffffff", share), NIGHT["paper"]) < _CONTRAST:
+    while contrast(lighter := _mixed(colour, "#ffffff", share), DARK["paper"]) < _CONTRAST:
         share += _STEP
     return lighter
 

@@ -1,4 +1,4 @@
-"""What training costs, as `scripts/bench_macs.py` counts it, beside the paper's figures."""
+"""Training cost as counted by `scripts/bench.py macs`, with the figures of the paper."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from teachonce.reports.page import Block, Figure, Section, Table, Text
 
 
 def costs_section(material: Material) -> Section | None:
-    """Training costs counted in multiply-accumulates, beside the paper's; None without such a count."""
+    """Training cost in multiply-accumulates, with the paper's; None without a result of `bench.py macs`."""
     blocks = [
         block for place, bench in enumerate(material.of("bench-macs"), 1) for block in _costs(place, bench.result)
     ]
@@ -20,18 +20,18 @@ def costs_section(material: Material) -> Section | None:
 
 def _costs(place: int, result: Mapping[str, Any]) -> Iterator[Block]:
     data = accounting(result)
-    told = "; ".join(f"{bar.label} {bar.ratio:.3g}" for bar in data.bars)
+    summary = "; ".join(f"{bar.label} {bar.ratio:.3g}" for bar in data.bars)
     yield Figure(
         name=f"training-cost-{place}",
         title=f"{data.preset}: cost of a student",
-        caption=f"{result['counting'].capitalize()}. Beside the bars what the paper says.",
-        alt=f"Bars of the training cost, relative to {data.reference}: {told}.",
+        caption=f"{result['counting'].capitalize()}. Next to the bars: the figures of the paper.",
+        alt=f"Bars of the training cost, relative to {data.reference}: {summary}.",
         draw=lambda width: draw_accounting(data, width),
         table=_cost_table(data, result),
     )
     yield _networks(result)
-    told = ", ".join(f"{name.replace('_', ' ')} {_setting(value)}" for name, value in result["settings"].items())
-    yield Text(text=f"Settings: {told}.")
+    summary = ", ".join(f"{name.replace('_', ' ')} {_setting(value)}" for name, value in result["settings"].items())
+    yield Text(text=f"Settings: {summary}.")
 
 
 def _setting(value: Any) -> str:
@@ -40,7 +40,7 @@ def _setting(value: Any) -> str:
 
 def _cost_table(data: Accounting, result: Mapping[str, Any]) -> Table:
     return Table(
-        columns=("scheme", "counted", f"over {data.reference}", "with the paper's numbers", "the paper says", "why"),
+        columns=("scheme", "counted", f"over {data.reference}", "with the paper's numbers", "in the paper", "reason"),
         rows=tuple(
             (bar.label, short(bar.macs), f"{bar.ratio:.3f}", _printed(scheme), _said(scheme), scheme.get("why") or "-")
             for bar, scheme in zip(data.bars, result["schemes"], strict=True)
@@ -50,7 +50,7 @@ def _cost_table(data: Accounting, result: Mapping[str, Any]) -> Table:
 
 
 def _printed(scheme: Mapping[str, Any]) -> str:
-    """The same arithmetic on the paper's own numbers for its networks."""
+    """The same calculation with the paper's own numbers for its networks."""
     printed = scheme.get("by_paper_constants")
     return short(printed["macs"]) if printed else "-"
 

@@ -16,7 +16,7 @@ _NUMERIC = (False, True, True, True, True, True, True)
 
 
 def curves_section(material: Material) -> Section | None:
-    """A figure of each student that was trained in two ways or more, or of the only one; None without metrics."""
+    """A figure for each student that was trained with several settings, or for the only one; None without metrics."""
     each = {student: training_curves(groups) for student, groups in students(material).items()}
     shown = {student: curves for student, curves in each.items() if len(curves) > 1}
     shown = shown or {student: curves for student, curves in each.items() if curves}
@@ -25,25 +25,25 @@ def curves_section(material: Material) -> Section | None:
     figures = [_figure(place, student, curves) for place, (student, curves) in enumerate(shown.items(), 1)]
     terms = [table for student, curves in each.items() if (table := _terms(student, curves)) is not None]
     left = [student for student, curves in each.items() if curves and student not in shown]
-    lead = f"Students trained in one way only are not drawn: {', '.join(left)}." if left else ""
+    lead = f"Not drawn, because trained with one setting only: {', '.join(left)}." if left else ""
     return Section(name="curves", title="Training", blocks=(*figures, *terms), lead=lead)
 
 
 def _figure(place: int, student: str, curves: Sequence[Curve]) -> Figure:
     bands = " Bands are the range over seeds." if any(curve.seeds > 1 for curve in curves) else ""
     dashes = " Dashed: with the live teacher." if any(curve.is_live for curve in curves) else ""
-    losses = " Losses of different methods have different terms and do not compare." if len(curves) > 1 else ""
+    losses = " Losses of different methods have different terms and cannot be compared." if len(curves) > 1 else ""
     return Figure(
         name=f"curves-{place}",
         title=f"Training of {student}",
         caption=f"Validation accuracy and training loss by epoch.{bands}{dashes}{losses}",
-        alt=f"Curves over epochs of {student}. Last validation accuracy: {'; '.join(map(_told, curves))}.",
+        alt=f"Curves over epochs of {student}. Last validation accuracy: {'; '.join(map(_summary, curves))}.",
         draw=lambda width: draw_curves(curves, width),
         table=_table(curves),
     )
 
 
-def _told(curve: Curve) -> str:
+def _summary(curve: Curve) -> str:
     return f"{curve.label} {_share(curve.val_top1.mean[-1])}"
 
 
@@ -66,7 +66,7 @@ def _row(curve: Curve) -> tuple[str, ...]:
 
 
 def _terms(student: str, curves: Sequence[Curve]) -> Table | None:
-    """What each term of the loss came from and to; None where no method has terms."""
+    """The first and the last value of each loss term; None if no method has several terms."""
     if not any(len(curve.terms) > 1 for curve in curves):
         return None
     rows = [

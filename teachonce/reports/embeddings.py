@@ -31,21 +31,21 @@ def rdm_section(material: Material) -> Section | None:
     for place, store in enumerate(material.stores, 1):
         if any(record.kind == KIND and record.sealed for record in store.targets().values()):
             blocks.append(_curves(place, rate_distortion(store)))
-    lead = "What an RDM keeps of its teacher (rate) and what that is worth; R weighs it."
+    lead = "Rate (bits per sample) and distortion of each RDM; R is the weight of the distortion."
     return Section(name="rdm", title="Rate-distortion modules", blocks=tuple(blocks), lead=lead) if blocks else None
 
 
 def _curves(place: int, curves: Sequence[RdmCurve]) -> Figure:
     points = [point for curve in curves for point in curve.points]
-    told = "; ".join(f"R {point.distortion_weight:g} {point.bits:.3g} bits" for point in points)
+    summary = "; ".join(f"R {point.distortion_weight:g} {point.bits:.3g} bits" for point in points)
     return Figure(
         name=f"rate-distortion-{place}",
         title="Rate, accuracy and distortion",
-        caption="A larger R keeps more bits. The dashed line is the teacher's own accuracy where it is known.",
-        alt=f"Curves of the rate-distortion modules: {told}.",
+        caption="A larger R keeps more bits. Dashed line: accuracy of the teacher, if known.",
+        alt=f"Curves of the rate-distortion modules: {summary}.",
         draw=lambda width: draw_rate_distortion(curves, width),
         table=Table(
-            columns=("RDM", "R", "bits a sample", "validation top-1", "distortion", "epoch kept"),
+            columns=("RDM", "R", "bits per sample", "validation top-1", "distortion", "best epoch"),
             rows=tuple(map(_rdm_row, points)),
             numeric=(False, *[True] * 5),
         ),
@@ -59,7 +59,7 @@ def _rdm_row(point: RdmPoint) -> tuple[str, ...]:
 
 
 def embedding_section(material: Material, events: Events) -> Section | None:
-    """Maps of the same rows of teacher, RDMs and students; None where nothing can be mapped."""
+    """t-SNE of the same rows for teacher, RDMs and students; None if there is nothing to map."""
     blocks = [
         block for place, store in enumerate(material.stores, 1) for block in _maps(place, store, material, events)
     ]
@@ -90,7 +90,7 @@ def _map_figure(place: int, maps: Maps) -> Figure:
     return Figure(
         name=f"embeddings-{place}",
         title=f"t-SNE of {names}",
-        caption=f"The same {len(maps.rows):,} rows in each panel, by class; near ones are alike, far ones say little.",
+        caption=f"The same {len(maps.rows):,} rows in each panel, coloured by class. Large distances have no meaning.",
         alt=f"Maps of embeddings, coloured by class: {names}.",
         draw=lambda width: draw_tsne(maps, width),
         table=Table(
@@ -116,7 +116,7 @@ def _targets(store: Store) -> list[str]:
 
 
 def _students(store: Store, material: Material) -> tuple[dict[str, Embedder], str]:
-    """The best distilled student and the one without a teacher, of the student that was trained most; and a note."""
+    """The best distilled student and one without a teacher, of the student with the most runs; and a note."""
     mine = _of_store(store, material)
     ranked = next((scored(groups) for groups in students(material, mine).values()), [])
     chosen = _first(ranked, distilled=True) + _first(ranked, distilled=False)
@@ -126,11 +126,11 @@ def _students(store: Store, material: Material) -> tuple[dict[str, Embedder], st
         samples = store_samples(store, tuple(mine))
         return {f"student: {one.group.label}": embedder(_best_run(one), samples) for one in chosen}, ""
     except TeachonceError as error:
-        return {}, f"Students are not in the maps: {error.message}."
+        return {}, f"Students are not shown: {error.message}."
 
 
 def _of_store(store: Store, material: Material) -> list[Run]:
-    """The runs that saw a store's rows; those without a teacher may not have named it."""
+    """The runs that used a store's rows; runs without a teacher may not name the store."""
     named = [run for run in material.runs if material.store_of(run) is store]
     data = [run.settings["data"] for run in named]
     return [run for run in material.runs if run in named or (not run.needs_teacher and run.settings["data"] in data)]
@@ -141,33 +141,43 @@ def _first(ranked: Sequence[Scored], *, distilled: bool) -> list[Scored]:
 
 
 def _best_run(one: Scored) -> Run:
-    """Of the seeds, by validation: the test data chooses nothing."""
+    """The best seed by validation accuracy; the test data are not used for selection."""
     return max(one.group.runs, key=lambda run: run.result["val_top1"] or 0.0)
 
 
 def cost_section(material: Material, events: Events) -> Section | None:
-    """Accuracy over training cost of the student that was trained most; None where fewer than two settings count."""
-    for student, groups in students(material).items():
-        if len(groups) < 2 or len(material.stores) != 1:
-            return None
-        folders = [run.folder for run in material.runs]
-        try:
-            costs = training_costs(folders, store=material.stores[0].path, student=student, events=events)
-        except TeachonceError as error:
-            events.warn(f"training costs are left out: {error.message}")
-            return None
-        return Section(name="cost", title="Accuracy over training cost", blocks=(_cost_figure(costs),))
-    return None
+    """A figure per store, of the student with the most runs; None if no store has two settings to compare."""
+    places = range(1, len(material.stores) + 1)
+    found = (_store_costs(place, store, material, events) for place, store in zip(places, material.stores, strict=True))
+    blocks = tuple(figure for figure in found if figure is not None)
+    return Section(name="cost", title="Accuracy over training cost", blocks=blocks) if blocks else None
+
+
+def _store_costs(place: int, store: Store, material: Material, events: Events) -> Figure | None:
+    runs = list(material.runs)
+    if len(material.stores) > 1:
+        unknown = [run for run in runs if run.needs_teacher and run.target is None]  # which a warning names
+        runs = [*_of_store(store, material), *unknown]
+    student, groups = next(iter(students(material, runs).items()), ("", []))
+    if len(groups) < 2:
+        return None
+    try:
+        costs = training_costs([run.folder for run in runs], store=store.path, student=student, events=events)
+    except TeachonceError as error:
+        events.warn(f"training costs of {store.path} are left out: {error.message}")
+        return None
+    of = f" ({store.path.name})" if len(material.stores) > 1 else ""
+    return _cost_figure(place, f"Accuracy over cost{of}: {student}", costs)
 
 
 def _macs(point: CostPoint, *, is_live: bool) -> str:
-    """The cost of one way; in brackets where it was not run that way."""
+    """The cost with one source of targets; in brackets if it was not run with that one."""
     text = short(point.live_macs if is_live else point.cached_macs)
     return text if is_live == point.is_live or point.cached_macs == point.live_macs else f"({text}, not run)"
 
 
-def _cost_figure(costs: Costs) -> Figure:
-    told = "; ".join(f"{point.label} {share_text(point.accuracy_mean)}" for point in costs.points)
+def _cost_figure(place: int, title: str, costs: Costs) -> Figure:
+    summary = "; ".join(f"{point.label} {share_text(point.accuracy_mean)}" for point in costs.points)
     rows = tuple(
         (
             point.label,
@@ -178,11 +188,11 @@ def _cost_figure(costs: Costs) -> Figure:
         for point in costs.points
     )
     return Figure(
-        name="cost",
-        title="What the accuracy costs",
-        caption="Points are trainings that were run: filled from the cache or without a teacher, hollow with a live "
-        f"teacher. Hatched bars are the other way, computed and not run. Cost: {costs.counting}.",
-        alt=f"Points of {costs.accuracy} accuracy over training cost: {told}.",
+        name=f"cost-{place}",
+        title=title,
+        caption="Each point is a run: filled from the cache or without a teacher, hollow with a live teacher. "
+        f"Hatched bars are computed for the other source of targets, not run. Cost: {costs.counting}.",
+        alt=f"Points of {costs.accuracy} accuracy over training cost: {summary}.",
         draw=lambda width: draw_costs(costs, width),
         table=Table(
             columns=("training", f"{costs.accuracy} top-1", "from the cache, MACs", "live, MACs", "cached over live"),

@@ -1,4 +1,4 @@
-"""Comparisons of a live teacher with its cache: what was measured, or what trainings took."""
+"""Comparisons of a live teacher with its cache, from benchmarks or from runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,29 +14,30 @@ class Finding:
     """One comparison of a live teacher with its cache."""
 
     name: str
-    """What tells it from the others."""
+    """Unique among the findings."""
     speedup: float
     low: float
-    """As far as the spread goes, and `high`."""
+    """The lower end of the spread, as `high` the upper."""
     high: float
     memory_ratio: float | None
     memory_name: str
     """Which memory that is."""
     break_even: float | None
-    """Epochs; None: never, or not known (`is_paid_known`)."""
-    is_paid_known: bool
+    """Epochs; None: never, or not known (`has_break_even`)."""
+    has_break_even: bool
+    """Whether `break_even` could be computed: the time of stage one was recorded."""
     epochs: int
     is_better: bool
     """The cache, for one student."""
 
     @property
     def is_clear(self) -> bool:
-        """Whether the spread leaves no doubt about who is faster."""
+        """Whether the spread is on one side of 1."""
         return not self.low <= 1 <= self.high
 
 
 def findings(material: Material) -> list[Finding]:
-    """Of the benchmarks where there are any, else of the trainings."""
+    """From the benchmarks if there are any, else from the runs."""
     measured = measurements(material)
     return list(map(of_bench, measured)) if measured else list(map(_of_pair, pairs(material)))
 
@@ -53,7 +54,7 @@ def of_bench(one: Measured) -> Finding:
         memory_ratio=found.get("memory_ratio_at_epoch", found.get("memory_ratio")),
         memory_name="memory between steps",
         break_even=found["break_even_epochs"],
-        is_paid_known=True,
+        has_break_even=True,
         epochs=one.case["epochs"],
         is_better=found["pays"] == "cached",
     )
@@ -69,7 +70,7 @@ def _of_pair(pair: Pair) -> Finding:
         memory_ratio=pair.memory_ratio,
         memory_name="memory at the peak",
         break_even=None if known is None else known.break_even_epochs,
-        is_paid_known=known is not None,
+        has_break_even=known is not None,
         epochs=pair.epochs,
         is_better=pair.speedup > 1 if known is None else known.pays == "cached",
     )

@@ -1,16 +1,16 @@
-"""What a report is made from: finished runs, stores, and the JSON files of benchmarks."""
+"""Reads the inputs of a report: finished runs, stores, and the JSON files of benchmarks."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from teachonce.benchmarks.shapes import SHAPES, shape_of
 from teachonce.cache.store import Store, open_store
 from teachonce.errors import InputError, StoreMissingError, TeachonceError
-from teachonce.events import SILENT, Events, Task
+from teachonce.events import Events
 from teachonce.fsio import read_json
 from teachonce.plots.curves import METRICS, read_metrics
 from teachonce.plots.runs import Run, nothing_finished, read_runs, run_folders
@@ -19,7 +19,7 @@ from teachonce.validation import require_type
 BENCHES = ("bench-live", *SHAPES)
 """The kinds of JSON that a report shows."""
 FORMAT = 1
-"""Of those that say one."""
+"""Of the JSON, if it has one."""
 _MEND = "Measure it again, restore it from a copy, or leave it out"
 _TRIAL = re.compile(r"trial-\d{4,}")
 _EXPECTED = (
@@ -40,15 +40,15 @@ class Bench:
 
 @dataclass(frozen=True, kw_only=True)
 class Material:
-    """Everything that was found."""
+    """The inputs of a report."""
 
     runs: tuple[Run, ...] = ()
     trials: int = 0
-    """Runs of searches for settings, which are left out."""
+    """The number of runs of hyperparameter searches, which are left out."""
     stores: tuple[Store, ...] = ()
-    """Those that were named, then those that the runs name and that are there."""
+    """Those that were given, then those that the runs name, if they exist."""
     teachers: tuple[Run, ...] = ()
-    """Of the runs, those that trained what other runs, or targets of the stores, have as their teacher."""
+    """Runs whose student is the teacher of other runs or of targets in the stores."""
     benches: tuple[Bench, ...] = ()
 
     def of(self, kind: str) -> list[Bench]:
@@ -56,51 +56,25 @@ class Material:
         return [bench for bench in self.benches if bench.kind == kind]
 
     def store_of(self, run: Run) -> Store | None:
-        """The store whose rows a run saw; None where it had none, or it is not at hand.
+        """The store whose rows a run used; None if it used none, or the store was not found.
 
-        Of several with these rows it is the one whose target the run read: stores of other teachers may have the same.
+        Of several stores with these rows it is the one whose target the run read.
         """
         found = [store for store in self.stores if _has_rows(store, run)]
         return next((store for store in found if has_target(store, run)), found[0] if found else None)
 
 
-@dataclass
-class Noted:
-    """Events that pass everything on, and keep the warnings: a reader of the page must know them too."""
-
-    events: Events = SILENT
-    warnings: list[str] = field(default_factory=list)
-
-    def task(self, title: str, *, total: int, done: int = 0, unit: str = "rows") -> AbstractContextManager[Task]:
-        """See Events.task."""
-        return self.events.task(title, total=total, done=done, unit=unit)
-
-    def epoch(self, entry: Mapping[str, Any]) -> None:
-        """See Events.epoch."""
-        self.events.epoch(entry)
-
-    def info(self, text: str) -> None:
-        """See Events.info."""
-        self.events.info(text)
-
-    def warn(self, text: str) -> None:
-        """See Events.warn."""
-        if text not in self.warnings:
-            self.warnings.append(text)
-            self.events.warn(text)
-
-
 def gather(places: Sequence[Path], *, store: Path | None, events: Events) -> Material:
-    """Read what some places hold.
+    """Read some files and folders.
 
     Args:
         places: Each a run, a folder with runs below it, a store, or a JSON file of a benchmark.
-        store: In the place of the stores that the runs name; None: those.
-        events: Is told what is left out.
+        store: Replaces the stores that the runs name; None: those.
+        events: Receives a warning for everything that is left out.
 
     Raises:
-        InputError: No place, or one of another kind.
-        StoreMissingError: A place is not there, or a folder holds no finished run.
+        InputError: No place, or one that is none of these.
+        StoreMissingError: A place does not exist, or a folder has no finished run.
         CorruptError: A file cannot be read.
     """
     if not places and store is None:
@@ -129,12 +103,12 @@ def gather(places: Sequence[Path], *, store: Path | None, events: Events) -> Mat
 
 
 def _teachers(runs: Sequence[Run], stores: Sequence[Store]) -> Iterator[Run]:
-    """The runs whose weights a target says it is of, or a live training says it learned from."""
+    """The runs whose weights made a target of the stores, or were the live teacher of a run."""
     records = (record for store in stores for record in store.targets().values())
     digests = {record.fingerprint_fields.get("teacher", {}).get("weights") for record in records}
     digests |= {(run.description["teacher"] or {}).get("weights") for run in runs}
     for run in runs if digests - {None} else ():
-        with suppress(TeachonceError, OSError):  # its weights cannot be read: who learned from it is not known
+        with suppress(TeachonceError, OSError):  # its weights cannot be read
             if run.weights in digests:
                 yield run
 
@@ -144,7 +118,7 @@ def _has_rows(store: Store, run: Run) -> bool:
 
 
 def has_target(store: Store, run: Run) -> bool:
-    """Whether a store holds what a run read as its target; of one that read none, any does."""
+    """Whether a store has the target that a run read; True for a run that read none."""
     known = (run.settings.get("store") or {}).get("target")
     if run.target is None or known is None:
         return True
@@ -155,7 +129,7 @@ def has_target(store: Store, run: Run) -> bool:
 
 
 def _each_once(places: Sequence[Path]) -> list[Path]:
-    """Without those that were named before, perhaps in another way; in the order in which they were named first."""
+    """Without duplicates, which may be written in other ways; in order of first occurrence."""
     each: dict[Path, Path] = {}
     for place in places:
         each.setdefault(place.resolve(), place)
@@ -166,13 +140,13 @@ def read_bench(path: Path) -> Bench:
     """The result of a benchmark.
 
     Raises:
-        CorruptError: It is no JSON.
-        InputError: It is of no benchmark that a report shows, or of another version's.
+        CorruptError: It is not JSON.
+        InputError: It is not a result that a report shows, or of another format.
     """
     value = read_json(path, mend=f"Expected {_EXPECTED}")
     kind = _kind(value) if isinstance(value, dict) else None
     if kind is None:
-        raise InputError(f"{path} is of no kind that a report shows", f"Name {_EXPECTED}")
+        raise InputError(f"{path} is not a result that a report shows", f"Name {_EXPECTED}")
     if value.get("format", FORMAT) != FORMAT:
         message = f"{path} is of another version: expected format {FORMAT}, got {value['format']!r}"
         raise InputError(message, "Measure it again with this version of teachonce")
@@ -181,12 +155,12 @@ def read_bench(path: Path) -> Bench:
 
 
 def _kind(value: Mapping[str, Any]) -> str | None:
-    told = str(value.get("kind", "")).removeprefix("teachonce.")
-    return told if told in BENCHES else None
+    kind = str(value.get("kind", "")).removeprefix("teachonce.")
+    return kind if kind in BENCHES else None
 
 
 def _stores_of(runs: Sequence[Run], known: Sequence[Store], events: Events) -> Iterator[Store]:
-    """The stores that runs name, each once, where they are still those."""
+    """The stores that runs name, each once, if they exist and have the same rows."""
     found, tried = list(known), set[tuple[str, str]]()
     for run in runs:
         samples = (run.settings.get("store") or {}).get("samples")
@@ -200,13 +174,11 @@ def _stores_of(runs: Sequence[Run], known: Sequence[Store], events: Events) -> I
             yield there[0]
         elif not there and not any(_has_rows(store, run) for store in found) and (samples, str(path)) not in tried:
             tried.add((samples, str(path)))
-            events.warn(
-                f"the store of {run.folder} is not at {path}: name it with --store for its facts and comparisons"
-            )
+            events.warn(f"the store of {run.folder} is not at {path}: give it with --store to include it")
 
 
 def _at(path: Path, run: Path) -> Iterator[Store]:
-    """Stores of that path: from here, and from the folders above the run, where a command may have been given."""
+    """Stores at that path, relative to the working folder and to each folder above the run."""
     for base in (Path(), *run.parents):
         try:
             yield open_store(base / path)

@@ -1,4 +1,4 @@
-"""A page as one HTML file: no script, nothing from the network, light and dark, on a phone and on a desk."""
+"""A page as one HTML file: no script, no network, light and dark mode, narrow and wide screens."""
 
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -9,27 +9,27 @@ from markupsafe import Markup
 
 from teachonce.events import SILENT, Events
 from teachonce.reports.colours import rules
+from teachonce.reports.line_breaks import is_short, kept
 from teachonce.reports.page import Block, Figure, Page
-from teachonce.reports.svg import Atelier
-from teachonce.reports.words import is_short, kept
+from teachonce.reports.svg import SvgRenderer
 from teachonce.texts import printable
 
 WIDE, NARROW = 7.5, 3.4
-"""Inches that each picture is laid out for: a column on a desk, and a phone."""
+"""Width of the figures in inches, for wide screens and for phones."""
 BADGES = {
-    "cached": "The cache pays",
-    "live": "The live teacher is better",
+    "cached": "The cache is faster overall",
+    "live": "The live teacher is faster overall",
     "mixed": "It depends",
-    "open": "Not decided",
+    "open": "No clear result",
 }
 
 
 def render_html(page: Page, *, events: Events = SILENT) -> bytes:
-    """Write a page as HTML. Everything it says is escaped; the same page gives the same bytes.
+    """Write a page as HTML. All text is escaped; the same page gives the same bytes.
 
     Args:
-        page: What it says.
-        events: Who watches the drawing.
+        page: Its content.
+        events: Receives the progress of drawing.
     """
     templates = Environment(
         loader=PackageLoader("teachonce.reports", "templates"),
@@ -40,28 +40,28 @@ def render_html(page: Page, *, events: Events = SILENT) -> bytes:
     )
     templates.tests |= {"kind": _is_kind, "short": is_short}
     templates.filters["kept"] = kept
-    atelier = Atelier()
-    drawings = _drawings(page, atelier, events)
+    renderer = SvgRenderer()
+    drawings = _drawings(page, renderer, events)
     text = templates.get_template("report.html.j2").render(
         page=page,
         badge=BADGES[page.pays],
         drawings=drawings,
-        letters=Markup(atelier.letters()),
-        day=Markup(rules(atelier.colours, dark=False)),
-        night=Markup(rules(atelier.colours, dark=True)),
+        glyphs=Markup(renderer.glyphs()),
+        light=Markup(rules(renderer.colours, dark=False)),
+        dark=Markup(rules(renderer.colours, dark=True)),
         version=version("teachonce"),
     )
     return printable(text).encode()
 
 
-def _drawings(page: Page, atelier: Atelier, events: Events) -> Mapping[str, Any]:
-    """Name of a figure -> its pictures."""
+def _drawings(page: Page, renderer: SvgRenderer, events: Events) -> Mapping[str, Any]:
+    """Name of a figure -> its SVGs."""
     figures = [block for section in page.sections for block in section.blocks if isinstance(block, Figure)]
     drawn = {}
     with events.task("drawing", total=len(figures), unit="figures") as task:
         for figure in figures:
             drawn[figure.name] = {
-                size: Markup(atelier.draw(figure, inches)) for size, inches in (("wide", WIDE), ("narrow", NARROW))
+                size: Markup(renderer.draw(figure, inches)) for size, inches in (("wide", WIDE), ("narrow", NARROW))
             }
             task.advance()
     return drawn

@@ -1,4 +1,4 @@
-"""Live against cached: the bars of the arms, from benchmarks, else from trainings."""
+"""Live against cached: bars of the arms, from benchmarks, else from runs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -40,7 +40,7 @@ _RATIOS = (
 
 
 def arms_section(material: Material) -> Section | None:
-    """Time and memory of the arms; None where nothing was done both ways."""
+    """Time and memory of the arms; None if nothing was measured both ways."""
     measured = measurements(material)
     title = "Live against cached: a step"
     if measured:
@@ -50,20 +50,21 @@ def arms_section(material: Material) -> Section | None:
     found = pairs(material)
     blocks = [block for place, pair in enumerate(found[:MOST], 1) for block in pair_blocks(place, pair)]
     lead = (
-        "From the trainings themselves, which ran at different times; teachonce bench live measures the arms "
-        "in turn, and the memory between steps."
+        "From runs, which were made at different times. `teachonce bench live` measures the arms in turn, "
+        "and also the memory between steps."
     )
     return Section(name="arms", title=title, blocks=tuple(blocks), lead=lead) if blocks else None
 
 
 def _lead(measured: Sequence[Measured]) -> str:
     devices = listed(list(dict.fromkeys(str(one.case["device"]) for one in measured)))
-    told = f"Measured on {devices}: medians and quartiles of "
-    told += f"{_counted(measured, 'rounds')} of {_counted(measured, 'steps')}"
-    told += ", every arm in a process of its own, in turn"
+    summary = f"Measured on {devices}: medians and quartiles of "
+    summary += f"{_counted(measured, 'rounds')} of {_counted(measured, 'steps')}"
+    summary += "; each arm is a separate process, and they take turns"
     starts = max(one.case.get("starts", 1) for one in measured)
-    told += f"; all were started {_counted(measured, 'starts').removesuffix('starts')}times." if starts > 1 else "."
-    return told if len(measured) <= MOST else f"{told} The first {MOST} of {len(measured)}; all are in the sweep below."
+    summary += f"; all were started {_counted(measured, 'starts').removesuffix('starts')}times." if starts > 1 else "."
+    many = f" The first {MOST} of {len(measured)}; all are in the sweep below."
+    return summary + (many if len(measured) > MOST else "")
 
 
 def _counted(measured: Sequence[Measured], key: str) -> str:
@@ -78,19 +79,19 @@ def _bench_arms(place: int, one: Measured) -> Iterator[Block]:
     yield arms_figure(place, one.title, data, _caption(one.found, data), _bench_table(one.found))
     check = one.found.get("live_check")
     if check and not check["within"]:
-        told = f"The live arm took {check['ratio']:.2f} times the teacher's forward and a student's step together"
-        too_good = f"more than {check['limit']:.2f}: its speed-up is too good"
-        why = too_good if one.is_flattered else "which cannot be: measure again"
-        yield Text(text=f"{told}, {why}.", warns=True)
+        summary = f"The live arm took {check['ratio']:.2f} times the teacher's forward and a student's step together"
+        too_good = f"more than {check['limit']:.2f}: its speed-up is overestimated"
+        why = too_good if one.is_too_slow else "which is impossible: measure again"
+        yield Text(text=f"{summary}, {why}.", warns=True)
 
 
 def _ratios(measured: Sequence[Measured]) -> Table:
-    """All that follows from the arms: a column a method where there is room for them, else a row."""
-    names = ("", *(title for title, _ in _RATIOS), "stage one", "cache", "the cache has paid after")
+    """Ratios of the arms: a column per method if there are few, else a row."""
+    names = ("", *(title for title, _ in _RATIOS), "stage one", "cache", "break-even")
     columns = [names, *map(_ratio_cells, measured)]
     is_wide = len(measured) > _BESIDE
     first, *rows = columns if is_wide else zip(*columns, strict=True)
-    caption = "Ratios of the arms; a share of a ceiling is how much of it was reached"
+    caption = "Ratios of the arms. Ceiling: the ratio that a cache without any cost would reach"
     numeric = (False, *[True] * (len(first) - 1))
     return Table(columns=tuple(first), rows=tuple(map(tuple, rows)), numeric=numeric, caption=caption)
 
@@ -102,7 +103,7 @@ def _ratio_cells(one: Measured) -> tuple[str, ...]:
 
 
 def _facts(measured: Sequence[Measured]) -> Iterator[Facts]:
-    """What all cases have in common is told once."""
+    """The settings that all cases share."""
     cases = [one.case for one in measured]
     sizes = ("teacher_image_size", "student", "image_size", "data", "batch_size")
     names = ("teacher", "teacher_dtype", *sizes, "precision", "tf32", "threads")
@@ -113,23 +114,23 @@ def _facts(measured: Sequence[Measured]) -> Iterator[Facts]:
 
 
 def _caption(found: Mapping[str, Any], data: Arms) -> str:
-    words = "The step is made of its parts; lines are quartiles."
+    words = "Bars: the parts of a step; lines: quartiles."
     if data.live_method != data.method:
-        words += f" The live teacher runs {data.live_method}, as in the paper: {data.method} needs class means only."
+        words += f" The live teacher runs {data.live_method}, as in the paper: {data.method} needs only class means."
     here, then = found.get("memory_ratio"), found.get("memory_ratio_at_epoch")
     if here and then and number_text(here) != number_text(then):
-        words += " Memory is with the few rows of the benchmark: live/cached is"
+        words += " Memory is measured with the rows of the benchmark: live/cached is"
         words += f" {number_text(here)} between steps, and {number_text(then)} with an epoch's images and targets."
     if found.get("share_of_limit") is not None:
         share = 100 * found["share_of_limit"]
-        words += f" The time ceiling is {found['time_ceiling']:.3g}, of which {share:.0f} % is reached."
+        words += f" The ceiling of the speed-up is {found['time_ceiling']:.3g}; {share:.0f} % of it is reached."
     return words
 
 
 def _bench_table(found: Mapping[str, Any]) -> Table:
     each = {arm: found["arms"][arm] for arm in ARMS if arm in found["arms"]}
     parts = [part for part in STEP_PARTS if any((arm.get("parts_ms") or {}).get(part) for arm in each.values())]
-    names = ("arm", "ms a step", "quartiles", "samples/s", "epoch", "between steps", "peak", "host", "J a step")
+    names = ("arm", "ms per step", "quartiles", "samples/s", "epoch", "between steps", "peak", "host", "J per step")
     columns = names + tuple(f"{STEP_PARTS[part]}, ms" for part in parts)
     rows = tuple(_bench_row(ARMS[name], arm, parts) for name, arm in each.items())
     return Table(columns=columns, rows=rows, numeric=(False, *[True] * (len(columns) - 1)))

@@ -1,4 +1,4 @@
-"""`teachonce.report`: from runs, stores and benchmarks to the files of a report."""
+"""`teachonce.report`: writes a report about runs, stores and benchmarks."""
 
 from dataclasses import dataclass
 
@@ -12,33 +12,33 @@ from teachonce.reports.write import check_outs, write_page
 
 @dataclass(frozen=True, kw_only=True)
 class ReportResult:
-    """What was written, and what it says first."""
+    """The files of a report, and its main statements."""
 
     out: tuple[str, ...]
-    """The files, in the order asked for."""
+    """The files, in the order of `out`."""
     title: str
     verdict: str
     pays: Verdict
-    """`cached`, `live`, `mixed` where each is better for something, or `open` where nothing was
-    compared, or no difference is sure."""
+    """`cached`, `live`, `mixed` if each is better for something, or `open` if nothing was
+    compared or no difference is significant."""
     sections: tuple[str, ...]
     figures: tuple[str, ...]
     warnings: tuple[str, ...]
-    """What a reader must know before believing the numbers."""
+    """What may be wrong with the numbers."""
 
 
 @verb(ReportOptions)
 def report(options: ReportOptions, events: Events) -> ReportResult:
-    """Write what runs, stores and benchmarks found as one page that a reader understands in a minute.
+    """Write a report about runs, stores and benchmarks as one page.
 
     Raises:
         InputError: Another suffix, or a place that is none of these.
-        StoreMissingError: A place is not there.
-        DiskError: A file cannot be written; old files are as they were.
+        StoreMissingError: A place does not exist.
+        DiskError: A file cannot be written; existing files are unchanged.
     """
     outs = check_outs(options.out)
     if not options.places:
-        raise InputError("expected a run, a store or a result of bench, got none", "Name at least one")
+        raise InputError("expected a run, a store or a result of bench, got none", "Give at least one")
     from teachonce.reports.build import build_page
 
     page = build_page(options.places, store=options.store, title=options.title, events=events)

@@ -1,4 +1,4 @@
-"""A page as Markdown of GitHub's flavour, with its pictures as PNG files beside it."""
+"""A page as GitHub-flavoured Markdown, with its figures as PNG files in a folder."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,21 +11,21 @@ from teachonce.reports.svg import png
 from teachonce.texts import printable
 
 WIDTH = 7.5
-"""Inches of a picture."""
+"""Width of a figure in inches."""
 _SPECIAL = re.compile(r"([\\`*_\[\]|~$^]|(?<=:)//|@|(?<=\bwww)\.)")
 _LIST = re.compile(r"^(\d*)([-+=#.)])(?=[-+=#\s]|$)")
 
 
 def render_markdown(page: Page, folder: str, *, events: Events = SILENT) -> tuple[bytes, Mapping[str, bytes]]:
-    """Write a page as Markdown. Everything it says is shown as it is, markup too.
+    """Write a page as Markdown. All text is escaped.
 
     Args:
-        page: What it says.
-        folder: Name of the folder of its pictures, beside the file.
-        events: Who watches the drawing.
+        page: Its content.
+        folder: Name of the folder of its figures, next to the file.
+        events: Receives the progress of drawing.
 
     Returns:
-        The file, and its pictures by file name.
+        The file, and its figures by file name.
     """
     figures = [block for section in page.sections for block in section.blocks if isinstance(block, Figure)]
     pictures = {}
@@ -42,7 +42,7 @@ def _parts(page: Page, folder: str) -> Iterator[str]:
     if page.tiles:
         yield "\n".join(f"- **{shown(tile.value)}** {shown(tile.label)}{_note(tile.note)}" for tile in page.tiles)
     if page.warnings:
-        yield "\n".join(["> **Before you believe the numbers**", ">", *(f"> - {shown(w)}" for w in page.warnings)])
+        yield "\n".join(["> **Warnings**", ">", *(f"> - {shown(w)}" for w in page.warnings)])
     for section in page.sections:
         yield f"## {shown(section.title)}"
         if section.lead:
@@ -77,7 +77,7 @@ def _figure(figure: Figure, folder: str) -> Iterator[str]:
     yield shown(figure.caption)
     yield f"![{shown(figure.alt)}]({quote(f'{folder}/{figure.name}.png')})"
     if figure.table is not None:
-        yield "<details><summary>The numbers behind it</summary>"
+        yield "<details><summary>Data of this figure</summary>"
         yield from _table(figure.table)
         yield "</details>"
 
@@ -108,17 +108,17 @@ def _lines(rows: Sequence[Sequence[str]], numeric: Sequence[bool]) -> str:
 
 
 def _fenced(line: str) -> str:
-    """A code block, whose fence is longer than any in it."""
+    """A code block with a fence that is longer than any inside it."""
     fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", line))])
     return f"{fence}sh\n{' '.join(line.splitlines())}\n{fence}"
 
 
 def shown(text: str) -> str:
-    """A line that a reader of Markdown sees as it is: no markup, no HTML, no link, no cell's end in it."""
+    """A text as one line of Markdown, escaped: no markup, HTML, link or end of a table cell."""
     line = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _LIST.sub(r"\1\\\2", _SPECIAL.sub(_inert, line))
 
 
 def _inert(match: re.Match[str]) -> str:
-    """A backslash before punctuation; GitHub makes links of addresses, which a character reference hides."""
+    """A backslash before punctuation; character references in addresses, which GitHub would turn into links."""
     return "&#47;/" if match[1] == "//" else "&#46;" if match[1] == "." else f"\\{match[1]}"

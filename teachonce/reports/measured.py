@@ -1,4 +1,4 @@
-"""The cases of `bench live` one by one, and in what they differ."""
+"""The cases of `bench live`, and the settings in which they differ."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -8,21 +8,21 @@ from typing import Any
 from teachonce.reports.gather import Material
 
 MOST = 6
-"""Figures of a kind; a sweep has the others in its own picture."""
+"""At most this many figures of a kind; a sweep shows all cases in one figure."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What a case of `bench live` found for one method."""
+    """The result of a case of `bench live` for one method."""
 
     case: Mapping[str, Any]
     method: str
     setting: str
-    """In what the case differs from the others: `l32-32, batch 8, bf16, compiled`."""
+    """The settings in which the case differs from the others: `l32-32, batch 8, bf16, compiled`."""
 
     @property
     def title(self) -> str:
-        """Of its figures."""
+        """The title of its figures."""
         return f"{self.method}, {self.setting}" if self.setting else self.method
 
     @property
@@ -32,25 +32,25 @@ class Measured:
         return found
 
     @property
-    def is_impossible(self) -> bool:
-        """Whether the live arm was faster than its parts, beyond the tolerance: no such machine was quiet."""
+    def is_too_fast(self) -> bool:
+        """Whether the live arm was faster than its parts, beyond the tolerance, which other work must have caused."""
         check = self.found.get("live_check") or {"ratio": 1.0, "limit": 1.0}
-        return not check.get("within", True) and not self.is_flattered
+        return not check.get("within", True) and not self.is_too_slow
 
     @property
-    def is_flattered(self) -> bool:
-        """Whether the live arm took longer than its teacher and a student's step together."""
+    def is_too_slow(self) -> bool:
+        """Whether the live arm took longer than its parts: its ratio to the cache is overestimated."""
         check = self.found.get("live_check") or {"ratio": 1.0, "limit": 1.0}
         return bool(check["ratio"] > check["limit"])
 
 
 def measurements(material: Material) -> list[Measured]:
-    """Every method of every case of `bench live`, in order; what two files hold is one measurement."""
+    """Every method of every case of `bench live`, in order; duplicates in several files count once."""
     return measured_in(bench.result for bench in material.of("bench-live"))
 
 
 def measured_in(results: Iterable[Mapping[str, Any]]) -> list[Measured]:
-    """The same, of results of `bench live` that may not be in files."""
+    """The same for results of `bench live` as JSON objects."""
     found = (case for result in results for case in _cases(result))
     cases = list({json.dumps([_words(case), case["methods"]], sort_keys=True): case for case in found}.values())
     words = [_words(case) for case in cases]
@@ -70,6 +70,6 @@ def _words(case: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _cases(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Each with what a sweep says once for all."""
+    """Each with the settings that a sweep stores once."""
     common = {key: value for key, value in result.items() if key != "cases"}
     return [{**common, **case} for case in result["cases"]] if "cases" in result else [result]

@@ -1,4 +1,4 @@
-"""What a report says, apart from how it is written: sections of figures, tables, facts, commands and text."""
+"""The content of a report, independent of its format: sections of figures, tables, facts, commands and text."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,30 +11,30 @@ Verdict = Literal["cached", "live", "mixed", "open"]
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Cells as they are shown."""
+    """A table of formatted cells."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     numeric: tuple[bool, ...]
-    """Of each column: numbers stand to the right."""
+    """Of each column: whether it is aligned to the right."""
     caption: str = ""
     strong: tuple[int, ...] = ()
-    """Rows that are pointed out, such as the best."""
+    """Rows in bold, such as the best."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A picture that is drawn for the width it is shown at, and the numbers behind it."""
+    """A figure that is drawn for the width it is shown at, and its data as a table."""
 
     name: str
-    """Unique in the page, of a-z, 0-9 and `-`; of files too."""
+    """Unique in the page, of a-z, 0-9 and `-`; also the file name."""
     title: str
     caption: str
-    """What it shows and what to see in it, in a sentence or two."""
+    """One or two sentences."""
     alt: str
-    """For who cannot see it: what it says, with its numbers."""
+    """Alternative text for screen readers, with the numbers."""
     draw: Callable[[float], Drawing]
-    """Inches of width -> the picture; its height is its own. Drawn inside `plots.figure.style`."""
+    """Width in inches -> the figure, of any height. Called inside `plots.figure.style`."""
     table: Table | None = None
 
 
@@ -60,7 +60,7 @@ class Text:
 
     text: str
     warns: bool = False
-    """It tells of something that may be wrong."""
+    """Whether it is a warning."""
 
 
 Block = Figure | Table | Facts | Commands | Text
@@ -68,19 +68,19 @@ Block = Figure | Table | Facts | Commands | Text
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """A part of the page, in the order of a reader's questions."""
+    """A section of the page."""
 
     name: str
     """Unique in the page, of a-z, 0-9 and `-`."""
     title: str
     blocks: tuple[Block, ...]
     lead: str = ""
-    """A sentence under the title; none where empty."""
+    """A sentence under the title; may be empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tile:
-    """One number that the page is about."""
+    """A key number at the top of the page."""
 
     value: str
     label: str
@@ -94,10 +94,10 @@ class Page:
 
     title: str
     verdict: str
-    """One sentence: does the cache pay? It says so where the live teacher is better."""
+    """One sentence: is training from the cache faster overall, or with the live teacher?"""
     pays: Verdict
-    """`mixed` where each is better for something; `open` where nothing was compared, or no difference is sure."""
+    """`mixed` if each is better for something; `open` if nothing was compared or no difference is significant."""
     tiles: tuple[Tile, ...]
     sections: Sequence[Section]
     warnings: tuple[str, ...] = field(default=())
-    """What a reader must know before believing the numbers."""
+    """What may be wrong with the numbers."""

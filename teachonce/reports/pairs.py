@@ -1,4 +1,4 @@
-"""Trainings that were done both ways, from the cache and with the live teacher, and differ in nothing else."""
+"""Pairs of runs with equal settings, one from the cache and one with the live teacher."""
 
 import json
 import statistics
@@ -20,24 +20,24 @@ from teachonce.reports.stores import rdm_seconds, stage_one_seconds
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """The runs of one setting from the cache, and those with the live teacher; run by run of the same seed."""
+    """The runs of one setting from the cache and with the live teacher, in the same order of seeds."""
 
     label: str
-    """Of the cached ones."""
+    """Of the runs from the cache."""
     student: str
     method: str
     cached: tuple[Run, ...]
     live: tuple[Run, ...]
     without: tuple[Run, ...]
-    """The same student without a teacher; none where it was not trained."""
+    """The same student without a teacher; may be empty."""
     stage_one_s: float | None
-    """None where no record of it is at hand."""
+    """None if it was not recorded."""
     rdm_s: float | None
-    """0 without RDMs; None where no record is at hand."""
+    """0 without RDMs; None if it was not recorded."""
 
     @property
     def seeds(self) -> int:
-        """How many runs of each."""
+        """The number of runs of each."""
         return len(self.cached)
 
     @property
@@ -54,7 +54,7 @@ class Pair:
 
     @property
     def spread(self) -> tuple[float, float]:
-        """What the quartiles of the epochs' own steps allow: the nearest they come, and the farthest."""
+        """The smallest and the largest ratio of the quartiles over the epochs."""
         (own_low, own_high), (live_low, live_high) = quartiles(self.cached), quartiles(self.live)
         return live_low / own_high, live_high / own_low
 
@@ -66,7 +66,7 @@ class Pair:
 
     @property
     def payoff(self) -> Payoff | None:
-        """When the cache has paid; None where stage one or the RDMs' training is not known."""
+        """The break-even; None if the time of stage one or of the RDMs is not known."""
         if self.stage_one_s is None or self.rdm_s is None:
             return None
         return payoff(
@@ -84,7 +84,7 @@ class Pair:
 
 
 def pairs(material: Material) -> list[Pair]:
-    """All that were trained both ways on the same device, with the same teacher, at the same views."""
+    """All pairs on the same device, with the same teacher and the same views."""
     return [pair for groups in students(material).values() for pair in _pairs(groups, material)]
 
 
@@ -97,7 +97,7 @@ def _pairs(groups: Sequence[Group], material: Material) -> list[Pair]:
 
 
 def is_live(group: Group) -> bool:
-    """Whether a teacher ran beside the students."""
+    """Whether a teacher ran live."""
     return group.runs[0].needs_teacher and group.settings["source"] == "live"
 
 
@@ -137,13 +137,13 @@ def _alike(own: Group, other: Group, material: Material) -> bool:
 
 
 def _is_bare(group: Group, own: Group) -> bool:
-    """Trained alike, but without a teacher."""
+    """Whether it has the same settings, but no teacher."""
     left = ("source", "teacher", "method", "settings", "density_lr", "extras")
     return not group.runs[0].needs_teacher and _key(group, *left) == _key(own, *left)
 
 
 def _key(group: Group, *without: str) -> str:
-    """Settings in which two ways of the same training agree."""
+    """The settings that both runs of a pair must share."""
     settings: dict[str, Any] = {**group.settings, "extras": group.runs[0].extras}
     for name in ("seed", "store", *without):
         settings.pop(name, None)
@@ -151,7 +151,7 @@ def _key(group: Group, *without: str) -> str:
 
 
 def _same_teacher(own: Run, live: Run, material: Material) -> bool:
-    """By its weights where the store is at hand, else by its name."""
+    """Compared by weights if the store was found, else by name."""
     store, teacher = material.store_of(own), live.description["teacher"] or {}
     if store is None or own.target is None:
         return bool(_teacher(own) and _teacher(own) == _teacher(live))
@@ -167,19 +167,19 @@ def _teacher(run: Run) -> Any:
 
 
 def step_ms(runs: Sequence[Run]) -> float:
-    """The median over runs of their medians."""
+    """The median over runs of their median step times."""
     return statistics.median(float(run.result["step_ms"]) for run in runs)
 
 
 def epoch_seconds(runs: Sequence[Run]) -> float:
-    """The median over runs of an epoch's seconds, validation not included."""
+    """The median over runs of the seconds per epoch, without validation."""
     return statistics.median(float(run.result["seconds"]) / int(run.result["epochs"]) for run in runs)
 
 
 def quartiles(runs: Sequence[Run]) -> tuple[float, float]:
-    """Of the milliseconds of a step, over the epochs of some runs; their medians where no epoch tells.
+    """Quartiles of the step time in ms over the epochs of some runs; of the runs' medians if epochs have none.
 
-    The first epoch is left out where there are others, as in a run's own `step_ms`: it warms up.
+    The first epoch is left out if there are others, as in a run's own `step_ms`: it includes the warm-up.
     """
     epochs = [entry for run in runs for entry in _steady(read_metrics(run.folder))]
     values = [float(entry["step_ms"]) for entry in epochs if (entry.get("step_ms") or 0) > 0] or [step_ms(runs)]

@@ -1,4 +1,4 @@
-"""How to make the numbers again: machine, versions, command lines, seeds."""
+"""How to reproduce the numbers: machine, versions, command lines, seeds."""
 
 import json
 import shlex
@@ -24,29 +24,29 @@ from teachonce.reports.page import Block, Commands, Facts, Section, Table
 from teachonce.reports.stores import run_lines
 from teachonce.texts import size_text
 
-_TOLD_OTHERWISE = ("data", "store", "settings", "seed", "init")
-"""Settings of a run that tell what a thing holds, and options of `train` that tell where it lies."""
+_NOT_FROM_SETTINGS = ("data", "store", "settings", "seed", "init")
+"""Settings that identify contents, where the options of `train` are paths."""
 
 
 def provenance_section(material: Material) -> Section | None:
-    """Where and with what everything was made; None of nothing."""
+    """Machines, versions, commands and seeds; None if nothing is recorded."""
     blocks: list[Block] = [*_machines(material), *_versions(material)]
     recorded = list(dict.fromkeys(_recorded(material)))
     if recorded:
-        blocks.append(Commands(lines=tuple(recorded), title="Commands, as they were recorded"))
+        blocks.append(Commands(lines=tuple(recorded), title="Commands, as recorded"))
     groups = [group for groups in networks(material.runs).values() for group in groups]
     rebuilt = [*_passes(material), *_trainings(groups)]
     if rebuilt:
-        title = "Commands that were not recorded, from their settings"
+        title = "Commands that were not recorded, reconstructed from settings"
         blocks.append(Commands(lines=tuple(rebuilt), title=title))
     if groups:
         blocks.append(_seeds(material))
-    title = "How to make these numbers again"
+    title = "Reproduction"
     return Section(name="reproduction", title=title, blocks=tuple(blocks)) if blocks else None
 
 
 def _sources(material: Material) -> Iterator[Mapping[str, Any]]:
-    """Everything that may tell of its machine, versions and command, in the order of time, benchmarks last."""
+    """Records with a machine, versions and a command, by time; benchmarks last."""
     runs = [(run.begun, run.description) for run in material.runs]
     evaluations = [
         (str(found.get("time", "")), found) for run in material.runs if (found := run.evaluation) is not None
@@ -62,13 +62,13 @@ def _machines(material: Material) -> Iterator[Facts]:
     distinct = _distinct(known)
     devices = list(dict.fromkeys(str(source["device"]) for source in _sources(material) if source.get("device")))
     for machine in distinct:
-        yield Facts(title="Machine" if len(distinct) == 1 else "One of the machines", pairs=_machine(machine))
+        yield Facts(title="Machine" if len(distinct) == 1 else "Machine (one of several)", pairs=_machine(machine))
     if not distinct and devices:
         yield Facts(title="Machine", pairs=(("device", ", ".join(devices)), ("processor", "not on record")))
 
 
 def _distinct(machines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Each machine once, with all GPUs that were used: what ran on its CPU names none."""
+    """Each machine once, with all GPUs that were used."""
     gpus: dict[str, dict[str, None]] = {}
     for machine in machines:
         rest = json.dumps({key: value for key, value in machine.items() if key != "gpus"}, sort_keys=True)
@@ -106,7 +106,7 @@ def _recorded(material: Material) -> Iterator[str]:
 
 
 def _is_ours(words: Any) -> TypeGuard[list[Any]]:
-    """Whether words are of `teachonce` or `python -m teachonce`, and not of another program."""
+    """Whether a command line is one of `teachonce` or `python -m teachonce`."""
     if not (isinstance(words, list) and words):
         return False
     program = Path(str(words[0]))
@@ -134,7 +134,7 @@ def _passes(material: Material) -> Iterator[str]:
 
 
 def rebuilt_command(group: Group) -> str:
-    """The `teachonce train` that a group was trained by, with its seeds; options at their defaults are left out."""
+    """The `teachonce train` command of a group, with its seeds; options at their defaults are left out."""
     words = ["teachonce", "train", *command_words(TrainOptions, _options(group.runs[0]))]
     seeds = sorted({int(run.settings["seed"]) for run in group.runs})
     seed = f"--seed {seeds[0]}" if len(seeds) == 1 else f"--seed S  # S = {', '.join(map(str, seeds))}"
@@ -143,22 +143,22 @@ def rebuilt_command(group: Group) -> str:
 
 
 def _options(run: Run) -> dict[str, Any]:
-    """The options of a training by the names of the keywords of `train`; its seed and its folder not among them."""
+    """The keyword arguments of `train` for a run, without seed and folder."""
     settings = run.settings
-    told = {
+    options = {
         name: settings[name]
         for name, option in options_of(TrainOptions).items()
-        if name in settings and name not in _TOLD_OTHERWISE and settings[name] != as_json(option.default)
+        if name in settings and name not in _NOT_FROM_SETTINGS and settings[name] != as_json(option.default)
     }
     method, initial = str(settings["method"]), run.description.get("init")
     init = {} if initial is None else {"init": initial["source"]}
     changed = {"settings": {f"{method}.{name}": settings["settings"][name] for name in _changed(run)}}
     of_data = data_options(run.description.get("data") or {})
-    return {**of_data, "method": method, **told, **init, **_of_store(run), **changed}
+    return {**of_data, "method": method, **options, **init, **_of_store(run), **changed}
 
 
 def _of_store(run: Run) -> dict[str, Any]:
-    """The options that are in a run's settings by what the store holds."""
+    """The options that name a store and its targets."""
     place, content = run.description["store"], run.settings.get("store") or {}
     if place is None:
         return {}
@@ -168,7 +168,7 @@ def _of_store(run: Run) -> dict[str, Any]:
 
 
 def _changed(run: Run) -> list[str]:
-    """The method's settings that are not its defaults; all where those are not known."""
+    """The method's settings that differ from the defaults; all if the defaults are not known."""
     own: Mapping[str, Any] = run.settings["settings"]
     extras = [name for names in run.extras.values() for name in names]
     try:
@@ -189,7 +189,7 @@ def _seeds(material: Material) -> Table:
         for group in groups
     )
     columns = ("method", "network", "seeds", "runs")
-    return Table(columns=columns, rows=rows, numeric=(False,) * 4, caption="Seeds and the runs they made")
+    return Table(columns=columns, rows=rows, numeric=(False,) * 4, caption="Seeds and runs")
 
 
 def _role(group: Group, material: Material) -> str:

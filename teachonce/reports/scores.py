@@ -1,4 +1,4 @@
-"""Accuracies of runs of one setting, and the table of those of one student."""
+"""Accuracies of runs with equal settings, and the accuracy table of one student."""
 
 import statistics
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ INTERVAL = "95 % interval"
 
 @dataclass(frozen=True, kw_only=True)
 class Scored:
-    """Runs of one setting and how good they are; shares in [0, 1]."""
+    """Runs with equal settings and their accuracies, in [0, 1]."""
 
     group: Group
     which: str
-    """`test` or `validation`: which accuracies follow."""
+    """`test` or `validation`: the kind of `values`."""
     values: tuple[float, ...]
-    """Of the runs that have one; of a teacher perhaps none."""
+    """Of the runs that have one; may be empty for a teacher."""
 
     @property
     def mean(self) -> float:
@@ -30,12 +30,12 @@ class Scored:
 
     @property
     def sd(self) -> float | None:
-        """Over the seeds, n - 1; None of one."""
+        """Over the seeds, n - 1; None for one seed."""
         return statistics.stdev(self.values) if len(self.values) > 1 else None
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Of one seed, by the number of its images; None of several, or where that is not known."""
+        """Wilson interval of one seed; None for several, or if the number of images is not known."""
         if len(self.values) != 1 or len(self.group.runs) != 1:
             return None
         (run,) = self.group.runs
@@ -44,24 +44,24 @@ class Scored:
 
 
 def scored(groups: Sequence[Group]) -> list[Scored]:
-    """The groups with accuracies, the best first: on test data where all have them, of the same; else in validation."""
+    """The groups with accuracies, the best first: on test data if all were tested on the same, else in validation."""
     which = comparable(run for group in groups for run in group.runs)
     found = [Scored(group=group, which=which, values=_values(group.runs, which)) for group in groups]
     return sorted((one for one in found if one.values), key=lambda one: -one.mean)
 
 
 def reference(run: Run, students: Sequence[Scored], *, is_named: bool = False) -> Scored:
-    """A teacher beside its students: without a value where it was evaluated on other test data than they, or on none.
+    """A teacher as the reference of its students; without a value if it was not evaluated on their test data.
 
     Args:
         run: The run that trained it.
         students: At least one.
-        is_named: Whether its folder is told: another teacher is such a network too.
+        is_named: Whether the name of its folder is included, to distinguish teachers of the same network.
     """
     which, first = students[0].which, students[0].group.runs[0]
     is_alike = which == "validation" or run.test_data == first.test_data
-    told = f"{run.settings['student']}{f', {run.folder.name}' if is_named else ''}"
-    group = Group(label=f"teacher ({told})", runs=(run,))
+    summary = f"{run.settings['student']}{f', {run.folder.name}' if is_named else ''}"
+    group = Group(label=f"teacher ({summary})", runs=(run,))
     return Scored(group=group, which=which, values=_values([run], which) if is_alike else ())
 
 
@@ -79,12 +79,12 @@ def stands_out(best: Scored, others: Sequence[Scored]) -> bool:
 
 
 def accuracy_table(caption: str, ranked: Sequence[Scored], teachers: Sequence[Run] = ()) -> Table:
-    """The accuracy by which they are ranked, with its spread, then the other where there is any that compares.
+    """The table: the accuracy they are sorted by, with its spread, then the other accuracy if it is comparable.
 
     Args:
         caption: Of the table.
         ranked: The best first.
-        teachers: Stand before them.
+        teachers: The first rows.
     """
     kinds = [run.settings["student"] for run in teachers]
     first = [reference(run, ranked, is_named=kinds.count(run.settings["student"]) > 1) for run in teachers]
@@ -95,7 +95,7 @@ def accuracy_table(caption: str, ranked: Sequence[Scored], teachers: Sequence[Ru
         *(("sd, points", "range") if any(one.sd is not None for one in every) else ()),
     )
     columns = ("method", "targets", "seeds", f"{ranked[0].which} top-1", *spread, *(f"{name} top-1" for name in others))
-    columns += ("epochs", "ms a step")
+    columns += ("epochs", "ms per step")
     return Table(
         columns=columns,
         rows=tuple(_row(one, spread, others) for one in every),
@@ -106,7 +106,7 @@ def accuracy_table(caption: str, ranked: Sequence[Scored], teachers: Sequence[Ru
 
 
 def _others(runs: Sequence[Run], ranked: Sequence[Scored]) -> tuple[str, ...]:
-    """The accuracy that they are not ranked by, where it compares and any student has it."""
+    """The accuracy that they are not sorted by, if it is comparable and any student has it."""
     other = "validation" if ranked[0].which == "test" else "test"
     is_shown = other == "validation" or is_one_test(runs)
     return (other,) if is_shown and any(_values(one.group.runs, other) for one in ranked) else ()

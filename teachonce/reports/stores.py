@@ -1,4 +1,4 @@
-"""What a store holds, of which teacher, and what it cost to make."""
+"""The contents of a store, its teacher, and the time it took."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from teachonce.reports.page import Block, Facts, Section, Table
 from teachonce.texts import duration_text, rate_text, share_text, size_text
 from teachonce.validation import require_type
 
-_COLUMNS = ("target", "made by", "arrays", "dtype", "size", "state", "made in", "rows/s")
+_COLUMNS = ("target", "source", "arrays", "dtype", "size", "state", "time", "rows/s")
 _NUMERIC = (False, False, False, False, True, False, True, True)
 
 
@@ -31,7 +31,7 @@ def store_section(material: Material) -> Section | None:
 
 
 def stage_one_seconds(store: Store, target: str) -> float | None:
-    """What making a target took, interrupted runs included; None where the run record does not say."""
+    """Seconds to make a target, interrupted calls included; None if they were not recorded."""
     lines = [line for line in run_lines(store) if line.get("target") == target and "seconds" in line]
     ends = [place for place, line in enumerate(lines) if line.get("outcome") == "sealed"]
     if not ends:
@@ -41,7 +41,7 @@ def stage_one_seconds(store: Store, target: str) -> float | None:
 
 
 def rdm_seconds(store: Store, rdms: Sequence[str]) -> float | None:
-    """What training some RDMs took; those that trained together count once. None where one is not on record."""
+    """Seconds to train some RDMs; RDMs that were trained together count once. None if one was not recorded."""
     lines = run_lines(store)
     made = {name: _last(lines, name) for name in rdms}
     if any(place is None for place in made.values()):
@@ -50,13 +50,13 @@ def rdm_seconds(store: Store, rdms: Sequence[str]) -> float | None:
 
 
 def _last(lines: Sequence[Mapping[str, Any]], rdm: str) -> int | None:
-    """Where the record of the latest training of an RDM stands."""
+    """The index of the last record of an RDM's training."""
     places = [place for place, line in enumerate(lines) if rdm in (line.get("targets") or ()) and "seconds" in line]
     return places[-1] if places else None
 
 
 def run_lines(store: Store) -> list[Mapping[str, Any]]:
-    """The run record beside a store; lines that are no record are left out.
+    """The run record beside a store; lines that are not a record are left out.
 
     Raises:
         CorruptError: It is no regular file, or too large.
@@ -69,7 +69,7 @@ def run_lines(store: Store) -> list[Mapping[str, Any]]:
 
 
 class _Options(BaseModel):
-    """The options in it of which `command_words` makes more than one word, or none."""
+    """The options whose types `command_words` depends on."""
 
     model_config = ConfigDict(strict=True)
 
@@ -79,7 +79,7 @@ class _Options(BaseModel):
 
 
 class _Record(BaseModel):
-    """What is read of a line."""
+    """The fields of a line that are used."""
 
     model_config = ConfigDict(strict=True)
 
@@ -115,7 +115,7 @@ def _facts(store: Store) -> Facts:
     return Facts(
         title=str(store.path),
         pairs=(
-            ("data", source or "not told"),
+            ("data", source or "not recorded"),
             ("rows", f"{spec.rows:,}, of which {seal.get('failed', 0):,} failed" if seal else f"{spec.rows:,}"),
             ("views", f"{spec.views}, {_views(spec.views_spec)}"),
             ("size", size_text(sum(map(target_bytes, store.targets().values())))),
@@ -125,13 +125,13 @@ def _facts(store: Store) -> Facts:
 
 
 def data_description(store: Store) -> Mapping[str, Any]:
-    """What a store says of where its data came from; nothing where that is no object."""
-    told = store.spec.data.get("description")
-    return told if isinstance(told, Mapping) else {}
+    """The store's description of its data; empty if it is not an object."""
+    description = store.spec.data.get("description")
+    return description if isinstance(description, Mapping) else {}
 
 
 def _views(views: Mapping[str, Any]) -> str:
-    return f"drawn by {views['augment']}" if views.get("augment") else "the evaluation view"
+    return f"augmentation {views['augment']}" if views.get("augment") else "the evaluation view"
 
 
 def _table(store: Store) -> Table:
@@ -161,7 +161,7 @@ def _row(store: Store, record: TargetRecord) -> tuple[str, ...]:
 
 
 def _maker(record: TargetRecord) -> str:
-    """The teacher's name; of an RDM its parent, and its own accuracy on validation rows."""
+    """The teacher's name; for an RDM its parent, and its accuracy on validation rows."""
     if record.kind != KIND:
         return str(record.attributes.get("teacher", record.kind))
     parent = record.fingerprint_fields["parent"]["name"]

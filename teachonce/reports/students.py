@@ -1,4 +1,4 @@
-"""Embeddings of trained students on the rows of a store, where its data can be opened again."""
+"""Embeddings of trained students on the rows of a store, if its data can be opened again."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,29 +27,31 @@ _BATCH = 256
 
 
 def store_samples(store: Store, runs: tuple[Run, ...]) -> Samples:
-    """The data of a store, from where it is said to be; nothing is fetched from a network.
+    """The data of a store, from the recorded path; nothing is downloaded.
 
     Args:
-        store: Its samples are compared with what is opened.
-        runs: Their recorded commands may tell where files lie.
+        store: Its samples are compared with the data.
+        runs: Their recorded commands may contain the path.
 
     Raises:
-        DataError: It cannot be opened here, or is another by now.
+        DataError: It cannot be opened, or has changed.
     """
-    told = data_description(store)
-    options = {key: told[key] for key in ("split", "image_column", "label_column", "key_column") if told.get(key)}
-    for place in dict.fromkeys(_places(str(told.get("source", "")), store, runs)):
+    description = data_description(store)
+    keys = ("split", "image_column", "label_column", "key_column")
+    options = {key: description[key] for key in keys if description.get(key)}
+    for place in dict.fromkeys(_places(str(description.get("source", "")), store, runs)):
         try:
             samples = open_samples(place, limit=store.spec.rows, **options)
             check_data(store, samples, every=False)
         except TeachonceError:
             continue
         return samples
-    raise DataError(f"the data of {store.path} ({told.get('source')}) could not be opened again", "Nothing to mend")
+    message = f"the data of {store.path} ({description.get('source')}) could not be opened again"
+    raise DataError(message, "The report leaves its students out of the maps")
 
 
 def _places(source: str, store: Store, runs: tuple[Run, ...]) -> Iterator[str]:
-    """Where the data may lie, local places only."""
+    """Candidate paths of the data; local ones only."""
     if source == "digits":
         yield source
     commands = [line.get("command") for line in run_lines(store)]
@@ -62,7 +64,7 @@ def _places(source: str, store: Store, runs: tuple[Run, ...]) -> Iterator[str]:
 
 
 def embedder(run: Run, samples: Samples) -> Embedder:
-    """What the best student of a run makes of rows of its data, on the evaluation view.
+    """A function that embeds rows of the data with the best student of a run, on the evaluation view.
 
     Returns:
         Rows int64 (n,) -> float32 (n, D).

@@ -1,6 +1,6 @@
-"""Pictures as SVG inside a page: colours that follow the page, names that are unique in it, letters stored once.
+"""Figures as inline SVG: colours are CSS variables, ids are unique in the page, glyph outlines are stored once.
 
-Letters are outlines, so that a picture looks the same everywhere and what is measured in one browser holds in all.
+Text is drawn as outlines, so that a figure looks the same in every browser.
 """
 
 import io
@@ -20,25 +20,25 @@ from teachonce.reports.page import Figure
 from teachonce.texts import printable
 
 _SVG, _LINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}href"
-_MANY = 300  # points of a cloud that are kept as shapes; more are pixels
-_PIXELS = 200  # an inch, of what is pixels inside an SVG
+_MANY = 300  # points of a collection that stay vector graphics; more are rasterised
+_PIXELS = 200  # per inch, of rasterised parts of an SVG
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}\b")
 _LONG = re.compile(r"-?\d+\.\d{3,}")
 _URL = re.compile(r"url\(#([^)]+)\)")
-_DIGITS = 2  # behind the point: a hundredth of a point is not seen
+_DIGITS = 2  # after the decimal point
 
 
-class Atelier:
-    """Draws the pictures of one page."""
+class SvgRenderer:
+    """Renders the figures of one page."""
 
     def __init__(self) -> None:
         self.colours: set[str] = {INK}
-        """Of all pictures so far."""
-        self._letters: dict[tuple[str, str], str] = {}
+        """Of all figures so far."""
+        self._glyphs: dict[tuple[str, str], str] = {}
         self._ids = 0
 
     def draw(self, figure: Figure, width: float) -> str:
-        """A picture as an `<svg>` element that takes the width of what it is in.
+        """A figure as an `<svg>` element that is as wide as its parent.
 
         Args:
             figure: What to draw.
@@ -50,38 +50,38 @@ class Atelier:
         root.attrib |= {"aria-hidden": "true", "focusable": "false"}
         for unwanted in [*root.findall("{*}metadata"), *_styles(root)]:
             root.remove(unwanted)
-        self._share_letters(root)
+        self._share_glyphs(root)
         self._rename(root)
         for element in root.iter():
             self._repaint(element)
         return _text(root)
 
-    def letters(self) -> str:
-        """The outlines of all letters, for one hidden `<svg>` of the page."""
+    def glyphs(self) -> str:
+        """The outlines of all glyphs, for one hidden `<svg>` of the page."""
         return "".join(
-            f'<path id="{name}" d="{path}" transform="{place}"/>' for (path, place), name in self._letters.items()
+            f'<path id="{name}" d="{path}" transform="{place}"/>' for (path, place), name in self._glyphs.items()
         )
 
-    def _share_letters(self, root: Element) -> None:
-        """Take the outlines out of the texts, and point to those of the page."""
+    def _share_glyphs(self, root: Element) -> None:
+        """Replace the outlines in text by references to those of the page."""
         names: dict[str, str] = {}
         for group in _texts(root):
             group.set("class", "t")
             for parent in list(group.iter()):
                 for defs in parent.findall(f"{_SVG}defs"):
-                    names |= {path.attrib["id"]: self._letter(path) for path in defs}
+                    names |= {path.attrib["id"]: self._glyph(path) for path in defs}
                     parent.remove(defs)
         for use in root.iter(f"{_SVG}use"):
             known = names.get(use.attrib[_LINK][1:])
             if known is not None:
                 use.set(_LINK, f"#{known}")
 
-    def _letter(self, path: Element) -> str:
+    def _glyph(self, path: Element) -> str:
         outline = " ".join(path.attrib.get("d", "").split()), path.attrib.get("transform", "")
-        return self._letters.setdefault(outline, f"l{len(self._letters)}")
+        return self._glyphs.setdefault(outline, f"l{len(self._glyphs)}")
 
     def _rename(self, root: Element) -> None:
-        """Ids of the page's own for what is pointed to, none for the rest."""
+        """New ids, unique in the page, for elements that are referenced; the others lose theirs."""
         named = {element.attrib["id"]: element for element in root.iter() if "id" in element.attrib}
         links = {word for element in root.iter() for word in _links(element)} & set(named)
         names = {old: self._next() for old in sorted(links)}
@@ -112,7 +112,7 @@ class Atelier:
 
 
 def png(figure: Figure, width: float) -> bytes:
-    """A picture as PNG on white, laid out for a width in inches."""
+    """A figure as PNG on white, laid out for a width in inches."""
     with style():
         buffer = io.BytesIO()
         figure.draw(width).savefig(buffer, format="png", dpi=_PIXELS)
@@ -124,11 +124,11 @@ def _raw(figure: Figure, width: float) -> str:
         drawing, buffer = figure.draw(width), io.StringIO()
         _flatten(drawing)
         drawing.savefig(buffer, format="svg", transparent=True, dpi=_PIXELS, metadata={"Date": None})
-    return printable(buffer.getvalue())  # matplotlib writes each text as a comment, as it is
+    return printable(buffer.getvalue())  # matplotlib writes each text into a comment, unescaped
 
 
 def _flatten(drawing: Drawing) -> None:
-    """Make pixels of large clouds of points, which would be as many shapes."""
+    """Rasterise collections of many points."""
     for axes in drawing.axes:
         for cloud in axes.findobj(Collection):
             if np.size(cloud.get_offsets()) > 2 * _MANY:
@@ -136,7 +136,7 @@ def _flatten(drawing: Drawing) -> None:
 
 
 def _styles(root: Element) -> Iterator[Element]:
-    """Matplotlib's style sheet, which would be the whole page's."""
+    """Matplotlib's style sheet, which would apply to the whole page."""
     return (defs for defs in root.findall(f"{_SVG}defs") if defs.find(f"{_SVG}style") is not None)
 
 

@@ -1,4 +1,4 @@
-"""A sweep of `bench live`: its ratios by setting, and where the papers' figures hold."""
+"""A sweep of `bench live`: its ratios by setting, and where the figures of the papers hold."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,12 +10,12 @@ from teachonce.reports.measured import Measured, measurements
 from teachonce.reports.page import Block, Figure, Section, Table, Text
 from teachonce.texts import epochs_text, ratio_text
 
-_SWEEP = ("setting", "speed-up", "quartiles", "ceiling", "between steps", "ceiling", "at the peak", "cache has paid")
-_FEW = 3  # settings that a sentence can name
+_SWEEP = ("setting", "speed-up", "quartiles", "ceiling", "between steps", "ceiling", "at the peak", "break-even")
+_FEW = 3  # settings that a sentence names
 
 
 def sweep_section(material: Material) -> Section | None:
-    """Ratios over all settings, a figure a method; None where no method was measured in two settings."""
+    """Ratios over all settings, a figure per method; None if no method was measured with two settings."""
     methods: dict[str, list[Measured]] = {}
     for one in measurements(material):
         methods.setdefault(one.method, []).append(one)
@@ -28,12 +28,12 @@ def sweep_section(material: Material) -> Section | None:
 def _sweep_blocks(place: int, found: Sequence[Measured]) -> Iterator[Block]:
     data = sweep([one.case for one in found], found[0].method)
     fastest = max(data.points, key=lambda point: point.speedup)
-    told = f"At most {ratio_text(fastest.speedup)} faster, of {len(data.points)} settings"
+    summary = f"At most {ratio_text(fastest.speedup)} faster, of {len(data.points)} settings"
     yield Figure(
         name=f"sweep-{place}",
         title=f"{data.method}: live over cached",
-        caption="Larger is better for the cache; the strokes are the ceilings that a cache without cost would reach.",
-        alt=f"Points of the speed-up and the memory ratios by setting. {told}.",
+        caption="Larger is better for the cache. Ticks: the ceiling that a cache without any cost would reach.",
+        alt=f"Points of the speed-up and the memory ratios by setting. {summary}.",
         draw=lambda width: draw_sweep(data, width),
         table=Table(
             columns=_SWEEP,
@@ -60,7 +60,7 @@ def _sweep_row(one: Measured, point: SweepPoint) -> tuple[str, ...]:
 
 
 def _claims(data: Sweep, found: Sequence[Measured]) -> Iterator[Block]:
-    """Where the papers' figures hold: named where there are few, else in a table."""
+    """The settings for which the figures of the paper hold: a sentence, and a table if there are many."""
     holds = [_holds(one, point) for one, point in zip(found, data.points, strict=True)]
     memory, bare, peak, time = (
         _at([one.setting for one, is_so in zip(found, column, strict=True) if is_so], len(found))

@@ -1,4 +1,4 @@
-"""Teachers beside their students: which runs trained one, and how good a teacher is where that is on record."""
+"""Teachers as references of their students: the runs that trained them, and their accuracy if it was recorded."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Reference:
 
     name: str
     run: Run | None
-    """The run that trained it, where that is among what is reported."""
+    """The run that trained it, if it is part of the report."""
     store: Store | None = None
     target: str = ""
     """Of the store."""
@@ -39,7 +39,7 @@ def references(runs: Sequence[Run], material: Material) -> list[Reference]:
 
 
 def _teachers_of(run: Run, material: Material) -> Iterator[tuple[str, str, TargetRecord | None]]:
-    """The digest and the name of what a run learned from, and its target where that was read."""
+    """Digest and name of a run's teacher, and the target if one was read."""
     live = run.description["teacher"]
     if live:
         yield str(live["weights"]), str(run.settings.get("teacher") or "live"), None
@@ -59,9 +59,9 @@ def _teachers_of(run: Run, material: Material) -> Iterator[tuple[str, str, Targe
 
 
 def stored_top1(reference: Reference) -> tuple[float, int] | None:
-    """A teacher's top-1 by its stored logits, on the labelled rows of the store, and how many these are.
+    """A teacher's top-1 by its stored logits, on the labelled rows of the store, and their number.
 
-    None without logits or labels, where its classes are not those of the data, or where it would take long.
+    None without logits or labels, if its classes are not those of the data, or if the logits are too large to read.
     """
     store, name = reference.store, reference.target
     if store is None:

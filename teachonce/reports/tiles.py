@@ -1,4 +1,4 @@
-"""The numbers beside the sentence that a report begins with."""
+"""The key numbers at the top of a report."""
 
 import statistics
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from teachonce.texts import duration_text, epochs_text, number_text, range_text,
 
 
 def tiles(material: Material) -> tuple[Tile, ...]:
-    """The numbers that the page is about."""
+    """The key numbers."""
     made = (*_compared(findings(material)), _best(material), _cache(material))
     return tuple(tile for tile in made if tile is not None)
 
 
 def _compared(found: Sequence[Finding]) -> list[Tile]:
-    """Of the first comparison; its note says of how many."""
+    """Of the first comparison; the note gives the number of comparisons."""
     if not found:
         return []
     first = found[0]
@@ -31,27 +31,27 @@ def _compared(found: Sequence[Finding]) -> list[Tile]:
         memory = first.memory_name
         value, label = _saved(first.memory_ratio, f"less {memory}", f"more {memory}", memory)
         made.append(Tile(value=value, label=label, note=f"{first.name}{others}"))
-    if first.is_paid_known:
-        note = f"of {first.epochs:,} of one student{f': {first.name}' if others else ''}"
-        made.append(Tile(value=epochs_text(first.break_even), label="until the cache has paid", note=note))
+    if first.has_break_even:
+        note = f"one student: {first.epochs:,} epochs{f': {first.name}' if others else ''}"
+        made.append(Tile(value=epochs_text(first.break_even), label="to break-even", note=note))
     return made
 
 
 def _ends(low: float, high: float) -> str:
-    """`3.9 to 4.2`, or `3.77 to 3.84` where two digits do not tell them apart."""
+    """`3.9 to 4.2`, or `3.77 to 3.84` if two digits are equal."""
     ends = number_text(low), number_text(high)
     return " to ".join(ends if ends[0] != ends[1] else (f"{low:.3g}", f"{high:.3g}"))
 
 
 def _saved(ratio: float, better: str, worse: str, what: str) -> tuple[str, str]:
-    """A tile's value and label, of live/cached."""
+    """Value and label of a tile for the ratio live/cached."""
     if 0.95 < ratio < 1.05:
         return "same", f"{what}, live or cached"
     return (ratio_text(ratio), better) if ratio > 1 else (ratio_text(1 / ratio), worse)
 
 
 def _best(material: Material) -> Tile | None:
-    """The best setting of the student that was trained most."""
+    """The best setting of the student with the most runs."""
     for groups in students(material).values():
         ranked = scored(groups)
         if ranked:
@@ -68,7 +68,7 @@ def _spread(best: Scored) -> str:
 
 
 def _cache(material: Material) -> Tile | None:
-    """The size of the first store, and how long its first target took."""
+    """The size of the first store, and the time of its first target."""
     if not material.stores:
         return None
     store = material.stores[0]

@@ -1,4 +1,4 @@
-"""Live against cached, from trainings that differ in nothing but where the targets came from."""
+"""Live against cached, from runs that differ only in the source of their targets."""
 
 import statistics
 from collections.abc import Iterator, Sequence
@@ -14,13 +14,13 @@ from teachonce.texts import duration_text, points_text, share_text, size_text, s
 
 
 def pair_arms(place: int, pair: Pair) -> Figure:
-    """Bars of a training with the live teacher, the same from the cache, and one without a teacher."""
+    """Bars of runs with the live teacher, from the cache, and without a teacher."""
     each = {"student-only": pair.without, "cached": pair.cached, "live": pair.live}
     bars = tuple(_bar(arm, runs) for arm, runs in each.items() if runs)
     data = Arms(method=pair.method, live_method=pair.method, device=pair.cached[0].description["device"], bars=bars)
     which = comparable(run for runs in each.values() for run in runs)
     rows = tuple(_run_row(ARMS[arm], runs, which) for arm, runs in each.items() if runs)
-    columns = ("arm", "runs", "ms a step", "quartiles of the epochs", "epoch", "peak of the device", "host", "top-1")
+    columns = ("arm", "runs", "ms per step", "quartiles over epochs", "epoch", "device peak", "host peak", "top-1")
     table = Table(columns=columns, rows=rows, numeric=(False, *[True] * 7))
     seeds = f"The median of {pair.seeds} seeds" if pair.seeds > 1 else "One seed"
     return arms_figure(
@@ -29,22 +29,22 @@ def pair_arms(place: int, pair: Pair) -> Figure:
 
 
 def pair_blocks(place: int, pair: Pair) -> Iterator[Block]:
-    """The bars, and what the targets' source made of the accuracy."""
+    """The bars, and the difference in accuracy."""
     yield pair_arms(place, pair)
     which = comparable((*pair.cached, *pair.live))
     both = zip(pair.cached, pair.live, strict=True)
     found = [one for own, live in both if (one := run_difference(own, live, which)) is not None]
     if found:
-        yield Text(text=_accuracy_told(which, found))
+        yield Text(text=_accuracy_text(which, found))
 
 
-def _accuracy_told(which: str, found: Sequence[Difference]) -> str:
-    told = f"{which.capitalize()} top-1 from the cache minus with the live teacher: "
+def _accuracy_text(which: str, found: Sequence[Difference]) -> str:
+    summary = f"{which.capitalize()} top-1 from the cache minus with the live teacher: "
     if len(found) == 1:
-        return f"{told}{chance_text(found[0])}. One seed; others differ besides."
+        return f"{summary}{chance_text(found[0])}. One seed; the variance between seeds is not included."
     values = [one.value for one in found]
     spread = f"sd {100 * statistics.stdev(values):.2f} points over {len(values)} seeds"
-    return f"{told}{points_text(statistics.fmean(values))} in the mean, {spread}."
+    return f"{summary}{points_text(statistics.fmean(values))} in the mean, {spread}."
 
 
 def _bar(arm: str, runs: Sequence[Run]) -> ArmBar:
@@ -69,7 +69,7 @@ def _run_row(name: str, runs: Sequence[Run], which: str) -> tuple[str, ...]:
 
 
 def _accuracy(runs: Sequence[Run], which: str) -> str:
-    """The mean, and of which data."""
+    """The mean, and the kind of data."""
     values = [run.test_top1 if which == "test" else run.result.get("val_top1") for run in runs]
     if None in values:
         return "-"
@@ -78,19 +78,19 @@ def _accuracy(runs: Sequence[Run], which: str) -> str:
 
 
 def _peak(runs: Sequence[Run], key: str) -> int | None:
-    """The largest of some runs; None where one does not tell."""
+    """The largest of some runs; None if one has none."""
     peaks = [run.result.get(key) for run in runs]
     return None if None in peaks else max(map(int, filter(None, peaks)))
 
 
 def arms_figure(place: int, title: str, data: Arms, caption: str, table: Table) -> Figure:
     """The bars of the arms, with their numbers."""
-    told = "; ".join(f"{ARMS[bar.arm]} {step_text(bar.step_ms)} ms" for bar in data.bars)
+    summary = "; ".join(f"{ARMS[bar.arm]} {step_text(bar.step_ms)} ms" for bar in data.bars)
     return Figure(
         name=f"arms-{place}",
         title=title,
         caption=caption,
-        alt=f"Bars of the milliseconds of a step: {told}.",
+        alt=f"Bars of the step time in ms: {summary}.",
         draw=lambda width: draw_arms(data, width),
         table=table,
     )

@@ -1,4 +1,4 @@
-"""The sentence that a report begins with."""
+"""The verdict of a report: one sentence."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,13 +10,13 @@ from teachonce.reports.page import Verdict
 from teachonce.texts import epochs_text, listed, number_text, span_text
 
 OPEN = (
-    "Nothing was compared: there is no training with the live teacher beside the same one from the cache. "
-    "teachonce bench live measures both."
+    "Nothing to compare: no run with the live teacher has the settings of a run from the cache. "
+    "`teachonce bench live` measures both."
 )
 
 
 def judge(material: Material) -> tuple[str, Verdict]:
-    """The sentence, and who is better; where the live teacher is for anything, that comes first."""
+    """The sentence, and which is better; cases where the live teacher is better come first."""
     found = findings(material)
     return _judged(found, measurements(material)) if found else _expected(material)
 
@@ -31,33 +31,34 @@ def _judged(found: Sequence[Finding], measured: Sequence[Measured]) -> tuple[str
     doubtful = [one for one in found if not one.is_clear]
     if len(doubtful) == len(found):
         spread = span_text([value for one in found for value in (one.low, one.high)])
-        told = f"No clear difference: within the spread a step with the live teacher takes {spread} times as long"
-        return f"{told} as one from the cache.", "open"
+        summary = f"No clear difference: a step with the live teacher takes {spread} times as long"
+        return f"{summary} as one from the cache (quartiles).", "open"
     if len(found) == 1 and measured:
         return str(measured[0].found["verdict"]), "cached" if found[0].is_better else "live"
     losers = [one for one in found if not one.is_better]
     if len(losers) == len(found):
         return _loss(found), "live"
     if not losers:
-        return _win(found), "cached" if any(one.is_paid_known for one in found) else "open"
+        return _win(found), "cached" if any(one.has_break_even for one in found) else "open"
     return f"The live teacher is better for {_named(losers, found)}; {_win_else(found)}.", "mixed"
 
 
-def doubts(material: Material) -> tuple[str, ...]:
-    """What must be known before the sentence is believed, where it speaks for the cache."""
-    told = []
+def caveats(material: Material) -> tuple[str, ...]:
+    """Warnings about the measurements that the verdict is based on."""
+    summary = []
     found = findings(material)
     winners = [one for one in found if one.is_better]
-    slow = [one for one in measurements(material) if one.is_flattered]
+    slow = [one for one in measurements(material) if one.is_too_slow]
     if slow and winners:
-        told.append(f"The live arm was slower than it must be for {_where(slow)}, which flatters the cache.")
-    fast = [one for one in measurements(material) if one.is_impossible]
+        why = "which overestimates the speed-up of the cache"
+        summary.append(f"The live arm was slower than its parts for {_where(slow)}, {why}.")
+    fast = [one for one in measurements(material) if one.is_too_fast]
     if fast:
-        why = "so the machine was busy; measure again with more --rounds"
-        told.append(f"The live arm was faster than its teacher and the student's step for {_where(fast)}, {why}.")
-    if len(winners) < len(found) and not all(one.is_paid_known for one in winners):
-        told.append("What stage one took is not on record everywhere, so when the cache has paid is not all known.")
-    return tuple(told)
+        why = "which is impossible: other work disturbed the measurement; measure again with more --rounds"
+        summary.append(f"The live arm was faster than its teacher and the student's step for {_where(fast)}, {why}.")
+    if len(winners) < len(found) and not all(one.has_break_even for one in winners):
+        summary.append("The time of stage one was not recorded for all, so some break-evens are unknown.")
+    return tuple(summary)
 
 
 def _where(some: Sequence[Measured]) -> str:
@@ -70,7 +71,7 @@ def _named(some: Sequence[Finding], found: Sequence[Finding]) -> str:
 
 
 def _expected(material: Material) -> tuple[str, Verdict]:
-    """What an estimate says where nothing was measured."""
+    """The verdict of an estimate, if nothing was measured."""
     for bench in material.of("estimate"):
         student = bench.result.get("student")
         if student is not None:
@@ -79,46 +80,46 @@ def _expected(material: Material) -> tuple[str, Verdict]:
 
 
 def _win_else(found: Sequence[Finding]) -> str:
-    """A clause about those where the cache is better, beside others."""
+    """A clause about the cases where the cache is better."""
     winners = [one for one in found if one.is_better]
-    told = f"else a step from the cache takes {_savings(winners)}"
-    if not all(one.is_paid_known for one in winners):
-        return told
+    summary = f"otherwise a step from the cache takes {_savings(winners)}"
+    if not all(one.has_break_even for one in winners):
+        return summary
     paid = [one.break_even for one in winners if one.break_even is not None]
-    return f"{told}, and the cache has paid after {_paid(paid, winners)}"
+    return f"{summary}, with break-even after {_paid(paid, winners)}"
 
 
 def _savings(found: Sequence[Finding]) -> str:
-    told = f"{span_text(one.speedup for one in found)} times less time"
+    summary = f"{span_text(one.speedup for one in found)} times less time"
     memory = [one.memory_ratio for one in found if one.memory_ratio is not None]
     if memory and max(memory) > 1.05:
-        told += f" and {span_text(memory)} times less {found[0].memory_name}"
-    return told
+        summary += f" and {span_text(memory)} times less {found[0].memory_name}"
+    return summary
 
 
 def _win(found: Sequence[Finding]) -> str:
-    told = f"From the cache a step takes {_savings(found)}"
-    if not all(one.is_paid_known for one in found):
-        return f"{told}; what stage one took is not on record, so when the cache has paid is unknown."
+    summary = f"From the cache a step takes {_savings(found)}"
+    if not all(one.has_break_even for one in found):
+        return f"{summary}; the time of stage one was not recorded, so the break-even is unknown."
     paid = [one.break_even for one in found if one.break_even is not None]
-    return f"{told}; the cache has paid after {_paid(paid, found)}."
+    return f"{summary}; break-even after {_paid(paid, found)}."
 
 
 def _loss(found: Sequence[Finding]) -> str:
-    """A step's time and a whole epoch's are two measurements, so either may be less than live without the other."""
-    told = "The live teacher is better here: a step from the cache takes "
+    """The times of a step and of an epoch are measured separately: either may be less than live without the other."""
+    summary = "The live teacher is better here: a step from the cache takes "
     slower = [one for one in found if one.speedup <= 1]
     if slower:
-        told += f"{span_text(1 / one.speedup for one in slower)} times as long"
+        summary += f"{span_text(1 / one.speedup for one in slower)} times as long"
     else:
-        told += f"{span_text(one.speedup for one in found)} times less time"
+        summary += f"{span_text(one.speedup for one in found)} times less time"
     paid = [one.break_even for one in found if one.break_even is not None]
     if not paid:
-        return f"{told}, and it never pays."
-    pays = "never pays, or" if len(paid) < len(found) else "pays"
-    told += f", {'and' if slower else 'but'} the cache {pays} only after {_when(paid)}"
+        return f"{summary}, and there is no break-even."
+    which = "there is no break-even, or" if len(paid) < len(found) else "break-even is"
+    summary += f", {'and' if slower else 'but'} {which} only after {_when(paid)}"
     trained = {one.epochs for one in found}
-    return f"{told}; a student is trained for {trained.pop():,}." if len(trained) == 1 else f"{told}."
+    return f"{summary}; a student is trained for {trained.pop():,}." if len(trained) == 1 else f"{summary}."
 
 
 def _paid(epochs: Sequence[float], found: Sequence[Finding]) -> str:

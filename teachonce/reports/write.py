@@ -1,4 +1,4 @@
-"""Writes a page to files: the suffix says how."""
+"""Writes a page to files, in the format of the suffix."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,25 +16,25 @@ SUFFIXES = (".html", ".md")
 
 
 def wrong_suffix(place: Path) -> str | None:
-    """What is wrong with the name of a report; None where nothing is."""
+    """What is wrong with the file name of a report; None if nothing is."""
     if place.suffix.lower() in SUFFIXES:
         return None
     return f"{place}: expected the suffix .html or .md, got {repr(place.suffix) if place.suffix else 'none'}"
 
 
 def check_outs(out: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
-    """The files of a report, refused before anything is read where they cannot be written.
+    """The files of a report, checked before anything is read.
 
     Raises:
         InputError: None, another suffix than those of SUFFIXES, a folder, or the same file twice.
-        DiskError: The place is read-only, or somebody else's.
+        DiskError: The place is not writable.
     """
     outs = tuple(Path(place) for place in ([out] if isinstance(out, str | Path) else out))
     if not outs:
         raise InputError("expected a file to write, got none", "Give an --out that ends in .html or .md")
     for place in outs:
         if problem := wrong_suffix(place):
-            raise InputError(problem, "Name the --out file so")
+            raise InputError(problem, "Change --out")
         with disk_errors(place):  # a name may be too long
             is_folder = place.is_dir()
         if is_folder:
@@ -46,20 +46,20 @@ def check_outs(out: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
 
 
 def pictures_folder(out: Path) -> Path:
-    """Where the pictures of a Markdown file are: `NAME-files` beside it."""
+    """The folder of the figures of a Markdown file: `NAME-files` next to it."""
     return out.with_name(f"{out.stem}-files")
 
 
 def write_page(page: "Page", outs: Sequence[Path], *, events: Events = SILENT) -> None:
-    """Write a page, all of its files or none.
+    """Write a page: all of its files, or none.
 
     Args:
-        page: What it says.
-        outs: Files that end in .html or .md; folders are made.
-        events: Who watches.
+        page: Its content.
+        outs: Files that end in .html or .md; folders are created.
+        events: Receives progress.
 
     Raises:
-        DiskError: One cannot be written; old files are as they were.
+        DiskError: One cannot be written; existing files are unchanged.
     """
     files: list[tuple[Path, bytes | memoryview]] = []
     for out in outs:

@@ -24,6 +24,8 @@ class Bench:
     stop_after: int = 1000
     stop: BaseException = field(default_factory=KeyboardInterrupt)
     teacher_ms: float = 33.0
+    warnings: tuple[str, ...] = ()
+    """Of the arms, once for each start."""
 
     def stage(self, spec: StageSpec, events: Events) -> StageOne:
         assert spec.store.parent.is_dir()
@@ -36,6 +38,8 @@ class Bench:
         if len(self.conducted) == self.stop_after:
             raise self.stop
         self.conducted.append(specs)
+        for text in options["starts"] * self.warnings:
+            options["events"].warn(text)
         return livemade.measured(specs, teacher_ms=self.teacher_ms, rounds=options["rounds"])
 
 

@@ -97,6 +97,10 @@ def test_the_command_goes_on_with_what_is_missing(scripts: dict[str, ModuleType]
     assert found["parts"] == first["parts"]
     assert set(found["left_out"]) == set(SMALL) - {"rdms"}
     assert "## Not measured" in out.with_suffix(".md").read_text()
+    other_memory = {**found["machine"], "memory_bytes": found["machine"]["memory_bytes"] + 4096}
+    out.write_text(json.dumps(found | {"machine": other_memory}))
+    assert main(words) == 0  # of the same machine
+    assert json.loads(out.read_text())["parts"] == found["parts"]
     out.write_text(json.dumps(found | {"machine": {**found["machine"], "cores": 99}}))
     with pytest.raises(SystemExit):  # another machine's numbers are not mixed in
         main(words)

@@ -71,6 +71,20 @@ def test_what_was_measured_when_the_disk_filled_is_not_lost(call: Call, bench: B
     assert len(bench.conducted) == 2  # and no case after the one that could not be kept
 
 
+@pytest.mark.parametrize("sizes", ["8", "8,64"])
+@pytest.mark.parametrize("as_json", [False, True])
+def test_each_warning_is_printed_once(call: Call, bench: Bench, tmp_path: Path, sizes: str, as_json: bool):
+    bench.teacher_ms, bench.warnings = 20.0, ("the live teacher has other weights",)
+    words = (*LIVE, tmp_path / "live.json", "--batch-size", sizes, *(["--json"] if as_json else []))
+    first, again = call(*words), call(*words)  # the second measures nothing
+    for done, of_arms in ((first, 1), (again, 0)):
+        printed = done.err if as_json else done.out + done.err
+        assert printed.count("slower than necessary") == 2 * len(sizes.split(","))  # of each method
+        assert printed.count("other weights") == of_arms
+        warnings = [line for line in printed.splitlines() if line.startswith("warning: ")]
+        assert len(set(warnings)) == len(warnings) == 2 * len(sizes.split(",")) + of_arms
+
+
 def test_from_python_the_error_has_what_was_measured(bench: Bench):
     bench.stop_after, bench.stop = 1, DiskError("no space for the next store")
     with pytest.raises(CutShortError, match="next store") as caught:

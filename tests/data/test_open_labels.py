@@ -39,6 +39,15 @@ def test_labels_that_are_no_classes_are_refused(tmp_path: Path, labels: list[Any
     assert open_samples(spec, label_column="none").labels is None
 
 
+@pytest.mark.parametrize("value", [2**53 + 1, 2**63 + 1, 2**64 - 1])
+@pytest.mark.parametrize("other", [0, None])
+def test_an_id_is_named_exactly_whether_rows_lack_labels_or_not(tmp_path: Path, value: int, other: int | None):
+    columns = {"image": [{"bytes": file, "path": None} for file in FILES]}
+    labels = pa.array([0, other, 2, value, 1, other], pa.uint64())
+    pq.write_table(pa.table({**columns, "label": labels}), tmp_path / "made.parquet")
+    refuse(f"parquet:{tmp_path / 'made.parquet'}", f"got {value} in row 3", "ids are not classes")
+
+
 def test_a_label_beyond_the_names_is_refused(tmp_path: Path):
     features = datasets.Features({"image": datasets.Image(decode=False), "label": datasets.Value("int64")})
     columns = {"image": [{"bytes": file, "path": None} for file in FILES], "label": [0, 1, 2, 3, 0, 1]}

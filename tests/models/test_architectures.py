@@ -11,8 +11,9 @@ from PIL import Image
 
 from teachonce.data.pil import evaluation_view
 from teachonce.errors import ModelError
-from teachonce.models import Teacher, load_teacher
+from teachonce.models import Teacher, build_student, load_teacher
 from teachonce.models.encoders import CHOICES
+from teachonce.models.initial import initialise
 from teachonce.models.processor import load_processor
 
 PYRAMID = {"hidden_sizes": [8, 8, 16, 16], "depths": [1] * 4, "num_attention_heads": [1, 2, 2, 4], "image_size": 64}
@@ -161,6 +162,23 @@ def test_a_teacher_of_bgr_is_given_rgb(tmp_path: Path):
         assert same(straight(ours).logits, network(ours).logits)
         assert not same(straight(ours).logits, teacher(ours).logits)
     assert straight.info.fingerprint() != before
+
+
+def test_a_student_from_weights_for_bgr_takes_rgb(tmp_path: Path):
+    """As the teacher of the same folder does."""
+    folder, _ = made(tmp_path, "mobilevit", "AutoModelForImageClassification")
+    teacher = load_teacher(str(folder))
+    _, ours = pixels(folder, teacher)
+    assert teacher.info.classes is not None
+    student = build_student(f"transformers:{folder}", classes=teacher.info.classes)
+    initial = initialise(student.eval(), str(folder))
+    assert (initial.bgr, initial.head) == (True, True)
+    with torch.inference_mode():
+        assert same(student(ours)[1], teacher(ours).logits)
+    tiny.write_processor(folder, **FLIPPING, do_flip_channel_order=False)
+    assert not initialise(student, str(folder)).bgr
+    with torch.inference_mode():
+        assert same(student(ours.flip(1))[1], teacher(ours).logits)
 
 
 def test_a_token_of_the_pooling_is_no_class_token(tmp_path: Path):

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -130,6 +131,23 @@ class TestMaps:
         with pytest.raises(ModelError) as caught:
             load_teacher(str(folder), device_map="auto")
         assert "teachonce[offload]" in caught.value.mend
+
+    @pytest.mark.parametrize("seed", range(6))
+    def test_a_weight_of_another_shape_is_named_wherever_it_is(self, tmp_path: Path, seed: int):
+        generator = np.random.default_rng(seed)
+        kind, family = [("encoder", "vit"), ("classifier", "resnet"), ("encoder", "clip")][seed % 3]
+        folder = getattr(tiny, kind)(tmp_path / "t", family)
+        weights = safetensors.torch.load_file(folder / "model.safetensors")
+        wide = sorted(name for name in weights if weights[name].ndim > 1 and not name.startswith("text"))
+        name = wide[generator.integers(len(wide))]
+        shape = tuple(weights[name].shape)
+        weights[name] = weights[name].repeat(2, *[1] * (len(shape) - 1))
+        safetensors.torch.save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+        for device_map in (None, "auto", "auto,cpu=0B"):
+            with pytest.raises(ModelError, match="shape") as caught:
+                load_teacher(str(folder), device_map=device_map)
+            assert "embedding" not in caught.value.mend
+        assert f"{(2 * shape[0], *shape[1:])}, expected {shape}" in caught.value.message
 
     def test_a_loaded_teacher_is_where_it_is(self, tmp_path: Path):
         with pytest.raises(InputError):

@@ -103,11 +103,11 @@ def test_the_crossing_is_where_both_have_cost_the_same():
 @pytest.mark.parametrize(
     ("stage_one_s", "teacher_ms", "titles", "told"),
     [
-        (78.0, 80.0, ["Until the cache has paid", "One student, 200 epochs"], "1.3 epochs,\n1.7 min"),
-        (2500.0, 80.0, ["Until the cache has paid", "One student, 200 epochs"], "40 epochs,\n0.89 h"),
-        (5000.0, 80.0, ["When the cache has paid"], "81 epochs,\n1.8 h"),
-        (5600.0, 80.0, ["When the cache has paid"], "90 epochs,\n2 h"),
-        (18000.0, 80.0, ["When the cache has paid"], "290 epochs,\n6.4 h"),
+        (78.0, 80.0, ["Until break-even", "One student, 200 epochs"], "1.3 epochs,\n1.7 min"),
+        (2500.0, 80.0, ["Until break-even", "One student, 200 epochs"], "40 epochs,\n0.89 h"),
+        (5000.0, 80.0, ["Break-even"], "81 epochs,\n1.8 h"),
+        (5600.0, 80.0, ["Break-even"], "90 epochs,\n2 h"),
+        (18000.0, 80.0, ["Break-even"], "290 epochs,\n6.4 h"),
         (60000.0, 80.0, ["One student, 200 epochs"], None),
         (78.0, -1.0, ["One student, 200 epochs"], None),
         (0.0, 80.0, ["One student, 200 epochs"], None),

@@ -166,7 +166,7 @@ def test_characters_that_the_usual_font_lacks(tmp_path: Path, monkeypatch: pytes
     store = make_store(tmp_path / "s.zarr", names=("a", "b", "c", "\u65e5"))
     plot_tsne(store=store.path, targets=["teacher"], out=tmp_path / "a.png", rows=20, events=heard)
     (warning,) = heard.warnings
-    assert warning.startswith("no installed font has \u65e5: the picture has boxes there")
+    assert warning.startswith("no installed font has \u65e5: the figure shows boxes instead")
 
 
 def test_progress_is_told(store: Store):

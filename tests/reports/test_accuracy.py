@@ -36,7 +36,7 @@ def test_mean_spread_and_range(tmp_path: Path):
     assert first["sd, points"] == "2.00"  # n - 1: the squares .02**2 twice, over 2
     assert first["range"] == "60.00 - 64.00 %"
     assert first["validation top-1"] == "10.00 %"
-    assert (first["seeds"], first["epochs"], first["ms a step"]) == ("3", "10", "10")
+    assert (first["seeds"], first["epochs"], first["ms per step"]) == ("3", "10", "10")
     assert table.rows[1][:2] == ("ce", "-")
 
 
@@ -45,12 +45,12 @@ def test_the_best_is_marked_only_beyond_the_spread(tmp_path: Path):
     seeds(tmp_path / "apart", "ce", [0.50, 0.51, 0.52])
     apart = section(build_page([tmp_path / "apart"]), "accuracy")
     assert tables(apart.blocks)[0].strong == (0,)
-    assert "kd is the best, by more than the spread" in texts(apart.blocks)
+    assert "kd is best, by more than the spread" in texts(apart.blocks)
     seeds(tmp_path / "near", "kd", [0.60, 0.62, 0.64])
     seeds(tmp_path / "near", "ce", [0.605, 0.61, 0.615])
     near = section(build_page([tmp_path / "near"]), "accuracy")
     assert tables(near.blocks)[0].strong == ()
-    assert "No best one: kd leads, but ce is within the spread" in texts(near.blocks)
+    assert "No clear best: kd is first, but ce is within the spread" in texts(near.blocks)
 
 
 def test_one_noisy_rival_is_enough_to_have_no_best(tmp_path: Path):
@@ -82,7 +82,7 @@ def test_ranked_in_validation_where_one_was_not_evaluated(tmp_path: Path):
     assert [row["validation top-1"] for row in rows] == ["70.50 %", "10.00 %"]
     assert [row["test top-1"] for row in rows] == ["-", "61.00 %"]
     assert table.columns.index("validation top-1") + 1 == table.columns.index("sd, points")  # the spread is of these
-    assert "not every run was evaluated on the same test data" in texts(section(page, "accuracy").blocks)
+    assert "not all runs were evaluated on the same test data" in texts(section(page, "accuracy").blocks)
     (tile,) = page.tiles
     assert (tile.value, tile.label) == ("70.50 %", "best validation top-1")
 
@@ -94,7 +94,7 @@ def test_other_test_data_do_not_compare(tmp_path: Path):
     page = build_page([tmp_path])
     (table,) = tables(section(page, "accuracy").blocks)
     assert [row[0] for row in table.rows] == ["ce", "kd"]  # by validation: 0.1 but for one of ce
-    assert "not every run was evaluated on the same test data" in texts(section(page, "accuracy").blocks)
+    assert "not all runs were evaluated on the same test data" in texts(section(page, "accuracy").blocks)
     assert page.tiles[0].label == "best validation top-1"
     assert "test top-1" not in table.columns
 
@@ -138,7 +138,7 @@ def test_trials_of_a_search_are_in_no_table(tmp_path: Path, searched: bool):
     blocks = section(page, "accuracy").blocks
     assert [row[2] for row in tables(blocks)[0].rows] == ["2"]
     assert ("searched for with 2 trials" in texts(blocks)) == searched
-    assert ("No search for settings" in texts(blocks)) != searched
+    assert ("No hyperparameter search" in texts(blocks)) != searched
     assert page.warnings == ()  # an unfinished trial is no news
 
 
@@ -201,4 +201,4 @@ def test_a_teacher_that_no_run_trained_is_told_on_the_rows_of_its_store(tmp_path
     accuracy = accuracy_section(gather([tmp_path / "runs"], store=None, events=SILENT))
     assert accuracy is not None
     told = texts(accuracy.blocks)
-    assert f"{share_text(share)} of the {rows} labelled rows of s.zarr" in told
+    assert f"{share_text(share)} top-1 on the {rows} labelled rows of s.zarr" in told

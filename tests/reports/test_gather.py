@@ -47,7 +47,7 @@ def test_a_store_that_is_gone_is_told_once(tmp_path: Path):
     page = build_page([tmp_path / "runs"], events=heard)
     assert page.warnings == tuple(heard.warnings)
     (warning,) = heard.warnings
-    assert "s.zarr: name it with --store" in warning
+    assert "s.zarr: give it with --store" in warning
     assert "store" not in names(page)
     given = build_page([tmp_path / "runs"], store=tmp_path / "moved.zarr")
     assert given.warnings == ()
@@ -66,9 +66,9 @@ def test_another_store_of_that_name_is_not_the_runs(tmp_path: Path):
     ("content", "error", "told"),
     [
         ("{", CorruptError, "cannot be read as JSON"),
-        ("[]", InputError, "of no kind that a report shows"),
-        ('{"kind": "teachonce.run"}', InputError, "of no kind that a report shows"),
-        ('{"arms": {}}', InputError, "of no kind that a report shows"),
+        ("[]", InputError, "not a result that a report shows"),
+        ('{"kind": "teachonce.run"}', InputError, "not a result that a report shows"),
+        ('{"arms": {}}', InputError, "not a result that a report shows"),
         ("[" * 100_000, CorruptError, "cannot be read as JSON"),
         ('{"kind": "teachonce.estimate", "seconds": NaN}', CorruptError, "NaN is no number"),
     ],

@@ -10,7 +10,7 @@ import pytest
 from pagekit import figure, make_page, texts
 
 from teachonce.plots.figure import COLOURS
-from teachonce.reports.colours import DAY, NIGHT, contrast, night
+from teachonce.reports.colours import DARK, LIGHT, contrast, dark_variant
 from teachonce.reports.html import BADGES, render_html
 from teachonce.reports.page import Page, Section
 
@@ -134,7 +134,7 @@ def test_a_figure_without_numbers_has_nothing_to_open(html: str):
     assert "<details>" not in render_html(replace(make_page(), sections=(bare,))).decode()
 
 
-@pytest.mark.parametrize("palette", [DAY, NIGHT], ids=["day", "night"])
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
 @pytest.mark.parametrize("ink", ["ink", "soft", "cached", "live", "open"])
 def test_texts_can_be_read(palette: dict[str, str], ink: str):
     """Contrast of at least 4.5 (WCAG 2.2, AA)."""
@@ -143,6 +143,7 @@ def test_texts_can_be_read(palette: dict[str, str], ink: str):
 
 def test_colours_of_pictures_can_be_told_from_the_night():
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
-    assert min(contrast(night(colour), NIGHT["paper"]) for colour in COLOURS) >= 4
-    assert len({night(colour) for colour in COLOURS}) == len(COLOURS)
-    assert (night("#333333"), night("#000000"), night("#ffffff")) == (NIGHT["ink"], NIGHT["ink"], NIGHT["paper"])
+    assert min(contrast(dark_variant(colour), DARK["paper"]) for colour in COLOURS) >= 4
+    assert len({dark_variant(colour) for colour in COLOURS}) == len(COLOURS)
+    greys = [dark_variant(colour) for colour in ("#333333", "#000000", "#ffffff")]
+    assert greys == [DARK["ink"], DARK["ink"], DARK["paper"]]

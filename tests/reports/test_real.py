@@ -164,7 +164,7 @@ def test_students_are_left_out_where_their_data_is_not_at_hand(school: School, m
     monkeypatch.setattr("teachonce.reports.students._places", lambda *_: iter(()))
     blocks = section(build_page([school.runs]), "embeddings").blocks
     assert [row[0] for row in tables(blocks)[0].rows] == ["teacher", "rdm-1", "rdm-10"]
-    assert "Students are not in the maps" in texts(blocks)
+    assert "Students are not shown" in texts(blocks)
 
 
 def test_costs_count_each_way(page: Page):
@@ -172,6 +172,24 @@ def test_costs_count_each_way(page: Page):
     ratios = {row[0]: float(row[4]) for row in table.rows}
     assert ratios["ce"] == 1.0
     assert ratios["kd"] < 1.0
+
+
+def test_costs_of_several_stores_are_figures_of_their_own(school: School, tmp_path: Path):
+    teacher, second = tmp_path / "teacher", tmp_path / "second.zarr"
+    quick(teacher, student=TEACHER.replace("32", "64"))
+    embed(teacher=str(teacher), data=digits(), store=second, block_rows=64, batch_size=64, device="cpu", workers=0)
+    quick(tmp_path / "runs" / "second", method="kd", store=second)
+    page = build_page([school.runs, tmp_path / "runs"])
+    figures = [block for block in section(page, "cost").blocks if isinstance(block, Figure)]
+    assert len({figure.name for figure in figures}) == len(figures) == 2
+    assert all(name in figure.title for name, figure in zip(("s.zarr", "second.zarr"), figures, strict=True))
+    first, other = ({row[0]: row for row in table.rows} for table in tables(figures))
+    assert {*first} > {*other} == {"ce", "kd"}
+    assert first["ce"] == other["ce"]  # of the same data, without a teacher
+    assert float(other["kd"][4]) < float(first["kd"][4]) < 1  # a larger teacher costs more live
+    assert not any("cost" in text for text in page.warnings)
+    (alone,) = (block for block in section(build_page([school.runs]), "cost").blocks if isinstance(block, Figure))
+    assert "zarr" not in alone.title
 
 
 def test_commands_can_be_given_again(school: School, page: Page):

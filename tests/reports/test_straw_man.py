@@ -9,7 +9,7 @@ from teachonce.events import SILENT
 from teachonce.reports.gather import gather
 from teachonce.reports.live import arms_section
 from teachonce.reports.page import Text
-from teachonce.reports.verdict import doubts, judge
+from teachonce.reports.verdict import caveats, judge
 from tests.reports.reportkit import case, live_json, method_result
 
 
@@ -27,7 +27,7 @@ def warnings(found: Any) -> list[str]:
 
 @pytest.mark.parametrize(
     ("ratio", "said", "told"),
-    [(1.5, "which flatters the cache", "too good"), (0.5, "so the machine was busy", "cannot be"), (1.0, None, None)],
+    [(1.5, "which overestimates", "overestimated"), (0.5, "other work disturbed", "impossible"), (1.0, None, None)],
 )
 def test_the_page_says_before_its_numbers_what_flatters_the_cache(
     tmp_path: Path, ratio: float, said: str | None, told: str | None
@@ -36,7 +36,7 @@ def test_the_page_says_before_its_numbers_what_flatters_the_cache(
     sentence, pays = judge(found)
     assert pays == "cached"
     assert sentence == "The verdict of the benchmark."
-    assert len(doubts(found)) == (said is not None)
-    assert said is None or said in doubts(found)[0]
+    assert len(caveats(found)) == (said is not None)
+    assert said is None or said in caveats(found)[0]
     assert len(warnings(found)) == (told is not None)
     assert told is None or told in warnings(found)[0]

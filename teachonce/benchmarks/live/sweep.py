@@ -1,6 +1,7 @@
 """`bench live`: does the cache pay? Live against cached, each arm in a process of its own, case after case."""
 
 import tempfile
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from teachonce.benchmarks.live.result import CaseResult
 from teachonce.benchmarks.live.stage_one import StageOne, StageSpec, measure_stage_one
 from teachonce.benchmarks.origin import origin
 from teachonce.errors import CutShortError, DiskError, TeachonceError
-from teachonce.events import SILENT, Events
+from teachonce.events import SILENT, Events, WarnOnce
 from teachonce.options.live import LiveOptions
 from teachonce.options.verb import verb
 
@@ -45,7 +46,7 @@ class _Sweep:
     def __init__(self, request: Request, out: Path | None, events: Events) -> None:
         source = origin(torch.device(request.device))
         gpus = source["machine"]["gpus"]
-        self.request, self.events = request, events
+        self.request, self.events = request, WarnOnce(events)  # the arms of all starts warn of the same
         self.combinations = request.combinations()
         self.several = len(self.combinations) > 1
         frame = {"device": gpus[0] if gpus else "cpu", **source}
@@ -61,6 +62,9 @@ class _Sweep:
         if done:
             left = "it resumes" if missing else "they are reused"
             self.events.info(f"{self.file.path} has {done} of {len(self.combinations)} cases: {left}")
+        for combination in self.combinations:
+            if combination not in missing:
+                self._warn(combination, self.file.cases[combination.label])
         if self.file.anew:
             self.events.warn(
                 f"{self.file.path} has {', '.join(self.file.anew)} with a float32 teacher, to be measured anew and "
@@ -97,8 +101,12 @@ class _Sweep:
             return
         case = CaseResult(request=self.request, combination=combination, stage=stage, found=found).to_json()
         self.file.add(combination.label, case)
-        for note in case["warnings"]:
-            self.events.warn(note)
+        self._warn(combination, case)
+
+    def _warn(self, combination: Combination, case: Mapping[str, Any]) -> None:
+        """The warnings of a case; a sweep says of which."""
+        for text in case["warnings"]:
+            self.events.warn(f"{combination.label}: {text}" if self.several else text)
 
     def _goes_on(self, combination: Combination, error: TeachonceError) -> bool:
         """Whether a sweep leaves this one out: a process had too little memory, and others may need less."""

@@ -9,13 +9,14 @@ from typing import Any
 from teachonce.cache import open_store
 from teachonce.cache.mark import clear_mark, mark_entries, write_mark
 from teachonce.cache.verify import check_parts
+from teachonce.engine.outputs import tell_unused
 from teachonce.engine.stage_one.batches import find_batch_size
 from teachonce.engine.stage_one.feed import Feed
 from teachonce.engine.stage_one.forward import Forward
 from teachonce.engine.stage_one.job import Job
 from teachonce.engine.stage_one.output import Output, missing_blocks, require_room, seal_rule
 from teachonce.engine.stage_one.passes import Filling, Pass
-from teachonce.engine.stage_one.remarks import tell_differences, tell_treated, tell_unused
+from teachonce.engine.stage_one.remarks import tell_differences, tell_treated
 from teachonce.engine.stage_one.resizing import RuleCheck, rule_check
 from teachonce.engine.stage_one.runs import record_run
 from teachonce.engine.stage_one.stored import check_digests, stored_block

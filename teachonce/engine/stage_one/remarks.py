@@ -5,17 +5,14 @@ from typing import Any
 
 from teachonce.cache import open_store
 from teachonce.data.decode import DEEP, TRANSPARENT
-from teachonce.data.labels import out_of_order
 from teachonce.data.rules import installed_rule
 from teachonce.engine.guard import check_classes
+from teachonce.engine.outputs import SOFTMAX, tell_nameless, tell_task
 from teachonce.engine.stage_one.contents import versions
 from teachonce.engine.stage_one.job import Job
 from teachonce.engine.stage_one.score import are_probabilities, first_logits, is_near_chance, teacher_top1
 from teachonce.errors import MismatchError
 from teachonce.events import Events
-from teachonce.models import TeacherInfo
-from teachonce.models.unused import matters
-from teachonce.texts import listed
 
 
 def tell_differences(job: Job, events: Events) -> None:
@@ -79,9 +76,8 @@ def score_teacher(job: Job, events: Events) -> float | None:
         events.warn(f"{error.message}; methods that use logits will refuse this target")
     if info.classes != job.samples.classes:
         return None
-    if info.class_names is None and (index := out_of_order(job.samples.class_names)) is not None:
-        name = (job.samples.class_names or ())[index]
-        events.warn(f"the teacher's classes have no names: output {index} is taken for class {name!r} of the data")
+    if info.class_names is None:
+        tell_nameless("the teacher's classes", job.samples, events)
     scored = teacher_top1(open_store(job.path), job.options.name, labels)
     if scored is None:
         return None
@@ -94,30 +90,9 @@ def score_teacher(job: Job, events: Events) -> float | None:
     return share
 
 
-def tell_unused(info: TeacherInfo, events: Events) -> None:
-    """Say which parts of its checkpoint a teacher does without; a warning where its embedding may need them."""
-    after = [part for part in info.unused if not matters(part)]
-    if after:
-        events.info(
-            f"the teacher's checkpoint also has {listed(after)}, which its {info.embedding} embedding does not need"
-        )
-    inside = [part for part in info.unused if matters(part)]
-    if inside:
-        events.warn(
-            f"the teacher's checkpoint has {listed(inside)}, which its network does not have: its "
-            f"{info.embedding} embedding is computed without them; check `architectures` in its config.json"
-        )
-
-
 def _tell_outputs(job: Job, events: Events) -> None:
-    """Say where the teacher's outputs are not what a softmax expects, which is what methods that use logits take."""
-    info = job.teacher.info
-    if info.classes is None:
+    """Say where the teacher's outputs are not what a softmax expects, by its config or by the first of them."""
+    if tell_task(job.teacher.info, events) or job.teacher.info.classes is None:
         return
-    ending = "methods that use its logits apply a softmax: prefer a method that uses embeddings"
-    if info.classes == 1:
-        events.warn(f"the teacher has one output, whose softmax is 1 for every row; {ending}")
-    elif info.config.get("problem_type") in ("multi_label_classification", "regression"):
-        events.warn(f"the teacher was trained for {info.config['problem_type']}, not for one class per row; {ending}")
-    elif are_probabilities(first_logits(open_store(job.path), job.options.name)):
-        events.warn(f"the teacher's outputs are already probabilities (each row sums to 1), not logits; {ending}")
+    if are_probabilities(first_logits(open_store(job.path), job.options.name)):
+        events.warn(f"the teacher's outputs are already probabilities (each row sums to 1), not logits; {SOFTMAX}")

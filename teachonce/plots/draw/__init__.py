@@ -1,1 +1,1 @@
-"""Drawing: figures of the data that the modules above this folder compute."""
+"""Drawing: figures of the data that the modules of `teachonce.plots` compute."""

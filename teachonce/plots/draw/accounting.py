@@ -1,4 +1,4 @@
-"""Training costs as bars of their parts, and where the paper has them."""
+"""Training costs as stacked bars, with the figures of the paper."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ _LETTERS = {True: 14, False: 26}  # of a line of a name, narrow and wide
 
 
 def draw_accounting(data: Accounting, width: float) -> Figure:
-    """Draw a bar a scheme, its cost and ratio at the end, and a mark where the paper says that it ends.
+    """Draw a bar per scheme, its cost and ratio at the end, and a mark for the paper's figure.
 
     Args:
         data: The schemes.
@@ -44,7 +44,7 @@ _MARK: dict[str, Any] = {"linestyle": "", "marker": "D", "markersize": 6, "color
 
 
 def _bars(axes: Axes, data: Accounting, width: float) -> None:
-    """All in one unit, that of the reference."""
+    """Label all bars in the unit of the reference."""
     reference = next(bar.macs for bar in data.bars if bar.label == data.reference)
     unit, letter = next(((10.0**power, letter) for power, letter in _UNITS if reference >= 10**power), (1.0, ""))
     for place, bar in enumerate(data.bars):
@@ -57,7 +57,7 @@ def _bars(axes: Axes, data: Accounting, width: float) -> None:
     names = [broken(bar.label, _LETTERS[is_narrow(width)]) for bar in data.bars]
     name_rows(axes, names)
     ends = [max(float(bar.macs), bar.paper_macs or 0.0) / unit for bar in data.bars]
-    texts = [_told(bar, data.reference, unit, letter) for bar in data.bars]
+    texts = [_summary(bar, data.reference, unit, letter) for bar in data.bars]
     end_texts(axes, ends, texts, names=names, width=width)
     axes.xaxis.set_major_locator(MaxNLocator(3 if is_narrow(width) else 6, steps=(1, 2, 5, 10)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _position: digits(value)))
@@ -65,7 +65,7 @@ def _bars(axes: Axes, data: Accounting, width: float) -> None:
     axes.set_xlabel(f"forward MACs{what},\nx: times {data.reference}")
 
 
-def _told(bar: SchemeBar, reference: str, unit: float, letter: str) -> str:
+def _summary(bar: SchemeBar, reference: str, unit: float, letter: str) -> str:
     """`762 P, 1.08x`."""
     cost = f"{digits(bar.macs / unit)} {letter}".rstrip()
     return cost if bar.label == reference else f"{cost}, {digits(bar.ratio)}x"

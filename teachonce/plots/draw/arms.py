@@ -1,4 +1,4 @@
-"""Time and memory of the arms of a benchmark: bars, the time made of the parts of a step."""
+"""Time and memory of the arms of a benchmark: bars, with the time split into the parts of a step."""
 
 from collections.abc import Callable, Sequence
 
@@ -28,7 +28,7 @@ _BYTES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 
 def draw_arms(arms: Arms, width: float) -> Figure:
-    """Draw the milliseconds of a step, and the memory between steps and at the peak where they are known.
+    """Draw the step time in ms, and the memory between steps and at the peak if known.
 
     Args:
         arms: Of one method.
@@ -64,7 +64,7 @@ def _panels(figure: Figure, memory: int, *, narrow: bool) -> list[Axes]:
 
 
 def _times(axes: Axes, bars: Sequence[ArmBar], width: float) -> None:
-    """Parts are drawn as their shares of the step, which was timed without looking at them."""
+    """Parts are scaled to the step time, which was measured separately."""
     times = [bar.step_ms or 0.0 for bar in bars]
     for place, (bar, step) in enumerate(zip(bars, times, strict=True)):
         total, start = sum(bar.parts_ms.values()), 0.0

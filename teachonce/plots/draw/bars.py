@@ -1,4 +1,4 @@
-"""Bars that lie: a row each, its name at the left, its number at the end."""
+"""Horizontal bars: one per row, the name at the left, the number at the end."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ _FRAME = 0.45  # inches: padding around a panel and between a name and its row
 
 
 def name_rows(axes: Axes, names: Sequence[str]) -> None:
-    """A row for each name, the first at the top, `0.5` apart from the frame."""
+    """A row for each name, the first at the top, `0.5` from the frame."""
     axes.set_yticks(range(len(names)), list(names))
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
@@ -20,7 +20,7 @@ def name_rows(axes: Axes, names: Sequence[str]) -> None:
 
 
 def end_texts(axes: Axes, ends: Sequence[float], texts: Sequence[str], *, names: Sequence[str], width: float) -> None:
-    """A number at the end of each row, and an axis from 0 that has room for the widest.
+    """A number at the end of each row, and an axis from 0 with space for the widest.
 
     Args:
         axes: Of the rows.

@@ -1,4 +1,4 @@
-"""Time over epochs, live and from the cache; the crossing is marked."""
+"""Time over epochs, live and from the cache; with the break-even."""
 
 from typing import Any
 
@@ -14,14 +14,14 @@ from teachonce.plots.texts import digits
 from teachonce.texts import epochs_text
 
 _UNITS = ((3600.0, "hours", "h"), (60.0, "minutes", "min"), (1.0, "seconds", "s"))
-_APART = 2.6  # a crossing within this part of the epochs has a panel of its own, where its numbers have room
-_FAR = 3  # one beyond so many times the epochs is not drawn, but told
+_APART = 2.6  # a crossing in this first part of the epochs gets a panel of its own
+_FAR = 3  # a crossing beyond so many times the epochs is not drawn
 
 
 def draw_break_even(data: BreakEven, width: float) -> Figure:
-    """Draw what both ways have cost after each epoch: from the cache the line begins with stage one and the RDMs.
+    """Draw the total time after each epoch; the line of the cache begins with stage one and the RDMs.
 
-    Where the crossing is early, one panel shows it and another the whole training.
+    If the crossing is early, one panel shows it and another the whole run.
 
     Args:
         data: The two lines.
@@ -51,8 +51,8 @@ def _ranges(data: BreakEven) -> list[tuple[str, float]]:
     if not crossing or crossing > _FAR * data.epochs:
         return [(whole, data.epochs)]
     if crossing < data.epochs / _APART:
-        return [("Until the cache has paid", 2.4 * crossing), (whole, data.epochs)]
-    return [("When the cache has paid", max(data.epochs, 1.4 * crossing))]
+        return [("Until break-even", 2.4 * crossing), (whole, data.epochs)]
+    return [("Break-even", max(data.epochs, 1.4 * crossing))]
 
 
 def _lines(axes: Axes, data: BreakEven, last: float) -> None:
@@ -78,7 +78,7 @@ def _lines(axes: Axes, data: BreakEven, last: float) -> None:
 
 
 def _mark(axes: Axes, x: float, y: float, text: str, *, before: bool) -> None:
-    """A dot, and its numbers where no line is: below both after the crossing, or above both before it."""
+    """A dot with its numbers, placed where they do not cover a line."""
     axes.plot([x, x], [0, y], color=INK, linewidth=1, linestyle=":", zorder=2)
     axes.plot([x], [y], marker="o", markersize=8, color=INK, zorder=4)
     look: dict[str, Any] = {"textcoords": "offset points", "fontweight": "bold"}

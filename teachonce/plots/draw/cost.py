@@ -1,4 +1,4 @@
-"""Accuracy over training cost, from the cache and live, and what the costs are made of."""
+"""Accuracy over training cost, from the cache and live, and the parts of the cost."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,24 +20,24 @@ _MARKERS = "os^Dv"
 _SIZE, _LINE = 8, 0.17  # points of a marker; inches of a line of a name
 _LETTERS, _NARROW_LETTERS = 28, 14  # of a line of a name
 _BESIDE, _SCATTER = 9.0, 3.1  # inches that two panels side by side need; of height of the points
-_FAR = 100  # beyond so many times the cheapest, powers of ten are numbers enough
+_FAR = 100  # beyond this ratio, ticks at powers of ten suffice
 _FRAME = 0.8  # inches: padding around a panel, its markers and between a name and its row
 _COST = "training cost\n(forward multiply-accumulates)"
 _PART_COLOURS = dict(zip(PARTS, ("#4a4a4a", "#8d8d8d", "#c8c8c8", "#cc79a7"), strict=True))
-OTHER = "the other of cached and live: computed, not run"
+OTHER = "other source of targets: computed, not run"
 _PART_NAMES = {"teacher": "teacher", "assistants": "assistants", "rdm": "RDMs", "student": "student"}
 
 
 def draw_costs(costs: Costs, width: float = 12) -> Figure:
-    """Draw a point for what was trained: filled from the cache, hollow with a live teacher; bars of one sd over seeds.
+    """Draw a point per setting: filled from the cache, hollow with a live teacher; error bars of one sd over seeds.
 
-    The other panel has what each costs, and hatched what it would have cost the other way: counted, not trained.
+    The other panel has the cost of each, and hatched the computed cost with the other source of targets.
 
     The names of the bars are the legend of the points.
 
     Args:
         costs: The points.
-        width: Inches; points and bars stand below each other where there is no room beside.
+        width: Inches; points and bars are stacked if it is narrow.
     """
     points = costs.points
     with style(size=text_size(width)):
@@ -94,11 +94,11 @@ def _bars(axes: Axes, points: Sequence[CostPoint], names: Sequence[str], width: 
     axes.set_xlim(0, 1.03 * most)
     axes.xaxis.set_major_formatter(_macs())
     axes.xaxis.set_major_locator(MaxNLocator(3 if is_narrow(width) else 5))
-    axes.set(xlabel=_COST, title="What it is made of")
+    axes.set(xlabel=_COST, title="Parts of the cost")
 
 
 def _bars_of(place: int, point: CostPoint) -> list[tuple[float, Mapping[str, int], str | None]]:
-    """Place, parts and hatch of the bars of a point: of how it was trained, and of the other way."""
+    """Position, parts and hatch of the bars of a point: as trained, and with the other source of targets."""
     own, other = point.cached_parts, point.live_parts
     if not _differs(point):
         return [(place, own, None)]
@@ -137,12 +137,12 @@ def _legend(points: Sequence[CostPoint]) -> list[Any]:
 
 
 def _differs(point: CostPoint) -> bool:
-    """Whether there is anything to cache."""
+    """Whether the costs from the cache and live differ."""
     return point.cached_macs != point.live_macs
 
 
 def _between(points: Sequence[CostPoint]) -> Formatter:
-    """Numbers of the steps between powers of ten: those with room, where the axis has hardly such a power."""
+    """Labels of ticks between powers of ten, if the axis has few powers of ten."""
     if _spread(points) >= _FAR:
         return NullFormatter()
     every = _macs()
@@ -153,7 +153,7 @@ def _between(points: Sequence[CostPoint]) -> Formatter:
 
 
 def _spread(points: Sequence[CostPoint]) -> float:
-    """The dearest over the cheapest."""
+    """The largest cost over the smallest."""
     values = [point.macs for point in points]
     return max(values) / min(values)
 

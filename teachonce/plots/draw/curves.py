@@ -1,4 +1,4 @@
-"""The panels of training curves: accuracy and loss over epochs, side by side where there is room."""
+"""The panels of training curves: accuracy and loss over epochs, side by side or stacked."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +20,7 @@ _DASHED = (0, (4, 2))
 
 
 def draw_curves(curves: Sequence[Curve], width: float = 7.5) -> Figure:
-    """Draw curves; bands are the range over seeds, dashes the live teacher in the colour of its cached rival."""
+    """Draw curves; bands are the range over seeds. Live runs are dashed, in the colour of the cached ones."""
     narrow = is_narrow(width)
     with style(size=text_size(width)):
         figure = blank(width, (2 if narrow else 1) * _PANEL + 2 * _ROW)
@@ -50,7 +50,7 @@ def _draw(axes: Axes, curve: Curve, line: Line, curves: Sequence[Curve]) -> None
 
 
 def _band(curves: int) -> float:
-    """How dense a band is: many lie on one another."""
+    """The opacity of a band: lower if there are many."""
     return 0.15 if curves <= _FEW else 0.07
 
 
@@ -60,7 +60,7 @@ def _handle(curve: Curve, curves: Sequence[Curve]) -> Line2D:
 
 
 def _look(curve: Curve, curves: Sequence[Curve]) -> tuple[str, Any]:
-    """A colour of what was trained, and after ten another line; a live teacher does not change the colour."""
+    """Colour and line style of a curve: ten colours per line style; live and cached share a colour."""
     names = list(dict.fromkeys(_name(one) for one in curves))
     place = names.index(_name(curve))
     line: Any = _DASHES[place // len(COLOURS) % len(_DASHES)]
@@ -72,7 +72,7 @@ def _name(curve: Curve) -> str:
 
 
 def _scale(axes: Axes, lines: Sequence[np.ndarray]) -> None:
-    """Logarithms where losses of several sizes meet."""
+    """A logarithmic axis if the losses differ in magnitude."""
     values = np.concatenate(lines)
     values = values[np.isfinite(values)]
     if len(values) and values.min() > 0 and values.max() > 20 * values.min():

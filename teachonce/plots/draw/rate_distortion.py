@@ -1,4 +1,4 @@
-"""The panels of a rate-distortion curve: over R above, over the rate below, and how the rate found its place."""
+"""The panels of a rate-distortion curve: over R, over the rate, and the rate over epochs."""
 
 import math
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ _WIDE = 20  # a range of more than this factor is shown in logarithms
 
 
 def draw_rate_distortion(curves: Sequence[RdmCurve], width: float | None = None) -> Figure:
-    """Draw curves; an RDM has the same colour in every panel, and curves of other settings other dashes.
+    """Draw curves; an RDM has the same colour in every panel; line styles distinguish curves.
 
     Args:
         curves: One or more.
@@ -136,7 +136,7 @@ def _label(axes: Axes, which: str, name: str, curves: Sequence[RdmCurve]) -> Non
 
 
 def _weights(axes: Axes, weights: Sequence[float], across: float) -> None:
-    """Logarithms of R, and a tick at each R that has room for its number."""
+    """A logarithmic axis of R, with a tick at each R if its label fits."""
     axes.set_xscale("log")
     logs = sorted({math.log10(weight) for weight in weights})
     inch = (logs[-1] - logs[0]) / across
@@ -151,7 +151,7 @@ def _weights(axes: Axes, weights: Sequence[float], across: float) -> None:
 
 
 def _scale(axes: Axes, which: str, values: Sequence[float]) -> None:
-    """Logarithms where the range asks for them; numbers are written out, not as powers."""
+    """A logarithmic axis if the range is large, with plain numbers as labels."""
     axis = axes.xaxis if which == "x" else axes.yaxis
     if min(values) > 0 and max(values) > _WIDE * min(values):
         (axes.set_xscale if which == "x" else axes.set_yscale)("log")
@@ -160,7 +160,7 @@ def _scale(axes: Axes, which: str, values: Sequence[float]) -> None:
 
 
 class _Numbers(Formatter):
-    """Ticks of an axis in as many digits as they need, all of them in the same."""
+    """Tick labels with as many digits as needed, the same for all."""
 
     def __init__(self, of: Axis) -> None:
         self._of = of
@@ -176,5 +176,5 @@ def _exact(value: float, more: int) -> bool:
 
 
 def number(value: float, more: int = 0) -> str:
-    """Up to four digits and so many more, thousands set apart: `10,000`, `0.8`, `1e-07`."""
+    """Up to four digits and so many more, with thousands separators: `10,000`, `0.8`, `1e-07`."""
     return f"{value:,.{more}f}" if abs(value) >= 1000 else f"{value:.{4 + more}g}"

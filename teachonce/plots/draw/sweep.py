@@ -1,4 +1,4 @@
-"""Speed-up and memory ratios of a sweep: a row a setting, a dot a batch size, a tick its ceiling."""
+"""Speed-up and memory ratios of a sweep: a row per setting, a dot per batch size, a tick for its ceiling."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ _STEP = 0.14  # inches between two dots of a row
 _LETTERS = {True: 12, False: 20}  # of a line of a name, narrow and wide
 _LINE = 0.17  # inches of a line of a name
 _FRAME = 0.95  # inches of a panel beside its rows
-_WIDE = 12  # ratios that differ by more than this factor are shown in logarithms
+_WIDE = 12  # a larger range of ratios gets a logarithmic axis
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,11 @@ _LOOK: dict[str, Any] = {"linestyle": "", "markersize": 7}
 
 
 def draw_sweep(data: Sweep, width: float) -> Figure:
-    """Draw ratios of live to cached: dots what was reached, ticks what could be, a line where the paper's figure is.
+    """Draw ratios of live to cached: dots as measured, ticks for the ceilings, a line for the paper's figure.
 
     Args:
         data: Of one method.
-        width: Inches; panels stand below each other where they do not fit beside.
+        width: Inches; panels are stacked if it is narrow.
     """
     rows = _rows(data.points, _LETTERS[is_narrow(width)])
     batches = sorted({point.batch_size for point in data.points})
@@ -71,12 +71,12 @@ def _known(panel: _Panel, data: Sweep) -> bool:
 
 
 def _rows(points: Sequence[SweepPoint], letters: int) -> dict[str, list[SweepPoint]]:
-    """Points by what tells them apart beside the batch size, a line each: case, precision, compiled or not."""
+    """Points by the settings that differ (case, precision, compiled), one per line; batch sizes share a row."""
     words = [(p.case, p.precision, "compiled" if p.compile else "eager") for p in points]
-    telling = [place for place in range(3) if len({word[place] for word in words}) > 1] or [0]
+    differing = [place for place in range(3) if len({word[place] for word in words}) > 1] or [0]
     rows: dict[str, list[SweepPoint]] = {}
     for point, word in zip(points, words, strict=True):
-        name = "\n".join(broken(word[place], letters) for place in telling)
+        name = "\n".join(broken(word[place], letters) for place in differing)
         rows.setdefault(name, []).append(point)
     return rows
 
@@ -101,12 +101,12 @@ def _fill(axes: Axes, panel: _Panel, rows: Mapping[str, Sequence[SweepPoint]], b
 
 
 def _height(row: int, place: int, count: int) -> float:
-    """Where a dot of a row stands, so that dots of equal ratios do not hide each other."""
+    """The vertical position of a dot, so that equal ratios do not overlap."""
     return row + 0.7 * ((place + 0.5) / count - 0.5)
 
 
 def _dot(axes: Axes, y: float, value: float | None, limit: float | None, colour: Any) -> list[float]:
-    """Draw a point with its ceiling; what it spans."""
+    """Draw a point with its ceiling; returns both values."""
     if value is None:
         return []
     if limit is not None:
@@ -130,7 +130,7 @@ def _scale(axes: Axes, values: Sequence[float]) -> None:
 
 
 def _colour(place: int, count: int) -> Any:
-    """From dark, the smallest batch, to bright."""
+    """From dark (the smallest batch) to bright."""
     return mpl.colormaps["viridis"](0.3 + 0.5 * place / max(count - 1, 1))
 
 
@@ -142,6 +142,6 @@ def _legend(batches: Sequence[int], panels: Sequence[_Panel]) -> list[Line2D]:
     handles.append(Line2D([], [], marker="|", color=INK, markeredgewidth=2, label="ceiling", **_LOOK))
     claims = [panel.claim for panel in panels if panel.claim is not None]
     if claims:
-        told = " and ".join(f"{claim:g}x" for claim in claims)
-        handles.append(Line2D([], [], label=f"the paper's {told}", **_CLAIM))
+        summary = " and ".join(f"{claim:g}x" for claim in claims)
+        handles.append(Line2D([], [], label=f"the paper's {summary}", **_CLAIM))
     return handles

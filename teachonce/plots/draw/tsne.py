@@ -1,4 +1,4 @@
-"""The panels of t-SNE maps, one a target, and one legend of the classes."""
+"""The panels of t-SNE maps, one per target, and a legend of the classes."""
 
 import math
 from typing import Any
@@ -19,7 +19,7 @@ _LEAST, _TALLEST = 2.4, 3.6  # inches that a panel is wide at least, and high at
 
 
 def draw_tsne(maps: Maps, width: float | None = None) -> Figure:
-    """Draw maps: a colour a class, and where there are more than ten, a marker too.
+    """Draw maps: a colour per class, and also a marker if there are more than ten.
 
     Args:
         maps: One panel a target.
@@ -53,11 +53,11 @@ def _draw(axes: Axes, panel: Panel, maps: Maps, room: float) -> None:
         x, y = panel.xy[maps.labels == label].T
         axes.scatter(x, y, s=size, c=_colour(place), marker=_marker(place), alpha=0.75, linewidths=0)
     what = "embedding" if panel.array == "image_embedding" else panel.array
-    told = f"{what}, {panel.width:,} wide"
+    summary = f"{what}, {panel.width:,} wide"
     if panel.distinct < len(maps.rows):
-        told += f", {panel.distinct:,} distinct"
+        summary += f", {panel.distinct:,} distinct"
     look: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "center", "fontsize": 9}
-    axes.annotate(told, (0.5, 1), (0, 5), **look)
+    axes.annotate(summary, (0.5, 1), (0, 5), **look)
     axes.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
     if room > _TALLEST:
         axes.set_box_aspect(1)

@@ -1,4 +1,4 @@
-"""Where the lines of a page may break: between words, and in long names behind their signs."""
+"""Where lines of a page may break: between words, and in long names after punctuation."""
 
 import re
 
@@ -6,13 +6,13 @@ from markupsafe import Markup, escape
 
 from teachonce.reports.page import Facts
 
-_LONG = 24  # letters: names beyond may break behind a sign
+_LONG = 24  # characters: longer names may break after punctuation
 _SIGNS = re.compile(r"(?<=[,/_:;&|+])(?=[^,/_:;&|+\s])")
 _SHORT_PAIRS, _SHORT = 5, 22
 
 
 def kept(text: str) -> Markup:
-    """A text, escaped, whose words stay whole: a hyphen is no place for a break, a comma of a long name is."""
+    """A text, escaped: lines do not break at hyphens, but after commas and the like in long names."""
     return Markup("").join(_word(part) for part in re.split(r"(\s+)", text))
 
 
@@ -24,5 +24,5 @@ def _word(part: str) -> Markup:
 
 
 def is_short(facts: Facts) -> bool:
-    """Whether there are many facts, all of few letters, so that two stand side by side."""
+    """Whether there are many short facts, which are shown in two columns."""
     return len(facts.pairs) > _SHORT_PAIRS and all(len(text) <= _SHORT for pair in facts.pairs for text in pair)

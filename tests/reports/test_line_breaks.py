@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from teachonce.reports.line_breaks import is_short, kept
 from teachonce.reports.page import Facts
-from teachonce.reports.words import is_short, kept
 
 NAME = "vit:patch=4,width=256,layers=6,heads=8"
 
