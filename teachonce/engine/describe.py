@@ -23,8 +23,7 @@ from teachonce.errors import MismatchError
 from teachonce.events import Events
 from teachonce.models.initial import initial_digest
 from teachonce.models.macs import count_macs
-from teachonce.options.make import as_json
-from teachonce.options.opt import options_of
+from teachonce.options.identity import values_of
 from teachonce.options.train import TrainOptions
 
 
@@ -47,10 +46,8 @@ def identify(
     """
     method = method_of(config)
     is_live = config.source == "live" and method.needs.teacher
-    names = [name for name, option in options_of(TrainOptions).items() if option.opt.tells == "value"]
-    told = {name: as_json(getattr(config, name)) for name in names}
     return {
-        **told,
+        **values_of(config),
         "settings": asdict(method.settings),
         "data": {
             "rows": samples.rows,

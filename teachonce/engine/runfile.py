@@ -14,6 +14,8 @@ from typing import Any
 from teachonce.engine.shapes import RdmRunJson, ResultJson, RunJson
 from teachonce.errors import BusyError, CorruptError, InputError, MismatchError
 from teachonce.fsio import TEMPORARY, disk_errors, make_folder, read_json, write_json
+from teachonce.options.identity import with_defaults
+from teachonce.options.train import TrainOptions
 from teachonce.types import EARLY, Resizing
 from teachonce.validation import require_type
 
@@ -125,7 +127,7 @@ def refuse_others(run: Path, known: Mapping[str, Any], settings: Mapping[str, An
     Raises:
         MismatchError: Names the first that differs.
     """
-    found = first_difference(known["settings"], json.loads(json.dumps(dict(settings))))
+    found = first_difference(with_defaults(TrainOptions, known["settings"]), json.loads(json.dumps(dict(settings))))
     if found is not None:
         name, old, new = found
         raise MismatchError(f"{run} was trained with {name} {_short(old)}, got {_short(new)}", _ANEW)

@@ -28,6 +28,7 @@ from teachonce.methods.base import missing
 from teachonce.methods.rate_distortion import RdmLoss
 from teachonce.methods.targets import Needs
 from teachonce.models.rdm import RdmSpec
+from teachonce.options.identity import with_defaults
 from teachonce.options.rdm import RdmOptions
 from teachonce.types import DECODED
 
@@ -99,6 +100,8 @@ class Job:
         """
         stored = {"kind": record.kind, **record.fingerprint_fields}
         stored.pop("weights", None)
+        if "rdm" in stored:
+            stored["rdm"] = with_defaults(RdmOptions, stored["rdm"])
         given = {"kind": KIND, **plain(self.fingerprint(distortion_weight))}
         parent = stored.get("parent", {}).get("name")
         difference = (

@@ -8,8 +8,7 @@ from teachonce.engine.rdm.names import named
 from teachonce.engine.settings import check_seed
 from teachonce.errors import InputError
 from teachonce.methods.rate_distortion import RdmLoss
-from teachonce.options.make import as_json
-from teachonce.options.opt import options_of
+from teachonce.options.identity import values_of
 from teachonce.options.optim import OptimOptions, RateOptions
 from teachonce.options.rdm import RdmOptions
 
@@ -55,8 +54,7 @@ def check_rdm(options: RdmOptions) -> None:
 
 def training_of(options: RdmOptions) -> dict[str, Any]:
     """What the weights depend on beside layers, distortion weight and parent, as JSON; 2 and 2.0 are one."""
-    own = {name: option for name, option in options_of(RdmOptions).items() if option.opt.tells == "value"}
-    told = {name: as_json(getattr(options, name)) for name in own}
+    told = values_of(options)
     optim = optim_of(options)
     told |= {"optimizer": optim.optimizer, "weight_decay": optim.decay, "density_lr": optim.density_scale}
     told |= asdict(loss_of(options))

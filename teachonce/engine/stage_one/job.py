@@ -26,6 +26,7 @@ from teachonce.errors import MismatchError, StoreError, StoreMissingError
 from teachonce.fsio import TEMPORARY
 from teachonce.models import Teacher
 from teachonce.options.embed import EmbedOptions
+from teachonce.options.identity import chosen_of
 from teachonce.types import EARLY, ArraySpec
 
 
@@ -100,8 +101,8 @@ class Job:
     def fingerprint(self) -> dict[str, Any]:
         """What the target depends on."""
         teacher = self.teacher.info.fingerprint()
-        spec = self.spec
-        return fingerprint(
+        spec, chosen = self.spec, chosen_of(self.options)
+        return ({"options": chosen} if chosen else {}) | fingerprint(
             teacher=teacher,
             samples=self.samples,
             views=spec.views,
