@@ -1,6 +1,5 @@
 """From what was given by name to an options object: every value is checked, and all problems are told at once."""
 
-import json
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,12 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 Options = TypeVar("Options")
+_SHORT = {
+    "Input should be ": "",
+    "greater than or equal to": "at least",
+    "less than or equal to": "at most",
+    "greater than": "above",
+}
 
 
 def make(kind: type[Options], given: Mapping[str, object]) -> Options:
@@ -68,11 +73,29 @@ def typed(option: Option, value: object) -> object:
         return value
     from pydantic import ValidationError
 
-    value = as_json(parsed(option, value) if option.item is not None else value)
+    ready = prepared(option, value)
     try:
-        return _adapter(option.kind, option.opt.min, option.opt.above, option.opt.max).validate_json(json.dumps(value))
-    except (ValidationError, TypeError) as error:
-        raise ValueError(_problem(error, option, value)) from None
+        return _adapter(option.kind, option.opt.min, option.opt.above, option.opt.max).validate_python(ready)
+    except ValidationError as error:
+        raise ValueError(_problem(error.errors(), option, value)) from None
+
+
+def prepared(option: Option, value: object) -> object:
+    """A value in the type of the option where that loses nothing: tuples, paths and texts, numbers of NumPy.
+
+    Raises:
+        ValueError: See `parsed`.
+    """
+    if option.item is not None and value is not None:
+        items = parsed(option, value)
+        return tuple(_converted(item, (option.item,)) for item in items) if isinstance(items, tuple) else items
+    return _converted(value, option.members)
+
+
+def _converted(value: object, kinds: Sequence[object]) -> object:
+    if isinstance(value, str | Path):
+        return Path(value) if Path in kinds else str(value)
+    return value.item() if hasattr(value, "item") else value
 
 
 def parsed(option: Option, value: object) -> object:
@@ -81,16 +104,14 @@ def parsed(option: Option, value: object) -> object:
     Raises:
         ValueError: An item is missing between commas, or is no number.
     """
-    if isinstance(value, int | float):
+    if isinstance(value, str) and not option.opt.repeated:
+        words = [word.strip() for word in value.split(",")] if value.strip() else []
+        if not all(words):
+            raise ValueError(f"expected values with commas between them, got {value!r}")
+        return tuple(_number(option.item, word, value) if option.item in (int, float) else word for word in words)
+    if isinstance(value, str | Path | int | float) or hasattr(value, "item"):
         return (value,)
-    if not isinstance(value, str):
-        return value
-    words = [word.strip() for word in value.split(",")] if value.strip() else []
-    if not all(words):
-        raise ValueError(f"expected values with commas between them, got {value!r}")
-    if option.item in (int, float):
-        return tuple(_number(option.item, word, value) for word in words)
-    return tuple(words)
+    return tuple(value) if isinstance(value, Sequence) else value
 
 
 def _number(kind: object, word: str, text: str) -> float:
@@ -117,11 +138,16 @@ def near(word: str, words: Mapping[str, object] | Sequence[str]) -> str:
     return f", did you mean {matches[0]}?" if matches else ""
 
 
-def _problem(error: Exception, option: Option, value: object) -> str:
-    problems: list[dict[str, Any]] = getattr(error, "errors", list)()
-    told = " or ".join(dict.fromkeys(each["msg"].replace("Input should be", "expected") for each in problems))
+def _problem(problems: Sequence[Mapping[str, Any]], option: Option, value: object) -> str:
+    told = " or ".join(dict.fromkeys(_expected(each["msg"]) for each in problems))
     word = f" or {option.opt.none!r}" if option.opt.none else ""
-    return f"{told or error}{word}, got {value!r}"
+    return f"{told}{word}, got {value!r}"
+
+
+def _expected(text: str) -> str:
+    for words, short in _SHORT.items():
+        text = text.replace(words, short)
+    return f"expected {text}"
 
 
 @lru_cache

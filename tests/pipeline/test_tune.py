@@ -249,7 +249,7 @@ def test_a_journal_that_is_corrupt(recipe: Path, content: bytes):
         (LR, "cifd.temperature = [1]", "[tune.space] cifd.temperature is for cifd"),
         (LR, "kd.temprature = [1]", "method kd has no setting 'kd.temprature'"),
         (LR, "kd.temperature = [1, -1]", "[tune.space] kd.temperature = -1"),
-        (LR, "lr = {low = -1, high = 1}", "[tune.space] lr = -1.0: lr must be above 0"),
+        (LR, "lr = {low = -1, high = 1}", "[tune.space] lr = -1.0: lr: expected at least 0, got -1.0"),
         ("val_fraction = 0.3", "val_fraction = 0.0", "ce-tiny, kd-tiny has none"),
     ],
 )

@@ -187,9 +187,9 @@ def test_progress_is_told(store: Store):
         ({"targets": ["rdm-2"]}, StoreMissingError, "no target 'rdm-2'"),
         ({"targets": []}, InputError, "got none"),
         ({"targets": ["teacher", "teacher"]}, InputError, "each once, got teacher, teacher"),
-        ({"rows": 9}, InputError, "at least 10 rows"),
+        ({"rows": 9}, InputError, "rows: expected at least 10"),
         ({"perplexity": 0.0}, InputError, "perplexity above 0"),
-        ({"classes": 0}, InputError, "1 class"),
+        ({"classes": 0}, InputError, "classes: expected at least 1"),
         ({"out": Path("a.jpeg")}, InputError, "suffix"),
     ],
 )

@@ -87,7 +87,7 @@ def test_a_report_needs_something_to_tell_of(tmp_path: Path):
 
 def test_the_result_says_what_was_written(tmp_path: Path, built: dict[str, Any]):
     result = teachonce.report("runs", out=[tmp_path / "r.md"], store="s.zarr", title="T")
-    assert (built["places"], built["store"], built["title"]) == ([Path("runs")], Path("s.zarr"), "T")
+    assert (built["places"], built["store"], built["title"]) == ((Path("runs"),), Path("s.zarr"), "T")
     assert result.out == (str(tmp_path / "r.md"),)
     assert (result.pays, result.verdict) == ("live", make_page().verdict)
     assert result.figures == ("bars", "curves", "maps")
@@ -102,7 +102,7 @@ def test_the_command_says_the_verdict_and_the_path(tmp_path: Path, call: Call, b
     first, *_, html, markdown = done.out.splitlines()
     assert first == make_page().verdict
     assert (html, markdown) == (f"report: {out}", f"report: {tmp_path / 'r.md'}")
-    assert built["places"] == [Path("runs"), Path("b.json")]
+    assert built["places"] == (Path("runs"), Path("b.json"))
     told = call("report", "runs", "--out", out, "--json").json
     assert told["pays"] == "live"
     assert told["out"] == [str(out)]

@@ -68,7 +68,13 @@ def undisturbed() -> Iterator[dict[str, bytes]]:
         yield snapshot(folder)
 
 
-def refused(path: Path, kind: type[TeachonceError], words: str, *distortion_weight: float, **changed: Any) -> None:
+def refused(
+    path: Path,
+    kind: type[TeachonceError] | tuple[type[TeachonceError], ...],
+    words: str,
+    *distortion_weight: float,
+    **changed: Any,
+) -> None:
     before = snapshot(path.parent)
     with pytest.raises(kind, match=words) as caught:
         quick(path, *distortion_weight, **changed)
@@ -81,8 +87,8 @@ def refused(path: Path, kind: type[TeachonceError], words: str, *distortion_weig
     [
         ((0.0,), "above 0"),
         ((-1.0,), "above 0"),
-        ((float("nan"),), "above 0"),
-        ((float("inf"),), "above 0"),
+        ((float("nan"),), "finite"),
+        ((float("inf"),), "finite"),
         ((10, 1e1), "10 is given twice"),
         ((0.8, 1, 0.80), "0.8 is given twice"),
         ((1e-70,), "cannot be the name of a target"),
@@ -94,10 +100,10 @@ def test_distortion_weights(copy: Path, weights: tuple[float, ...], words: str):
 
 def test_a_weight_alone(copy: Path):
     one: Any
-    for one in (10, 10.0, "10"):  # the last is no sequence of "1" and "0"
+    for one in (10, 10.0, "10"):
         assert [entry.name for entry in quick(copy, distortion_weight=one).rdms] == ["rdm-10"]
-    for one in ("10,1", "ten", [None]):
-        with pytest.raises(InputError, match="a distortion weight must be a number, got"):
+    for one in ("10,", "ten", [None]):
+        with pytest.raises(InputError, match="distortion_weight: .* got"):
             quick(copy, distortion_weight=one)
 
 
@@ -109,14 +115,14 @@ def test_no_distortion_weight(copy: Path):
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"preset": "r18"}, "unknown preset 'r18'"),
-        ({"preset": None}, "unknown preset"),
-        ({"distortion": "l1"}, "unknown distortion"),
-        ({"reduction": "max"}, "unknown reduction"),
-        ({"select": "bits"}, "unknown select"),
-        ({"dtype": "int8"}, "unknown dtype"),
-        ({"epochs": 0}, "epochs must be at least 1"),
-        ({"batch_size": 0}, "batch_size must be at least 1"),
+        ({"preset": "r18"}, "preset: .* got 'r18'"),
+        ({"preset": None}, "preset"),
+        ({"distortion": "l1"}, "distortion: .* got 'l1'"),
+        ({"reduction": "max"}, "reduction"),
+        ({"select": "bits"}, "select"),
+        ({"dtype": "int8"}, "dtype"),
+        ({"epochs": 0}, "epochs: expected at least 1, got 0"),
+        ({"batch_size": 0}, "batch_size: expected at least 1"),
         ({"batch_size": 5000}, "only 254 rows train"),
         ({"val_fraction": 0.0}, "val_fraction"),
         ({"val_fraction": 1.0}, "val_fraction"),
@@ -126,7 +132,7 @@ def test_no_distortion_weight(copy: Path):
         ({"kl_weight": float("inf")}, "kl_weight"),
         ({"lr": 0.0}, "lr must be"),
         ({"weight_decay": -0.1}, "weight_decay"),
-        ({"schedule": "linear"}, "unknown schedule"),
+        ({"schedule": "linear"}, "schedule"),
         ({"schedule": "milestones"}, "milestones"),
         ({"seed": -1}, "seed"),
         ({"device": "tpu0"}, "no such device"),
@@ -143,11 +149,11 @@ def test_settings(copy: Path, changed: dict[str, Any], words: str):
     [
         ({"preset": "r34", "hidden": 8}, "fixes its width"),
         ({"hidden": 0}, "hidden"),
-        ({"activation": "sine"}, "no activation 'sine'"),
+        ({"activation": "sine"}, "activation: .* got 'sine'"),
     ],
 )
 def test_layers(copy: Path, changed: dict[str, Any], words: str):
-    refused(copy, ModelError, words, 3.0, **changed)
+    refused(copy, (InputError, ModelError), words, 3.0, **changed)
 
 
 def test_no_store_and_no_target(copy: Path, tmp_path: Path):

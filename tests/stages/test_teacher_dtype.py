@@ -145,7 +145,7 @@ class TestLive:
     @pytest.mark.parametrize("dtype", DTYPES)
     @pytest.mark.parametrize("precision", ["float32", "bf16"])
     def test_the_teacher_computes_in_its_own_dtype(self, tmp_path: Path, dtype: str, precision: str):
-        config = TrainOptions(**LIVE, out=tmp_path / "r", teacher_dtype=dtype, precision=precision)
+        config = TrainOptions(data="digits", **LIVE, out=tmp_path / "r", teacher_dtype=dtype, precision=precision)
         data = digits(70)
         session = open_session(config, data, None, digests=all_digests(data))
         (teacher,) = session.stepper.source.networks

@@ -338,7 +338,7 @@ class TestRefused:
             ({"method": "dgkd", "rdm": ()}, "method dgkd needs assistants"),
             ({"rdm": ("rdm-10", "rdm-10")}, "rdm-10 is given twice"),
             ({"rdm": ("rdm-10", "teacher")}, "'teacher' is given twice"),
-            ({"rdm_logits": "heads"}, "unknown rdm_logits 'heads'"),
+            ({"rdm_logits": "heads"}, "rdm_logits: expected 'stored' or 'head', got 'heads'"),
             ({"store": None, "source": "live", "teacher": "cnn-2"}, "RDMs are read from a store"),
             (
                 {"method": "dgkd", "rdm": (), "assistants": ASSISTANTS, "source": "live", "teacher": "cnn-2"},
