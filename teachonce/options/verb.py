@@ -49,7 +49,7 @@ def _options(kind: type[Options], given: tuple[object, ...], named: dict[str, ob
     if len(given) == 1 and isinstance(given[0], kind):
         if named:
             raise TypeError(f"expected {kind.__name__} or options by name, got both")
-        return given[0]
+        return make(kind, {name: getattr(given[0], name) for name in options_of(kind)})
     arguments = [name for name, option in options_of(kind).items() if option.opt.argument]
     if len(given) > len(arguments):
         raise TypeError(f"expected options by name, got {len(given)} positional arguments")

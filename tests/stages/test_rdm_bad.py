@@ -103,7 +103,7 @@ def test_a_weight_alone(copy: Path):
     for one in (10, 10.0, "10"):
         assert [entry.name for entry in quick(copy, distortion_weight=one).rdms] == ["rdm-10"]
     for one in ("10,", "ten", [None]):
-        with pytest.raises(InputError, match="distortion_weight: .* got"):
+        with pytest.raises(InputError, match=r"distortion_weight: .* got"):
             quick(copy, distortion_weight=one)
 
 
