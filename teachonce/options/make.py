@@ -1,6 +1,7 @@
 """From what was given by name to an options object: every value is checked, and all problems are told at once."""
 
 import json
+import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 Options = TypeVar("Options")
+_EXPECTED = re.compile("Input (should be|is not)")
 
 
 def make(kind: type[Options], given: Mapping[str, object]) -> Options:
@@ -39,15 +41,27 @@ def make(kind: type[Options], given: Mapping[str, object]) -> Options:
     missing = [name for name, option in known.items() if option.required and name not in given]
     if missing:
         raise TypeError(f"missing option: {', '.join(missing)}")
-    values, problems = {}, []
-    for name, value in given.items():
-        try:
-            values[name] = typed(known[name], value)
-        except ValueError as error:
-            problems.append(f"{name}: {error}")
+    values, problems = read(known, given)
     if problems:
         raise InputError("; ".join(problems), "Give other values")
     return kind(**values)
+
+
+def read(known: Mapping[str, Option], given: Mapping[str, object]) -> tuple[dict[str, Any], list[str]]:
+    """Values in the types of their options, by the names of these, and what is wrong with all others.
+
+    Args:
+        known: Options by what they are called in `given`.
+        given: As JSON has it. Each is among `known`.
+    """
+    values: dict[str, Any] = {}
+    problems = []
+    for key, value in given.items():
+        try:
+            values[known[key].name] = typed(known[key], value)
+        except ValueError as error:
+            problems.append(f"{key}: {error}")
+    return values, problems
 
 
 def typed(option: Option, value: object) -> object:
@@ -68,9 +82,9 @@ def typed(option: Option, value: object) -> object:
         return value
     from pydantic import ValidationError
 
-    value = as_json(parsed(option, value) if option.item is not None else value)
+    plain = as_json(parsed(option, value) if option.item is not None else value)
     try:
-        return _adapter(option.kind, option.opt.min, option.opt.above, option.opt.max).validate_json(json.dumps(value))
+        return _adapter(option.kind, option.opt.min, option.opt.above, option.opt.max).validate_json(json.dumps(plain))
     except (ValidationError, TypeError) as error:
         raise ValueError(_problem(error, option, value)) from None
 
@@ -81,10 +95,12 @@ def parsed(option: Option, value: object) -> object:
     Raises:
         ValueError: An item is missing between commas, or is no number.
     """
-    if isinstance(value, int | float):
+    if isinstance(value, int | float | Path):
         return (value,)
     if not isinstance(value, str):
         return value
+    if option.opt.repeated:
+        return (value,)
     words = [word.strip() for word in value.split(",")] if value.strip() else []
     if not all(words):
         raise ValueError(f"expected values with commas between them, got {value!r}")
@@ -119,7 +135,7 @@ def near(word: str, words: Mapping[str, object] | Sequence[str]) -> str:
 
 def _problem(error: Exception, option: Option, value: object) -> str:
     problems: list[dict[str, Any]] = getattr(error, "errors", list)()
-    told = " or ".join(dict.fromkeys(each["msg"].replace("Input should be", "expected") for each in problems))
+    told = " or ".join(dict.fromkeys(_EXPECTED.sub("expected", each["msg"]) for each in problems))
     word = f" or {option.opt.none!r}" if option.opt.none else ""
     return f"{told or error}{word}, got {value!r}"
 

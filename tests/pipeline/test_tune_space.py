@@ -120,7 +120,7 @@ def test_what_the_recipe_says_goes_in_place_of_the_default(tmp_path: Path):
         ({"cifd.ibm": [True, "no"]}, "cifd.ibm is True in the recipe, got 'no' as a choice"),
         ({"lr": ["fast"]}, "lr is 0.001 in the recipe, got 'fast' as a choice"),
         ({"batch_size": [32, 64.5]}, "batch_size is 128 in the recipe, got 64.5 as a choice"),
-        ({"optimizer": ["sgd", "lion"]}, "optimizer = lion: unknown optimizer 'lion'"),
+        ({"optimizer": ["sgd", "lion"]}, "optimizer = lion: "),
         ({"cifd.kd_dropout": {"low": 0, "high": 2}}, "cifd.kd_dropout = 2.0: "),
         ({"cifd.dropout_form": ["sampl"]}, "cifd.dropout_form = sampl: "),
     ],
