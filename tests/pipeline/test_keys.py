@@ -14,8 +14,14 @@ from teachonce.pipeline import tables
 from teachonce.pipeline.keys import Keys
 
 ALL: dict[str, Keys[Any]] = {
-    **{"data": tables.DATA, "teacher": tables.TEACHER, "store": tables.STORE, "rdm": tables.RDM},
-    **{"assistant": tables.ASSISTANT, "train": tables.TRAIN, "tune": tables.TUNE, "run": tables.RUN},
+    "data": tables.DATA,
+    "teacher": tables.TEACHER,
+    "store": tables.STORE,
+    "rdm": tables.RDM,
+    "assistant": tables.ASSISTANT,
+    "train": tables.TRAIN,
+    "tune": tables.TUNE,
+    "run": tables.RUN,
     "report": tables.REPORT,
 }
 EACH = [(table, key) for table, keys in ALL.items() for key in keys.known]
