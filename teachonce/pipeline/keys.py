@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from teachonce.options.make import as_json, near, read
+from teachonce.options.make import as_json, near, read, typed
 from teachonce.options.opt import Option, options_of
 
 Options = TypeVar("Options")
@@ -27,10 +27,8 @@ class Keys(Generic[Options]):
         """What a table sets, by the names of the options, and what is wrong with it, a line each."""
         missing = [f"{key} is needed" for key, option in self.known.items() if option.required and key not in raw]
         unknown = [f"{key} is unknown{near(key, self.known)}" for key in raw if key not in self.known]
-        given = {key: value for key, value in raw.items() if key in self.known}
-        loose = {key: told for key, value in given.items() if (told := _loose(self.known[key], value))}
-        values, wrong = read(self.known, {key: value for key, value in given.items() if key not in loose})
-        return values, [*missing, *(f"{key}: {told}" for key, told in loose.items()), *wrong, *unknown]
+        values, wrong = read(self.known, {key: raw[key] for key in raw if key in self.known}, _typed)
+        return values, [*missing, *wrong, *unknown]
 
     def options(self, given: Mapping[str, Any]) -> Options:
         """The options with what a table sets; those that must be given, and are said by other tables, are empty."""
@@ -61,14 +59,13 @@ def is_list(option: Option | None) -> bool:
     return option is not None and option.item is not None and (option.item is not str or option.opt.repeated)
 
 
-def _loose(option: Option, value: object) -> str | None:
-    """What is wrong with a value that the Python API or the command line would take."""
+def _typed(option: Option, value: object) -> object:
+    """See `typed`; numbers are a list and names one text, where the Python API and the command line take either."""
     numbers = is_list(option) and not option.opt.repeated
     text = option.opened or (option.item is not None and not is_list(option))
-    wanted = list if numbers else str if text else None
-    if wanted is None or isinstance(value, wanted):
-        return None
-    return f"expected a valid {'list' if numbers else 'string'}, got {value!r}"
+    if (numbers and not isinstance(value, list)) or (text and not isinstance(value, str)):
+        raise ValueError(f"expected a valid {'list' if numbers else 'string'}, got {value!r}")
+    return typed(option, value)
 
 
 def _empty(option: Option) -> object:

@@ -10,7 +10,7 @@ from teachonce.pipeline.expand import short_names
 from teachonce.pipeline.tables import Training
 
 _EXTRAS = ("rdm", "assistants")
-_ELSEWHERE = ("student", "method", "source", "seed", "settings", "epochs", "target", *_EXTRAS)
+_ELSEWHERE = ("student", "method", "source", "seed", "settings", "epochs", "target")
 
 
 def labels(trainings: Sequence[Training]) -> dict[str, str]:
@@ -46,8 +46,7 @@ def _values(options: TrainOptions) -> dict[str, Any]:
 
 def _different(trainings: Sequence[Training]) -> list[str]:
     """The keys whose values differ, each once."""
-    every = [training.options for training in trainings]
-    values = [_values(options) | {key: getattr(options, key) for key in _EXTRAS} for options in every]
+    values = [_values(training.options) for training in trainings]
     return [key for key in dict.fromkeys(k for each in values for k in each) if _varies(v.get(key) for v in values)]
 
 

@@ -114,10 +114,6 @@ class Teacher(Table[EmbedOptions]):
         return self.given.get("teacher")
 
 
-def _options(kind: type, *names: str) -> dict[str, Option]:
-    return {name: options_of(kind)[name] for name in names}
-
-
 def _own(name: str, kind: object, text: str, *, default: object = None) -> Option:
     return Option(name=name, kind=kind, default=default, opt=Opt(help=text))
 
@@ -149,6 +145,6 @@ TEACHER = Keys(
     {
         "model": replace(options_of(EmbedOptions)["teacher"], default=None),
         "train": _own("train", Mapping[str, object] | None, "A training, in place of a model."),
-        **_options(EmbedOptions, *_OF_TEACHER),
+        **{name: options_of(EmbedOptions)[name] for name in _OF_TEACHER},
     },
 )
