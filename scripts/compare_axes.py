@@ -19,8 +19,9 @@ from typing import Any
 
 from scipy.stats import t as student_t
 
-from teachonce.pipeline.expand import Training, student_slug
+from teachonce.pipeline.expand import student_slug
 from teachonce.pipeline.recipe import load_recipe
+from teachonce.pipeline.tables import TRAIN, Training
 
 Scores = Mapping[int, float]
 """Seed -> top-1 on the test data, in percent."""
@@ -47,10 +48,10 @@ def read_axes(trainings: Sequence[Training], rows: Sequence[Mapping[str, Any]]) 
     """Axis -> setting in words -> its scores; the base is first in each, then `ce` where it is tried otherwise too."""
     top1 = {row["name"]: 100 * row["top1"] for row in rows if row.get("top1") is not None}
     done = [training for training in trainings if training.name in top1]
-    base = next(training for training in done if training.options.name == BASE)
+    base = next(training for training in done if training.label == BASE)
     axes: dict[str, dict[str, dict[int, float]]] = {}
     for training in done:
-        axis = str(training.options.name).partition("-")[0]
+        axis = str(training.label).partition("-")[0]
         axes.setdefault(axis, {}).setdefault(words(training, base), {})[training.options.seed] = top1[training.name]
     own = axes.pop(BASE)
     plain = {key: scores for settings in axes.values() for key, scores in settings.items() if key == PLAIN}
@@ -62,7 +63,7 @@ def read_axes(trainings: Sequence[Training], rows: Sequence[Mapping[str, Any]]) 
 
 def words(training: Training, base: Training) -> str:
     """What tells a training from the base."""
-    if training.options.name == BASE:
+    if training.label == BASE:
         return BASE
     ours, theirs = (flat(each) for each in (training, base))
     return ", ".join(f"{key}={value}" for key, value in ours.items() if theirs.get(key) != value)
@@ -70,8 +71,8 @@ def words(training: Training, base: Training) -> str:
 
 def flat(training: Training) -> dict[str, Any]:
     """Its options, those of the method among them; neither name nor seed."""
-    options = training.options.model_dump(exclude={"name", "seed", "set"}, exclude_unset=True)
-    settings = {key.rpartition(".")[2]: value for key, value in training.options.set.items()}
+    options = {key: value for key, value in TRAIN.raw(training.given).items() if key not in ("seed", "set")}
+    settings = {key.rpartition(".")[2]: value for key, value in training.options.settings.items()}
     return {**options, "student": student_slug(training.options.student), **settings}
 
 

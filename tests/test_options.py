@@ -25,8 +25,8 @@ from teachonce.options.embed import EmbedOptions
 from teachonce.options.optim import RateOptions
 from teachonce.options.rdm import RdmOptions
 from teachonce.options.train import TrainOptions
+from teachonce.pipeline import tables
 from teachonce.pipeline.recipe import load_recipe
-from teachonce.pipeline.schema import DataTable, RdmTable, StoreTable, TeacherTable, TrainTable
 from teachonce.pipeline.steps import make_steps
 from teachonce.stages.embed import embed
 from teachonce.stages.rdm import rdm
@@ -151,9 +151,9 @@ RECIPE: dict[str, Any] = {
     "rdm": [{"distortion_weight": [10.0]}],
 }
 TABLES = {
-    "train": [("train", TrainTable), ("data", DataTable)],
-    "embed": [("store", StoreTable), ("teacher", TeacherTable), ("data", DataTable)],
-    "rdm": [("rdm", RdmTable)],
+    "train": [("train", tables.TRAIN), ("data", tables.DATA)],
+    "embed": [("store", tables.STORE), ("teacher", tables.TEACHER), ("data", tables.DATA)],
+    "rdm": [("rdm", tables.RDM)],
 }
 KEYS = {
     ("train", "trust_remote_code"): ("teacher", "trust_remote_code"),
@@ -191,7 +191,7 @@ GIVEN = {
 
 def key_of(verb: str, option: str) -> tuple[str, str]:
     """The table and the key of an option in a recipe."""
-    found = [(table, option) for table, kind in TABLES[verb] if option in kind.model_fields]
+    found = [(table, option) for table, keys in TABLES[verb] if option in keys.known]
     return KEYS.get((verb, option)) or found[0]
 
 

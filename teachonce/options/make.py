@@ -2,7 +2,7 @@
 
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from functools import lru_cache
@@ -44,15 +44,30 @@ def make(kind: type[Options], given: Mapping[str, object]) -> Options:
     missing = [name for name, option in known.items() if option.required and name not in given]
     if missing:
         raise TypeError(f"missing option: {', '.join(missing)}")
-    values, problems = {}, []
-    for name, value in given.items():
-        try:
-            values[name] = typed(known[name], value)
-        except ValueError as error:
-            problems.append(f"{name}: {error}")
+    values, problems = read(known, given, typed)
     if problems:
         raise InputError("; ".join(problems), "Give other values")
     return kind(**values)
+
+
+def read(
+    known: Mapping[str, Option], given: Mapping[str, object], to_type: Callable[[Option, object], object]
+) -> tuple[dict[str, Any], list[str]]:
+    """Values in the types of their options, by the names of these, and what is wrong with all others.
+
+    Args:
+        known: Options by what they are called in `given`.
+        given: As JSON has it. Each is among `known`.
+        to_type: `typed`, or what is stricter.
+    """
+    values: dict[str, Any] = {}
+    problems = []
+    for key, value in given.items():
+        try:
+            values[known[key].name] = to_type(known[key], value)
+        except ValueError as error:
+            problems.append(f"{key}: {error}")
+    return values, problems
 
 
 def typed(option: Option, value: object) -> object:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from teachonce.intervals import between, wilson
-from teachonce.pipeline.expand import Training
+from teachonce.pipeline.tables import Training
 
 Row = Mapping[str, Any]
 _MEASURES = (
@@ -62,7 +62,7 @@ def _is_cached(training: Training, rows: Mapping[str, Row]) -> bool:
 
 
 def _but_source(training: Training) -> str:
-    return training.options.model_dump_json(exclude={"source", "name"})
+    return training.but("source", "label")
 
 
 def _ratio(cached: Row, live: Row) -> dict[str, Any]:

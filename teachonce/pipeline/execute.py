@@ -11,10 +11,10 @@ from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.plan import Planned
 from teachonce.pipeline.reporting import do_report
 from teachonce.pipeline.steps import Step
+from teachonce.pipeline.tables import OF_DATA
 from teachonce.stages.evaluate import evaluate_run
 
 HERE = ("evaluate", "report")
-_OPTIONS = ("device", "workers", "trust_remote_code")  # of an evaluation
 Results = dict[str, Mapping[str, Any] | None]
 
 
@@ -54,7 +54,7 @@ def do_evaluation(step: Step, facts: Facts, events: Events) -> Mapping[str, Any]
     Raises:
         TeachonceError: See `evaluate`.
     """
-    options = {name: value for name, value in step.options.items() if name in _OPTIONS}
+    options = {name: value for name, value in step.options.items() if name not in ("run", *OF_DATA)}
     samples = facts.samples(step.options, prefer="test")
     result = asdict(evaluate_run(step.run, samples, **options, events=events))
     record(step, facts, result)

@@ -1,26 +1,18 @@
 """From one [[train]] table with lists to the trainings of their product, each with a name of its own."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
 from teachonce.options.words import setting_text
-from teachonce.pipeline.schema import TrainTable
+from teachonce.pipeline.keys import is_list
+from teachonce.pipeline.tables import TRAIN, Training
 
-LISTS_BY_NATURE = ("milestones",)
 OF_METHOD = {"rdm": "cifd", "rdm_logits": "cifd", "assistants": "dgkd"}
 """Keys that are for one method alone, as its settings are."""
-_ALWAYS_NAMED = ("method", "student", "seed", "source", "name", "target", "rdm", "assistants")
-
-
-@dataclass(frozen=True)
-class Training:
-    """One training of the recipe: the name of its run folder, and its options."""
-
-    name: str
-    options: TrainTable
+_EXTRAS = ("rdm", "assistants")
+_ALWAYS_NAMED = ("method", "student", "seed", "source", "name", "target", *_EXTRAS)
 
 
 def expand(raw: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], tuple[str, ...]]]:
@@ -52,42 +44,38 @@ def flatten_settings(settings: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def _product(table: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    choices = [v if _is_choice(k, v) else [v] for k, v in table.items()]
+    choices = [v if is_choice(k, v) else [v] for k, v in table.items()]
     return (dict(zip(table, values, strict=True)) for values in product(*choices))
 
 
 def _varied(table: Mapping[str, Any]) -> list[str]:
-    return [k for k, v in table.items() if _is_choice(k, v) and len(v) > 1]
+    return [k for k, v in table.items() if is_choice(k, v) and len(v) > 1]
 
 
-def _is_choice(key: str, value: Any) -> bool:
-    return isinstance(value, list) and key not in LISTS_BY_NATURE
+def is_choice(key: str, value: Any) -> bool:
+    """Whether a value of a [[train]] table is one of several; milestones are a list by nature."""
+    return isinstance(value, list) and not is_list(TRAIN.known.get(key))
 
 
-def run_name(options: TrainTable, varied: Sequence[str]) -> str:
+def run_name(training: Training, varied: Sequence[str]) -> str:
     """The name of a run folder: method, student, seed, where the targets come from, and what else varies."""
-    parts = [options.name] if options.name else []
+    options = training.options
+    parts = [training.label] if training.label else []
     parts += [options.method, student_slug(options.student), f"s{options.seed}"]
     if options.source == "live":
         parts.append("live")
-    parts += [f"target={options.target}"] if options.target else []
-    given = [key for key in ("rdm", "assistants") if key in options.model_fields_set]
-    parts += [f"{key}={short_names(getattr(options, key))}" for key in given]
+    parts += [f"target={training.target}"] if training.target else []
+    parts += [f"{key}={short_names(getattr(options, key))}" for key in _EXTRAS if key in training.given]
+    own = {**TRAIN.raw(training.given), **options.settings}
     for key in varied:
         if key not in _ALWAYS_NAMED:
-            value = options.set[key] if "." in key else getattr(options, key)
-            parts.append(f"{key.rpartition('.')[2].replace('_', '-')}={setting_text(value)}")
+            parts.append(f"{key.rpartition('.')[2].replace('_', '-')}={setting_text(own[key])}")
     return "-".join(_safe(part) for part in parts)
 
 
-def short_names(names: str) -> str:
-    """Targets in short: `10+1` for `rdm-10,rdm-1`, `8+6` for `assistant-8,assistant-6`, `none` for none."""
-    return "+".join(name.removeprefix("rdm-").removeprefix("assistant-") for name in split_names(names)) or "none"
-
-
-def split_names(names: str) -> tuple[str, ...]:
-    """`rdm-10, rdm-1` as names."""
-    return tuple(name for part in names.split(",") if (name := part.strip()))
+def short_names(names: Iterable[str]) -> str:
+    """Targets in short: `10+1` for rdm-10 and rdm-1, `8+6` for assistant-8 and assistant-6, `none` for none."""
+    return "+".join(name.removeprefix("rdm-").removeprefix("assistant-") for name in names) or "none"
 
 
 def student_slug(spec: str) -> str:

@@ -11,8 +11,8 @@ from teachonce.data.samples import Samples
 from teachonce.engine.evalfile import data_identity
 from teachonce.engine.rows import all_digests
 from teachonce.events import SILENT, Events
+from teachonce.pipeline.tables import OF_DATA
 
-_OPTIONS = ("data", "split", "image_column", "label_column", "key_column", "limit")
 _Key = tuple[tuple[str, Any], ...]
 
 
@@ -32,7 +32,7 @@ class Facts:
         """
         key = _key(options, prefer)
         if key not in self._samples:
-            given = {name: options[name] for name in _OPTIONS[1:] if name in options}
+            given = {name: options[name] for name in OF_DATA[1:] if name in options}
             self._samples[key] = open_samples(options["data"], prefer=prefer, **given)
         return self._samples[key]
 
@@ -49,4 +49,4 @@ class Facts:
 
 
 def _key(options: Mapping[str, Any], prefer: str) -> _Key:
-    return (("prefer", prefer), *((name, options.get(name)) for name in _OPTIONS))
+    return (("prefer", prefer), *((name, options.get(name)) for name in OF_DATA))

@@ -8,19 +8,12 @@ from typing import Any
 
 from teachonce.errors import InputError
 from teachonce.fsio import read_text
+from teachonce.options.embed import EmbedOptions
+from teachonce.options.rdm import RdmOptions
+from teachonce.options.runs import ReportOptions
 from teachonce.pipeline.check import Checker
-from teachonce.pipeline.expand import Training
 from teachonce.pipeline.overrides import overridden
-from teachonce.pipeline.schema import (
-    AssistantTable,
-    DataTable,
-    RdmTable,
-    ReportTable,
-    RunTable,
-    StoreTable,
-    TeacherTable,
-    TuneTable,
-)
+from teachonce.pipeline.tables import DataTable, RunTable, Table, Teacher, Training, TuneTable
 
 BUILT_IN = {"quickstart": Path(__file__).with_name("quickstart.toml")}
 _FILE_PREFIXES = ("parquet", "arrow", "folder", "disk", "transformers")
@@ -40,14 +33,14 @@ class Recipe:
     folder: Path
     out: Path
     data: DataTable
-    teacher: TeacherTable | None
-    store: StoreTable | None
+    teacher: Teacher | None
+    store: Table[EmbedOptions] | None
     run: RunTable
     trainings: tuple[Training, ...]
-    rdms: tuple[RdmTable, ...] = field(default=())
-    assistants: tuple[AssistantTable, ...] = field(default=())
+    rdms: tuple[Table[RdmOptions], ...] = field(default=())
+    assistants: tuple[Training, ...] = field(default=())
     tune: TuneTable = field(default_factory=TuneTable)
-    report: ReportTable | None = None
+    report: ReportOptions | None = None
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
     trust_remote_code: bool = False
 
@@ -64,7 +57,7 @@ class Recipe:
 
     def store_path(self) -> Path | None:
         """The store, seen from the working folder."""
-        return None if self.store is None else self.folder / self.store.path
+        return None if self.store is None else self.folder / self.store.options.store
 
     def report_paths(self) -> list[Path]:
         """The files of the report, seen from the working folder."""

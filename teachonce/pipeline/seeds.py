@@ -4,8 +4,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from teachonce.pipeline.expand import Training, split_names
 from teachonce.pipeline.labels import labels
+from teachonce.pipeline.tables import Training
 
 Row = Mapping[str, Any]
 
@@ -27,7 +27,7 @@ def over_seeds(trainings: Sequence[Training], rows: Sequence[Row]) -> list[dict[
     groups: dict[str, list[Training]] = {}
     for training in trainings:
         if training.name in done:
-            groups.setdefault(training.options.model_dump_json(exclude={"seed", "name"}), []).append(training)
+            groups.setdefault(training.but("seed", "label"), []).append(training)
     return [
         {"label": names[group[0].name], **_row(group, [done[t.name] for t in group])}
         for group in groups.values()
@@ -42,9 +42,9 @@ def _row(group: Sequence[Training], rows: Sequence[Row]) -> dict[str, Any]:
         "method": options.method,
         "student": options.student,
         "source": options.source,
-        "target": options.target,
-        "rdms": len(split_names(options.rdm)),
-        "settings": dict(options.set),
+        "target": group[0].target,
+        "rdms": len(options.rdm),
+        "settings": dict(options.settings),
         "epochs": options.epochs,
         "seeds": len(group),
         "top1_mean": statistics.fmean(top1),

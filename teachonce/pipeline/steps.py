@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from teachonce.engine.rdm.names import named
 from teachonce.errors import InputError
 from teachonce.options.embed import EmbedOptions
 from teachonce.options.evaluate import EvaluateOptions
@@ -13,10 +14,10 @@ from teachonce.options.runs import ReportOptions
 from teachonce.options.train import TrainOptions
 from teachonce.options.words import command_words
 from teachonce.pipeline import options as of
-from teachonce.pipeline.expand import Training, short_names, split_names
+from teachonce.pipeline.expand import short_names
 from teachonce.pipeline.options import teacher_spec
 from teachonce.pipeline.recipe import Recipe
-from teachonce.pipeline.schema import AssistantTable, RdmTable, TrainTable
+from teachonce.pipeline.tables import Table, Training
 
 __all__ = ["Step", "in_order", "make_steps", "makers", "teacher_spec"]
 
@@ -67,8 +68,8 @@ def make_steps(recipe: Recipe) -> list[Step]:
         *_teacher_steps(recipe),
         *_embed_steps(recipe),
         *(_rdm_step(recipe, table) for table in recipe.rdms),
-        *(step for table in recipe.assistants for step in _assistant_steps(recipe, table)),
-        *(_train_step(recipe, training.name, training.options, training) for training in recipe.trainings),
+        *(step for training in recipe.assistants for step in _assistant_steps(recipe, training)),
+        *(replace(_train_step(recipe, training), training=training) for training in recipe.trainings),
     ]
     makes = makers(recipe, steps)
     steps = in_order([_linked(step, makes, {step.name for step in steps}) for step in _evaluated(recipe, steps)])
@@ -78,7 +79,7 @@ def make_steps(recipe: Recipe) -> list[Step]:
 def makers(recipe: Recipe, steps: Sequence[Step]) -> dict[str, str]:
     """Target of the store -> the name of the step that makes it."""
     made = {step.options.get("name", "teacher"): step.name for step in steps if step.verb == "embed"}
-    return made | {name: _rdm_name(table) for table in recipe.rdms for name in table.names()}
+    return made | {name: _rdm_name(table) for table in recipe.rdms for name in named(table.options.distortion_weight)}
 
 
 def in_order(steps: Sequence[Step]) -> list[Step]:
@@ -117,33 +118,33 @@ def _embed_steps(recipe: Recipe) -> Iterator[Step]:
         yield Step(name="embed", verb="embed", options=options, needs=("train teacher",))
 
 
-def _rdm_step(recipe: Recipe, table: RdmTable) -> Step:
+def _rdm_step(recipe: Recipe, table: Table[RdmOptions]) -> Step:
     options = of.rdm_options(recipe, table)
     return Step(name=_rdm_name(table), verb="rdm", options=options, needs=("embed",), reads=(options["target"],))
 
 
-def _rdm_name(table: RdmTable) -> str:
-    return f"rdm {short_names(','.join(table.names()))}"
+def _rdm_name(table: Table[RdmOptions]) -> str:
+    return f"rdm {short_names(named(table.options.distortion_weight))}"
 
 
-def _assistant_steps(recipe: Recipe, table: AssistantTable) -> Iterator[Step]:
-    train = _train_step(recipe, table.name, table)
+def _assistant_steps(recipe: Recipe, training: Training) -> Iterator[Step]:
+    train = _train_step(recipe, training)
     yield train
-    options = of.assistant_embed_options(recipe, table.name)
-    yield Step(name=f"embed {table.name}", verb="embed", options=options, needs=("embed", train.name))
+    options = of.assistant_embed_options(recipe, training.name)
+    yield Step(name=f"embed {training.name}", verb="embed", options=options, needs=("embed", train.name))
 
 
-def _train_step(recipe: Recipe, name: str, table: TrainTable, training: Training | None = None) -> Step:
-    options = {"out": str(recipe.out / name), **of.data_options(recipe), **of.train_options(recipe, table)}
-    cached = table.source == "cached" or bool(table.rdm)
-    main = (options["target"],) if "store" in options and of.reads_targets(table) and cached else ()
+def _train_step(recipe: Recipe, training: Training) -> Step:
+    out = str(recipe.out / training.name)
+    options = {"out": out, **of.data_options(recipe), **of.train_options(recipe, training)}
+    cached = training.options.source == "cached" or bool(training.options.rdm)
+    main = (options["target"],) if "store" in options and of.reads_targets(training) and cached else ()
     return Step(
-        name=f"train {name}",
+        name=f"train {training.name}",
         verb="train",
         options=options,
-        training=training,
         needs=(("embed",) if "store" in options else ()) + (("train teacher",) if "teacher" in options else ()),
-        reads=(*main, *split_names(table.rdm), *split_names(table.assistants)),
+        reads=(*main, *training.options.extras),
     )
 
 

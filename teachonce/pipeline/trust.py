@@ -30,7 +30,7 @@ def _refuse(recipe: Recipe, owner: str) -> None:
     for spec in _specs(recipe):
         if is_factory(spec):
             raise refuse_code(owner, spec)
-    if recipe.teacher is not None and recipe.teacher.trust_remote_code:
+    if recipe.teacher is not None and recipe.teacher.options.trust_remote_code:
         message = f"{owner} would run code that comes with its teacher, which was not allowed"
         raise ModelError(message, "Read that code; if you trust it, add --trust-remote-code")
 
@@ -39,10 +39,10 @@ def _specs(recipe: Recipe) -> Iterator[str]:
     """The models that it names."""
     for training in recipe.trainings:
         yield training.options.student
-    for table in recipe.assistants:
-        yield table.student
+    for training in recipe.assistants:
+        yield training.options.student
     teacher = recipe.teacher
     if teacher is not None and teacher.train is not None:
-        yield teacher.train.student
+        yield teacher.train.options.student
     if teacher is not None and teacher.model is not None and not Path(recipe.spec(teacher.model)).exists():
         yield teacher.model

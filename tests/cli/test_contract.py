@@ -17,7 +17,8 @@ from teachonce.console.errors import AFRESH, describe_error
 from teachonce.options.make import typed
 from teachonce.options.opt import options_of
 from teachonce.options.train import TrainOptions
-from teachonce.pipeline.schema import StoreTable, TeacherTable, TrainTable
+from teachonce.pipeline.keys import Keys
+from teachonce.pipeline.tables import STORE, TEACHER, TRAIN
 from tests.cli.conftest import Call
 
 SHARED = {
@@ -73,12 +74,12 @@ def test_shared_options_are_there(names: tuple[str, ...]):
 
 
 def test_recipe_keys_are_options_of_the_command_line():
-    def dashed(model: Any, *out: str) -> set[str]:
-        return {name.replace("_", "-") for name in model.model_fields if name not in out}
+    def dashed(keys: Keys[Any], *out: str) -> set[str]:
+        return {name.replace("_", "-") for name in keys.known if name not in out}
 
-    assert dashed(TrainTable, "name") <= options(("train",))
-    assert dashed(StoreTable, "path") <= options(("embed",))
-    assert dashed(TeacherTable, "model", "train") <= options(("embed",))
+    assert dashed(TRAIN, "name") <= options(("train",))
+    assert dashed(STORE, "path") <= options(("embed",))
+    assert dashed(TEACHER, "model", "train") <= options(("embed",))
 
 
 def test_version(call: Call):

@@ -7,9 +7,8 @@ import pytest
 
 from teachonce.intervals import between, packed, wilson
 from teachonce.pipeline.compare import compare
-from teachonce.pipeline.expand import Training
-from teachonce.pipeline.schema import TrainTable
 from teachonce.pipeline.seeds import over_seeds
+from tests.pipeline.made import training
 
 
 def trained(method: str, source: str, step_ms: float, memory: int) -> dict[str, Any]:
@@ -25,11 +24,11 @@ def trained(method: str, source: str, step_ms: float, memory: int) -> dict[str, 
 
 
 TRAININGS = (
-    Training("ce", TrainTable(student="cnn-2")),
-    Training("kd-a", TrainTable(student="cnn-2", method="kd", set={"kd.temperature": 2})),
-    Training("kd-b", TrainTable(student="cnn-2", method="kd", set={"kd.temperature": 4})),
-    Training("kd-b-live", TrainTable(student="cnn-2", method="kd", source="live", set={"kd.temperature": 4})),
-    Training("not-done", TrainTable(student="cnn-2", method="kd", source="live", set={"kd.temperature": 2})),
+    training("ce", student="cnn-2"),
+    training("kd-a", student="cnn-2", method="kd", settings={"kd.temperature": 2}),
+    training("kd-b", student="cnn-2", method="kd", settings={"kd.temperature": 4}),
+    training("kd-b-live", student="cnn-2", method="kd", source="live", settings={"kd.temperature": 4}),
+    training("not-done", student="cnn-2", method="kd", source="live", settings={"kd.temperature": 2}),
 )
 RESULTS = {
     "train teacher": trained("ce", "cached", 9.0, 700),
@@ -79,8 +78,8 @@ def test_a_difference_has_the_interval_of_its_test_rows():
 
 
 def test_trainings_that_differ_only_in_the_seed_become_one_row():
-    trainings = [Training(f"kd-s{seed}", TrainTable(student="cnn-2", method="kd", seed=seed)) for seed in range(3)]
-    trainings.append(Training("ce-s0", TrainTable(student="cnn-2", seed=0)))
+    trainings = [training(f"kd-s{seed}", student="cnn-2", method="kd", seed=seed) for seed in range(3)]
+    trainings.append(training("ce-s0", student="cnn-2", seed=0))
     rows = [{"name": f"kd-s{seed}", "top1": top1, "step_ms": 2.0} for seed, top1 in enumerate((0.5, 0.6, 0.7))]
     rows += [{"name": "ce-s0", "top1": 0.4, "step_ms": 2.0}]
     (row,) = over_seeds(trainings, rows)
@@ -91,5 +90,5 @@ def test_trainings_that_differ_only_in_the_seed_become_one_row():
 
 
 def test_a_training_without_a_test_accuracy_has_no_part_in_the_spread():
-    trainings = [Training(f"kd-s{seed}", TrainTable(student="cnn-2", method="kd", seed=seed)) for seed in range(2)]
+    trainings = [training(f"kd-s{seed}", student="cnn-2", method="kd", seed=seed) for seed in range(2)]
     assert over_seeds(trainings, [{"name": "kd-s0", "top1": 0.5}, {"name": "kd-s1", "top1": None}]) == []

@@ -16,15 +16,13 @@ RECIPE = SCRIPT.parents[1] / "recipes" / "clip-embed-kd-cifar10.toml"
 def test_every_training_is_in_a_table_beside_the_base(tmp_path: Path):
     trainings = load_recipe(RECIPE).trainings
     base = {0: 0.30, 1: 0.34, 2: 0.38}
-    rows = [
-        {"name": t.name, "top1": base[t.options.seed] + (0 if t.options.name == "base" else 0.01)} for t in trainings
-    ]
+    rows = [{"name": t.name, "top1": base[t.options.seed] + (0 if t.label == "base" else 0.01)} for t in trainings]
     (tmp_path / "runs.json").write_text(json.dumps({"comparison": rows}))
     command = [sys.executable, SCRIPT, RECIPE, tmp_path / "runs.json", "--picture", tmp_path / "axes.png"]
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     lines = [line.split(" | ") for line in told.splitlines() if line.startswith("| `")]
-    axes = {str(t.options.name).partition("-")[0] for t in trainings} - {"base"}
-    settings = {(t.options.name, t.options.student, t.options.method, str(t.options.set)) for t in trainings}
+    axes = {str(t.label).partition("-")[0] for t in trainings} - {"base"}
+    settings = {(t.label, t.options.student, t.options.method, str(t.options.settings)) for t in trainings}
     assert len(lines) == len(settings) - 1 + len(axes) + 2
     assert sum(line[0] == "| `method=ce`" for line in lines) == 3  # also beside those of other patches and weights
     assert sum(line[0] == "| `base`" for line in lines) == len(axes)

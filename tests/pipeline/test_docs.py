@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from teachonce.pipeline.recipe import load_recipe
-from teachonce.pipeline.schema import DataTable, ReportTable, RunTable, TeacherTable, TuneTable
+from teachonce.pipeline.tables import DATA, REPORT, RUN, TEACHER, TUNE
 from teachonce.pipeline.tune.dims import TUNABLE
 from teachonce.pipeline.tune.space import DEFAULTS
 
@@ -14,7 +14,7 @@ HEAD = '[data]\ntrain = "digits"\n[teacher]\nmodel = "cnn-10"\n[store]\npath = "
 
 
 def test_every_key_of_the_recipes_own_tables_is_named():
-    keys = {key for table in (DataTable, TeacherTable, RunTable, ReportTable, TuneTable) for key in table.model_fields}
+    keys = {key for table in (DATA, TEACHER, RUN, REPORT, TUNE) for key in table.known}
     assert not [key for key in keys if not re.search(rf"[`.\[]{key}\b", PAGE)]
 
 

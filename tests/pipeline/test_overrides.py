@@ -49,8 +49,8 @@ def test_a_key_of_a_table(path: Path):
 
 
 def test_a_key_with_dashes_is_the_same_key(path: Path):
-    assert load(path, "store.batch_size=32").store.batch_size == 32
-    assert load(path, "store.batch-size=32").store.batch_size == 32
+    assert load(path, "store.batch_size=32").store.options.batch_size == 32
+    assert load(path, "store.batch-size=32").store.options.batch_size == 32
 
 
 def test_a_key_of_every_table_of_an_array(path: Path):
@@ -64,21 +64,21 @@ def test_a_list_expands(path: Path):
 
 def test_a_table_in_a_table(path: Path):
     teacher = load(path, "teacher.train.epochs=2").teacher
-    assert teacher.train.epochs == 2
-    assert teacher.train.student == "cnn-4"
+    assert teacher.train.options.epochs == 2
+    assert teacher.train.options.student == "cnn-4"
 
 
 def test_a_setting_of_a_method(path: Path):
     path.write_text(TEXT.replace('[[train]]\nstudent = "cnn-2"\nepochs = 3\n', ""))
     runs = load(path, "train.set.clip-embed-kd.per_class=[5, 'all']", "train.set.kd.temperature=2").trainings
-    settings = [run.options.set for run in runs]
+    settings = [run.options.settings for run in runs]
     assert settings.count({"kd.temperature": 2}) == 2
     for per_class in (5, "all"):
         assert settings.count({"clip-embed-kd.scale": 5.0, "clip-embed-kd.per_class": per_class}) == 2
 
 
 def test_a_table_that_is_not_there_is_added(path: Path):
-    assert load(path, "run.jobs=2", "report.out=page.html").report.out == ["page.html"]
+    assert load(path, "run.jobs=2", "report.out=page.html").report.out == (Path("page.html"),)
 
 
 @pytest.mark.parametrize("override", ["limit=3", "data.limit", "=3", "data.=3", ".limit=3", "", "train.set.=1"])

@@ -181,9 +181,9 @@ def test_the_tuned_recipe_has_every_training_with_its_values_and_a_name_of_its_o
         *("tuned-long-ce-cnn-2-s0", "tuned-long-ce-cnn-2-s1"),
     ]
     first, second, *_, last = [training.options for training in tuned.trainings]
-    assert (first.lr, first.set) == (0.3, {"kd.temperature": 7.5, "kd.ce_weight": 0.5})
-    assert (second.lr, second.set) == (0.1, {"kd.temperature": 4, "kd.ce_weight": 0.5})
-    assert (last.lr, last.optimizer, last.epochs, first.milestones) == (0.4, "sgd", 20, [2, 3])
+    assert (first.lr, first.settings) == (0.3, {"kd.temperature": 7.5, "kd.ce_weight": 0.5})
+    assert (second.lr, second.settings) == (0.1, {"kd.temperature": 4, "kd.ce_weight": 0.5})
+    assert (last.lr, last.optimizer, last.epochs, first.milestones) == (0.4, "sgd", 20, (2, 3))
     assert tuned.spec(tuned.data.train) == recipe.spec(recipe.data.train)
     assert tuned.spec(tuned.teacher.model) == recipe.spec(recipe.teacher.model)
     assert tuned.store_path().absolute() == recipe.store_path().absolute()

@@ -18,8 +18,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from teachonce.digests import digest_bytes, digest_hex
 from teachonce.fsio import json_bytes
-from teachonce.pipeline.schema import TuneTable
 from teachonce.pipeline.steps import Step
+from teachonce.pipeline.tables import TuneTable
 from teachonce.pipeline.tune.dims import Choice, Dim, Span, Value
 from teachonce.pipeline.tune.halving import Halving
 from teachonce.pipeline.tune.journal import quiet

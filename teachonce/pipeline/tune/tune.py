@@ -32,7 +32,7 @@ def tune(options: TuneOptions, events: Events) -> TuneResult:
     """
     loaded = load_recipe(options.recipe, options.out, trust_remote_code=options.trust_remote_code)
     if options.trials is not None:
-        loaded = replace(loaded, tune=loaded.tune.model_copy(update={"trials": options.trials}))
+        loaded = replace(loaded, tune=replace(loaded.tune, trials=options.trials))
     variants = find_variants(loaded.trainings)
     path = tuned_path(options.recipe, loaded, options.write)
     from teachonce.pipeline.facts import Facts  # torch and its friends come with it: not before the recipe is right

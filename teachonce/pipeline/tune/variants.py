@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from teachonce.errors import InputError
-from teachonce.pipeline.expand import Training, run_name
-from teachonce.pipeline.schema import TrainTable
+from teachonce.options.train import TrainOptions
+from teachonce.pipeline.expand import run_name
+from teachonce.pipeline.tables import Training
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Variant:
     trainings: tuple[Training, ...]
 
     @property
-    def options(self) -> TrainTable:
+    def options(self) -> TrainOptions:
         """Of the first training, whose seed all trials use."""
         return self.trainings[0].options
 
@@ -40,12 +41,12 @@ def find_variants(trainings: Sequence[Training]) -> list[Variant]:
     """
     groups: dict[str, list[Training]] = {}
     for training in trainings:
-        groups.setdefault(training.options.model_dump_json(exclude={"seed"}), []).append(training)
+        groups.setdefault(training.but("seed"), []).append(training)
     variants: dict[str, Variant] = {}
     for group in groups.values():
         first = group[0]
         name = _free(_without_seed(first.name, first.options.seed), variants)
-        common = _without_seed(run_name(first.options, ()), first.options.seed)
+        common = _without_seed(run_name(first, ()), first.options.seed)
         variants[name] = Variant(name, name.removeprefix(common).strip("-"), tuple(group))
     blind = [variant.name for variant in variants.values() if not variant.options.val_fraction]
     if blind:

@@ -1,6 +1,7 @@
 """The tuned recipe: as the recipe is, but each variant a [[train]] table of its own with the values found."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from teachonce.errors import InputError
 from teachonce.fsio import write_bytes
 from teachonce.pipeline.expand import run_name
 from teachonce.pipeline.recipe import Recipe
-from teachonce.pipeline.schema import TrainTable
+from teachonce.pipeline.tables import TRAIN, Training
 from teachonce.pipeline.tune.dims import Value
 from teachonce.pipeline.tune.results import VariantResult
 from teachonce.pipeline.tune.variants import Variant
@@ -69,18 +70,24 @@ def _about(result: VariantResult) -> str:
 
 def _entries(found: Sequence[tuple[Variant, Mapping[str, Value]]]) -> list[dict[str, Any]]:
     tables = [(variant, _entry(variant, values)) for variant, values in found]
-    names = [run_name(TrainTable.model_validate({**table, "seed": 0}), ()) for _, table in tables]
+    names = [run_name(_alike(variant.trainings[0], table["name"]), ()) for variant, table in tables]
     for (variant, table), name in zip(tables, names, strict=True):
         if names.count(name) > 1:  # they differed in a list of the recipe that is a single value now
             table["name"] = f"{table['name']}-{variant.varied}"
     return [table for _, table in tables]
 
 
+def _alike(training: Training, label: str) -> Training:
+    """A variant's training under its new name: those of one table have one name but for the seed."""
+    return replace(training, label=label, options=replace(training.options, seed=0))
+
+
 def _entry(variant: Variant, values: Mapping[str, Value]) -> dict[str, Any]:
     """A [[train]] table; its name keeps its runs apart from those of the recipe."""
-    given = variant.options.given()
+    first = variant.trainings[0]
+    given = TRAIN.raw(first.given)
     settings = {**given.pop("set", {}), **{name: value for name, value in values.items() if "." in name}}
-    table = {"name": "-".join(filter(None, ["tuned", given.pop("name", None)])), **given}
+    table = {"name": "-".join(filter(None, ["tuned", first.label])), **given}
     table |= {name: value for name, value in values.items() if "." not in name}
     table["seed"] = variant.seeds if len(variant.seeds) > 1 else variant.seeds[0]
     return {**table, "set": settings} if settings else table
