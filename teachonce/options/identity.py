@@ -15,7 +15,9 @@ def values_of(options: object) -> dict[str, Any]:
 def chosen_of(options: object) -> dict[str, Any]:
     """Those of `values_of` that are not their defaults."""
     defaults = _defaults(type(options))
-    return {name: value for name, value in values_of(options).items() if value != defaults[name]}
+    return {
+        name: value for name, value in values_of(options).items() if name not in defaults or value != defaults[name]
+    }
 
 
 def with_defaults(kind: type, recorded: Mapping[str, Any]) -> dict[str, Any]:
