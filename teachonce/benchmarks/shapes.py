@@ -56,7 +56,7 @@ class _Check(Shape):
 
 
 class _Paid(Shape):
-    """When the cache has paid; None: never, and then the live teacher is better."""
+    """Epochs until break-even; None: never, and then the live teacher is better."""
 
     break_even_epochs: NotBelow | None
     pays: Literal["cached", "live"]

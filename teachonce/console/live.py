@@ -71,7 +71,7 @@ def _rate(stage: Mapping[str, Any]) -> str:
 
 def _arms(method: Result) -> Folding:
     energy = any(arm["energy_j"] is not None for arm in method["arms"].values())
-    right = ("ms a step", "quartiles", "samples/s", "an epoch", "memory between steps", "at peak", "process")
+    right = ("ms per step", "quartiles", "samples/s", "an epoch", "memory between steps", "at peak", "process")
     table = Folding(left=("arm",), right=(*right, *(("J a step",) if energy else ())))
     for name in _ARMS:
         arm = method["arms"][name]
@@ -116,7 +116,7 @@ def _ratios(method: Result, result: Result) -> list[tuple[str, str]]:
         ("constant / student-only", f"{spread('overhead_loss')} of time"),
         ("live / (teacher + student)", f"{check['ratio']:.3f}, at most {check['limit']:g}{good}"),
         ("before the first epoch", _before(method)),
-        ("the cache has paid", _paid(method, result["epochs"])),
+        ("break-even", _paid(method, result["epochs"])),
     ]
 
 

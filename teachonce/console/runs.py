@@ -86,7 +86,7 @@ def _top1(what: str, share: float | None) -> str:
 
 
 def _comparison(rows: Sequence[Result]) -> RenderableType:
-    words, right = ("method", "targets"), ("test top-1", "95 % interval", "training time", "ms a step", "peak memory")
+    words, right = ("method", "targets"), ("test top-1", "95 % interval", "training time", "ms per step", "peak memory")
     table = Folding(left=("run",), right=(*words, *right), words=words)
     for row in rows:
         interval = row.get("top1_interval")
@@ -104,7 +104,7 @@ def _comparison(rows: Sequence[Result]) -> RenderableType:
 
 
 def _over_seeds(rows: Sequence[Result]) -> RenderableType:
-    words, right = ("targets",), ("epochs", "seeds", "mean test top-1", "sd over seeds", "range", "ms a step")
+    words, right = ("targets",), ("epochs", "seeds", "mean test top-1", "sd over seeds", "range", "ms per step")
     table = Folding(left=("student", "method"), right=(*words, *right), words=words)
     for row in rows:
         table.add_row(

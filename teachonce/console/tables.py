@@ -79,7 +79,7 @@ def train_parts(result: Result) -> Parts:
         ("epochs", f"{result['epochs']:,}"),
     ]
     if result["step_ms"]:
-        rows.append(("speed", f"{result['step_ms']:.3g} ms a step, {rate_text(result['samples_per_s'])} samples/s"))
+        rows.append(("speed", f"{result['step_ms']:.3g} ms per step, {rate_text(result['samples_per_s'])} samples/s"))
     rows += [("peak memory", memory_text(result)), ("validation top-1", share_text(result["val_top1"]))]
     return [pairs(rows)]
 

@@ -50,7 +50,7 @@ def arms_section(material: Material) -> Section | None:
     found = pairs(material)
     blocks = [block for place, pair in enumerate(found[:MOST], 1) for block in pair_blocks(place, pair)]
     lead = (
-        "From runs, which were made at different times. `teachonce bench live` measures the arms in turn, "
+        "From runs, which were made at different times. teachonce bench live measures the arms in turn, "
         "and also the memory between steps."
     )
     return Section(name="arms", title=title, blocks=tuple(blocks), lead=lead) if blocks else None

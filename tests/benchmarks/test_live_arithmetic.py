@@ -87,27 +87,27 @@ def test_what_saves_nothing_never_pays(live: float):
             4.63,
             2.08,
             "From the cache a step takes 4.6 times less time and 2.1 times less memory between steps; "
-            "the cache has paid after 5 epochs.",
+            "break-even after 5 epochs.",
         ),
         (
             {"stage_one_s": 6.0, "rdm_s": 0.0},
             12.3,
             1.02,
             "From the cache a step takes 12 times less time and as much memory between steps; "
-            "the cache has paid after 0.3 epochs.",
+            "break-even after 0.3 epochs.",
         ),
         (
             {"epochs": 4},
             1.2,
             1.1,
             "The live teacher is better here: a step from the cache takes 1.2 times less time and 1.1 times less "
-            "memory between steps, but the cache pays only after 5 epochs, and a student has 4.",
+            "memory between steps, but break-even is only after 5 epochs, and a student has 4.",
         ),
         (
             {"live_epoch_s": 4.0},
             0.8,
             1.1,
-            "The live teacher is better here: a step from the cache takes 1.2 times more time; it never pays.",
+            "The live teacher is better here: a step from the cache takes 1.2 times more time; no break-even.",
         ),
     ],
 )

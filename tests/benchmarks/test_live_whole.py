@@ -115,7 +115,7 @@ def test_the_same_command_reuses_its_file(told: tuple[dict[str, Any], str], plac
     assert "start the arms" not in said
     first, *_ = out.splitlines()
     assert first == f"cifd: {told[0]['methods']['cifd']['verdict']}"
-    for text in ("memory between steps", "method cifd", "the cache has paid"):
+    for text in ("memory between steps", "method cifd", "break-even"):
         assert text in out
     assert (place / "live.json").read_bytes() == before
 

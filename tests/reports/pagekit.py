@@ -90,7 +90,7 @@ def make_page(pays: str = "cached") -> Page:
     return Page(
         title=f"vit:patch=4 from google/vit-large-patch32-224 on {CJK}",
         verdict="From the cache a step takes 4.6 times less time and 2.1 times less memory between steps; "
-        "the cache has paid after 0.3 epochs.",
+        "break-even after 0.3 epochs.",
         pays=pays,  # type: ignore[arg-type]
         tiles=(
             Tile(value="4.6x", label="less time a step", note="4.4 to 4.8 over seven rounds"),

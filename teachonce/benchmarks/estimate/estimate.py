@@ -1,4 +1,4 @@
-"""Before the teacher runs: how long, how many bytes, what limits, and after how many epochs it has paid."""
+"""Before the teacher runs: how long, how many bytes, what limits, and the break-even with a student."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -81,13 +81,13 @@ def sentence(cost: Cost, student: StudentCost | None) -> str:
 def _paid(cost: Cost, student: StudentCost) -> str:
     even = student.break_even_epochs
     if even is None:
-        return "The live teacher is better here: a step from the cache is no faster, so it never pays."
+        return "The live teacher is better here: a step from the cache is no faster, so there is no break-even."
     live, cached = student.epochs * student.live_epoch_s, cost.seconds + student.epochs * student.cached_epoch_s
     times = f"{_time(live)} live and {_time(cached)} from the cache, stage one included"
     if student.pays == "live":
         return (
             f"The live teacher is better here: {epochs_text(student.epochs)} of one student take {times}; "
-            f"the cache pays only after {epochs_text(even)}."
+            f"break-even is only after {epochs_text(even)}."
         )
     return f"The cache pays after {epochs_text(even)}: {epochs_text(student.epochs)} of one student take {times}."
 

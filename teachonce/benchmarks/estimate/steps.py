@@ -139,7 +139,7 @@ def _timed(cached: Arm, live: Arm, seconds: float) -> tuple[float, float]:
 
 
 def student_cost(plan: StudentPlan, *, rows: int, stage_one_s: float, step_ms: tuple[float, float]) -> StudentCost:
-    """The steps multiplied out to epochs, and when the cache has paid.
+    """The steps multiplied out to epochs, and when break-even is reached.
 
     Args:
         plan: The training.

@@ -1,4 +1,4 @@
-"""When the cache has paid: its fixed cost against what every further epoch saves."""
+"""Break-even: the fixed cost of the cache against what every further epoch saves."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -57,14 +57,14 @@ def verdict(found: Payoff, *, speedup: float, memory_ratio: float, epochs: int) 
     """
     memory = f"{_times(memory_ratio, 'memory')} between steps"
     if found.break_even_epochs is None:
-        return f"The live teacher is better here: a step from the cache takes {_times(speedup, 'time')}; it never pays."
+        return f"The live teacher is better here: a step from the cache takes {_times(speedup, 'time')}; no break-even."
     when = epochs_text(found.break_even_epochs)
     if found.pays == "live":
         return (
             f"The live teacher is better here: a step from the cache takes {_times(speedup, 'time')} and {memory}, "
-            f"but the cache pays only after {when}, and a student has {epochs:,}."
+            f"but break-even is only after {when}, and a student has {epochs:,}."
         )
-    return f"From the cache a step takes {_times(speedup, 'time')} and {memory}; the cache has paid after {when}."
+    return f"From the cache a step takes {_times(speedup, 'time')} and {memory}; break-even after {when}."
 
 
 def _times(ratio: float, what: str) -> str:

@@ -24,7 +24,7 @@ from teachonce.options.verb import verb
 
 @verb(LiveOptions, own_threads=True)
 def bench_live(options: LiveOptions, events: Events) -> dict[str, Any]:
-    """Measure what a training from the cache saves against the live teacher, and when the cache has paid.
+    """Measure what a training from the cache saves against the live teacher, and when break-even is reached.
 
     For each method four arms make steps of the same training, in turns: `student-only` (method ce), `constant` (the
     method's targets are one batch's, on the device already), `cached` and `live`. A store is made first, by the stages
