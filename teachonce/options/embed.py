@@ -57,4 +57,4 @@ class EmbedOptions:
     device: shared.Device = None
     workers: shared.Workers = None
     threads: shared.Threads = None
-    seed: shared.Seed = 0
+    seed: Annotated[int, Opt(help="Seed of all random numbers.", panel=shared.MACHINE, tells="content")] = 0
