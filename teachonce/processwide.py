@@ -7,11 +7,13 @@ beside its own, which are called `teachonce-...`, may not change how numbers are
 meanwhile would depend on who was faster.
 """
 
+import inspect
 import logging
 import os
 import random
 import re
 import signal
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -257,8 +259,23 @@ def counting(formulas: Formulas) -> Iterator["FlopCounterMode"]:
     from torch.utils.flop_counter import FlopCounterMode
 
     _require_own_thread()
-    with FlopCounterMode(display=False, custom_mapping=dict(formulas)) as counter:
+    with FlopCounterMode(display=False, custom_mapping=dict(formulas)) as counter, _undecorated(type(counter.mode)):
         yield counter
+
+
+@contextmanager
+def _undecorated(mode: Any) -> Iterator[None]:
+    """A mode of torch without the decorator that keeps torch.compile out of it, where nothing can be compiled.
+
+    The decorator imports torch._dynamo, which takes about as long as `import torch`.
+    """
+    decorated = mode.__torch_dispatch__
+    if "torch._dynamo" not in sys.modules:
+        mode.__torch_dispatch__ = inspect.unwrap(decorated)
+    try:
+        yield
+    finally:
+        mode.__torch_dispatch__ = decorated
 
 
 @contextmanager
