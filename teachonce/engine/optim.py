@@ -3,7 +3,7 @@
 import inspect
 import math
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import nn
@@ -14,10 +14,11 @@ from teachonce.options.optim import OptimOptions
 _SCALE = "lr_scale"  # a group's own key
 
 
+_Kind = TypeVar("_Kind", bound=torch.optim.Optimizer)
 _DECORATED = ("add_param_group", "load_state_dict", "state_dict", "zero_grad")
 
 
-def _plain(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
+def _plain(kind: type[_Kind]) -> type[_Kind]:
     """An optimiser whose methods are as they were written, without the decorators that keep torch.compile out.
 
     Those import torch._dynamo at the first call, which takes about as long as `import torch`, whether or not anything
@@ -25,7 +26,8 @@ def _plain(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
     """
     methods = {name: inspect.unwrap(getattr(kind, name)) for name in _DECORATED}
     step = torch.no_grad()(inspect.unwrap(kind.step))  # as its own decorator does
-    return type(kind.__name__, (kind,), {**methods, "step": step})
+    plain: Any = type(kind.__name__, (kind,), {**methods, "step": step})
+    return cast("type[_Kind]", plain)
 
 
 def _has_two_axes(parameter: nn.Parameter) -> bool:
