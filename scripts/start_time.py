@@ -76,6 +76,7 @@ class Checkout:
             RuntimeError: It did not end with 0.
         """
         environment = {**os.environ, "PYTHONPATH": str(self.root), "OMP_NUM_THREADS": "1", "PYTHONSAFEPATH": "1"}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # else every start compiles what an installation has compiled
         process = subprocess.Popen(
             [self.python, *words], cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )

@@ -6,7 +6,7 @@ import sys
 
 def main() -> None:
     """Run the command line of this process and exit; see `Frame.main` for the exit codes."""
-    from teachonce.processwide import interruptible_exit, interrupts
+    from teachonce.processwide import interrupts, leave
 
     try:
         with interrupts() as seen:
@@ -23,7 +23,7 @@ def main() -> None:
 
                 sys.exit(interrupted(sys.argv[1:], seen, error))
     finally:
-        interruptible_exit()
+        leave()
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from teachonce.errors import CutShortError
 from teachonce.heap import keep_freed
 from teachonce.options.make import make, typed
 from teachonce.options.opt import Option, options_of
-from teachonce.processwide import interrupts, unwarned
+from teachonce.processwide import importing, interrupts, unwarned
 from teachonce.texts import is_whole
 
 _CONTINUES = frozenset({"embed", "rdm", "train", "run", "tune"})
@@ -337,7 +337,9 @@ def _function(verb: Verb) -> Callable[..., None]:
         cut_short = None
         with work(debug=debug) as events:
             try:
-                result = _load(verb.stage)(options, events=events)
+                with importing(own=True):
+                    stage = _load(verb.stage)
+                result = stage(options, events=events)
             except CutShortError as error:
                 result, cut_short = error.result, error
         if verb.error is not None:

@@ -1,5 +1,8 @@
 """The built-in data: scikit-learn's 1,797 scans of handwritten digits, 8 x 8 pixels, in a fixed split."""
 
+from importlib.util import find_spec
+from pathlib import Path
+
 import numpy as np
 
 from teachonce.data.samples import ArraySamples
@@ -15,14 +18,29 @@ def load_digits(split: str = "train", limit: int | None = None) -> ArraySamples:
     Raises:
         DataError: No such split.
     """
-    from sklearn.datasets import load_digits as load
-
     if split not in SPLITS:
         raise DataError(f"digits has the splits {', '.join(SPLITS)}, got {split!r}", "Use one of these with --split")
-    source = load()
-    held_out = np.arange(len(source.images)) % _EVERY == 0
+    pixels, classes = _read()
+    held_out = np.arange(len(pixels)) % _EVERY == 0
     rows = np.flatnonzero({"train": ~held_out, "test": held_out, "all": np.ones_like(held_out)}[split])[:limit]
-    grey = np.rint(source.images[rows] * (255 / 16)).astype(np.uint8)
+    grey = np.rint(pixels[rows] * (255 / 16)).astype(np.uint8)
     names = [str(digit) for digit in range(10)]
     description = {"source": "digits", "split": split, "rows": len(grey)}
-    return ArraySamples(np.repeat(grey[..., None], 3, axis=3), source.target[rows], names, description)
+    return ArraySamples(np.repeat(grey[..., None], 3, axis=3), classes[rows], names, description)
+
+
+def _read() -> tuple[np.ndarray, np.ndarray]:
+    """Pixels, float64 (1797, 8, 8) from 0 to 16, and classes, int64 (1797,).
+
+    From scikit-learn's file: its import takes longer than that of torch.
+    """
+    found = find_spec("sklearn")
+    for folder in () if found is None else found.submodule_search_locations or ():
+        file = Path(folder, "datasets", "data", "digits.csv.gz")
+        if file.is_file():
+            table = np.loadtxt(file, delimiter=",")
+            return table[:, :-1].reshape(-1, 8, 8), table[:, -1].astype(np.int64)
+    from sklearn.datasets import load_digits as load  # a version that has it elsewhere
+
+    source = load()
+    return source.images, source.target

@@ -27,7 +27,7 @@ def fetch(place: str, choose: Callable[[list[str]], str], cache_dir: str | None)
     path, _, configuration = place.partition(":")
     try:
         # Without a connection the client retries for half a minute; what was fetched before needs none.
-        with nullcontext() if _reachable(path) else _offline():
+        with nullcontext() if _reachable(path) else offline():
             names = datasets.get_dataset_split_names(path, configuration or None)
             wanted = choose(names)
             loaded = datasets.load_dataset(path, configuration or None, split=wanted, cache_dir=cache_dir)
@@ -56,7 +56,8 @@ def _reachable(path: str) -> bool:
 
 
 @contextmanager
-def _offline() -> Iterator[None]:
+def offline() -> Iterator[None]:
+    """`datasets` and the hub's client without the network; then as they were."""
     import datasets
     from huggingface_hub import constants
 

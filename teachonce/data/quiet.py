@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from teachonce.processwide import silent
+from teachonce.processwide import importing, silent
 
 _LOGGERS = ("datasets", "huggingface_hub", "fsspec", "httpx", "httpx2", "filelock")
 
@@ -11,8 +11,9 @@ _LOGGERS = ("datasets", "huggingface_hub", "fsspec", "httpx", "httpx2", "fileloc
 @contextmanager
 def quiet() -> Iterator[None]:
     """No progress bars, warnings and logging of `datasets` and of the hub's client; then all is as it was."""
-    import datasets
-    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+    with importing():
+        import datasets
+        from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
     bars, hub_bars = datasets.are_progress_bars_disabled(), are_progress_bars_disabled()
     datasets.disable_progress_bars()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from teachonce.data.folders import list_folder
-from teachonce.data.hub import fetch
+from teachonce.data.hub import fetch, offline
 from teachonce.data.metadata import is_metadata
 from teachonce.data.quiet import first_line, quiet
 from teachonce.data.splits import split_named
@@ -122,7 +122,7 @@ def _from_tables(
 
     files = list_tables(_regular(place), kind, events)
     name = choose_split(files, split, prefer, f"{kind}:{place}")
-    with _readable(kind, place):
+    with _readable(kind, place), offline():  # else `datasets` counts each use of local files at a server
         # under a name of ours: `datasets` takes no other than words
         loaded = datasets.load_dataset(kind, data_files={"train": files[name]}, split="train", cache_dir=cache_dir)
     return loaded, name

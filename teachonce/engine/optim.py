@@ -1,8 +1,9 @@
 """The optimiser and its learning rate: plain functions of the settings and the step."""
 
+import inspect
 import math
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import nn
@@ -11,6 +12,22 @@ from teachonce.models.density import FactorizedDensity
 from teachonce.options.optim import OptimOptions
 
 _SCALE = "lr_scale"  # a group's own key
+
+
+_Kind = TypeVar("_Kind", bound=torch.optim.Optimizer)
+_DECORATED = ("add_param_group", "load_state_dict", "state_dict", "zero_grad")
+
+
+def _plain(kind: type[_Kind]) -> type[_Kind]:
+    """An optimiser whose methods are as they were written, without the decorators that keep torch.compile out.
+
+    Those import torch._dynamo at the first call, which takes about as long as `import torch`, whether or not anything
+    is compiled. What is compiled here is the student, and an optimiser is never inside of it.
+    """
+    methods = {name: inspect.unwrap(getattr(kind, name)) for name in _DECORATED}
+    step = torch.no_grad()(inspect.unwrap(kind.step))  # as its own decorator does
+    plain: Any = type(kind.__name__, (kind,), {**methods, "step": step})
+    return cast("type[_Kind]", plain)
 
 
 def _has_two_axes(parameter: nn.Parameter) -> bool:
@@ -37,8 +54,8 @@ def make_optimizer(
     groups = [group for group in groups if group["params"]]
     fused = all(p.is_floating_point() and p.device.type in ("cpu", "cuda") for p in parameters)
     if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, fused=fused)
-    return torch.optim.AdamW(groups, lr=config.lr, fused=fused)
+        return _plain(torch.optim.SGD)(groups, lr=config.lr, momentum=config.momentum, fused=fused)
+    return _plain(torch.optim.AdamW)(groups, lr=config.lr, fused=fused)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

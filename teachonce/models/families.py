@@ -9,7 +9,7 @@ import torch
 from teachonce.errors import ModelError
 from teachonce.models.classifier import SplitClassifier
 from teachonce.models.folders import require_config
-from teachonce.models.hub import loading
+from teachonce.models.hub import loading, model_library
 from teachonce.models.spec import parse_options
 from teachonce.models.student import require_side
 from teachonce.processwide import seeded
@@ -127,9 +127,7 @@ def from_config(
         ModelError: transformers has no image classifier for the config, or it does not end in a linear layer.
     """
     with loading(spec), seeded(seed):
-        from transformers import AutoModelForImageClassification
-
         config.architectures = config.architectures or []  # transformers looks through it where it has two classifiers
-        build: Any = AutoModelForImageClassification.from_config
+        build: Any = model_library().AutoModelForImageClassification.from_config
         network = build(config, dtype=torch.float32, trust_remote_code=trust_remote_code)
         return SplitClassifier(network, spec=spec, input=input)

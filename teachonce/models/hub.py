@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from teachonce.errors import CorruptError, ModelError, TeachonceError
 from teachonce.models.contents import CONVERT, require_contents, require_plain
 from teachonce.models.folders import require_model_folder
-from teachonce.processwide import environment, silent
+from teachonce.processwide import environment, importing, silent
 from teachonce.types import TeacherDtype
 
 if TYPE_CHECKING:
@@ -21,8 +21,9 @@ _NO_CONVERSION = {"DISABLE_SAFETENSORS_CONVERSION": "1"}
 @contextmanager
 def quiet() -> Iterator[None]:
     """Without the warnings and progress bars of transformers and huggingface_hub; their settings are put back."""
-    import huggingface_hub.utils
-    import transformers.utils.logging
+    with importing():
+        import huggingface_hub.utils
+        import transformers.utils.logging
 
     library: Any = transformers.utils.logging
     hub: Any = huggingface_hub.utils
@@ -38,6 +39,14 @@ def quiet() -> Iterator[None]:
             library.enable_progress_bar()
         if hub_bars:
             hub.enable_progress_bars()
+
+
+def model_library() -> Any:
+    """The package transformers, with what all its networks are made of imported."""
+    with importing():
+        import transformers
+        import transformers.modeling_layers
+    return transformers
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Multiply-accumulates, counted: what papers compare costs by."""
 
 import copy
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -13,6 +14,9 @@ from teachonce.models.placed import without_hooks
 from teachonce.processwide import counting, evaluating, random_kept
 from teachonce.types import InputSpec
 
+_SMALL = 1 << 25
+"""Weights of a network that is counted on the CPU."""
+
 
 def count_macs(model: nn.Module, input: InputSpec) -> int:
     """The multiply-accumulates of one forward pass of one sample, in eval mode.
@@ -22,7 +26,7 @@ def count_macs(model: nn.Module, input: InputSpec) -> int:
     not counted.
 
     It counts on a copy without values, on the device `meta`. A network that asks for values on its way is copied to the
-    CPU; one that cannot be copied either runs itself.
+    CPU, as is a small one where the device `meta` would take longer; one that cannot be copied either runs itself.
 
     Args:
         model: On any device; a student or a teacher. Its mode, weights and the random state stay as they are.
@@ -31,11 +35,20 @@ def count_macs(model: nn.Module, input: InputSpec) -> int:
     Raises:
         RuntimeError: The thread is one that works beside another which computes (`teachonce.processwide`).
     """
-    for device in ("meta", "cpu"):
+    for device in _devices(model):
         with suppress(Exception):  # whatever a user's network does there
             return _count(_copy(model, device), input, torch.device(device))
     weight = next(model.parameters(), torch.empty(0))
     return _count(model, input, weight.device)
+
+
+def _devices(model: nn.Module) -> tuple[str, ...]:
+    """Where to count, in the order of what it takes.
+
+    Functions on the device `meta` import torch._dynamo, which takes longer than an image through a small network.
+    """
+    small = sum(parameter.numel() for parameter in model.parameters()) <= _SMALL
+    return ("cpu", "meta") if small and "torch._dynamo" not in sys.modules else ("meta", "cpu")
 
 
 def _count(model: nn.Module, input: InputSpec, device: torch.device) -> int:

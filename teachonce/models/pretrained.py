@@ -14,7 +14,7 @@ from teachonce.models.classifier import SplitClassifier, probe_pixels
 from teachonce.models.encoders import CHOICES, EncoderTeacher, choose, drop_text_tower
 from teachonce.models.frozen import ClassifierTeacher, Teacher, TeacherInfo, weights_digest
 from teachonce.models.hooked import HookedClassifier, hooked_path
-from teachonce.models.hub import loading, locate, on_meta, own_memory, require_enough, weights_arguments
+from teachonce.models.hub import loading, locate, model_library, on_meta, own_memory, require_enough, weights_arguments
 from teachonce.models.kinds import architectures, encoder_class, require_images
 from teachonce.models.placed import Placing, own_offloaded
 from teachonce.models.precision import as_taken
@@ -102,8 +102,7 @@ def _load(
 ) -> tuple[Any, set[str], set[str]]:
     """A network by a class of transformers, the weights that it lacks, and those that it has no place for."""
     with loading(spec):
-        import transformers
-
+        transformers = model_library()
         kind: Any = getattr(transformers, name)
         folder, trusted = Path(arguments["pretrained_model_name_or_path"]), arguments["trust_remote_code"]
         is_own = folder.is_dir() and not trusted
