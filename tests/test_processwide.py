@@ -54,7 +54,6 @@ ALLOWED = {
     "models/rdm.py": ({"train"}, NEW),
     "models/students.py": ({"eval"}, NEW),
     "reports/students.py": ({"eval"}, NEW),
-    "benchmarks/rdm.py": ({"train"}, NEW),
 }
 
 
