@@ -130,7 +130,8 @@ Threads = Annotated[
         tells="nothing",
     ),
 ]
-Seed = Annotated[int, Opt(help="Seed of all random numbers.", panel=MACHINE)]
+SEED = "Seed of all random numbers."
+Seed = Annotated[int, Opt(help=SEED, panel=MACHINE)]
 TrustRemoteCode = Annotated[
     bool,
     Opt(rare=True, help="Allow code that a model, a run or a recipe names to run.", panel=MACHINE, tells="nothing"),
