@@ -99,6 +99,7 @@ Settings = Annotated[
     Mapping[str, Value],
     Opt(
         help="A method's setting, such as kd.temperature=4; may be repeated.",
+        python='The method\'s settings by their own names, such as {"temperature": 4}.',
         metavar="METHOD.NAME=VALUE",
         key="set",
         tells="content",
