@@ -198,7 +198,7 @@ def estimate(
         seconds: Measuring time of the teacher pass; longer is more accurate.
         student: Also estimate break-even with this student; see train.
         method: Method of the student; kd if absent.
-        settings: A method's setting, such as kd.temperature=4; may be repeated.
+        settings: The method's settings by their own names, such as {"temperature": 4}.
         epochs: Epochs of one student; 10 if absent.
         batch_size: Rows per training step; 128 if absent.
         student_image_size: Image size of the student, in pixels.
@@ -291,7 +291,7 @@ def train(
         teacher: The teacher, for --source live.
         teacher_dtype: Dtype of the teacher's weights and its arithmetic; --precision applies to float32 weights
             only.
-        settings: A method's setting, such as kd.temperature=4; may be repeated.
+        settings: The method's settings by their own names, such as {"temperature": 4}.
         split: Split of the dataset.
         image_column: Column of images; chosen by type if absent.
         label_column: Column of labels; chosen by type if absent.
@@ -575,7 +575,7 @@ def run(
     Args:
         recipe: A TOML file, or quickstart (built in).
         out: Folder of the runs, instead of the recipe's.
-        overrides: Replace a value of the recipe, such as teacher.model=NAME or train.epochs=2; may be repeated.
+        overrides: Replace values of the recipe: TABLE.KEY=VALUE each, such as train.epochs=2.
         dry_run: Only show what would run, be reused or be refused, and why.
         jobs: Number of steps at once; their progress goes to OUT/logs. One if absent.
         trust_remote_code: Allow code that a model, a run or a recipe names to run.

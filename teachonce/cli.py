@@ -293,7 +293,8 @@ class Command(TyperCommand):
     def __init__(self, name: str, verb: Verb, path: str) -> None:
         self._verb = verb
         self._built: Any = None
-        rare = len(_rare(verb))
+        self.hidden_in_help = _rare(verb)
+        rare = len(self.hidden_in_help)
         more = f"{rare} more options: teachonce {path} --help-all" if rare else ""
         epilog = "\n\n".join(filter(None, [f"Example: teachonce {path} {verb.example}", more]))
         super().__init__(name=name, help=getdoc(verb.kind), epilog=epilog, rich_markup_mode="rich")
@@ -314,6 +315,12 @@ class Command(TyperCommand):
     @params.setter
     def params(self, given: Any) -> None:
         """They are made from the options class."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write its help. Only there are options hidden: shells complete them all."""
+        for parameter in self.params:
+            setattr(parameter, "hidden", parameter.name in self.hidden_in_help)  # noqa: B010 - not of their base
+        super().format_help(ctx, formatter)
 
     @property
     def callback(self) -> Any:
@@ -346,9 +353,8 @@ def _function(verb: Verb) -> Callable[..., None]:
             cut_short = _load(f"console.{verb.error}")(result)
         finish(result, _load(f"console.{verb.parts}"), as_json=as_json, cut_short=cut_short)
 
-    rare = _rare(verb)
-    parameters = [_parameter(option, hidden=name in rare) for name, option in known.items()]
-    if rare:
+    parameters = [_parameter(option) for option in known.values()]
+    if _rare(verb):
         parameters.append(
             _last("help_all", "--help-all", "Show all options and exit.", is_eager=True, callback=_show_all)
         )
@@ -362,9 +368,8 @@ def _function(verb: Verb) -> Callable[..., None]:
 
 
 def _show_all(context: typer.Context, wanted: bool) -> None:
-    if wanted:
-        for parameter in context.command.params:
-            setattr(parameter, "hidden", False)  # noqa: B010 - of options and arguments, not of their base
+    if wanted and isinstance(context.command, Command):
+        context.command.hidden_in_help = frozenset()
         typer.echo(context.get_help())
         raise typer.Exit
 
@@ -380,7 +385,7 @@ def _rare(verb: Verb) -> frozenset[str]:
     return frozenset(name for name, option in known.items() if option.opt.rare) if len(known) > _MANY else frozenset()
 
 
-def _parameter(option: Option, *, hidden: bool) -> Parameter:
+def _parameter(option: Option) -> Parameter:
     """An option as typer takes it."""
     opt, default = option.opt, option.default
     kind: Any = option.kind
@@ -393,7 +398,7 @@ def _parameter(option: Option, *, hidden: bool) -> Parameter:
         default = default if isinstance(default, str) or default is MISSING else _as_text(option)
     if default is None and kind not in (str | None, option.kind):
         kind = kind | None
-    shown: dict[str, Any] = {"help": opt.help, "metavar": opt.metavar, "rich_help_panel": opt.panel, "hidden": hidden}
+    shown: dict[str, Any] = {"help": opt.help, "metavar": opt.metavar, "rich_help_panel": opt.panel}
     if int in option.members or float in option.members:
         shown |= {"min": opt.min, "max": opt.max} if opt.none is None else {}
     if opt.argument:
@@ -436,7 +441,7 @@ def _value(option: Option, value: Any) -> object:
 
 def _settings(option: Option, texts: Sequence[str], given: Mapping[str, Any]) -> dict[str, str]:
     """`kd.temperature=4` as {"temperature": "4"}; the part before the dot must be the method."""
-    settings, method = {}, given["method"] or "kd"
+    settings, method = {}, "kd" if given["method"] is None else given["method"]
     for text in texts:
         key, equals, value = text.partition("=")
         prefix, dot, name = key.strip().rpartition(".")

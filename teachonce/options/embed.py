@@ -57,4 +57,5 @@ class EmbedOptions:
     device: shared.Device = None
     workers: shared.Workers = None
     threads: shared.Threads = None
-    seed: Annotated[int, Opt(help="Seed of all random numbers.", panel=shared.MACHINE, tells="content")] = 0
+    seed: Annotated[int, Opt(help=shared.SEED, panel=shared.MACHINE, tells="content")] = 0
+    """It shows in the views and the weights that it draws."""

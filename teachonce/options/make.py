@@ -2,7 +2,7 @@
 
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from functools import lru_cache
@@ -31,7 +31,8 @@ def make(kind: type[Options], given: Mapping[str, object]) -> Options:
     Args:
         kind: Its class.
         given: Values by the names of its fields. What JSON can hold is as good as the type itself: a list for a tuple,
-            a text for a path; a text with commas for a tuple, and one value for a tuple of one.
+            a text for a path; for a tuple also any iterable, a text with commas, and one value for a tuple of one; for
+            settings None, if there are none.
 
     Raises:
         TypeError: A name that is not among its options, or one that is missing.
@@ -104,17 +105,21 @@ def prepared(option: Option, value: object) -> object:
     if option.item is not None and value is not None:
         items = parsed(option, value)
         return tuple(_converted(item, (option.item,)) for item in items) if isinstance(items, tuple) else items
+    if option.is_mapping and isinstance(value, Mapping | None):
+        return {name: _converted(item, ()) for name, item in (value or {}).items()}
     return _converted(value, option.members)
 
 
 def _converted(value: object, kinds: Sequence[object]) -> object:
     if isinstance(value, str | Path):
         return Path(value) if Path in kinds else str(value)
-    return value.item() if hasattr(value, "item") else value
+    with suppress(ValueError, RuntimeError):  # an array or a tensor of several: told as what it is
+        return value.item() if hasattr(value, "item") else value
+    return value
 
 
 def parsed(option: Option, value: object) -> object:
-    """The items of a tuple: those of a text with commas between them, or one value as a tuple of one.
+    """The items of a tuple: those of an iterable, of a text with commas between them, or one value as a tuple of one.
 
     Raises:
         ValueError: An item is missing between commas, or is no number.
@@ -124,16 +129,18 @@ def parsed(option: Option, value: object) -> object:
         if not all(words):
             raise ValueError(f"expected values with commas between them, got {value!r}")
         return tuple(_number(option.item, word, value) if option.item in (int, float) else word for word in words)
-    if isinstance(value, str | Path | int | float) or hasattr(value, "item"):
+    value = value.tolist() if hasattr(value, "tolist") else value  # arrays, tensors, and numbers of NumPy
+    if isinstance(value, str | Path | int | float):
         return (value,)
-    return tuple(value) if isinstance(value, Sequence) else value
+    return tuple(value) if isinstance(value, Iterable) and not isinstance(value, Mapping | bytes) else value
 
 
 def _number(kind: object, word: str, text: str) -> float:
     with suppress(ValueError):
         if kind is float or is_whole(word):
             return int(word) if kind is int else float(word)
-    raise ValueError(f"expected numbers with commas between them, got {text!r}")
+    what = "whole numbers" if kind is int else "numbers"
+    raise ValueError(f"expected {what} with commas between them, got {text!r}")
 
 
 def as_json(value: object) -> Any:

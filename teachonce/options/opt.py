@@ -20,6 +20,7 @@ class Opt:
 
     Attributes:
         help: What it is, one sentence.
+        python: The same for the Python API, where that takes it in another form.
         panel: The heading that `--help` lists it under.
         metavar: What `--help` shows in the place of a value.
         min: The least value; of a tuple, of each item.
@@ -36,6 +37,7 @@ class Opt:
     """
 
     help: str
+    python: str | None = None
     panel: str | None = None
     metavar: str | None = None
     min: float | None = None

@@ -53,12 +53,12 @@ class RdmOptions(RateOptions):
             panel=LOSS,
         ),
     ] = None
-    temperature: Annotated[float, Opt(help="Temperature of the KL to the teacher.", panel=LOSS)] = 2.0
+    temperature: Annotated[float, Opt(help="Temperature of the KL to the teacher.", panel=LOSS, above=0.0)] = 2.0
     squared_temperature: Annotated[
         bool, Opt(rare=True, help="Multiply the KL by the temperature squared.", panel=LOSS)
     ] = True
-    ce_weight: Annotated[float, Opt(help="Weight of the cross-entropy; 0: without labels.", panel=LOSS)] = 1.0
-    kl_weight: Annotated[float, Opt(help="Weight of the KL; 0: without logits.", panel=LOSS)] = 1.0
+    ce_weight: Annotated[float, Opt(help="Weight of the cross-entropy; 0: without labels.", panel=LOSS, min=0.0)] = 1.0
+    kl_weight: Annotated[float, Opt(help="Weight of the KL; 0: without logits.", panel=LOSS, min=0.0)] = 1.0
     epochs: Annotated[int, Opt(help="Passes over the embeddings.", panel=OPTIMISER, min=1)] = 30
     batch_size: Annotated[int, Opt(help="Rows per training step.", panel=OPTIMISER, min=1)] = 256
     weight_decay: Annotated[float, Opt(help="Weight decay of the linear layers.", panel=OPTIMISER, min=0.0)] = 0.0

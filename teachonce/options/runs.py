@@ -22,6 +22,7 @@ class RunOptions:
         tuple[str, ...],
         Opt(
             help="Replace a value of the recipe, such as teacher.model=NAME or train.epochs=2; may be repeated.",
+            python="Replace values of the recipe: TABLE.KEY=VALUE each, such as train.epochs=2.",
             metavar="TABLE.KEY=VALUE",
             key="set",
             repeated=True,

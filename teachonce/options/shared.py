@@ -99,6 +99,7 @@ Settings = Annotated[
     Mapping[str, Value],
     Opt(
         help="A method's setting, such as kd.temperature=4; may be repeated.",
+        python='The method\'s settings by their own names, such as {"temperature": 4}.',
         metavar="METHOD.NAME=VALUE",
         key="set",
         tells="content",
@@ -130,7 +131,8 @@ Threads = Annotated[
         tells="nothing",
     ),
 ]
-Seed = Annotated[int, Opt(help="Seed of all random numbers.", panel=MACHINE)]
+SEED = "Seed of all random numbers."
+Seed = Annotated[int, Opt(help=SEED, panel=MACHINE)]
 TrustRemoteCode = Annotated[
     bool,
     Opt(rare=True, help="Allow code that a model, a run or a recipe names to run.", panel=MACHINE, tells="nothing"),

@@ -81,7 +81,7 @@ def _documented(doc: str, kind: type) -> str:
 
 def _args(kind: type) -> Iterator[str]:
     for option in options_of(kind).values():
-        yield _arg(option.name, option.opt.help)
+        yield _arg(option.name, option.opt.python or option.opt.help)
 
 
 def _arg(name: str, text: str) -> str:

@@ -81,7 +81,7 @@ def evaluate(options: EvaluateOptions, events: Events) -> EvaluateRunResult | Ev
     """
     wrong = options.usage()
     if wrong is not None:
-        raise InputError(wrong[1], f"See {wrong[0]}")
+        raise InputError(wrong[1], f"Check {wrong[0]}")
     samples = None
     if options.data is not None:
         samples = opened_samples(options, events, prefer="test" if options.store is None else "train")

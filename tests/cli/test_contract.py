@@ -49,12 +49,22 @@ def test_the_commands_are_those_of_the_design():
 
 
 @EACH
+def test_a_shell_completes_all_options(names: tuple[str, ...]):
+    command = get_command(app)
+    for name in names:
+        command = command.commands[name]
+    context = command.make_context(" ".join(names), [], resilient_parsing=True)
+    found = {item.value for item in command.shell_complete(context, "--")}
+    assert found >= {f"--{name}" for name in options(names)}
+
+
+@EACH
 def test_help_has_an_example_that_parses(names: tuple[str, ...], call: Call):
     done = call(*names, "--help")
     assert done.code == 0
     text = " ".join(done.out.split())
     assert "Usage: teachonce " + " ".join(names) in text
-    example = COMMANDS[names].epilog.split("\n\n")[0].removeprefix("Example: teachonce ")
+    example = COMMANDS[names].epilog.partition("\n\n")[0].removeprefix("Example: teachonce ")
     words = shlex.split(example)
     assert tuple(words[: len(names)]) == names
     COMMANDS[names].make_context("teachonce", words[len(names) :])  # raises where the example does not parse

@@ -49,3 +49,8 @@ def test_the_signature_and_the_docstring_have_every_option(name: str):
     known = options_of(generate.verbs()[name].kind)
     assert set(inspect.signature(function).parameters) == {*known, "events"}
     assert all(f"{option}: " in (function.__doc__ or "") for option in known)
+
+
+def test_settings_are_documented_as_python_takes_them():
+    documented = (teachonce.train.__doc__ or "").partition("settings: ")[2].partition("\n")[0]
+    assert '{"temperature": 4}' in documented

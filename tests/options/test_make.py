@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import teachonce
 from teachonce.errors import InputError
@@ -27,11 +28,19 @@ TRAIN = {"data": "digits", "student": "cnn-2", "out": "run"}
         (TrainOptions, "milestones", [3, 5], (3, 5)),
         (TrainOptions, "milestones", "3, 5", (3, 5)),
         (TrainOptions, "milestones", 3, (3,)),
+        (TrainOptions, "milestones", np.array([3, 5]), (3, 5)),
+        (TrainOptions, "milestones", torch.tensor([3, 5]), (3, 5)),
+        (TrainOptions, "milestones", np.int64(3), (3,)),
+        (TrainOptions, "milestones", (each for each in (3, 5)), (3, 5)),
+        (TrainOptions, "milestones", {3: "a", 5: "b"}.keys(), (3, 5)),
         (TrainOptions, "rdm", "rdm-10, rdm-1", ("rdm-10", "rdm-1")),
         (TrainOptions, "rdm", "", ()),
         (TrainOptions, "out", "a\udcff", Path("a\udcff")),
         (TrainOptions, "settings", {"per_class": 5, "ibm": True, "x": 0.5}, {"per_class": 5, "ibm": True, "x": 0.5}),
+        (TrainOptions, "settings", {"x": np.float32(0.5), "ibm": np.bool_(True)}, {"x": 0.5, "ibm": True}),
+        (TrainOptions, "settings", None, {}),
         (RdmOptions, "distortion_weight", 10, (10.0,)),
+        (RdmOptions, "distortion_weight", np.array([10, 0.5]), (10.0, 0.5)),
         (EmbedOptions, "per_class", "all", None),
         (EmbedOptions, "per_class", None, None),
         (ReportOptions, "places", "runs/a,b", (Path("runs/a,b"),)),
@@ -59,9 +68,21 @@ def test_a_value_is_taken_in_the_type_of_its_option(kind: type, name: str, given
         (TrainOptions, "student", None),
         (TrainOptions, "milestones", "3,,5"),
         (TrainOptions, "milestones", [3, 5.5]),
+        (TrainOptions, "milestones", b"35"),
+        (TrainOptions, "milestones", {3: 5}),
+        (TrainOptions, "milestones", np.array([[3, 5]])),
+        (TrainOptions, "epochs", np.array([3, 5])),
+        (TrainOptions, "epochs", torch.tensor([3, 5])),
+        (TrainOptions, "lr", 0),
+        (TrainOptions, "gamma", 0.0),
+        (TrainOptions, "clip_norm", -1.0),
+        (TrainOptions, "density_lr", 0.0),
         (TrainOptions, "settings", {"temperature": [1, 2]}),
         (TrainOptions, "label_smoothing", 1.5),
         (RdmOptions, "distortion_weight", ["ten"]),
+        (RdmOptions, "temperature", 0.0),
+        (RdmOptions, "ce_weight", -1.0),
+        (RdmOptions, "kl_weight", -1.0),
         (EmbedOptions, "per_class", "some"),
     ],
 )

@@ -242,7 +242,7 @@ def test_a_journal_that_is_corrupt(recipe: Path, content: bytes):
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("trials = 4", "trials = 0", "[tune] trials: expected greater than or equal to 1, got 0"),
+        ("trials = 4", "trials = 0", "[tune] trials: expected at least 1, got 0"),
         ("trials = 4", "trails = 5", "[tune] trails is unknown, did you mean trials?"),
         ("trials = 4", 'metric = "top1"', "[tune] metric: expected 'val_top1' or 'val_loss', got 'top1'"),
         (LR, "lr = []", "[tune.space] lr is empty"),

@@ -130,7 +130,7 @@ def test_no_distortion_weight(copy: Path):
         ({"temperature": float("nan")}, "temperature"),
         ({"ce_weight": -1.0}, "ce_weight"),
         ({"kl_weight": float("inf")}, "kl_weight"),
-        ({"lr": 0.0}, "lr must be"),
+        ({"lr": 0.0}, "lr: expected above 0"),
         ({"weight_decay": -0.1}, "weight_decay"),
         ({"schedule": "linear"}, "schedule"),
         ({"schedule": "milestones"}, "milestones"),

@@ -1,7 +1,6 @@
 """Checks of the options of `rdm` that need to know losses and names, and what its weights depend on."""
 
 from dataclasses import asdict, fields
-from math import isfinite
 from typing import Any
 
 from teachonce.engine.rdm.names import named
@@ -43,11 +42,6 @@ def check_rdm(options: RdmOptions) -> None:
     if options.val_fraction <= 0:
         message = f"val_fraction must be above 0 and below 1 (it chooses the epoch), got {options.val_fraction}"
         raise InputError(message, "Use 0.05, for example")
-    if not (options.temperature > 0 and isfinite(options.temperature)):
-        raise InputError(f"temperature must be above 0 and finite, got {options.temperature}", "Use 2, for example")
-    for name in ("ce_weight", "kl_weight"):
-        if not ((value := getattr(options, name)) >= 0 and isfinite(value)):
-            raise InputError(f"{name} must be at least 0 and finite, got {value}", f"Give another {name}")
     check_seed(options.seed)
     optim_of(options).check_optimiser()
 
