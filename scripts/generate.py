@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import get_args, get_origin, get_type_hints
 
 import teachonce
-from teachonce.cli import VERBS, Verb
 from teachonce.options.opt import Option, options_of
+from teachonce.options.verbs import VERBS, Verb
 
 ROOT = Path(__file__).resolve().parents[1]
 OPENED = {"data": "Samples", "teacher": "Teacher"}

@@ -12,8 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
-from dataclasses import MISSING, dataclass, fields, is_dataclass
-from importlib import import_module
+from dataclasses import MISSING, fields, is_dataclass
 from inspect import Parameter, Signature, getdoc
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TextIO
@@ -30,6 +29,7 @@ from teachonce.errors import CutShortError
 from teachonce.heap import keep_freed
 from teachonce.options.make import make, typed
 from teachonce.options.opt import Option, options_of
+from teachonce.options.verbs import VERBS, Verb, load
 from teachonce.processwide import importing, interrupts, unwarned
 from teachonce.texts import is_whole
 
@@ -168,117 +168,8 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-@dataclass(frozen=True)
-class Verb:
-    """A command.
-
-    Attributes:
-        options: `module:Class` of its options, below `teachonce.options`; the docstring is its help.
-        stage: `module:function` that does the work, below `teachonce`.
-        parts: `module:function` that renders the result, below `teachonce.console`.
-        example: The words after the command.
-        error: `module:function`, below `teachonce.console`: what of a result makes the exit code 1.
-    """
-
-    options: str
-    stage: str
-    parts: str
-    example: str
-    error: str | None = None
-
-    @property
-    def kind(self) -> type:
-        """The class of its options."""
-        found: type = _load(f"options.{self.options}")
-        return found
-
-
-VERBS = {
-    "embed": Verb(
-        "embed:EmbedOptions",
-        "stages.embed:embed",
-        "tables:embed_parts",
-        "--teacher google/vit-base-patch16-224 --data cifar10 --store cifar10.zarr",
-    ),
-    "estimate": Verb(
-        "estimate:EstimateOptions",
-        "benchmarks.estimate.estimate:estimate",
-        "estimate:estimate_parts",
-        "--teacher cnn-10 --data digits --student cnn-2 --epochs 30",
-    ),
-    "train": Verb(
-        "train:TrainOptions",
-        "stages.train:train",
-        "tables:train_parts",
-        "--data cifar10 --student cnn-2 --method kd --store cifar10.zarr --out runs/kd",
-    ),
-    "rdm": Verb(
-        "rdm:RdmOptions",
-        "stages.rdm:rdm",
-        "tables:rdm_parts",
-        "--store cifar10.zarr --distortion-weight 10000,5000,1000",
-    ),
-    "evaluate": Verb(
-        "evaluate:EvaluateOptions",
-        "stages.evaluate:evaluate",
-        "tables:evaluate_parts",
-        "--run runs/kd --data cifar10 --split test",
-    ),
-    "inspect": Verb(
-        "stores:InspectOptions",
-        "stages.inspect:inspect",
-        "stores:inspect_parts",
-        "flowers.zarr --failed --data folder:flowers",
-    ),
-    "verify": Verb(
-        "verify:VerifyOptions",
-        "stages.verify:verify",
-        "verify:verify_parts",
-        "cifar10.zarr --data cifar10",
-        "verify:verify_error",
-    ),
-    "export": Verb(
-        "stores:ExportOptions",
-        "stages.export:export",
-        "tables:export_parts",
-        "cifar10.zarr --format hdf5 --out cifar10.h5",
-    ),
-    "run": Verb("runs:RunOptions", "pipeline.run:run", "runs:run_parts", "quickstart --dry-run"),
-    "tune": Verb("runs:TuneOptions", "pipeline.tune.tune:tune", "tune:tune_parts", "quickstart --trials 8 --dry-run"),
-    "report": Verb(
-        "runs:ReportOptions",
-        "reports.make:report",
-        "reports:report_parts",
-        "runs/kd runs/clip-embed-kd cifar10.zarr --out report.html",
-    ),
-    "bench live": Verb(
-        "live:LiveOptions",
-        "benchmarks.live.sweep:bench_live",
-        "live:live_parts",
-        "--preset clip-embed-kd --cases b32-32",
-    ),
-    "plot rate-distortion": Verb(
-        "plot:RateDistortionOptions",
-        "plots.make:plot_rate_distortion",
-        "plots:rate_distortion_parts",
-        "--store cifar10.zarr --out rate-distortion.png",
-    ),
-    "plot tsne": Verb(
-        "plot:TsneOptions",
-        "plots.make:plot_tsne",
-        "plots:tsne_parts",
-        "--store cifar10.zarr --targets teacher,rdm-10000,rdm-1000 --out tsne.png",
-    ),
-    "plot cost": Verb("plot:CostOptions", "plots.make:plot_cost", "plots:cost_parts", "--runs runs --out cost.png"),
-}
 _MANY = 24  # options, and `--help` leaves out the rare ones
 GROUPS = {"bench": "Benchmarks: ratios within one run.", "plot": "Draw figures of stores and runs."}
-
-
-def _load(place: str) -> Any:
-    """What `module:name` below `teachonce` is."""
-    module, _, name = place.partition(":")
-    return getattr(import_module(f"teachonce.{module}"), name)
 
 
 class Command(TyperCommand):
@@ -345,13 +236,13 @@ def _function(verb: Verb) -> Callable[..., None]:
         with work(debug=debug) as events:
             try:
                 with importing(own=True):
-                    stage = _load(verb.stage)
+                    stage = load(verb.stage)
                 result = stage(options, events=events)
             except CutShortError as error:
                 result, cut_short = error.result, error
         if verb.error is not None:
-            cut_short = _load(f"console.{verb.error}")(result)
-        finish(result, _load(f"console.{verb.parts}"), as_json=as_json, cut_short=cut_short)
+            cut_short = load(f"console.{verb.error}")(result)
+        finish(result, load(f"console.{verb.parts}"), as_json=as_json, cut_short=cut_short)
 
     parameters = [_parameter(option) for option in known.values()]
     if _rare(verb):

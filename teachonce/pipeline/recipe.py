@@ -91,7 +91,8 @@ def load_recipe(
     if checker.problems or tables is None:
         raise InputError(f"recipe {recipe}: {'; '.join(checker.problems)}", "Correct these keys of the recipe")
     folder = (Path(out) if out else Path(path.stem)) if built_in else path.parent
-    runs = folder / (tables["run"].out or f"{path.stem}-runs")
+    own = tables["run"].out
+    runs = folder / (f"{path.stem}-runs" if own in (None, Path()) else own)  # an empty text is an empty path
     place = Path(out) if out and not built_in else runs
     return Recipe(folder=folder, out=place, raw=raw, trust_remote_code=trust_remote_code, **tables)
 

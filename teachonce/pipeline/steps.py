@@ -7,11 +7,8 @@ from typing import Any, Literal
 
 from teachonce.engine.rdm.names import named
 from teachonce.errors import InputError
-from teachonce.options.embed import EmbedOptions
-from teachonce.options.evaluate import EvaluateOptions
 from teachonce.options.rdm import RdmOptions
-from teachonce.options.runs import ReportOptions
-from teachonce.options.train import TrainOptions
+from teachonce.options.verbs import VERBS
 from teachonce.options.words import command_words
 from teachonce.pipeline import options as of
 from teachonce.pipeline.expand import short_names
@@ -22,13 +19,6 @@ from teachonce.pipeline.tables import Table, Training
 __all__ = ["Step", "in_order", "make_steps", "makers", "teacher_spec"]
 
 Verb = Literal["train", "embed", "rdm", "evaluate", "report"]
-KINDS: Mapping[Verb, type] = {
-    "train": TrainOptions,
-    "embed": EmbedOptions,
-    "rdm": RdmOptions,
-    "evaluate": EvaluateOptions,
-    "report": ReportOptions,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +45,7 @@ class Step:
 
     def words(self) -> list[str]:
         """The step as a command line, after `teachonce`."""
-        return [self.verb, *command_words(KINDS[self.verb], self.options)]
+        return [self.verb, *command_words(VERBS[self.verb].kind, self.options)]
 
 
 def make_steps(recipe: Recipe) -> list[Step]:

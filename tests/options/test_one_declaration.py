@@ -37,7 +37,8 @@ made_up = [6, 7]
 LOOK = """
 import inspect, json, sys
 import generate, teachonce
-from teachonce.cli import VERBS, app
+from teachonce.cli import app
+from teachonce.options.verbs import VERBS
 from teachonce.engine.rdm.settings import training_of
 from teachonce.options.identity import chosen_of
 from teachonce.options.make import make

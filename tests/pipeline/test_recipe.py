@@ -84,6 +84,11 @@ def test_out_replaces_the_folder_of_the_runs(tmp_path: Path):
     assert load_recipe(path, tmp_path / "there").store_path() == tmp_path / "digits.zarr"
 
 
+def test_an_empty_folder_of_the_runs_is_none(tmp_path: Path):
+    train = '[run]\nout = ""\n[[train]]\nstudent = "cnn-2"\n'
+    assert load_recipe(write(tmp_path, GOOD + train)).out == tmp_path / "mine-runs"
+
+
 def test_the_built_in_recipe_lives_where_it_is_called(tmp_path: Path):
     recipe = load_recipe("quickstart", tmp_path / "q")
     assert recipe.store_path().parent == recipe.out.parent == tmp_path / "q"
