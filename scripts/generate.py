@@ -91,7 +91,7 @@ def _names(part: object, *, opened: bool) -> Iterator[str]:
     elif get_origin(part) is typing.Literal:
         yield f"Literal[{', '.join(map(repr, get_args(part)))}]".replace("'", '"')
     elif option_mapping(part):
-        yield "Mapping[str, str | int | float | bool]"
+        yield from ("Mapping[str, str | int | float | bool]", "None")
     else:
         yield getattr(part, "__name__", str(part))
 

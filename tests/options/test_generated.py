@@ -16,6 +16,7 @@ import teachonce
 
 trained = teachonce.train(data="digits", student="cnn-2", out=Path("run"), milestones=[3, 5], rdm="rdm-10")
 teachonce.train(teachonce.TrainOptions(data="digits", student="cnn-2", out=Path("run")))
+teachonce.train(data="digits", student="cnn-2", out="run", settings=None)
 teachonce.rdm(store="s.zarr", distortion_weight=10)
 teachonce.report(["run"], out="page.html")
 top1: float | None = trained.val_top1
@@ -40,7 +41,7 @@ def test_calls_are_checked_by_mypy(tmp_path: Path):
     lines = [line for line in told.splitlines() if ": error:" in line]
     assert (code, problems) == (1, "")
     assert {line.split(":")[1] for line in lines} == {"2", "3"}
-    assert all(line.startswith(str(wrong)) for line in lines)
+    assert {Path(line.split(":")[0]).name for line in lines} == {wrong.name}  # mypy caches errors with the first folder
 
 
 @pytest.mark.parametrize("name", generate.verbs())
