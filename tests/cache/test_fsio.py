@@ -106,13 +106,15 @@ def test_a_line_that_cannot_be_appended_leaves_the_file_as_it_was(
 
 
 def test_removes_only_the_temporaries_asked_for(tmp_path: Path):
+    folder = tmp_path / "journal"
+    folder.mkdir()
     names = [f"{fsio.TEMPORARY}9-1-000001.json", f"{fsio.TEMPORARY}9-2-x-000001.json", "000001.json"]
     for name in names:
-        (tmp_path / name).write_bytes(b"")
-    fsio.remove_temporaries(tmp_path, of={"000001.json"}, deep=False)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[1:])
-    fsio.remove_temporaries(tmp_path.parent)
-    assert [path.name for path in tmp_path.iterdir()] == ["000001.json"]
+        (folder / name).write_bytes(b"")
+    fsio.remove_temporaries(folder, of={"000001.json"}, deep=False)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(names[1:])
+    fsio.remove_temporaries(tmp_path)
+    assert [path.name for path in folder.iterdir()] == ["000001.json"]
 
 
 def test_json_has_one_spelling():
