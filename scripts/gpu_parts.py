@@ -61,15 +61,15 @@ def _full() -> Iterator[Part]:
     yield Part(name="rdms", title="three RDMs together", kind="rdm", seconds=60, options=spec)
     loader = {"teacher": _teacher("b16"), "rows": 16384, "batch_size": 256, "workers": (0, 8)}
     yield Part(name="loader", title="the store read by a DataLoader", kind="loader", seconds=90, options=loader)
-    yield _live("l32-32", 180, compile=True)
+    yield _live("l32-32", 180, compile="yes")
     yield _live("b16-64", 120)
     yield _stage("b16", 90)
-    yield _live("b16-32", 180, compile=True)
+    yield _live("b16-32", 180, compile="yes")
     yield _live("l32-32", 120, precision="float32", teacher_dtype="float32", tf32=True)
     for case in ("l32-32-large", "b16-64-large", "l32-64", "b16-32-large", "l32-64-large", "b16-64"):
         if case != "b16-64":
             yield _live(case, 120)
-        yield _live(case, 180, compile=True)
+        yield _live(case, 180, compile="yes")
 
 
 def _small() -> Iterator[Part]:
@@ -93,10 +93,10 @@ def _teacher(key: str) -> str:
 
 def _live(case: str, seconds: float, **options: Any) -> Part:
     """A case of the preset: in bf16 and eager, with a bf16 teacher, unless told otherwise."""
-    given = {"precision": "bf16", "teacher_dtype": "bf16", "compile": False, "tf32": False, **options}
+    given = {"precision": "bf16", "teacher_dtype": "bf16", "compile": "no", "tf32": False, **options}
     words = [case, given["precision"], "tf32" if given["tf32"] else ""]
     words += [f"{given['teacher_dtype']}-teacher" if given["teacher_dtype"] != given["precision"] else ""]
-    name = "-".join(["live", *filter(None, words), *(["compiled"] if given["compile"] else [])])
+    name = "-".join(["live", *filter(None, words), *(["compiled"] if given["compile"] == "yes" else [])])
     preset = {"preset": CLIP_EMBED_KD.name, "cases": case, "batch_size": BATCH, "rounds": ROUNDS, "starts": 1}
     return Part(name=name, title="live against cached", kind="live", seconds=seconds, options={**preset, **given})
 

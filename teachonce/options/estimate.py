@@ -42,7 +42,9 @@ class EstimateOptions:
     revision: shared.Revision = None
     trust_remote_code: shared.TrustRemoteCode = False
     image_size: shared.TeacherImageSize = None
-    seconds: Annotated[float, Opt(help="Measuring time of the teacher pass; longer is more accurate.", min=0.1)] = 10.0
+    seconds: Annotated[float, Opt(help="Measuring time of the teacher pass; longer is more accurate.", above=0.0)] = (
+        10.0
+    )
     student: Annotated[
         str | None,
         Opt(help="Also estimate break-even with this student; see train.", panel=STUDENT, metavar="STUDENT"),

@@ -331,13 +331,13 @@ def test_cifd_is_probed_without_rdms_which_is_told(tmp_path: Path):
         ({"method": "dgkd"}, "targets of other models"),
         ({"method": "kdd"}, "no method 'kdd'"),
         ({"settings": {"temprature": 1}}, "no setting 'temprature'"),
-        ({"epochs": 0}, "epochs must be at least 1"),
+        ({"epochs": 0}, "epochs: expected at least 1"),
         ({"teacher": teacher()}, "opened again"),
         ({"image_size": 64}, "no image size beside its name"),
         ({"student": None, "batch_size": 64}, "the student's"),
-        ({"student": None, "seconds": 0.0}, "seconds must be more than 0"),
+        ({"student": None, "seconds": 0.0}, "seconds: expected above 0"),
         ({"student": None, "views": 2}, "would all be the same"),
-        ({"student": None, "dtype": "int8"}, "unknown dtype"),
+        ({"student": None, "dtype": "int8"}, "dtype: expected"),
     ],
 )
 def test_what_cannot_be_estimated_is_said_at_once(tmp_path: Path, options: dict[str, Any], word: str):

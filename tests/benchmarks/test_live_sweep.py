@@ -15,6 +15,7 @@ from teachonce.benchmarks.live.conduct import Key, Measured
 from teachonce.benchmarks.live.outfile import claims_of
 from teachonce.benchmarks.live.presets import PRESETS
 from teachonce.benchmarks.live.sweep import bench_live
+from teachonce.engine.settings import check_training
 from teachonce.errors import (
     CorruptError,
     CutShortError,
@@ -92,7 +93,9 @@ def test_class_means_are_compared_with_the_method_that_asks_the_teacher(bench: B
 
 
 def test_all_arms_have_the_same_training(bench: Bench):
-    bench_live(**OWN, methods=("kd", "clip-embed-kd"), batch_size=32, precision="bf16", compile=True, seed=3, threads=1)
+    bench_live(
+        **OWN, methods=("kd", "clip-embed-kd"), batch_size=32, precision="bf16", compile="yes", seed=3, threads=1
+    )
     specs = bench.conducted[0]
     for key, spec in specs.items():
         assert spec.kind == key.kind
@@ -101,7 +104,7 @@ def test_all_arms_have_the_same_training(bench: Bench):
         assert (config.student, config.image_size, config.val_fraction, spec.threads) == ("cnn-2", None, 0.0, 1)
         assert spec.data.limit == 128
         assert config.source == ("live" if key.kind == "live" else "cached")
-        config.check()
+        check_training(config)
     assert len({spec.config.store for spec in specs.values()}) == 1
 
 
@@ -324,8 +327,8 @@ def test_a_folder_that_takes_no_files_is_told_before_anything_runs(bench: Bench)
         ({**OWN, "rows": 5000}, "the data have 1437"),
         ({**OWN, "precision": "fp8"}, "unknown precision"),
         ({**OWN, "student": "cnn2"}, "no student 'cnn2'"),
-        ({**OWN, "rounds": 0}, "rounds must be at least 1"),
-        ({**OWN, "steps": 0}, "steps must be at least 1"),
+        ({**OWN, "rounds": 0}, "rounds: expected at least 1"),
+        ({**OWN, "steps": 0}, "steps: expected at least 1"),
         ({**OWN, "device": "cuda:77"}, "cuda:77"),
     ],
 )

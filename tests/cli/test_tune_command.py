@@ -57,7 +57,7 @@ def test_what_is_printed(call: Call, recipe: Path):
     ("old", "new", "told"),
     [
         ("trials = 4", "trails = 4", "[tune] trails is unknown, did you mean trials?"),
-        ("trials = 4", "trials = 0", "[tune] trials: expected greater than or equal to 1, got 0"),
+        ("trials = 4", "trials = 0", "[tune] trials: expected at least 1, got 0"),
         ("low = 1e-5", "low = 1", "[tune.space] lr is empty: low 1 is not below high 0.05"),
     ],
 )
