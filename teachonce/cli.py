@@ -22,7 +22,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from teachonce import __version__
 from teachonce.console import RichEvents, describe_error, error_text
-from teachonce.console.errors import AFRESH
+from teachonce.console.errors import AFRESH, described
 from teachonce.console.tables import show
 from teachonce.errors import CutShortError
 from teachonce.heap import keep_freed
@@ -90,7 +90,7 @@ def _usage(error: Any, words: Sequence[str]) -> int:
     error.show()
     if "--json" in words:
         message = error.format_message() or "expected a command, got none"
-        _print_json({"error": {"kind": "usage", "message": message, "mend": "see --help"}})
+        _print_json({"error": described("usage", message, "see --help")})
     return int(error.exit_code)
 
 

@@ -3,18 +3,22 @@
 from teachonce.processes.failures import as_ours
 from teachonce.texts import printable
 
-_INTERRUPTED = {"kind": "interrupted", "message": "interrupted"}
 _CONTINUES = "run the same command again: it continues from what was kept"
 AFRESH = "run the same command again: it starts from the beginning"
 """The hint after an interrupt of a command that keeps nothing; the argument of its KeyboardInterrupt."""
 
 
 def describe_error(error: BaseException) -> dict[str, str]:
-    """What is told of an error: `kind` (a stable word), `message` and `mend` (one line each, `mend` may be empty)."""
+    """What is told of an error; see `described`."""
     if isinstance(error, KeyboardInterrupt):
-        return _INTERRUPTED | {"mend": str(error) or _CONTINUES}
+        return described("interrupted", "interrupted", str(error) or _CONTINUES)
     ours = as_ours(error)
-    return {"kind": ours.kind, "message": ours.message, "mend": ours.mend}
+    return described(ours.kind, ours.message, ours.mend)
+
+
+def described(kind: str, message: str, hint: str) -> dict[str, str]:
+    """An error as JSON: a stable word and one line each; the hint may be empty, and is `mend` for older scripts."""
+    return {"kind": kind, "message": message, "mend": hint, "hint": hint}
 
 
 def error_text(error: BaseException) -> str:

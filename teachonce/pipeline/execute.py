@@ -6,13 +6,14 @@ from typing import Any
 
 from teachonce.events import Events
 from teachonce.models.trust import factory_environment
+from teachonce.options.evaluate import EvaluateOptions
+from teachonce.options.make import make
 from teachonce.pipeline.child import MEND, PLACE
 from teachonce.pipeline.evaluations import record
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.plan import Planned
 from teachonce.pipeline.reporting import do_report
 from teachonce.pipeline.steps import Step
-from teachonce.pipeline.tables import OF_DATA
 from teachonce.processes.process import Process
 from teachonce.stages.evaluate import evaluate_run
 
@@ -67,8 +68,7 @@ def do_evaluation(step: Step, facts: Facts, events: Events) -> Mapping[str, Any]
     Raises:
         TeachonceError: See `evaluate`.
     """
-    options = {name: value for name, value in step.options.items() if name not in ("run", *OF_DATA)}
     samples = facts.samples(step.options, prefer="test")
-    result = asdict(evaluate_run(step.run, samples, **options, events=events))
+    result = asdict(evaluate_run(make(EvaluateOptions, step.options), samples, events))
     record(step, facts, result)
     return result
