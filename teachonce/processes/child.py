@@ -31,7 +31,7 @@ def main() -> None:
     try:
         with interrupts() as seen, Connection(int(descriptor)) as pipe:
             try:
-                _serve(pipe, _loaded(target), seen)
+                _serve(pipe, _loaded(target, seen), seen)
             except KeyboardInterrupt:
                 with suppress(OSError):
                     pipe.send(("interrupted", ()))
@@ -54,14 +54,16 @@ def end_with(parent: int) -> None:
             sys.exit(1)
 
 
-def _loaded(target: str) -> Callable[..., object]:
+def _loaded(target: str, seen: Sequence[int]) -> Callable[..., object]:
     """What answers requests; where it cannot be imported, what says so."""
     module, _, name = target.partition(":")
     try:
         with importing(own=True):
             found = getattr(import_module(module), name)
             work: Callable[..., object] = found() if isinstance(found, type) else found
-    except Exception as error:  # noqa: BLE001 - the parent is told
+    except Exception as error:
+        if seen:  # C code may make another error of an interrupt
+            raise KeyboardInterrupt from error
         return partial(_refuse, error)
     return work
 
@@ -79,7 +81,7 @@ def _serve(pipe: "Connection[Any, Any]", work: Callable[..., object], seen: Sequ
             try:
                 sender.send("result", work(sender, *request))
             except Exception as error:
-                if seen:  # C code may make another error of an interrupt
+                if seen:
                     raise KeyboardInterrupt from error
                 ours = as_ours(error)
                 trace = traceback.format_exc() if isinstance(ours, UnexpectedError) else None

@@ -35,7 +35,7 @@ class Process:
     Args:
         target: `module:function`, called with the process's Events and a request, or `module:Class`, whose one instance
             is called so. It and all requests and results can be pickled.
-        name: What it is called in errors.
+        name: Goes before the messages of its errors.
         log: Where its stdout and stderr go: a file or `subprocess.DEVNULL`; None: to our stderr.
         environment: Variables on top of ours.
         mend: What to do where it is killed.
@@ -45,12 +45,12 @@ class Process:
         self,
         target: str,
         *,
-        name: str,
+        name: str = "",
         log: IO[bytes] | int | None = None,
         environment: Mapping[str, str] | None = None,
         mend: str = _FULL,
     ) -> None:
-        self.name, self._log, self._mend = name, log, mend
+        self._named, self._log, self._mend = name and f"{name}: ", log, mend
         self._signals: set[int] = set()
         self._pipe, theirs = Pipe()
         with theirs:
@@ -81,7 +81,7 @@ class Process:
         Raises:
             ProcessEndedError: It was killed, or it left.
             TeachonceError: What it raised, as the class that it was; MemoryFullError and UnexpectedError for others'.
-            KeyboardInterrupt: It was interrupted.
+            KeyboardInterrupt: It was interrupted, or we are ending it.
         """
         self._send(request)
         with Receiver(events) as receiver:
@@ -90,11 +90,11 @@ class Process:
                 if kind == "result":
                     return values[0]
                 if kind == "error":
-                    raise self._named(*values)
+                    raise self._raised(*values)
                 if kind == "interrupted":
                     raise KeyboardInterrupt
                 if kind == "epoch":
-                    self._send(_raised(events, *values))
+                    self._send(_told(events, *values))
                 else:
                     receiver.show(kind, *values)
 
@@ -143,17 +143,19 @@ class Process:
             raise self._ended() from error
         raise self._ended()
 
-    def _named(self, error: TeachonceError, trace: str | None) -> TeachonceError:
-        error.message = f"{self.name}: {error.message}"
+    def _raised(self, error: TeachonceError, trace: str | None) -> TeachonceError:
+        error.message = f"{self._named}{error.message}"
         error.__cause__ = None if trace is None else RuntimeError(trace)
         return error
 
-    def _ended(self) -> ProcessEndedError:
+    def _ended(self) -> BaseException:
         """What became of it."""
+        if self._signals:  # by us
+            return KeyboardInterrupt()
         self.wait(PATIENCE[1])
         code, said = self._process.poll(), self._last_line()
         how = f"by signal {-code}" if code is not None and code < 0 else f"with code {code}"
-        return ProcessEndedError(f"{self.name}: its process ended {how}{said and f': {said}'}", self._mend)
+        return ProcessEndedError(f"{self._named}its process ended {how}{said and f': {said}'}", self._mend)
 
     def _last_line(self) -> str:
         if self._log is None or isinstance(self._log, int):
@@ -181,7 +183,7 @@ def end(processes: Sequence[Process], *, at_once: bool = False) -> None:
 
 
 class Pool:
-    """Processes of several threads, a request each; a context manager that ends them all where an error leaves it.
+    """Processes of several threads; a context manager that ends them all together.
 
     A thread starts its process, not the main one: a signal handler runs in the main thread only, so it cannot come
     between the start of a process and our knowing of it.
@@ -196,10 +198,25 @@ class Pool:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if kind is not None:
-            with self._guard:
-                self._ending = True  # a process that a thread is about to start is not started any more
-            end(self._processes)
+        with self._guard:
+            self._ending = True  # a process that a thread is about to start is not started any more
+        end(self._processes)
+
+    def start(self, target: str, **given: Any) -> Process:
+        """Start one of them.
+
+        Args:
+            target: See `Process`.
+            given: What else `Process` takes.
+
+        Raises:
+            KeyboardInterrupt: All of them are being ended.
+        """
+        with self._guard:
+            if self._ending:
+                raise KeyboardInterrupt
+            self._processes.append(Process(target, **given))
+            return self._processes[-1]
 
     def run(self, target: str, *request: object, events: Events = SILENT, **given: Any) -> Any:
         """Start a process, ask it once, and end it; see `Process`.
@@ -214,16 +231,11 @@ class Pool:
             KeyboardInterrupt: All of them are being ended; or this one was interrupted.
             TeachonceError: See `Process.ask`.
         """
-        with self._guard:
-            if self._ending:
-                raise KeyboardInterrupt
-            process = Process(target, **given)
-            self._processes.append(process)
-        with process:
+        with self.start(target, **given) as process:
             return process.ask(*request, events=events)
 
 
-def _raised(events: Events, entry: Mapping[str, Any]) -> Exception | None:
+def _told(events: Events, entry: Mapping[str, Any]) -> Exception | None:
     try:
         events.epoch(entry)
     except Exception as error:  # noqa: BLE001 - it ends the training, in the process

@@ -167,34 +167,27 @@ def test_one_that_somebody_interrupts_interrupts_us():
 
 
 @contextmanager
-def hanging(folder: Path, **how: Any) -> Iterator[Process]:
-    """One that does not answer, asked by a thread."""
+def hanging(folder: Path, *how: bool) -> Iterator[tuple[Process, list[int]]]:
+    """One that does not answer, and the numbers of its processes; whoever asks it hears that it was ended."""
     with Process(DO, name="it") as process, ThreadPoolExecutor(1) as asking:
-        try:
-            asked = asking.submit(process.ask, "hang", folder / "told", how.pop("deaf", False), **how)
-            wait_for((folder / "told.pid").exists)
-            yield process
-        finally:
-            end([process])
-            assert isinstance(asked.exception(PATIENCE), KeyboardInterrupt | errors.ProcessEndedError)
+        asked = asking.submit(process.ask, "hang", folder / "told", *how)
+        wait_for(lambda: (folder / "told.pid").exists() and len((folder / "told.pid").read_text().split()) == 2)
+        yield process, [int(number) for number in (folder / "told.pid").read_text().split()]
+        end([process])
+        assert isinstance(asked.exception(PATIENCE), KeyboardInterrupt)
+        assert process.wait(0)
 
 
 def test_sigterm_is_an_interrupt(tmp_path: Path):
-    with hanging(tmp_path) as process:
-        end([process])
-        assert (tmp_path / "told").read_text() == "interrupted"
-        assert process.wait(0)
+    with hanging(tmp_path, False):
+        pass
+    assert (tmp_path / "told").read_text() == "interrupted"
 
 
 def test_the_deaf_are_killed_with_their_helpers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(runner, "PATIENCE", (0.2, PATIENCE))
-    with Process(DO, name="it") as process, ThreadPoolExecutor(1) as asking:
-        asked = asking.submit(process.ask, "hang", tmp_path / "told", True, True)
-        wait_for((tmp_path / "told.pid").exists)
-        wait_for(lambda: len((tmp_path / "told.pid").read_text().split()) == 2)
-        helper = int((tmp_path / "told.pid").read_text().split()[1])
-        end([process])
-        assert isinstance(asked.exception(PATIENCE), errors.ProcessEndedError)
+    with hanging(tmp_path, True, True) as (process, (own, helper)):
+        assert process.pid == own
     wait_for(lambda: gone(helper))
 
 
