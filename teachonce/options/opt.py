@@ -33,6 +33,8 @@ class Opt:
         repeated: The values of a tuple are given one by one, not with commas between them.
         tells: How it tells runs apart: by its `value`; by the `content` that it names or its effect, which the stage
             puts into the identity; or `nothing`: a place, the machine, or what to do with what is there.
+        table: The table of a recipe that says it for every command that has it: `data` or `teacher`.
+        method: The one method that has it.
         act: It says what to do with what is there: a command that is printed or planned never has it.
     """
 
@@ -49,6 +51,8 @@ class Opt:
     rare: bool = False
     repeated: bool = False
     tells: Literal["value", "content", "nothing"] = "value"
+    table: Literal["data", "teacher"] | None = None
+    method: str | None = None
     act: bool = False
 
 

@@ -19,20 +19,30 @@ Data = Annotated[
         panel=DATA,
         metavar="DATA",
         tells="content",
+        table="data",
     ),
 ]
-Split = Annotated[str | None, Opt(help="Split of the dataset.", panel=DATA, tells="content")]
+Split = Annotated[str | None, Opt(help="Split of the dataset.", panel=DATA, tells="content", table="data")]
 ImageColumn = Annotated[
-    str | None, Opt(rare=True, help="Column of images; chosen by type if absent.", panel=DATA, tells="content")
+    str | None,
+    Opt(rare=True, help="Column of images; chosen by type if absent.", panel=DATA, tells="content", table="data"),
 ]
 LabelColumn = Annotated[
-    str | None, Opt(help="Column of labels; chosen by type if absent.", panel=DATA, tells="content")
+    str | None, Opt(help="Column of labels; chosen by type if absent.", panel=DATA, tells="content", table="data")
 ]
 KeyColumn = Annotated[
     str | None,
-    Opt(rare=True, help="Column whose value identifies a row, instead of its bytes.", panel=DATA, tells="content"),
+    Opt(
+        rare=True,
+        help="Column whose value identifies a row, instead of its bytes.",
+        panel=DATA,
+        tells="content",
+        table="data",
+    ),
 ]
-Limit = Annotated[int | None, Opt(help="Use only this number of first rows.", panel=DATA, min=1, tells="content")]
+Limit = Annotated[
+    int | None, Opt(help="Use only this number of first rows.", panel=DATA, min=1, tells="content", table="data")
+]
 ValFraction = Annotated[float, Opt(help="Share of rows kept for validation.", panel=DATA, min=0.0, max=0.9)]
 
 Teacher = Annotated[
@@ -49,6 +59,7 @@ TeacherDtype = Annotated[
         rare=True,
         help="Dtype of the teacher's weights and its arithmetic; --precision applies to float32 weights only.",
         tells="content",
+        table="teacher",
     ),
 ]
 TeacherDeviceMap = Annotated[
@@ -59,13 +70,17 @@ TeacherDeviceMap = Annotated[
         panel=MACHINE,
         metavar="MAP",
         tells="nothing",
+        table="teacher",
     ),
 ]
-Embedding = Annotated[str, Opt(help="auto, cls, pooler, mean, projected (CLIP) or penultimate.", tells="content")]
-Revision = Annotated[str | None, Opt(rare=True, help="Revision of a hub teacher.", tells="nothing")]
+Embedding = Annotated[
+    str, Opt(help="auto, cls, pooler, mean, projected (CLIP) or penultimate.", tells="content", table="teacher")
+]
+Revision = Annotated[str | None, Opt(rare=True, help="Revision of a hub teacher.", tells="nothing", table="teacher")]
 """Teachers of other revisions are told apart by their weights."""
 TeacherImageSize = Annotated[
-    int | None, Opt(rare=True, help="Image size of built-in teachers, in pixels.", min=1, tells="content")
+    int | None,
+    Opt(rare=True, help="Image size of built-in teachers, in pixels.", min=1, tells="content", table="teacher"),
 ]
 Augment = Annotated[str | None, Opt(help=f"Random augmentation of the views, {AUGMENT}", tells="content")]
 Dtype = Annotated[StoredDtype, Opt(help="Stored dtype.", tells="content")]

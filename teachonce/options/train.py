@@ -44,16 +44,24 @@ class TrainOptions(OptimOptions):
     target: shared.Target = "teacher"
     rdm: Annotated[
         tuple[str, ...],
-        Opt(help="For cifd: RDM targets of the store, such as rdm-10000,rdm-1000.", metavar="NAMES", tells="content"),
+        Opt(
+            help="For cifd: RDM targets of the store, such as rdm-10000,rdm-1000.",
+            metavar="NAMES",
+            tells="content",
+            method="cifd",
+        ),
     ] = ()
     rdm_logits: Annotated[
         Literal["stored", "head"],
-        Opt(rare=True, help="Read the RDMs' logits, or compute them from their heads.", tells="content"),
+        Opt(rare=True, help="Read the RDMs' logits, or compute them from their heads.", tells="content", method="cifd"),
     ] = "stored"
     assistants: Annotated[
         tuple[str, ...],
         Opt(
-            help="For dgkd: the assistants' targets, such as assistant-8,assistant-6.", metavar="NAMES", tells="content"
+            help="For dgkd: the assistants' targets, such as assistant-8,assistant-6.",
+            metavar="NAMES",
+            tells="content",
+            method="dgkd",
         ),
     ] = ()
     source: Annotated[

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from teachonce.options.opt import Option, options_of
-
-_DATA = ("split", "image_column", "label_column", "key_column")
+from teachonce.options.train import TrainOptions
 
 
 def command_words(kind: type, given: Mapping[str, Any]) -> list[str]:
@@ -63,6 +62,8 @@ def _plain(value: Any) -> Any:
 
 def data_options(description: Mapping[str, Any]) -> dict[str, Any]:
     """The options by which opened data is opened again, from its description."""
-    told = {key: description[key] for key in _DATA if description.get(key) is not None}
+    known = {"data": str(description.get("source", "DATA")), "limit": description.get("rows")}
+    names = [name for name, option in options_of(TrainOptions).items() if option.opt.table == "data"]
+    told = {name: description[name] for name in names if name not in known and description.get(name) is not None}
     unlabelled = {"label_column": "none"} if description.get("label_column", "") is None else {}
-    return {"data": str(description.get("source", "DATA")), "limit": description.get("rows"), **told, **unlabelled}
+    return {**known, **told, **unlabelled}

@@ -9,7 +9,7 @@ from teachonce.options.words import setting_text
 from teachonce.pipeline.keys import is_list
 from teachonce.pipeline.tables import TRAIN, Training
 
-OF_METHOD = {"rdm": "cifd", "rdm_logits": "cifd", "assistants": "dgkd"}
+OF_METHOD = {key: option.opt.method for key, option in TRAIN.known.items() if option.opt.method is not None}
 """Keys that are for one method alone, as its settings are."""
 _EXTRAS = ("rdm", "assistants")
 _ALWAYS_NAMED = ("method", "student", "seed", "source", "name", "target", *_EXTRAS)

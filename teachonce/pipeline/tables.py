@@ -118,10 +118,14 @@ def _own(name: str, kind: object, text: str, *, default: object = None) -> Optio
     return Option(name=name, kind=kind, default=default, opt=Opt(help=text))
 
 
-OF_DATA = ("data", *(name for name in options_of(DataTable) if name in options_of(TrainOptions)))
-"""What [data] says of a training, of a pass, and, of other data, of an evaluation."""
-_OF_TEACHER = ("teacher_dtype", "teacher_device_map", "embedding", "revision", "image_size", "trust_remote_code")
-OF_LIVE = ("teacher_dtype", "teacher_device_map")
+def _said_by(table: str, kind: type) -> tuple[str, ...]:
+    return tuple(name for name, option in options_of(kind).items() if option.opt.table == table)
+
+
+OF_DATA = _said_by("data", TrainOptions)
+"""What [data] says of a training, of a pass, and, of other data, of an evaluation; the data first."""
+_OF_TEACHER = (*_said_by("teacher", EmbedOptions), "trust_remote_code")
+OF_LIVE = _said_by("teacher", TrainOptions)
 """What [teacher] says of a live training, beside the teacher."""
 _NAME = _own("name", str | None, "Goes before the name of the run.")
 

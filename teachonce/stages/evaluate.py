@@ -94,17 +94,7 @@ def evaluate(options: EvaluateOptions, events: Events) -> EvaluateRunResult | Ev
         return _evaluate_store(opened, options, events)
     assert options.run is not None
     assert samples is not None
-    result = evaluate_run(
-        options.run,
-        samples,
-        batch_size=options.batch_size,
-        precision=options.precision,
-        device=options.device,
-        workers=options.workers,
-        student=options.student,
-        trust_remote_code=options.trust_remote_code,
-        events=events,
-    )
+    result = evaluate_run(options, samples, events)
     _keep(options.run, samples, result, events)
     return result
 
@@ -121,19 +111,13 @@ def _keep(run: Path, samples: Samples, result: EvaluateRunResult, events: Events
         events.warn(f"this result will not be in reports: {error}")
 
 
-def evaluate_run(  # noqa: PLR0913 - one parameter an option
-    run: Path,
-    samples: Samples,
-    *,
-    batch_size: int = 256,
-    precision: str = "auto",
-    device: str | None = None,
-    workers: int | None = None,
-    student: str | None = None,
-    trust_remote_code: bool = False,
-    events: Events = SILENT,
-) -> EvaluateRunResult:
+def evaluate_run(options: EvaluateOptions, samples: Samples, events: Events = SILENT) -> EvaluateRunResult:
     """Evaluate a run on data, and write nothing; see `evaluate`.
+
+    Args:
+        options: With `run`; what they say of data, and of a store, is not looked at.
+        samples: The data.
+        events: Who watches.
 
     Raises:
         DataError: The data has no labels, or no row of it could be decoded.
@@ -141,15 +125,16 @@ def evaluate_run(  # noqa: PLR0913 - one parameter an option
         StoreMissingError: There is no such run.
         MismatchError: The data has rows of a class that the run lacks.
     """
-    where = pick_device(device)
+    assert options.run is not None
+    where, run = pick_device(options.device), options.run
     description = read_run(run)
     if description is None or "rdms" in description:
         raise StoreMissingError(f"there is no run at {run}", "Check the path, or make the run with `teachonce train`")
     labels = labels_for(f"run {run}", description["classes"], description["class_names"], samples, events)
     if read_result(run) is None:
         events.warn(f"{run} is not finished: its best student so far is evaluated")
-    network = load_student(run, student=student, trust_remote_code=trust_remote_code).to(where)
-    images = open_images(samples, device=where, workers=workers, rule=run_rule(description), events=events)
+    network = load_student(run, student=options.student, trust_remote_code=options.trust_remote_code).to(where)
+    images = open_images(samples, device=where, workers=options.workers, rule=run_rule(description), events=events)
     rule = EvalView.from_json(description["view"])
     views = EpochViews(images.sizes, rule, stored=None, augment=None, seed=0)
     usable = labels >= 0
@@ -160,9 +145,9 @@ def evaluate_run(  # noqa: PLR0913 - one parameter an option
     if len(rows) < samples.rows:
         events.warn(f"{samples.rows - len(rows)} rows are left out: they could not be decoded, or have no label")
     feed = Feed(images, labels, views, student=network.input, teacher=None, device=where)
-    batches = feed.batches(cut(rows, batch_size, drop_last=False), None)
+    batches = feed.batches(cut(rows, options.batch_size, drop_last=False), None)
     with current(where), allow_tf32(allowed=False):
-        scores = score(network, batches, partial(autocast, where, pick_precision(precision, where)))
+        scores = score(network, batches, partial(autocast, where, pick_precision(options.precision, where)))
     if not math.isfinite(scores.loss):
         raise NonFiniteError(f"the outputs of the student of {run} are NaN or infinite", "Train the run again")
     return EvaluateRunResult(

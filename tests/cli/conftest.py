@@ -30,7 +30,7 @@ class Outcome:
         """The error object; the exit code must be 1, or that of a signal."""
         told: dict[str, str] = self.json["error"]
         assert self.code == 1 or (told["kind"] == "interrupted" and self.code > 128), (self.code, self.out, self.err)
-        assert set(told) == {"kind", "message", "mend"}
+        assert set(told) == {"kind", "message", "mend", "hint"}
         assert "unexpected" not in told["message"], told
         return told
 

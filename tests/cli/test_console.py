@@ -117,12 +117,14 @@ def test_errors_nobody_foresaw():
         "kind": "unexpected",
         "message": "unexpected ValueError: two lines",
         "mend": "run it again with --debug for the traceback",
+        "hint": "run it again with --debug for the traceback",
     }
     assert describe_error(MemoryError())["kind"] == "memory"
     assert describe_error(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")) == {
         "kind": "memory",
         "message": "the device is out of memory",
         "mend": "use a smaller --batch-size",
+        "hint": "use a smaller --batch-size",
     }
 
 

@@ -20,6 +20,7 @@ from teachonce.engine.stage_one.contents import data_attributes
 from teachonce.engine.stage_one.views import stored_rule
 from teachonce.errors import MismatchError
 from teachonce.events import SILENT
+from teachonce.options.evaluate import EvaluateOptions
 from teachonce.options.train import TrainOptions
 from teachonce.stages.embed import embed
 from teachonce.stages.evaluate import evaluate_run
@@ -191,16 +192,17 @@ def test_a_run_keeps_the_rule_it_began_with(tmp_path: Path):
         "data": data(), "student": "cnn-2", "out": tmp_path / "run", "image_size": 16, "epochs": 1, "batch_size": 8,
         "device": "cpu", "workers": 0, "val_fraction": 0.2,
     }  # fmt: skip
+    options = EvaluateOptions(run=tmp_path / "run", device="cpu", workers=0)
     with pytest.MonkeyPatch.context() as patch:
         installed(patch, OTHERS[-1])
         train(**settings)
-        expected = evaluate_run(tmp_path / "run", data(), device="cpu", workers=0)
+        expected = evaluate_run(options, data())
     run = tmp_path / "run" / "run.json"
     value = json.loads(run.read_text())
     assert value["resizing"] != installed_rule()
-    assert evaluate_run(tmp_path / "run", data(), device="cpu", workers=0) == expected
+    assert evaluate_run(options, data()) == expected
     run.write_text(json.dumps(value | {"resizing": installed_rule()}))
-    assert evaluate_run(tmp_path / "run", data(), device="cpu", workers=0).loss != expected.loss
+    assert evaluate_run(options, data()).loss != expected.loss
 
 
 def test_a_run_that_was_trained_from_the_store_can_be_run_over_it(old: tuple[Path, str], tmp_path: Path):
