@@ -5,7 +5,6 @@ import platform
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ import pytest
 from teachonce.benchmarks.live.apart import run_apart
 from teachonce.benchmarks.live.arm import Arm
 from teachonce.events import SILENT
-from teachonce.pipeline.tune.workers import Worker
+from teachonce.pipeline.tune.workers import Worker, end_all
 from tests.benchmarks.livekit import spec
 from tests.cli.words import TINY, train_words
 from tests.heapkit import BLOCK, returned_apart
@@ -108,6 +107,9 @@ def test_stage_one_of_a_benchmark_keeps():
 def test_a_search_keeps(noted: Path, tmp_path: Path):
     options = {"data": "digits", "limit": 64, "student": STUDENT, "out": str(tmp_path / "run"), "epochs": 1}
     options |= {"batch_size": 16, "workers": 0, "device": "cpu", "method": "ce"}
-    with closing(Worker(tmp_path / "w.log", {})) as worker:
-        assert worker.train(options, lambda entry: False, print)["end"] == "done"
+    worker = Worker(tmp_path / "w.log", {})
+    try:
+        assert worker.train(options, lambda entry: False, print)
+    finally:
+        end_all([worker])
     assert int(noted.read_text()) < FEW

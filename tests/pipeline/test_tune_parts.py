@@ -2,63 +2,20 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import optuna
 import pytest
 
 from teachonce.errors import CorruptError
 from teachonce.pipeline.recipe import load_recipe
-from teachonce.pipeline.tune.halving import Halving
 from teachonce.pipeline.tune.journal import open_journal, quiet
 from teachonce.pipeline.tune.results import VariantResult
 from teachonce.pipeline.tune.variants import find_variants
-from teachonce.pipeline.tune.workers import EndedError, Worker
+from teachonce.pipeline.tune.workers import TrialError, Worker, end_all
 from teachonce.pipeline.tune.write import write_tuned
-
-
-def pruned_after(pruner: optuna.pruners.BasePruner, values: np.ndarray, direction: str, together: int) -> list[int]:
-    """After how many epochs each trial ends, of (trials, epochs) values; `together` trials are at work at once."""
-    study = optuna.create_study(direction=direction, pruner=pruner)
-    ends: dict[int, int] = {}
-    at_work: dict[int, tuple[optuna.Trial, int]] = {}
-    while len(ends) < len(values):
-        while len(at_work) < together and len(at_work) + len(ends) < len(values):
-            trial = study.ask()
-            at_work[trial.number] = (trial, 0)
-        for number, (trial, epoch) in list(at_work.items()):
-            trial.report(values[number, epoch], epoch + 1)
-            if trial.should_prune() or epoch + 1 == values.shape[1]:
-                ends[number] = epoch + 1
-                study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-                del at_work[number]
-            else:
-                at_work[number] = (trial, epoch + 1)
-    return [ends[number] for number in range(len(values))]
-
-
-@pytest.mark.parametrize("direction", ["maximize", "minimize"])
-@pytest.mark.parametrize(("first", "factor", "together"), [(1, 2, 1), (2, 2, 2), (1, 3, 3), (3, 4, 1)])
-def test_a_trial_is_pruned_where_optunas_own_halving_prunes_it(direction: str, first: int, factor: int, together: int):
-    # few different values, so that there are ties
-    values = np.random.default_rng(factor).integers(0, 20, (16, 9)) / 20 + np.arange(9)
-    with quiet():
-        ours = pruned_after(Halving(first, factor), values, direction, together)
-        theirs = pruned_after(optuna.pruners.SuccessiveHalvingPruner(first, factor), values, direction, together)
-    assert ours == theirs
-    assert len(set(ours)) > 1
-
-
-def test_a_decision_does_not_change_when_it_is_asked_for_again():
-    with quiet():
-        study = optuna.create_study(direction="maximize", pruner=Halving(1, 2))
-        better, worse = study.ask(), study.ask()
-        better.report(0.9, 1)
-        worse.report(0.5, 1)
-        assert [better.should_prune(), worse.should_prune()] == [False, True]
-        assert [better.should_prune(), worse.should_prune()] == [False, True]
 
 
 def test_optunas_log_is_as_it_was_afterwards(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
@@ -84,10 +41,10 @@ def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
     monkeypatch.setattr("teachonce.pipeline.tune.workers._PROGRAM", "tests.pipeline.tune_program")
     worker = Worker(tmp_path / "logs" / "w.log", {})
     yield worker
-    worker.close()
+    end_all([worker])
 
 
-def told(worker: Worker, do: str, enough: bool = False) -> tuple[dict[str, Any], list[Any]]:
+def told(worker: Worker, do: str, enough: bool = False) -> tuple[bool, list[Any]]:
     heard: list[Any] = []
 
     def is_enough(entry: Any) -> bool:
@@ -98,16 +55,15 @@ def told(worker: Worker, do: str, enough: bool = False) -> tuple[dict[str, Any],
 
 
 def test_a_worker_tells_of_epochs_and_warnings_and_is_told_whether_to_go_on(worker: Worker):
-    for enough, end in ((False, "done"), (True, "pruned")):
-        assert told(worker, "chat", enough) == ({"end": end}, ["careful", {"epoch": 1}])
+    for enough in (False, True):
+        assert told(worker, "chat", enough) == (not enough, ["careful", {"epoch": 1}])
 
 
 @pytest.mark.parametrize(("do", "how"), [("die", "by signal 9"), ("leave", "with code 3")])
 def test_a_worker_that_is_lost_is_a_failed_trial_and_starts_again(worker: Worker, do: str, how: str):
-    end, _ = told(worker, do)
-    assert (end["end"], end["kind"]) == ("failed", "lost")
-    assert how in end["message"]
-    assert told(worker, "chat")[0] == {"end": "done"}
+    with pytest.raises(TrialError, match=how):
+        told(worker, do)
+    assert told(worker, "chat")[0]
 
 
 def test_a_worker_that_is_ended_is_no_failed_trial(worker: Worker):
@@ -116,17 +72,16 @@ def test_a_worker_that_is_ended_is_no_failed_trial(worker: Worker):
     def hang() -> None:
         try:
             told(worker, "hang")
-        except EndedError as error:
+        except KeyboardInterrupt as error:
             ended.append(type(error))
 
-    assert told(worker, "chat")[0] == {"end": "done"}
+    assert told(worker, "chat")[0]
     thread = threading.Thread(target=hang)
     thread.start()
-    worker.end()
+    end_all([worker])
     thread.join(30)
-    assert ended == [EndedError]
-    assert worker.wait(30)
-    with pytest.raises(EndedError):
+    assert ended == [KeyboardInterrupt]
+    with pytest.raises(KeyboardInterrupt):
         told(worker, "chat")
 
 
@@ -153,11 +108,9 @@ epochs = 20
 
 
 def results(names: list[str], values: dict[str, dict[str, Any]]) -> list[VariantResult]:
-    common: dict[str, Any] = {"method": "", "student": "", "source": "", "seeds": [], "space": {}, "own": {}}
-    return [
-        VariantResult(name=name, values=values.get(name), best_trial=1, best_value=0.5, trials=8, **common)
-        for name in names
-    ]
+    common: dict[str, Any] = dict.fromkeys(each.name for each in fields(VariantResult))
+    common |= {"best_trial": 1, "best_value": 0.5, "trials": 8}
+    return [VariantResult(**common | {"name": name, "values": values.get(name)}) for name in names]
 
 
 @pytest.mark.parametrize("place", [".", "elsewhere"])

@@ -1,22 +1,21 @@
 """Stands in for a worker: dies, or chats and ends, as it is told."""
 
-import json
 import os
 import signal
 import sys
+from multiprocessing.connection import Connection
 
-for line in sys.stdin:
-    options = json.loads(line)
+connection = Connection(int(sys.argv[1]))
+options = connection.recv()
+while True:
     if options["do"] == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     if options["do"] == "leave":
         sys.exit(3)
     if options["do"] == "hang":
         signal.pause()
-    messages = [{"warning": "careful"}, {"epoch": {"epoch": 1}}]
-    for message in messages:
-        sys.stdout.write(json.dumps(message) + "\n")
-    sys.stdout.flush()
-    enough = json.loads(sys.stdin.readline())["enough"]
-    sys.stdout.write(json.dumps({"end": "pruned" if enough else "done"}) + "\n")
-    sys.stdout.flush()
+    connection.send(("warning", "careful"))
+    connection.recv()
+    connection.send(("epoch", {"epoch": 1}))
+    connection.send(("end", not connection.recv()))
+    options = connection.recv()

@@ -10,7 +10,6 @@ import pytest
 from typer.testing import CliRunner
 
 from teachonce.cli import app
-from teachonce.errors import TeachonceError
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.tune.worker import train_trial
 from tests.cli import made
@@ -62,26 +61,20 @@ class Here:
 
     def train(
         self, options: Mapping[str, Any], is_enough: Callable[[Mapping[str, Any]], bool], warned: Callable[[str], None]
-    ) -> dict[str, Any]:
+    ) -> bool:
         def heard(entry: Mapping[str, Any]) -> bool:
             type(self).trained.append((Path(options["out"]).name, entry["epoch"]))
             if len(self.trained) == self.interrupt_at:
                 raise KeyboardInterrupt
             return is_enough(entry)
 
-        try:
-            return train_trial(json.loads(json.dumps(options)), self._facts, heard, warned)
-        except TeachonceError as error:
-            return {"end": "stopped", "kind": error.kind, "message": error.message, "mend": error.mend}
+        return train_trial(json.loads(json.dumps(options)), self._facts, heard, warned)
 
-    def end(self, number: int = 0) -> None:
+    def end(self, number: int) -> None:
         pass
 
     def wait(self, seconds: float) -> bool:
         return True
-
-    def close(self) -> None:
-        pass
 
 
 @contextmanager
@@ -90,7 +83,7 @@ def in_this_process() -> Iterator[None]:
     Here.trained, Here.interrupt_at = [], None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("teachonce.pipeline.execute.run_child", _child)
-        patch.setattr("teachonce.pipeline.tune.search.Worker", Here)
+        patch.setattr("teachonce.pipeline.tune.trials.Worker", Here)
         yield
 
 

@@ -1,31 +1,29 @@
 """The program that trains trials one after another: started once, so that its imports are paid for once.
 
-It speaks in lines of JSON: in come the options of a training, then after each epoch whether to go on; out go the
-epochs, warnings, and how the training ended.
+In come the options of a training; out go its epochs and warnings, which are answered, and how it ended.
 """
 
 import gc
-import json
 import os
-import queue
 import signal
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
 from types import FrameType
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
-from teachonce.errors import NonFiniteError, TeachonceError, is_out_of_memory
+from teachonce.errors import TeachonceError, is_out_of_memory
 from teachonce.events import Silent
 from teachonce.heap import give_back, keep_freed
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.judge import train_options
 from teachonce.pipeline.steps import Step
+from teachonce.pipeline.tune.workers import TrialError
 from teachonce.processwide import limited_threads
-
-Message = dict[str, Any]
 
 
 class PrunedError(Exception):
@@ -56,7 +54,7 @@ def train_trial(
     facts: Facts,
     is_enough: Callable[[Mapping[str, Any]], bool],
     warned: Callable[[str], None],
-) -> Message:
+) -> bool:
     """Train a trial, or go on with it, until it is done or the search has seen enough.
 
     Args:
@@ -66,38 +64,31 @@ def train_trial(
         warned: Takes warnings.
 
     Returns:
-        `{"end": "done", "result": ..}`, `{"end": "pruned"}`, or `{"end": "failed", "kind", "message", "mend"}` where
-        this training cannot be done but others may.
+        Whether it came to its end.
 
     Raises:
+        TrialError, NonFiniteError: This training cannot be done, but others may.
         TeachonceError: What would stop every trial.
     """
     from teachonce.engine.metrics import read_metrics
     from teachonce.stages.train import run_training
 
     step = Step(name="trial", verb="train", options=options)
-    config = train_options(step)
+    config, reporter = train_options(step), _Reporter(is_enough, warned)
     try:
         for entry in read_metrics(config.out):
-            if is_enough(entry):
-                return {"end": "pruned"}
+            reporter.epoch(entry)
         with limited_threads(options.get("threads")):
-            result = run_training(config, facts.samples(step.options), _Reporter(is_enough, warned))
+            run_training(config, facts.samples(step.options), reporter)
     except PrunedError:
-        return {"end": "pruned"}
-    except NonFiniteError as error:
-        return {"end": "failed", "kind": error.kind, "message": error.message, "mend": error.mend}
+        return False
     except TeachonceError:
         raise
-    except Exception as error:  # noqa: BLE001  (a trial that breaks is recorded; the others go on)
-        return {"end": "failed", **_unexpected(error)}
-    return {"end": "done", "result": asdict(result)}
-
-
-def _unexpected(error: Exception) -> Message:
-    if is_out_of_memory(error):
-        return {"kind": "memory", "message": "out of memory", "mend": "Use a smaller batch_size"}
-    return {"kind": "unexpected", "message": f"unexpected {type(error).__name__}: {error}", "mend": ""}
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise TrialError("out of memory", "Use a smaller batch_size") from error
+        raise TrialError(f"unexpected {type(error).__name__}: {error}") from error
+    return True
 
 
 def _release() -> None:
@@ -113,42 +104,41 @@ def _release() -> None:
 def main() -> None:
     """Train what comes in until nothing comes any more."""
     keep_freed()
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what libraries print is no message
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGTERM, _interrupt)
-    inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(inbox,), daemon=True).start()
+    inbox: SimpleQueue[Any] = SimpleQueue()
+    connection = Connection(int(sys.argv[1]))
+    threading.Thread(target=_listen, args=(connection, inbox), daemon=True).start()
     try:
-        _serve(inbox, out)
+        _serve(connection, inbox)
     except (KeyboardInterrupt, BrokenPipeError):
         os._exit(1)  # the last checkpoint is whole; whatever threads are at is of no use to anybody
 
 
-def _serve(inbox: "queue.SimpleQueue[Message]", out: TextIO) -> None:
+def _serve(connection: Connection, inbox: "SimpleQueue[Any]") -> None:
     facts = Facts()
 
-    def send(message: Message) -> None:
-        out.write(json.dumps(message) + "\n")
-        out.flush()
+    def ask(kind: str, content: object) -> Any:
+        connection.send((kind, content))
+        return inbox.get()
 
-    def is_enough(entry: Mapping[str, Any]) -> bool:
-        send({"epoch": dict(entry)})
-        return bool(inbox.get()["enough"])
-
+    options = inbox.get()
     while True:
-        options = inbox.get()
         try:
-            send(train_trial(options, facts, is_enough, lambda text: send({"warning": text})))
+            end: bool | Exception = train_trial(
+                options, facts, lambda entry: ask("epoch", entry), lambda text: ask("warning", text)
+            )
         except TeachonceError as error:
-            send({"end": "stopped", "kind": error.kind, "message": error.message, "mend": error.mend})
+            end = error
         _release()
+        options = ask("end", end)
 
 
-def _listen(inbox: "queue.SimpleQueue[Message]") -> None:
+def _listen(connection: Connection, inbox: "SimpleQueue[Any]") -> None:
     """Hand messages on; where whoever sends them is gone, so are we."""
-    for line in sys.stdin:
-        inbox.put(json.loads(line))
+    with suppress(EOFError, OSError):
+        while True:
+            inbox.put(connection.recv())
     os.kill(os.getpid(), signal.SIGTERM)
 
 

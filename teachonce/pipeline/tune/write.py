@@ -7,10 +7,10 @@ from typing import Any
 
 from teachonce.errors import InputError
 from teachonce.fsio import write_bytes
+from teachonce.options.opt import Value
 from teachonce.pipeline.expand import run_name
 from teachonce.pipeline.recipe import Recipe
 from teachonce.pipeline.tables import TRAIN, Training
-from teachonce.pipeline.tune.dims import Value
 from teachonce.pipeline.tune.results import VariantResult
 from teachonce.pipeline.tune.variants import Variant
 from teachonce.places import require_writable
