@@ -1,6 +1,5 @@
 """Does what a plan says, several steps at once where they do not need each other."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from teachonce.pipeline.execute import HERE, Results, do_here
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.plan import Planned
 from teachonce.pipeline.steps import Step
-from teachonce.pipeline.threads import cores
+from teachonce.pipeline.threads import cores, share
 from teachonce.processwide import limited_threads
 
 _WARNING = "warning: "
@@ -40,12 +39,10 @@ def execute_together(
         TeachonceError: Steps failed, all of them are named; those that were done are kept.
         KeyboardInterrupt: We, or one of them, were interrupted; all of them have ended.
     """
-    share = threads or max(1, cores() // jobs)
-    environment = {} if threads is None and "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": str(share)}
     with (
         events.task("steps", total=len(planned), unit="steps") as task,
-        limited_threads(share),
-        Crew(logs, environment | factory_environment()) as crew,
+        limited_threads(threads or max(1, cores() // jobs)),
+        Crew(logs, share(jobs, threads) | factory_environment()) as crew,
     ):
         return _Course(planned, facts, events, task, crew).run(jobs)
 

@@ -62,13 +62,15 @@ class Here:
     def train(
         self, options: Mapping[str, Any], is_enough: Callable[[Mapping[str, Any]], bool], warned: Callable[[str], None]
     ) -> bool:
-        def heard(entry: Mapping[str, Any]) -> bool:
-            type(self).trained.append((Path(options["out"]).name, entry["epoch"]))
+        def answer(kind: str, content: Any) -> bool | None:
+            if kind == "warning":
+                return warned(content)
+            type(self).trained.append((Path(options["out"]).name, content["epoch"]))
             if len(self.trained) == self.interrupt_at:
                 raise KeyboardInterrupt
-            return is_enough(entry)
+            return is_enough(content)
 
-        return train_trial(json.loads(json.dumps(options)), self._facts, heard, warned)
+        return train_trial(json.loads(json.dumps(options)), self._facts, answer)
 
     def end(self, number: int) -> None:
         pass

@@ -5,7 +5,6 @@ successive halving (ASHA; Li et al., MLSys 2020): after `min_epochs`, and each t
 many, a trial goes on only if it is in the best 1/`reduction_factor` of those that came as far.
 """
 
-import json
 from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
@@ -46,7 +45,7 @@ class Search:
         self.pick = min if tune.metric == "val_loss" else max
         self.name: str | None = None
         self._min_epochs = tune.min_epochs or -(-self.epochs // 4)
-        self._study: optuna.Study | None = None
+        self._study: optuna.Study | None = None  # when it is opened
 
     def open(self, storage: BaseStorage, folder: Path, identity: Mapping[str, Any]) -> Set[str]:
         """Begin the search, or go on with it: trials that a kill interrupted wait for it, the recipe's values first.
@@ -83,7 +82,7 @@ class Search:
         how = {"metric": self.tune.metric, "min_epochs": self._min_epochs, "seed": self.tune.seed}
         how["reduction_factor"] = self.tune.reduction_factor
         about = {"variant": self.variant.name, "training": identity, "space": self.space.to_json(), "how": how}
-        return dict(json.loads(json.dumps({**about, "start": self.space.start()})))
+        return {**about, "start": self.space.start()}
 
     def study(self, number: int) -> optuna.Study:
         """The study, for one trial: its sampler is seeded so that a search that goes on proposes what it would have.

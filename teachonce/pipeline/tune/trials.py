@@ -1,6 +1,5 @@
 """Trains the trials of all variants, several at once. One process writes the journal: this one."""
 
-import os
 import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -15,11 +14,11 @@ from optuna.trial import FrozenTrial, TrialState
 from teachonce.errors import NonFiniteError, TeachonceError
 from teachonce.events import Events, Task, WarnOnce
 from teachonce.models.trust import factory_environment
-from teachonce.options.opt import Value
-from teachonce.pipeline.threads import cores
+from teachonce.pipeline.threads import share
 from teachonce.pipeline.tune.search import Search
 from teachonce.pipeline.tune.space import trial_step
 from teachonce.pipeline.tune.workers import TrialError, Worker, end_all
+from teachonce.texts import score_text, settings_text
 
 _FAILURES = (TrialError, NonFiniteError)
 
@@ -50,7 +49,7 @@ def search_all(searches: Sequence[Search], events: Events, *, jobs: int, threads
         TeachonceError: What stops every trial; those at work go on with the next call.
         KeyboardInterrupt: The workers have ended; the same call goes on.
     """
-    environment = _environment(jobs, threads) | factory_environment()
+    environment = share(jobs, threads) | factory_environment()
     workers = [Worker(logs / f"worker-{number}.log", environment) for number in range(jobs)]
     total, left = sum(search.tune.trials for search in searches), sum(len(search.left) for search in searches)
     with (
@@ -68,12 +67,6 @@ def search_all(searches: Sequence[Search], events: Events, *, jobs: int, threads
         finally:
             trials.is_over = True
             end_all(workers)
-
-
-def _environment(jobs: int, threads: int | None) -> dict[str, str]:
-    if jobs == 1 or (threads is None and "OMP_NUM_THREADS" in os.environ):
-        return {}
-    return {"OMP_NUM_THREADS": str(threads or max(1, cores() // jobs))}
 
 
 class _Trials:
@@ -115,7 +108,7 @@ class _Trials:
         Epochs that were reported before a kill come again, and Optuna leaves them as they are.
         """
         name, values = _name(search, trial), search.space.suggest(trial)
-        self._tell(self._events.info, f"{name} begins: {values_text(values)}")
+        self._tell(self._events.info, f"{name} begins: {settings_text(values)}")
         reported: list[float] = []
 
         def is_enough(entry: Mapping[str, Any]) -> bool:
@@ -165,25 +158,14 @@ def _name(search: Search, trial: optuna.Trial | FrozenTrial) -> str:
 
 def _ended_text(search: Search, trial: FrozenTrial, best: FrozenTrial | None) -> str:
     """How a trial ended, and the best so far."""
-    name = _name(search, trial)
-    so_far = "" if best is None else f"; best {_value_text(search, best)} (trial {best.number})"
+    how = f"done: {_value_text(search, trial)}"
     if trial.state == TrialState.FAIL:
-        return f"{name} failed and is left out: {trial.user_attrs['error']}{so_far}"
-    if trial.state == TrialState.PRUNED:
-        return f"{name} pruned after epoch {trial.last_step} at {_value_text(search, trial)}{so_far}"
-    is_best = best is not None and best.number == trial.number
-    return f"{name} done: {_value_text(search, trial)}{', the best so far' if is_best else so_far}"
+        how = f"failed and is left out: {trial.user_attrs['error']}"
+    elif trial.state == TrialState.PRUNED:
+        how = f"pruned after epoch {trial.last_step} at {_value_text(search, trial)}"
+    so_far = "" if best is None else f"; best {_value_text(search, best)} (trial {best.number})"
+    return f"{_name(search, trial)} {how}{so_far}"
 
 
 def _value_text(search: Search, trial: FrozenTrial) -> str:
-    """An accuracy in per cent, a loss as it is."""
-    metric, value = search.tune.metric, trial.value
-    if value is None:
-        return "-"
-    return f"{metric} {100 * value:.2f} %" if metric == "val_top1" else f"{metric} {value:.4f}"
-
-
-def values_text(values: Mapping[str, Value]) -> str:
-    """`lr 0.00213, kd.temperature 4`."""
-    short = {name: f"{value:.3g}" if isinstance(value, float) else value for name, value in values.items()}
-    return ", ".join(f"{name} {value}" for name, value in short.items())
+    return f"{search.tune.metric} {score_text(search.tune.metric, trial.value)}"

@@ -5,18 +5,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from teachonce.cache.store import open_store
-from teachonce.engine.describe import identify
 from teachonce.engine.runfile import owned
 from teachonce.errors import TeachonceError
 from teachonce.events import Events
 from teachonce.fsio import write_json
 from teachonce.pipeline.facts import Facts
-from teachonce.pipeline.judge import train_options
+from teachonce.pipeline.judge import identity_of
 from teachonce.pipeline.plan import make_plan
 from teachonce.pipeline.recipe import Recipe
 from teachonce.pipeline.run import execute_steps, refuse, step_results
-from teachonce.pipeline.steps import Step
 from teachonce.pipeline.tune.dims import read_space
 from teachonce.pipeline.tune.journal import open_journal, quiet
 from teachonce.pipeline.tune.results import TuneResult, VariantResult
@@ -74,16 +71,10 @@ class Tuning:
     def _open(self) -> None:
         storage = open_journal(self._folder / "journal.log")
         for search in self._searches:
-            if others := search.open(storage, self._folder, self._identity(search.step)):
+            if others := search.open(storage, self._folder, identity_of(search.step, self._facts)):
                 old = f"its settings, data or space differ from those in {', '.join(sorted(others))}"
                 self._events.warn(f"{search.variant.name}: {old}: a new search")
             tidy(search)
-
-    def _identity(self, step: Step) -> Mapping[str, Any]:
-        """Settings, data and targets of the training: where one of them changes, old trials do not count."""
-        config, samples = train_options(step), self._facts.samples(step.options)
-        store = None if config.store is None else open_store(config.store)
-        return identify(config, samples, store, self._facts.digests(step.options) if store is None else store.digests())
 
     def _write(self, path: Path, before: Mapping[str, Mapping[str, Any] | None]) -> TuneResult:
         best = self._folder / "best.json"

@@ -25,43 +25,35 @@ from teachonce.pipeline.steps import Step
 from teachonce.pipeline.tune.workers import TrialError
 from teachonce.processwide import limited_threads
 
+Ask = Callable[[str, object], Any]
+
 
 class PrunedError(Exception):
     """The search does not want more epochs of this training."""
 
 
 class _Reporter(Silent):
-    """Tells the search of each epoch, and ends the training where it has seen enough.
+    """Tells the search of epochs and warnings, and ends the training where it has seen enough."""
 
-    Args:
-        is_enough: Takes the metrics of an epoch.
-        warned: Takes warnings.
-    """
-
-    def __init__(self, is_enough: Callable[[Mapping[str, Any]], bool], warned: Callable[[str], None]) -> None:
-        self._is_enough, self._warned = is_enough, warned
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
 
     def epoch(self, entry: Mapping[str, Any]) -> None:
-        if self._is_enough(entry):
+        if self._ask("epoch", entry):
             raise PrunedError
 
     def warn(self, text: str) -> None:
-        self._warned(text)
+        self._ask("warning", text)
 
 
-def train_trial(
-    options: Mapping[str, Any],
-    facts: Facts,
-    is_enough: Callable[[Mapping[str, Any]], bool],
-    warned: Callable[[str], None],
-) -> bool:
+def train_trial(options: Mapping[str, Any], facts: Facts, ask: Ask) -> bool:
     """Train a trial, or go on with it, until it is done or the search has seen enough.
 
     Args:
         options: Of the training, as in `Step`.
         facts: Where its data is opened once for all trials.
-        is_enough: Takes the metrics of each epoch, also of those that an earlier process trained.
-        warned: Takes warnings.
+        ask: Takes `warning` with its text, and `epoch` with its metrics, also of those that an earlier process trained;
+            then it says whether the search has seen enough.
 
     Returns:
         Whether it came to its end.
@@ -74,7 +66,7 @@ def train_trial(
     from teachonce.stages.train import run_training
 
     step = Step(name="trial", verb="train", options=options)
-    config, reporter = train_options(step), _Reporter(is_enough, warned)
+    config, reporter = train_options(step), _Reporter(ask)
     try:
         for entry in read_metrics(config.out):
             reporter.epoch(entry)
@@ -125,9 +117,7 @@ def _serve(connection: Connection, inbox: "SimpleQueue[Any]") -> None:
     options = inbox.get()
     while True:
         try:
-            end: bool | Exception = train_trial(
-                options, facts, lambda entry: ask("epoch", entry), lambda text: ask("warning", text)
-            )
+            end: bool | TeachonceError = train_trial(options, facts, ask)
         except TeachonceError as error:
             end = error
         _release()
