@@ -70,10 +70,9 @@ class Worker:
 
     def wait(self, seconds: float) -> bool:
         """Wait until it has ended; whether it has."""
+        process = self._process
         with suppress(subprocess.TimeoutExpired):
-            if self._process is not None:
-                self._process.wait(seconds)
-            return True
+            return process is None or process.wait(seconds) is not None
         return False
 
     def _start(self) -> None:
