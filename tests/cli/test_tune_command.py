@@ -10,7 +10,7 @@ import pytest
 from tests.cli import made
 from tests.cli.conftest import Call
 from tests.cli.test_interrupts import interrupt, started, wait_for
-from tests.pipeline.tunekit import RECIPE, in_this_process, write_recipe
+from tests.pipeline.tunekit import change, in_this_process, write_recipe
 
 SLOW = """
 [data]
@@ -53,21 +53,12 @@ def test_what_is_printed(call: Call, recipe: Path):
     assert (told["variants"][1]["name"], told["variants"][1]["trials"]) == ("kd-tiny", 2)
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "told"),
-    [
-        ("trials = 4", "trails = 4", "[tune] trails is unknown, did you mean trials?"),
-        ("trials = 4", "trials = 0", "[tune] trials: expected at least 1, got 0"),
-        ("low = 1e-5", "low = 1", "[tune.space] lr is empty: low 1 is not below high 0.05"),
-    ],
-)
-def test_errors_are_one_line(call: Call, recipe: Path, old: str, new: str, told: str):
-    assert old in RECIPE
-    recipe.write_text(RECIPE.replace(old, new))
+def test_errors_are_one_line(call: Call, recipe: Path):
+    change(recipe, "low = 1e-5", "low = 1")
     there = set(recipe.parent.iterdir())
     error = call("tune", recipe, "--trust-remote-code", "--json").error
     assert error["kind"] == "input"
-    assert told in error["message"]
+    assert "[tune.space] lr is empty: low 1 is not below high 0.05" in error["message"]
     assert set(recipe.parent.iterdir()) == there
 
 

@@ -60,7 +60,7 @@ class Search:
         """
         about = self._about(identity)
         self.name = f"{self.variant.name}-{digest_hex(json_bytes(about))[:8]}"
-        self.folder = folder / self.name
+        self._storage, self.folder = storage, folder / self.name
         direction = StudyDirection.MINIMIZE if self.tune.metric == "val_loss" else StudyDirection.MAXIMIZE
         self._study = optuna.create_study(
             storage=storage, study_name=self.name, direction=direction, load_if_exists=True
@@ -90,11 +90,10 @@ class Search:
         Args:
             number: Of the trial, from 0.
         """
-        assert self._study is not None
         seed = digest_bytes(f"{self.tune.seed} {self.name} {number}".encode()) % 2**32
         random = max(2, min(10, self.tune.trials // 2))
         return optuna.load_study(
-            storage=self._study._storage,
+            storage=self._storage,
             study_name=self.name,
             sampler=TPESampler(seed=seed, n_startup_trials=random, multivariate=True, constant_liar=True),
             pruner=SuccessiveHalvingPruner(self._min_epochs, self.tune.reduction_factor),

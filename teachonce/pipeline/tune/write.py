@@ -26,7 +26,7 @@ def tuned_path(recipe: str | Path, loaded: Recipe, write: str | Path | None) -> 
         DiskError: It could not be written, when the search is over.
     """
     path = Path(write) if write is not None else loaded.folder / f"{Path(recipe).stem}-tuned.toml"
-    if (path.exists() and not path.is_file()) or (path.exists() and not _is_ours(path)):
+    if path.exists() and not (path.is_file() and _is_ours(path)):
         message = f"{path} exists and was not written by `teachonce tune`"
         raise InputError(message, "Move it away, or give another --write")
     require_writable(path.parent, "--write")
