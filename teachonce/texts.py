@@ -52,6 +52,23 @@ def share_text(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.2f} %"
 
 
+def score_text(metric: str, value: float | None) -> str:
+    """A value of `val_top1` in per cent, one of another metric as it is."""
+    return share_text(value) if metric == "val_top1" or value is None else f"{value:.4f}"
+
+
+def setting_text(value: object) -> str:
+    """A setting as a recipe has it, a fraction with four digits."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def settings_text(values: Mapping[str, object]) -> str:
+    """`lr 0.002131, kd.temperature 4`."""
+    return ", ".join(f"{name} {setting_text(value)}" for name, value in values.items())
+
+
 def points_text(difference: float) -> str:
     """A difference of two shares in points of per cent."""
     return f"{100 * difference:+.2f} points"

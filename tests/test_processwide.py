@@ -41,11 +41,9 @@ FLAGS = {
     *("allow_bf16_reduced_precision_reduction", "MAX_IMAGE_PIXELS", "LOAD_TRUNCATED_IMAGES", "training"),
 }
 NEW = "a network that this function made or was given to freeze, before anything runs it"
-PROGRAM = "a program of its own, as it begins"
 ALLOWED = {
     "heap.py": ({"mallopt"}, "a program calls it once, as it begins"),
     "processes/command.py": ({"signal"}, "handlers of signals are put back there"),
-    "pipeline/tune/worker.py": ({"signal", "simplefilter"}, PROGRAM),
     "engine/session.py": ({"train"}, NEW),
     "engine/rdm/fit.py": ({"train", "eval"}, NEW),
     "engine/rdm/stored.py": ({"eval"}, NEW),

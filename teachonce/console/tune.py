@@ -1,6 +1,5 @@
 """The variants of a search, and what was found."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from rich.table import Table
@@ -8,7 +7,7 @@ from rich.text import Text
 
 from teachonce.console.runs import done_table, steps_table
 from teachonce.console.tables import Parts, Result, columns
-from teachonce.console.texts import share_text
+from teachonce.texts import score_text, setting_text, settings_text
 
 
 def tune_parts(result: Result) -> Parts:
@@ -26,7 +25,7 @@ def _spaces(result: Result) -> Table:
     for variant in result["variants"]:
         for number, (name, dim) in enumerate(variant["space"].items()):
             first = (variant["name"], str(result["trials"])) if number == 0 else ("", "")
-            table.add_row(Text(first[0]), name, Text(_dim(dim)), _value(variant["own"][name]), first[1])
+            table.add_row(Text(first[0]), name, Text(_dim(dim)), setting_text(variant["own"][name]), first[1])
     return table
 
 
@@ -39,26 +38,14 @@ def _found(result: Result) -> Table:
         table.add_row(
             Text(variant["name"]),
             *(str(variant[key]) for key in ("trials", "pruned", "failed", "epochs")),
-            *(_metric(result["metric"], variant[key]) for key in ("own_value", "best_value")),
+            *(score_text(result["metric"], variant[key]) for key in ("own_value", "best_value")),
             "-" if variant["best_trial"] is None else str(variant["best_trial"]),
-            Text(_values(variant["values"] or {})),
+            Text(settings_text(variant["values"] or {})),
         )
     return table
 
 
 def _dim(dim: Any) -> str:
     if isinstance(dim, list):
-        return ", ".join(map(_value, dim))
-    return f"{_value(dim['low'])} to {_value(dim['high'])}{', log' if dim['log'] else ''}"
-
-
-def _values(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {_value(value)}" for name, value in values.items())
-
-
-def _value(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _metric(metric: str, value: float | None) -> str:
-    return share_text(value) if metric == "val_top1" or value is None else f"{value:.4f}"
+        return ", ".join(map(setting_text, dim))
+    return f"{setting_text(dim['low'])} to {setting_text(dim['high'])}{', log' if dim['log'] else ''}"

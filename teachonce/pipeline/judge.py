@@ -56,10 +56,7 @@ def judge_training(step: Step, facts: Facts) -> Verdict:
         known = read_run(config.out)
         if known is None:
             return Verdict(action="run", reason="there is no such run yet")
-        store = None if config.store is None else open_store(config.store)
-        refuse_others(
-            config.out, known, identify(config, facts.samples(step.options), store, _digests(step, store, facts))
-        )
+        refuse_others(config.out, known, identity_of(step, facts))
         result = read_result(config.out)
     except (StoreError, InputError) as error:
         return Verdict(action="refuse", reason=error.message)
@@ -68,8 +65,15 @@ def judge_training(step: Step, facts: Facts) -> Verdict:
     return Verdict(action="reuse", reason="finished with the same settings", result={**result, "run": str(config.out)})
 
 
-def _digests(step: Step, store: Store | None, facts: Facts) -> Any:
-    return facts.digests(step.options) if store is None else store.digests()
+def identity_of(step: Step, facts: Facts) -> dict[str, Any]:
+    """What tells a training from others: its settings, data and targets.
+
+    Raises:
+        TeachonceError: The data or the store cannot be read.
+    """
+    config, samples = train_options(step), facts.samples(step.options)
+    store = None if config.store is None else open_store(config.store)
+    return identify(config, samples, store, facts.digests(step.options) if store is None else store.digests())
 
 
 def judge_embed(step: Step, facts: Facts) -> Verdict:

@@ -76,7 +76,8 @@ def run(options: RunOptions, events: Events) -> RunResult:
             known = {plan.step.name: plan.verdict.result for plan in planned}
             return replace(_result(loaded, planned, known), dry_run=True)
         refuse(planned)
-        return _result(loaded, planned, _execute(loaded, planned, facts, options.jobs or loaded.run.jobs or 1, events))
+        jobs = options.jobs or loaded.run.jobs or 1
+        return _result(loaded, planned, execute_steps(loaded, planned, facts, jobs, events))
 
 
 def refuse(planned: "Sequence[Planned]") -> None:
@@ -91,9 +92,14 @@ def refuse(planned: "Sequence[Planned]") -> None:
         raise MismatchError(message, "Remove what is in the way, or change the recipe's paths or --out")
 
 
-def _execute(
+def execute_steps(
     recipe: Recipe, planned: "Sequence[Planned]", facts: "Facts", jobs: int, events: Events
 ) -> Mapping[str, Mapping[str, Any] | None]:
+    """Do what a plan says, `jobs` steps at once; the results by the names of the steps.
+
+    Raises:
+        TeachonceError: A step failed; those before it are kept.
+    """
     from teachonce.pipeline.execute import execute
     from teachonce.pipeline.together import execute_together
 
@@ -107,7 +113,13 @@ def _result(recipe: Recipe, planned: "Sequence[Planned]", results: Mapping[str, 
     done = {name: result for name, result in results.items() if result is not None}
     before = ("teacher", *(table.name for table in recipe.assistants))
     rows, ratios = compare(recipe.trainings, done, before=before)
-    steps = [
+    steps, seeds = step_results(planned, results), over_seeds(recipe.trainings, rows)
+    return RunResult(steps=steps, comparison=rows, ratios=ratios, over_seeds=seeds, report=results.get("report"))
+
+
+def step_results(planned: "Sequence[Planned]", results: Mapping[str, Mapping[str, Any] | None]) -> Sequence[StepResult]:
+    """What became of the steps of a plan."""
+    return [
         StepResult(
             name=plan.step.name,
             action=plan.verdict.action,
@@ -116,5 +128,3 @@ def _result(recipe: Recipe, planned: "Sequence[Planned]", results: Mapping[str, 
         )
         for plan in planned
     ]
-    seeds = over_seeds(recipe.trainings, rows)
-    return RunResult(steps=steps, comparison=rows, ratios=ratios, over_seeds=seeds, report=results.get("report"))

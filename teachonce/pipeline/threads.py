@@ -1,4 +1,4 @@
-"""How many processors there are."""
+"""How many processors there are, and how processes share them."""
 
 import os
 
@@ -7,3 +7,15 @@ def cores() -> int:
     """How many processors this process may use."""
     # macOS has no affinity
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def share(jobs: int, threads: int | None) -> dict[str, str]:
+    """The environment in which each of several processes has its share of the processors.
+
+    Args:
+        jobs: How many processes; what is alone has them all.
+        threads: CPU threads of each; None: a fair share, unless the user has chosen.
+    """
+    if threads is None and (jobs == 1 or "OMP_NUM_THREADS" in os.environ):
+        return {}
+    return {"OMP_NUM_THREADS": str(threads or max(1, cores() // jobs))}

@@ -1,6 +1,5 @@
 """Does what a plan says, several steps at once where they do not need each other."""
 
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -18,7 +17,7 @@ from teachonce.pipeline.execute import HERE, Results, do_here
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.plan import Planned
 from teachonce.pipeline.steps import Step
-from teachonce.pipeline.threads import cores
+from teachonce.pipeline.threads import cores, share
 from teachonce.processes.process import Pool
 from teachonce.processwide import limited_threads
 
@@ -47,15 +46,13 @@ def execute_together(
         TeachonceError: Steps failed, all of them are named; those that were done are kept.
         KeyboardInterrupt: We, or one of them, were interrupted; all of them have ended.
     """
-    share = threads or max(1, cores() // jobs)
-    environment = {} if threads is None and "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": str(share)}
     with (
         events.task("steps", total=len(planned), unit="steps") as task,
-        limited_threads(share),
+        limited_threads(threads or max(1, cores() // jobs)),
         ThreadPoolExecutor(jobs) as executor,
         Pool() as pool,
     ):
-        work = partial(_in_process, pool, environment | factory_environment())
+        work = partial(_in_process, pool, share(jobs, threads) | factory_environment())
         return _Course(planned, facts, events, task, lambda *step: executor.submit(work, *step), logs).run(jobs)
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from teachonce.engine.metrics import read_metrics
@@ -129,26 +130,37 @@ def test_the_tuned_recipe_runs_as_it_is(searched: tuple[Path, TuneResult, int]):
     assert planned["train tuned-kd-tiny-s3"].action == "run"
 
 
-@pytest.mark.parametrize("at", [1, 5, 9])
-def test_a_search_that_is_killed_goes_on_to_the_same_end(recipe: Path, searched: tuple[Path, TuneResult, int], at: int):
+def test_a_search_that_is_killed_time_and_again_goes_on_to_the_same_end(
+    recipe: Path, searched: tuple[Path, TuneResult, int]
+):
     _, whole, epochs = searched
-    Here.trained, Here.interrupt_at = [], at
-    with pytest.raises(KeyboardInterrupt):
-        tune(recipe)
-    (folder(recipe) / "journal.log.lock").symlink_to("journal.log")  # as a kill leaves it
-    with (folder(recipe) / "journal.log").open("ab") as journal:
-        journal.write(b'{"op_code":7,"worker')
-    name, epoch = Here.trained[-1]
-    Here.trained, Here.interrupt_at = [], None
-    again = tune(recipe)
-    assert [asdict(variant) for variant in again.variants] == [asdict(variant) for variant in whole.variants]
-    assert Here.trained[:epoch] == [(name, number) for number in range(1, epoch + 1)]  # told again, not trained again
-    assert len(Here.trained) == epochs - at + epoch
+    journal, trained, again = folder(recipe) / "journal.log", 0, list[tuple[str, int]]()
+    for at in [1, *map(int, np.random.default_rng(3).integers(5, 8, 2)), None]:
+        Here.trained, Here.interrupt_at = [], at
+        if at is None:
+            result = tune(recipe)
+        else:
+            with pytest.raises(KeyboardInterrupt):
+                tune(recipe)
+            (folder(recipe) / "journal.log.lock").symlink_to("journal.log")  # as a kill leaves it
+            with journal.open("ab") as file:
+                file.write(b'{"op_code":7,"worker')
+        assert Here.trained[: len(again)] == again  # told again, not trained again
+        trained += len(Here.trained) - len(again)
+        name, epoch = Here.trained[-1]
+        again = [(name, number) for number in range(1, epoch + 1)]
+    assert [asdict(variant) for variant in result.variants] == [asdict(variant) for variant in whole.variants]
+    assert trained == epochs
 
 
-def test_more_trials_go_on_from_those_that_are_there(recipe: Path):
+def test_more_trials_go_on_from_those_that_are_there_also_in_a_journal_of_an_earlier_version(recipe: Path):
     few = tune(recipe, trials=1)
     before = len(Here.trained)
+    journal = folder(recipe) / "journal.log"
+    lines = journal.read_text().splitlines(keepends=True)
+    earlier = [line for line in lines if "completed_rung" not in line]  # which had a pruner without notes
+    assert len(earlier) < len(lines)
+    journal.write_text("".join(earlier))
     more = tune(recipe, trials=3)
     assert [variant.trials for variant in more.variants] == [3, 3]
     assert [variant.study for variant in more.variants] == [variant.study for variant in few.variants]
@@ -215,13 +227,15 @@ def test_losses_can_be_compared_too(recipe: Path):
         assert variant.best_value == min(values)
 
 
-def test_what_stops_every_trial_ends_the_search(recipe: Path, monkeypatch: pytest.MonkeyPatch):
+def test_what_stops_every_trial_ends_the_search_and_is_no_failed_trial(recipe: Path):
     def refuse(*_: Any) -> None:
         raise MismatchError("other data", "use the same")
 
-    monkeypatch.setattr("teachonce.engine.metrics.read_metrics", refuse)
-    with pytest.raises(MismatchError, match="ce-tiny trial 0: other data"):
-        tune(recipe)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("teachonce.engine.metrics.read_metrics", refuse)
+        with pytest.raises(MismatchError, match="ce-tiny trial 0: other data"):
+            tune(recipe)
+    assert [(variant.done, variant.failed) for variant in tune(recipe, trials=1).variants] == [(1, 0), (1, 0)]
 
 
 def test_two_searches_do_not_share_a_folder(recipe: Path):

@@ -1,64 +1,23 @@
 """The parts of a search: when a trial is pruned, the worker's process, the tuned recipe."""
 
-import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import optuna
 import pytest
 
-from teachonce.errors import CorruptError
+from teachonce.errors import CorruptError, ProcessEndedError
+from teachonce.events import SILENT, Silent
 from teachonce.pipeline.recipe import load_recipe
-from teachonce.pipeline.tune.halving import Halving
 from teachonce.pipeline.tune.journal import open_journal, quiet
 from teachonce.pipeline.tune.results import VariantResult
 from teachonce.pipeline.tune.variants import find_variants
-from teachonce.pipeline.tune.workers import EndedError, Worker
+from teachonce.pipeline.tune.workers import PrunedError, Worker
 from teachonce.pipeline.tune.write import write_tuned
-
-
-def pruned_after(pruner: optuna.pruners.BasePruner, values: np.ndarray, direction: str, together: int) -> list[int]:
-    """After how many epochs each trial ends, of (trials, epochs) values; `together` trials are at work at once."""
-    study = optuna.create_study(direction=direction, pruner=pruner)
-    ends: dict[int, int] = {}
-    at_work: dict[int, tuple[optuna.Trial, int]] = {}
-    while len(ends) < len(values):
-        while len(at_work) < together and len(at_work) + len(ends) < len(values):
-            trial = study.ask()
-            at_work[trial.number] = (trial, 0)
-        for number, (trial, epoch) in list(at_work.items()):
-            trial.report(values[number, epoch], epoch + 1)
-            if trial.should_prune() or epoch + 1 == values.shape[1]:
-                ends[number] = epoch + 1
-                study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-                del at_work[number]
-            else:
-                at_work[number] = (trial, epoch + 1)
-    return [ends[number] for number in range(len(values))]
-
-
-@pytest.mark.parametrize("direction", ["maximize", "minimize"])
-@pytest.mark.parametrize(("first", "factor", "together"), [(1, 2, 1), (2, 2, 2), (1, 3, 3), (3, 4, 1)])
-def test_a_trial_is_pruned_where_optunas_own_halving_prunes_it(direction: str, first: int, factor: int, together: int):
-    # few different values, so that there are ties
-    values = np.random.default_rng(factor).integers(0, 20, (16, 9)) / 20 + np.arange(9)
-    with quiet():
-        ours = pruned_after(Halving(first, factor), values, direction, together)
-        theirs = pruned_after(optuna.pruners.SuccessiveHalvingPruner(first, factor), values, direction, together)
-    assert ours == theirs
-    assert len(set(ours)) > 1
-
-
-def test_a_decision_does_not_change_when_it_is_asked_for_again():
-    with quiet():
-        study = optuna.create_study(direction="maximize", pruner=Halving(1, 2))
-        better, worse = study.ask(), study.ask()
-        better.report(0.9, 1)
-        worse.report(0.5, 1)
-        assert [better.should_prune(), worse.should_prune()] == [False, True]
-        assert [better.should_prune(), worse.should_prune()] == [False, True]
+from teachonce.processes.process import Pool
 
 
 def test_optunas_log_is_as_it_was_afterwards(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
@@ -81,53 +40,50 @@ def test_a_journal_is_of_a_size_that_can_be_read(tmp_path: Path):
 
 @pytest.fixture
 def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
-    monkeypatch.setattr("teachonce.pipeline.tune.workers._PROGRAM", "tests.pipeline.tune_program")
-    worker = Worker(tmp_path / "logs" / "w.log", {})
-    yield worker
-    worker.close()
+    monkeypatch.setattr("teachonce.pipeline.tune.workers.PLACE", "tests.pipeline.tune_program:do")
+    with Pool() as pool:
+        yield Worker(pool, tmp_path / "logs" / "w.log", {})
 
 
-def told(worker: Worker, do: str, enough: bool = False) -> tuple[dict[str, Any], list[Any]]:
-    heard: list[Any] = []
+@dataclass
+class Heard(Silent):
+    enough: bool
+    heard: list[Any] = field(default_factory=list)
 
-    def is_enough(entry: Any) -> bool:
-        heard.append(entry)
-        return enough
+    def warn(self, text: str) -> None:
+        self.heard.append(text)
 
-    return worker.train({"do": do}, is_enough, heard.append), heard
+    def epoch(self, entry: Any) -> None:
+        self.heard.append(entry)
+        if self.enough:
+            raise PrunedError
 
 
-def test_a_worker_tells_of_epochs_and_warnings_and_is_told_whether_to_go_on(worker: Worker):
-    for enough, end in ((False, "done"), (True, "pruned")):
-        assert told(worker, "chat", enough) == ({"end": end}, ["careful", {"epoch": 1}])
+@pytest.mark.parametrize("enough", [False, True])
+def test_a_trial_is_heard_of_and_ended_where_that_is_enough(worker: Worker, enough: bool):
+    events = Heard(enough)
+    assert worker.train({"do": "chat"}, events) == (not enough)
+    assert events.heard == ["careful", {"epoch": 1}]
 
 
 @pytest.mark.parametrize(("do", "how"), [("die", "by signal 9"), ("leave", "with code 3")])
-def test_a_worker_that_is_lost_is_a_failed_trial_and_starts_again(worker: Worker, do: str, how: str):
-    end, _ = told(worker, do)
-    assert (end["end"], end["kind"]) == ("failed", "lost")
-    assert how in end["message"]
-    assert told(worker, "chat")[0] == {"end": "done"}
+def test_a_worker_that_is_lost_starts_again(worker: Worker, do: str, how: str):
+    with pytest.raises(ProcessEndedError, match=how):
+        worker.train({"do": do}, SILENT)
+    assert worker.train({"do": "chat"}, SILENT)
 
 
-def test_a_worker_that_is_ended_is_no_failed_trial(worker: Worker):
-    ended: list[type[BaseException]] = []
-
-    def hang() -> None:
-        try:
-            told(worker, "hang")
-        except EndedError as error:
-            ended.append(type(error))
-
-    assert told(worker, "chat")[0] == {"end": "done"}
-    thread = threading.Thread(target=hang)
-    thread.start()
-    worker.end()
-    thread.join(30)
-    assert ended == [EndedError]
-    assert worker.wait(30)
-    with pytest.raises(EndedError):
-        told(worker, "chat")
+def test_a_worker_that_is_ended_is_no_failed_trial(tmp_path: Path, worker: Worker):
+    pool = worker._pool
+    with ThreadPoolExecutor(1) as thread:
+        hanging = thread.submit(worker.train, {"do": "hang"}, SILENT)
+        while not pool._processes:
+            assert not hanging.done()
+        pool.__exit__(None, None, None)
+        assert isinstance(hanging.exception(30), KeyboardInterrupt)
+    for again in (worker, Worker(pool, tmp_path / "again.log", {})):
+        with pytest.raises(KeyboardInterrupt):
+            again.train({"do": "chat"}, SILENT)
 
 
 RECIPE = """
@@ -153,11 +109,9 @@ epochs = 20
 
 
 def results(names: list[str], values: dict[str, dict[str, Any]]) -> list[VariantResult]:
-    common: dict[str, Any] = {"method": "", "student": "", "source": "", "seeds": [], "space": {}, "own": {}}
-    return [
-        VariantResult(name=name, values=values.get(name), best_trial=1, best_value=0.5, trials=8, **common)
-        for name in names
-    ]
+    common: dict[str, Any] = dict.fromkeys(each.name for each in fields(VariantResult))
+    common |= {"best_trial": 1, "best_value": 0.5, "trials": 8}
+    return [VariantResult(**common | {"name": name, "values": values.get(name)}) for name in names]
 
 
 @pytest.mark.parametrize("place", [".", "elsewhere"])

@@ -1,22 +1,24 @@
 """Stands in for a worker: dies, or chats and ends, as it is told."""
 
-import json
 import os
 import signal
 import sys
+from collections.abc import Mapping
 
-for line in sys.stdin:
-    options = json.loads(line)
+from teachonce.events import Events
+from teachonce.pipeline.tune.workers import PrunedError
+
+
+def do(events: Events, options: Mapping[str, str]) -> bool:
     if options["do"] == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     if options["do"] == "leave":
         sys.exit(3)
     if options["do"] == "hang":
         signal.pause()
-    messages = [{"warning": "careful"}, {"epoch": {"epoch": 1}}]
-    for message in messages:
-        sys.stdout.write(json.dumps(message) + "\n")
-    sys.stdout.flush()
-    enough = json.loads(sys.stdin.readline())["enough"]
-    sys.stdout.write(json.dumps({"end": "pruned" if enough else "done"}) + "\n")
-    sys.stdout.flush()
+    events.warn("careful")
+    try:
+        events.epoch({"epoch": 1})
+    except PrunedError:
+        return False
+    return True

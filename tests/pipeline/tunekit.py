@@ -1,16 +1,18 @@
 """A recipe to tune, its steps and trials in this process: fast, and they can be interrupted where a test likes."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from teachonce.errors import TeachonceError
+from teachonce.events import Events, WarnOnce
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.tune.worker import train_trial
+from teachonce.processes.failures import as_ours
+from teachonce.processes.process import Pool
 from tests.cli import made
 from tests.pipeline.made import here
 
@@ -56,31 +58,28 @@ class Here:
     trained: list[tuple[str, int]]
     interrupt_at: int | None
 
-    def __init__(self, log: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, pool: Pool, log: Path, environment: Mapping[str, str]) -> None:
         self._facts = Facts()
 
-    def train(
-        self, options: Mapping[str, Any], is_enough: Callable[[Mapping[str, Any]], bool], warned: Callable[[str], None]
-    ) -> dict[str, Any]:
-        def heard(entry: Mapping[str, Any]) -> bool:
-            type(self).trained.append((Path(options["out"]).name, entry["epoch"]))
-            if len(self.trained) == self.interrupt_at:
-                raise KeyboardInterrupt
-            return is_enough(entry)
-
+    def train(self, options: Mapping[str, Any], events: Events) -> bool:
         try:
-            return train_trial(json.loads(json.dumps(options)), self._facts, heard, warned)
-        except TeachonceError as error:
-            return {"end": "stopped", "kind": error.kind, "message": error.message, "mend": error.mend}
+            return train_trial(json.loads(json.dumps(options)), self._facts, Counted(events, str(options["out"])))
+        except Exception as error:
+            raise as_ours(error) from error
 
-    def end(self, number: int = 0) -> None:
-        pass
 
-    def wait(self, seconds: float) -> bool:
-        return True
+class Counted(WarnOnce):
+    """Counts epochs, and interrupts."""
 
-    def close(self) -> None:
-        pass
+    def __init__(self, events: Events, out: str) -> None:
+        super().__init__(events)
+        self._out = out
+
+    def epoch(self, entry: Mapping[str, Any]) -> None:
+        Here.trained.append((Path(self._out).name, entry["epoch"]))
+        if len(Here.trained) == Here.interrupt_at:
+            raise KeyboardInterrupt
+        super().epoch(entry)
 
 
 @contextmanager
@@ -89,7 +88,7 @@ def in_this_process() -> Iterator[None]:
     Here.trained, Here.interrupt_at = [], None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("teachonce.pipeline.execute.in_process", here)
-        patch.setattr("teachonce.pipeline.tune.search.Worker", Here)
+        patch.setattr("teachonce.pipeline.tune.trials.Worker", Here)
         yield
 
 

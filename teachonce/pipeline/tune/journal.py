@@ -8,7 +8,7 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from teachonce.errors import CorruptError, DiskError
+from teachonce.errors import CorruptError
 from teachonce.fsio import disk_errors, parse_json, require_regular
 from teachonce.processwide import silent
 
@@ -32,29 +32,22 @@ def open_journal(path: Path) -> JournalStorage:
         CorruptError: It is no journal of Optuna's.
         DiskError: It cannot be read or written.
     """
+    mend = f"Remove the folder {path.parent}: the search begins anew"
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
-        lines = _whole_lines(path)
-    try:
-        for line in lines:
-            parse_json(line, str(path))  # Optuna itself lets a last line pass that it cannot read
-        with quiet(), disk_errors(path):
-            return JournalStorage(JournalFileBackend(str(path)))
-    except DiskError:
-        raise
-    except Exception as error:
-        mend = f"Remove the folder {path.parent}: the search begins anew"
-        raise CorruptError(f"{path} is not a journal of a search: {type(error).__name__}: {error}", mend) from error
-
-
-def _whole_lines(path: Path) -> list[bytes]:
-    try:
-        require_regular(path, most=_MOST, mend=f"Remove the folder {path.parent}: the search begins anew")
+        path.touch()
+        require_regular(path, most=_MOST, mend=mend)
         with path.open("r+b") as file:
             data = file.read()
             whole = data.rfind(b"\n") + 1
             file.truncate(whole)
-    except FileNotFoundError:
-        return []
-    return data[:whole].splitlines()
+        try:
+            for line in data[:whole].splitlines():
+                parse_json(line, str(path))  # Optuna itself lets a last line pass that it cannot read
+            return JournalStorage(JournalFileBackend(str(path)))
+        except OSError:
+            raise
+        except Exception as error:
+            message = f"{path} is not a journal of a search: {type(error).__name__}: {error}"
+            raise CorruptError(message, mend) from error

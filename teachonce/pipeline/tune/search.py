@@ -1,145 +1,145 @@
-"""Works on the trials of all variants with several workers at once. One process writes the journal: this one."""
+"""The search of one variant as a study of Optuna's.
 
-import os
-import shutil
-import signal
-import threading
-import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+Proposals are those of the tree-structured Parzen estimator (TPE; Bergstra et al., 2011), pruning is asynchronous
+successive halving (ASHA; Li et al., MLSys 2020): after `min_epochs`, and each time after `reduction_factor` times as
+many, a trial goes on only if it is in the best 1/`reduction_factor` of those that came as far.
+"""
+
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
 
-from optuna.trial import TrialState
+import optuna
+from optuna.pruners import SuccessiveHalvingPruner
+from optuna.samplers import TPESampler
+from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
 
-from teachonce.events import Events, Task
-from teachonce.models.trust import factory_environment
-from teachonce.pipeline.child import PATIENCE, revived
-from teachonce.pipeline.threads import cores
-from teachonce.pipeline.tune.study import Running, Search
-from teachonce.pipeline.tune.texts import ended_text, value_text, values_text
-from teachonce.pipeline.tune.workers import EndedError, Worker
-
-_NOT_KEPT = ("checkpoints", "best")
+from teachonce.digests import digest_bytes, digest_hex
+from teachonce.fsio import json_bytes
+from teachonce.pipeline.steps import Step
+from teachonce.pipeline.tables import TuneTable
+from teachonce.pipeline.tune.results import VariantResult
+from teachonce.pipeline.tune.space import Space
+from teachonce.pipeline.tune.variants import Variant
 
 
-def search_all(searches: Sequence[Search], events: Events, *, jobs: int, threads: int | None, logs: Path) -> None:
-    """Work until every search has all its trials.
+class Search:
+    """One variant's search; without a trial until it is opened.
 
     Args:
-        searches: One a variant.
-        events: Who watches.
-        jobs: Trials at once.
-        threads: CPU threads of each; None: all cores, or with several jobs a fair share of them.
-        logs: Folder of what the workers say.
+        variant: What is searched for.
+        step: Its training with the recipe's own values.
+        space: Where.
+        tune: How.
 
-    Raises:
-        TeachonceError: What stops every trial; those at work go on with the next call.
-        KeyboardInterrupt: The workers have ended; the same call goes on.
+    Attributes:
+        pick: Of several values of the metric the best.
+        name: Of the study, and of the folder of its trials; None before it is opened.
     """
-    total, done = (sum(len(trials) for trials in each) for each in (_all(searches), [s.over for s in searches]))
-    environment = _environment(jobs, threads) | factory_environment()
-    with events.task("tune", total=total, done=done, unit="trials") as task:
-        _Course(searches, events, task, [Worker(logs / f"worker-{n}.log", environment) for n in range(jobs)]).run()
 
+    def __init__(self, variant: Variant, step: Step, space: Space, tune: TuneTable) -> None:
+        self.variant, self.step, self.space, self.tune = variant, step, space, tune
+        self.epochs = variant.options.epochs
+        self.pick = min if tune.metric == "val_loss" else max
+        self.name: str | None = None
+        self._min_epochs = tune.min_epochs or -(-self.epochs // 4)
+        self._study: optuna.Study | None = None  # when it is opened
 
-def _all(searches: Sequence[Search]) -> list[range]:
-    return [range(search.tune.trials) for search in searches]
+    def open(self, storage: BaseStorage, folder: Path, identity: Mapping[str, Any]) -> Set[str]:
+        """Begin the search, or go on with it: trials that a kill interrupted wait for it, the recipe's values first.
 
+        Args:
+            storage: The journal.
+            folder: Of the trials of all variants.
+            identity: What tells the variant's training from others.
 
-def _environment(jobs: int, threads: int | None) -> dict[str, str]:
-    if jobs == 1 or (threads is None and "OMP_NUM_THREADS" in os.environ):
-        return {}
-    return {"OMP_NUM_THREADS": str(threads or max(1, cores() // jobs))}
+        Returns:
+            Earlier searches for the same variant, of other settings, where this one is new.
+        """
+        about = self._about(identity)
+        self.name = f"{self.variant.name}-{digest_hex(json_bytes(about))[:8]}"
+        self._storage, self.folder = storage, folder / self.name
+        direction = StudyDirection.MINIMIZE if self.tune.metric == "val_loss" else StudyDirection.MAXIMIZE
+        self._study = optuna.create_study(
+            storage=storage, study_name=self.name, direction=direction, load_if_exists=True
+        )
+        trials = self._study.get_trials(deepcopy=False)
+        for trial in trials:
+            if trial.state == TrialState.RUNNING:
+                storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+        if trials:
+            return set()
+        self._study.set_user_attr("variant", self.variant.name)
+        self._study.set_user_attr("about", about)
+        self._study.enqueue_trial(self.space.start())
+        same = [study for study in storage.get_all_studies() if study.user_attrs.get("variant") == self.variant.name]
+        return {study.study_name for study in same} - {self.name}
 
+    def _about(self, identity: Mapping[str, Any]) -> dict[str, Any]:
+        """What makes it another search: with more trials it is the same one."""
+        how = {"metric": self.tune.metric, "min_epochs": self._min_epochs, "seed": self.tune.seed}
+        how["reduction_factor"] = self.tune.reduction_factor
+        about = {"variant": self.variant.name, "training": identity, "space": self.space.to_json(), "how": how}
+        return {**about, "start": self.space.start()}
 
-class _Course:
-    """The course of a search; whatever touches the journal or the console holds the guard."""
+    def study(self, number: int) -> optuna.Study:
+        """The study, for one trial: its sampler is seeded so that a search that goes on proposes what it would have.
 
-    def __init__(self, searches: Sequence[Search], events: Events, task: Task, workers: Sequence[Worker]) -> None:
-        self._searches, self._events, self._task, self._workers = searches, events, task, workers
-        self._guard = threading.Lock()
-        self._warned: set[str] = set()
+        Args:
+            number: Of the trial, from 0.
+        """
+        seed = digest_bytes(f"{self.tune.seed} {self.name} {number}".encode()) % 2**32
+        random = max(2, min(10, self.tune.trials // 2))
+        return optuna.load_study(
+            storage=self._storage,
+            study_name=self.name,
+            sampler=TPESampler(seed=seed, n_startup_trials=random, multivariate=True, constant_liar=True),
+            pruner=SuccessiveHalvingPruner(self._min_epochs, self.tune.reduction_factor),
+        )
 
-    def run(self) -> None:
-        for search in self._searches:
-            _tidy(search)
-        with ThreadPoolExecutor(len(self._workers), thread_name_prefix="tune") as pool:
-            futures = [pool.submit(self._work, worker) for worker in self._workers]
-            try:
-                wait(futures, return_when=FIRST_EXCEPTION)
-            finally:
-                self._end(futures)
-        for future in futures:
-            future.result()
+    @property
+    def over(self) -> list[FrozenTrial]:
+        """The trials that are over, of those that count, in their order."""
+        trials = [] if self._study is None else self._study.get_trials(deepcopy=False)
+        return [trial for trial in trials[: self.tune.trials] if trial.state.is_finished()]
 
-    def _end(self, futures: Sequence[Future[None]]) -> None:
-        """All workers at once: those that have no more to do, and where something went wrong those at work."""
-        for number, seconds in zip((signal.SIGTERM, signal.SIGKILL), PATIENCE, strict=True):
-            for worker in self._workers:
-                worker.end(number)
-            until = time.monotonic() + seconds
-            if all(worker.wait(max(0.0, until - time.monotonic())) for worker in self._workers):
-                break
-        wait(futures)
-        for worker in self._workers:
-            worker.close()
+    @property
+    def left(self) -> range:
+        """The numbers of the trials that are not over."""
+        return range(len(self.over), self.tune.trials)
 
-    def _work(self, worker: Worker) -> None:
-        while True:
-            with self._guard:
-                search, running = self._next()
-            if running is None:
-                return
-            try:
-                self._train(worker, search, running)
-            except EndedError:
-                return
+    def best(self) -> FrozenTrial | None:
+        """The best trial of those that came to their end, of equals the first; None where none did."""
+        complete = [trial for trial in self.over if trial.state == TrialState.COMPLETE]
+        return self.pick(complete, key=lambda trial: trial.value or 0.0, default=None)
 
-    def _next(self) -> tuple[Search, Running | None]:
-        for search in self._searches:
-            running = search.next()
-            if running is not None:
-                name = f"{search.variant.name} trial {running.number}"
-                self._events.info(f"{name} begins: {values_text(running.values)}")
-                return search, running
-        return self._searches[-1], None
+    def run(self, number: int) -> Path:
+        """The run folder of a trial."""
+        return self.folder / f"trial-{number:04d}"
 
-    def _train(self, worker: Worker, search: Search, running: Running) -> None:
-        def is_enough(entry: Mapping[str, Any]) -> bool:
-            with self._guard:
-                return search.report(running, entry)
-
-        end = worker.train(running.step.options, is_enough, self._warn)
-        if end["end"] == "stopped":
-            raise revived(end, f"{search.variant.name} trial {running.number}")
-        with self._guard:
-            failed = end["message"] if end["end"] == "failed" else None
-            search.finish(running, pruned=end["end"] == "pruned", error=failed)
-            self._tell(search, running)
-
-    def _tell(self, search: Search, running: Running) -> None:
-        trial = next(trial for trial in search.trials if trial.number == running.number)
-        tell = self._events.warn if trial.state == TrialState.FAIL else self._events.info
-        tell(ended_text(search, trial))
-        _tidy(search)
-        best = search.best()
-        if best is not None and best.value is not None:
-            self._task.note(f"{search.variant.name}: best {value_text(search.tune.metric, best.value)}")
-        self._task.advance()
-
-    def _warn(self, text: str) -> None:
-        with self._guard:
-            if text not in self._warned:
-                self._warned.add(text)
-                self._events.warn(text)
-
-
-def _tidy(search: Search) -> None:
-    """Remove the weights of trials that are over, but the student of the best; metrics and settings stay."""
-    best = search.best()
-    for trial in search.over:
-        kept = ("best",) if best is not None and trial.number == best.number else ()
-        for name in _NOT_KEPT:
-            if name not in kept:
-                shutil.rmtree(search.run(trial.number) / name, ignore_errors=True)
+    def result(self) -> VariantResult:
+        """What the search came to."""
+        over, best, options = self.over, self.best(), self.variant.options
+        states = [trial.state for trial in over]
+        own = next((trial for trial in over if trial.number == 0 and trial.state == TrialState.COMPLETE), None)
+        return VariantResult(
+            name=self.variant.name,
+            method=options.method,
+            student=options.student,
+            source=options.source,
+            seeds=self.variant.seeds,
+            space=self.space.to_json(),
+            own=self.space.own,
+            study=self.name,
+            trials=len(over),
+            done=states.count(TrialState.COMPLETE),
+            pruned=states.count(TrialState.PRUNED),
+            failed=states.count(TrialState.FAIL),
+            epochs=sum(trial.last_step or 0 for trial in over),
+            own_value=None if own is None else own.value,
+            best_trial=None if best is None else best.number,
+            best_value=None if best is None else best.value,
+            values=None if best is None else self.space.values(best.params),
+        )

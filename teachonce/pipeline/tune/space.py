@@ -1,48 +1,47 @@
 """The space of one variant: the default ranges, what the recipe says instead, and the values it starts from."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from teachonce.engine.settings import check_training, method_of
 from teachonce.errors import InputError
 from teachonce.methods.settings import unknown_name
-from teachonce.options.optim import OptimOptions
+from teachonce.options.opt import Value
 from teachonce.options.train import TrainOptions
 from teachonce.pipeline.judge import train_options
 from teachonce.pipeline.steps import Step
-from teachonce.pipeline.tune.dims import Dim, Span, Value
+from teachonce.pipeline.tune.dims import TUNABLE, Dim, Span, ends, nearest
+
+if TYPE_CHECKING:
+    from optuna import Trial
 
 
 @dataclass(frozen=True)
 class Around:
-    """A range around the recipe's own value, from 1/factor to factor times it; nothing where that is 0: it is off."""
+    """A range from 1/factor to factor times the recipe's own value; nothing where that is 0: it is off."""
 
     factor: float
-
-    def at(self, own: float) -> Span | None:
-        """The range, on a logarithmic scale."""
-        return Span(own / self.factor, own * self.factor, log=True) if own > 0 else None
 
 
 _TEMPERATURE = Span(1.0, 10.0, log=True)
 # Of the weights of a method one is left as it is: only their ratios count where the learning rate is searched too.
-DEFAULTS: Mapping[str, Mapping[str, Span | Around]] = {
-    "every method": {"lr": Around(5.0)},
-    "kd": {"temperature": _TEMPERATURE, "kd_weight": Around(10.0)},
-    "vanilla-kd": {"kd_weight": Around(10.0)},
-    "clip-embed-kd": {"clip_weight": Around(10.0)},
-    "clip-teacher-kd": {"clip_weight": Around(10.0)},
-    "dgkd": {"temperature": _TEMPERATURE, "ce_weight": Span(0.0, 1.0)},
-    "cifd": {
-        "temperature": _TEMPERATURE,
-        "kl_weight": Around(10.0),
-        "rdm_weight": Around(10.0),
-        "embedding_weight": Around(100.0),
-        "rate_weight": Span(1e-4, 1e-1, log=True),
-        "kd_dropout": Span(0.0, 0.5),
-    },
+DEFAULTS: Mapping[str, Span | Around] = {
+    "lr": Around(5.0),
+    "kd.temperature": _TEMPERATURE,
+    "kd.kd_weight": Around(10.0),
+    "vanilla-kd.kd_weight": Around(10.0),
+    "clip-embed-kd.clip_weight": Around(10.0),
+    "clip-teacher-kd.clip_weight": Around(10.0),
+    "dgkd.temperature": _TEMPERATURE,
+    "dgkd.ce_weight": Span(0.0, 1.0),
+    "cifd.temperature": _TEMPERATURE,
+    "cifd.kl_weight": Around(10.0),
+    "cifd.rdm_weight": Around(10.0),
+    "cifd.embedding_weight": Around(100.0),
+    "cifd.rate_weight": Span(1e-4, 1e-1, log=True),
+    "cifd.kd_dropout": Span(0.0, 0.5),
 }
 _WITH_RDMS = ("cifd.rdm_weight", "cifd.kd_dropout")  # without RDMs there is nothing to weigh and nothing to drop
 
@@ -61,11 +60,30 @@ class Space:
 
     def start(self) -> dict[str, Value]:
         """The first trial: the recipe's own values, or what the space has next to them."""
-        return {name: dim.nearest(self.own[name]) for name, dim in self.dims.items()}
+        return {name: nearest(dim, self.own[name]) for name, dim in self.dims.items()}
+
+    def suggest(self, trial: "Trial") -> dict[str, Value]:
+        """What a trial trains with: proposed by Optuna."""
+        for name, dim in self.dims.items():
+            if isinstance(dim, Span):
+                trial.suggest_float(name, **asdict(dim))
+            else:
+                trial.suggest_categorical(name, dim)
+        return self.values(trial.params)
+
+    def values(self, params: Mapping[str, Value]) -> dict[str, Value]:
+        """What a trial trains with: what was proposed, with four digits; the recipe's own values as they are."""
+        start = self.start()
+        return {
+            name: nearest(dim, float(f"{params[name]:.4g}"))
+            if isinstance(dim, Span) and params[name] != start[name]
+            else params[name]
+            for name, dim in self.dims.items()
+        }
 
     def to_json(self) -> dict[str, Any]:
         """As `[tune.space]` has it."""
-        return {name: dim.to_json() for name, dim in self.dims.items()}
+        return {name: asdict(dim) if isinstance(dim, Span) else list(dim) for name, dim in self.dims.items()}
 
 
 def space_of(step: Step, given: Mapping[str, Dim]) -> Space:
@@ -79,57 +97,34 @@ def space_of(step: Step, given: Mapping[str, Dim]) -> Space:
         InputError: A setting that the method has not, or a space that holds a value that cannot be used.
     """
     config = train_options(step)
-    own = {**_options(config), **_settings(config)}
-    dims: dict[str, Dim] = _defaults(config, own)
+    settings = {f"{config.method}.{name}": value for name, value in asdict(method_of(config).settings).items()}
+    own = {name: getattr(config, name) for name in TUNABLE} | {"weight_decay": config.decay} | settings
+    given = {name: dim for name, dim in given.items() if "." not in name or name.startswith(f"{config.method}.")}
     for name, dim in given.items():
-        if "." not in name or name.rpartition(".")[0] == config.method:
-            _check_name(name, dim, own, config.method)
-            dims[name] = dim
-    dims = {name: dim for name, dim in dims.items() if _has_effect(name, config)}
+        _check_name(name, dim, own, config.method)
+    defaults = {name: _default(rule, float(own[name])) for name, rule in DEFAULTS.items() if name in own}
+    dims = {name: dim for name, dim in {**defaults, **given}.items() if dim is not None and _has_effect(name, config)}
     for name, dim in dims.items():
-        for value in dim.ends():
+        for value in ends(dim):
             _check_value(step, name, value)
     return Space(dims, {name: own[name] for name in dims})
 
 
 def trial_step(step: Step, values: Mapping[str, Value], out: Path) -> Step:
     """The training with other values, in a folder of its own."""
-    options = {**step.options, "out": str(out)}
-    options |= {name: value for name, value in values.items() if "." not in name}
-    options["settings"] = {
-        **step.options["settings"],
-        **{name: value for name, value in values.items() if "." in name},
-    }
-    return replace(step, options=options)
+    options = {name: value for name, value in values.items() if "." not in name}
+    settings = {name: value for name, value in values.items() if "." in name}
+    settings = {**step.options["settings"], **settings}
+    return replace(step, options={**step.options, **options, "settings": settings, "out": str(out)})
 
 
-def _defaults(config: TrainOptions, own: Mapping[str, Value]) -> dict[str, Dim]:
-    dims: dict[str, Dim] = {}
-    for prefix, table in (("", DEFAULTS["every method"]), (f"{config.method}.", DEFAULTS.get(config.method, {}))):
-        for name, rule in table.items():
-            dim = _fit(rule, float(own[prefix + name])) if prefix + name in own else None
-            if dim is not None:
-                dims[prefix + name] = dim
-    return dims
-
-
-def _fit(rule: Span | Around, own: float) -> Span | None:
+def _default(rule: Span | Around, own: float) -> Span | None:
     """The range, widened where the recipe's own value lies outside; a 0 is no point of a logarithmic scale."""
-    if isinstance(rule, Around):
-        return rule.at(own)
-    if rule.log and own <= 0:
+    if own <= 0 and (isinstance(rule, Around) or rule.log):
         return None
+    if isinstance(rule, Around):
+        return Span(own / rule.factor, own * rule.factor, log=True)
     return replace(rule, low=min(rule.low, own), high=max(rule.high, own))
-
-
-def _options(config: TrainOptions) -> dict[str, Value]:
-    names = [*(each.name for each in fields(OptimOptions)), "batch_size", "label_smoothing"]
-    values = {name: getattr(config, name) for name in names} | {"weight_decay": config.decay}
-    return {name: value for name, value in values.items() if isinstance(value, str | int | float)}
-
-
-def _settings(config: TrainOptions) -> dict[str, Value]:
-    return {f"{config.method}.{name}": value for name, value in asdict(method_of(config).settings).items()}
 
 
 def _has_effect(name: str, config: TrainOptions) -> bool:
@@ -145,9 +140,8 @@ def _check_name(name: str, dim: Dim, own: Mapping[str, Value], method: str) -> N
     kind = type(own[name])
     if isinstance(dim, Span) and kind is not float:
         raise InputError(f"[tune.space] {name} is not a fraction, got a range", f"Give a list of choices for {name}")
-    allowed: tuple[type, ...] = (int, float) if kind is float else (kind,)
-    wrong = [value for value in dim.ends() if type(value) not in allowed]
-    if wrong:
+    allowed = (int, float) if kind is float else (kind,)
+    if wrong := [value for value in ends(dim) if type(value) not in allowed]:
         message = f"[tune.space] {name} is {own[name]!r} in the recipe, got {wrong[0]!r} as a choice"
         raise InputError(message, "Give choices of the same kind")
 

@@ -37,10 +37,10 @@ def tune(options: TuneOptions, events: Events) -> TuneResult:
     path = tuned_path(options.recipe, loaded, options.write)
     from teachonce.pipeline.facts import Facts  # torch and its friends come with it: not before the recipe is right
     from teachonce.pipeline.trust import code_of
-    from teachonce.pipeline.tune.conduct import Conduct
+    from teachonce.pipeline.tune.tuning import Tuning
 
     with code_of(loaded, options.recipe), limited_threads(loaded.run.threads):
-        conduct = Conduct(loaded, variants, Facts(events), events)
+        tuning = Tuning(loaded, variants, Facts(events), events)
         if options.dry_run:
-            return conduct.planned()
-        return conduct.searched(path, options.jobs or loaded.run.jobs or 1)
+            return tuning.planned()
+        return tuning.searched(path, options.jobs or loaded.run.jobs or 1)

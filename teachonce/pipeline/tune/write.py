@@ -7,10 +7,10 @@ from typing import Any
 
 from teachonce.errors import InputError
 from teachonce.fsio import write_bytes
+from teachonce.options.opt import Value
 from teachonce.pipeline.expand import run_name
 from teachonce.pipeline.recipe import Recipe
 from teachonce.pipeline.tables import TRAIN, Training
-from teachonce.pipeline.tune.dims import Value
 from teachonce.pipeline.tune.results import VariantResult
 from teachonce.pipeline.tune.variants import Variant
 from teachonce.places import require_writable
@@ -26,7 +26,7 @@ def tuned_path(recipe: str | Path, loaded: Recipe, write: str | Path | None) -> 
         DiskError: It could not be written, when the search is over.
     """
     path = Path(write) if write is not None else loaded.folder / f"{Path(recipe).stem}-tuned.toml"
-    if (path.exists() and not path.is_file()) or (path.exists() and not _is_ours(path)):
+    if path.exists() and not (path.is_file() and _is_ours(path)):
         message = f"{path} exists and was not written by `teachonce tune`"
         raise InputError(message, "Move it away, or give another --write")
     require_writable(path.parent, "--write")
