@@ -11,13 +11,13 @@ from typing import Any, TypeGuard
 from teachonce.errors import TeachonceError
 from teachonce.methods.base import make_method
 from teachonce.options.embed import EmbedOptions
-from teachonce.options.make import as_json
 from teachonce.options.opt import options_of
 from teachonce.options.rdm import RdmOptions
 from teachonce.options.train import TrainOptions
 from teachonce.options.words import command_words, data_options
 from teachonce.plots.groups import Group
 from teachonce.plots.runs import Run
+from teachonce.records import as_json
 from teachonce.reports.accuracy import networks
 from teachonce.reports.gather import Material
 from teachonce.reports.page import Block, Commands, Facts, Section, Table
