@@ -12,7 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING
 from inspect import Parameter, Signature, getdoc
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TextIO
@@ -31,6 +31,7 @@ from teachonce.options.make import make, typed
 from teachonce.options.opt import Option, options_of
 from teachonce.options.verbs import VERBS, Verb, load
 from teachonce.processwide import importing, interrupts, unwarned
+from teachonce.records import as_json
 from teachonce.texts import is_whole
 
 _CONTINUES = frozenset({"embed", "rdm", "train", "run", "tune"})
@@ -156,16 +157,13 @@ def finish(
 
 
 def plain(value: Any) -> Any:
-    """A result as JSON has it: dataclasses are objects, paths are texts, NaN and infinity (which JSON lacks) null."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return str(value) if isinstance(value, Path) else value
+    """A result as JSON has it; NaN and infinity, which it lacks, are null."""
+    told = as_json(value)
+    if isinstance(told, dict):
+        return {key: plain(item) for key, item in told.items()}
+    if isinstance(told, list):
+        return [plain(item) for item in told]
+    return None if isinstance(told, float) and not math.isfinite(told) else told
 
 
 _MANY = 24  # options, and `--help` leaves out the rare ones

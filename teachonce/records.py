@@ -81,7 +81,7 @@ def parse(kind: type[Record], value: object, name: str, *, mend: str, within: st
         return _adapter(kind).validate_json(json.dumps(_arranged(kind, value)), strict=True)
     except ValidationError as error:
         place = f" in {within}" if within else ""
-        raise CorruptError(f"{name} is not whole: {_first(error)}{place}", mend) from error
+        raise CorruptError(f"{name} is not whole: {first_problem(error)}{place}", mend) from error
 
 
 def read(kind: type[Record], path: Path, *, mend: str) -> Record:
@@ -177,7 +177,7 @@ def _adapter(kind: type[Record]) -> "TypeAdapter[Record]":
     return TypeAdapter(kind)
 
 
-def _first(error: "ValidationError") -> str:
+def first_problem(error: "ValidationError") -> str:
     """The first problem, with its place: `settings.lr: ...`."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     place = ".".join(map(str, first["loc"]))

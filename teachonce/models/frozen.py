@@ -12,6 +12,7 @@ from teachonce.fsio import json_bytes
 from teachonce.models.placed import Weights, is_placed
 from teachonce.models.precision import as_taken
 from teachonce.models.student import Student
+from teachonce.records import to_json
 from teachonce.types import EvalView, InputSpec, Resizing, TeacherDtype
 
 
@@ -55,8 +56,8 @@ class TeacherInfo:
             "weights": self.weights,
             "config": xxhash.xxh3_128_hexdigest(json_bytes(dict(self.config))),
             "processor": dict(self.processor),
-            "input": self.input.to_json(),
-            "view": self.view.to_json(),
+            "input": to_json(self.input),
+            "view": to_json(self.view),
         }
 
 

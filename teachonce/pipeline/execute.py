@@ -1,17 +1,17 @@
 """Does what a plan says, one step after another."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
+from teachonce.engine.evalfile import write_evaluation
 from teachonce.events import Events
 from teachonce.pipeline.child import run_child
-from teachonce.pipeline.evaluations import record
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.plan import Planned
 from teachonce.pipeline.reporting import do_report
 from teachonce.pipeline.steps import Step
 from teachonce.pipeline.tables import OF_DATA
+from teachonce.records import to_json
 from teachonce.stages.evaluate import evaluate_run
 
 HERE = ("evaluate", "report")
@@ -56,6 +56,6 @@ def do_evaluation(step: Step, facts: Facts, events: Events) -> Mapping[str, Any]
     """
     options = {name: value for name, value in step.options.items() if name not in ("run", *OF_DATA)}
     samples = facts.samples(step.options, prefer="test")
-    result = asdict(evaluate_run(step.run, samples, **options, events=events))
-    record(step, facts, result)
-    return result
+    result = evaluate_run(step.run, samples, **options, events=events)
+    write_evaluation(step.run, facts.content(step.options, prefer="test"), result)
+    return to_json(result)

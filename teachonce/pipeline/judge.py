@@ -1,7 +1,7 @@
 """What is to be done about one step, found out without doing it: run, reuse or refuse, and why."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ from teachonce.pipeline.evaluations import recorded
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.reporting import reported
 from teachonce.pipeline.steps import Step
+from teachonce.records import to_json
 
 Action = Literal["run", "reuse", "refuse"]
 
@@ -65,7 +66,9 @@ def judge_training(step: Step, facts: Facts) -> Verdict:
         return Verdict(action="refuse", reason=error.message)
     if result is None:
         return Verdict(action="run", reason="it was begun with the same settings and resumes")
-    return Verdict(action="reuse", reason="finished with the same settings", result={**result, "run": str(config.out)})
+    return Verdict(
+        action="reuse", reason="finished with the same settings", result=to_json(replace(result, run=str(config.out)))
+    )
 
 
 def _digests(step: Step, store: Store | None, facts: Facts) -> Any:

@@ -14,11 +14,13 @@ from teachonce.engine.rdm.job import Job, work_root
 from teachonce.engine.rdm.measure import teacher_top1
 from teachonce.engine.rdm.output import begin, finish, repair, require_room
 from teachonce.engine.rdm.stored import places
-from teachonce.engine.runfile import owned, read_run, write_run
+from teachonce.engine.records import RdmRun
+from teachonce.engine.runfile import RUN, owned, read_run, versions
 from teachonce.engine.stage_one.runs import record_run
 from teachonce.errors import BusyError, CorruptError, DiskError
 from teachonce.events import Events
 from teachonce.processwide import allow_tf32, current, random_kept
+from teachonce.records import write
 
 _WAIT = "Wait for it: the same command then reuses what it made"
 
@@ -119,14 +121,14 @@ def _train(job: Job, events: Events) -> float:
     """Train the RDMs that have no target yet, and begin their targets; the seconds of the epochs."""
     run, there = read_run(job.work), job.known()
     weights = {name: weight for name, weight in sorted(job.names.items()) if name not in there}
-    if run is None or not weights.keys() <= run.get("rdms", {}).keys():
+    if not isinstance(run, RdmRun) or not weights.keys() <= run.rdms.keys():
         remove_tree(job.work / "checkpoints")  # of RDMs without one that was there then, and was removed since
-        run = {"rdms": weights, "settings": job.fingerprint(0.0)}
-        write_run(job.work, run)
+        run = RdmRun(rdms=weights, settings=job.fingerprint(0.0), versions=versions())
+        write(job.work / RUN, run)
     else:
         warn_versions(run, events)
     with current(job.device), allow_tf32(allowed=False), random_kept(job.device):
-        trained = Fit(job, run["rdms"], job.work, events).run()
+        trained = Fit(job, run.rdms, job.work, events).run()
     begin(job, trained, teacher_top1(job))
     return trained.seconds
 

@@ -103,7 +103,7 @@ def forward_of(job: Job) -> Forward:
         device=job.device,
         dtype=job.options.dtype,
         compute_dtype=job.compute_dtype,
-        rule=job.views.rule,
+        rule=job.views.spec.resizing,
     )
 
 

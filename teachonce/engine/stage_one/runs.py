@@ -9,6 +9,7 @@ from typing import Any
 from teachonce.engine.machine import now, this_machine
 from teachonce.engine.stage_one.contents import versions
 from teachonce.fsio import append_line
+from teachonce.records import to_json
 
 
 def runs_path(store: Path) -> Path:
@@ -26,7 +27,7 @@ def record_run(store: Path, **facts: Any) -> None:
     line = {
         "time": now(),
         "host": socket.gethostname(),
-        "machine": this_machine().to_json(),
+        "machine": to_json(this_machine()),
         "command": sys.argv,
         "versions": versions(),
         **facts,

@@ -27,6 +27,7 @@ from teachonce.pipeline.tune.space import space_of
 from teachonce.pipeline.tune.study import Search
 from teachonce.pipeline.tune.variants import Variant
 from teachonce.pipeline.tune.write import write_tuned
+from teachonce.records import to_json
 
 JOURNAL, BEST = "journal.log", "best.json"
 
@@ -100,7 +101,8 @@ class Conduct:
         """Settings, data and targets of the training: where one of them changes, old trials do not count."""
         config, samples = train_options(step), self._facts.samples(step.options)
         store = None if config.store is None else open_store(config.store)
-        return identify(config, samples, store, self._facts.digests(step.options) if store is None else store.digests())
+        digests = self._facts.digests(step.options) if store is None else store.digests()
+        return to_json(identify(config, samples, store, digests))
 
     def _write(self, path: Path, searches: Sequence[Search], before: Mapping[str, Any]) -> TuneResult:
         found = [

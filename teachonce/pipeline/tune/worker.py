@@ -24,6 +24,7 @@ from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.judge import train_options
 from teachonce.pipeline.steps import Step
 from teachonce.processwide import limited_threads
+from teachonce.records import to_json
 
 Message = dict[str, Any]
 
@@ -79,7 +80,7 @@ def train_trial(
     config = train_options(step)
     try:
         for entry in read_metrics(config.out):
-            if is_enough(entry):
+            if is_enough(to_json(entry)):
                 return {"end": "pruned"}
         with limited_threads(options.get("threads")):
             result = run_training(config, facts.samples(step.options), _Reporter(is_enough, warned))
