@@ -97,7 +97,7 @@ def test_a_full_disk_loses_no_result(run: Path, tmp_path: Path, monkeypatch: pyt
     def full(*_: object) -> None:
         raise DiskError("could not write evaluation.json: No space left on device", "Free some space")
 
-    monkeypatch.setattr("teachonce.engine.evalfile.write_json", full)
+    monkeypatch.setattr("teachonce.engine.evalfile.write", full)
     assert evaluate(run=copy, data="digits", device="cpu", workers=0, events=heard).rows == 360
     assert "No space left" in heard.warnings[-1]
 
@@ -167,7 +167,7 @@ def test_named_data_may_lack_classes_and_have_no_others(run: Path):
     few = some(data, images=data.images[rows], labels=(data.labels[rows] == 7), class_names=["3", "7"])
     found = evaluate(run=run, data=few, device="cpu")
     assert found.rows == len(rows)
-    assert [entry.name for entry in found.per_class if entry["rows"]] == ["3", "7"]
+    assert [entry.name for entry in found.per_class if entry.rows] == ["3", "7"]
     other = some(data, images=data.images[rows], labels=(data.labels[rows] == 7), class_names=["3", "seven"])
     with pytest.raises(MismatchError, match="'seven'"):
         evaluate(run=run, data=other, device="cpu")

@@ -112,7 +112,7 @@ def test_the_result_and_the_files(tmp_path: Path):
     assert [(line.epoch, line.step) for line in lines] == [(1, steps), (2, 2 * steps), (3, 3 * steps)]
     assert to_json(lines[0]).keys() >= {"lr", "loss", "loss_ce", "val_top1", "val_loss", "samples_per_s", "seconds"}
     assert result.val_top1 == max(line.val_top1 for line in lines)
-    assert lines[result.best_epoch - 1]["val_top1"] == result.val_top1
+    assert lines[result.best_epoch - 1].val_top1 == result.val_top1
     suffixes = {path.suffix for path in (tmp_path / "run").rglob("*") if path.is_file()}
     assert not suffixes & {".pt", ".pth", ".pkl", ".bin"}
 

@@ -12,6 +12,7 @@ import torch
 from teachonce.cache.store import Store, open_store
 from teachonce.cache.writer import TargetWriter
 from teachonce.engine.metrics import read_metrics
+from teachonce.engine.records import Epoch
 from teachonce.engine.runfile import read_run
 from teachonce.engine.step import Stepper
 from teachonce.errors import InputError, MismatchError, StoreMissingError, TeachonceError, UnsealedError
@@ -131,7 +132,8 @@ def test_noise_in_training_alone(home: Path, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(stage, "open_session", opened)
     cifd(tmp_path / "run", home, epochs=1)
     loop, stepper = kept[0].loop, kept[0].stepper
-    assert loop._validate() == loop._validate()
+    first, second = (loop._validated(Epoch(epoch=1)) for _ in range(2))
+    assert first == second != Epoch(epoch=1)
     images = next(iter(kept[0].feed.batches(loop.batches(0), 0))).images
     stepper.student.eval()  # its own dropout is off: what is left is the bottleneck's noise
     first, second = (stepper._forward(images) for _ in range(2))
