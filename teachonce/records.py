@@ -12,7 +12,18 @@ from dataclasses import Field, dataclass, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from types import UnionType
-from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    NamedTuple,
+    ParamSpec,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from teachonce.errors import CorruptError
 from teachonce.fsio import read_json, write_json
@@ -50,15 +61,13 @@ def key(name: str) -> Mark:
     return Mark(key=name)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Entry:
-    """A field: its name, its key, its type, and how it is written."""
+class _Entry(NamedTuple):
+    """A field, by the key that it has in JSON."""
 
     name: str
     key: str
     kind: object
-    is_rest: bool
-    is_sparse: bool
+    mark: Mark
     default: object
 
 
@@ -108,9 +117,9 @@ def to_json(record: object) -> dict[str, object]:
     whole: dict[str, object] = {}
     for entry in _entries(type(record)):
         value = getattr(record, entry.name)
-        if entry.is_rest:
+        if entry.mark.rest:
             whole |= {name: as_json(item) for name, item in value.items()}
-        elif not (entry.is_sparse and value == entry.default):
+        elif not (entry.mark.sparse and value == entry.default):
             whole[entry.key] = as_json(value)
     return whole
 
@@ -145,10 +154,10 @@ def _arranged(kind: object, value: object) -> object:
 
 
 def _by_field(entries: Sequence[_Entry], value: Mapping[str, object]) -> dict[str, object]:
-    known = {entry.key: entry for entry in entries if not entry.is_rest}
+    known = {entry.key: entry for entry in entries if not entry.mark.rest}
     found = {known[key].name: _arranged(known[key].kind, item) for key, item in value.items() if key in known}
     others = {key: item for key, item in value.items() if key not in known}
-    rest = next((entry for entry in entries if entry.is_rest), None)
+    rest = next((entry for entry in entries if entry.mark.rest), None)
     return {**found, **(others if rest is None else {rest.name: _arranged(rest.kind, others)})}
 
 
@@ -159,15 +168,8 @@ def _entries(kind: type) -> tuple[_Entry, ...]:
 
 
 def _entry(field: "Field[object]", kind: object) -> _Entry:
-    marks = [mark for mark in get_args(kind) if isinstance(mark, Mark)]
-    return _Entry(
-        name=field.name,
-        key=next((mark.key for mark in marks if mark.key), field.name),
-        kind=kind,
-        is_rest=any(mark.rest for mark in marks),
-        is_sparse=any(mark.sparse for mark in marks),
-        default=field.default,
-    )
+    mark = next((each for each in get_args(kind) if isinstance(each, Mark)), Mark())
+    return _Entry(field.name, mark.key or field.name, kind, mark, field.default)
 
 
 @_once

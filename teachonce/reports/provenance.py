@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 from teachonce.engine.records import Machine, Origin
+from teachonce.engine.stage_one.runs import RunLine, run_lines
 from teachonce.errors import TeachonceError
 from teachonce.methods.base import make_method
 from teachonce.options.embed import EmbedOptions
@@ -21,7 +22,6 @@ from teachonce.records import as_json, parse, to_json
 from teachonce.reports.accuracy import networks
 from teachonce.reports.gather import Material
 from teachonce.reports.page import Block, Commands, Facts, Section, Table
-from teachonce.reports.stores import RunLine, run_lines
 from teachonce.texts import size_text
 
 _NOT_FROM_SETTINGS = ("data", "store", "settings", "seed", "init")
@@ -55,7 +55,7 @@ def _sources(material: Material) -> Iterator[Origin]:
 
 
 def _sealed(material: Material) -> list[RunLine]:
-    return [line for store in material.stores for line in run_lines(store) if line.outcome == "sealed"]
+    return [line for store in material.stores for line in run_lines(store.path) if line.outcome == "sealed"]
 
 
 def _machines(material: Material) -> Iterator[Facts]:

@@ -2,18 +2,11 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Annotated
 
-from teachonce.bounds import NotBelow
 from teachonce.cache.store import Store
 from teachonce.cache.targets import TargetRecord
 from teachonce.engine.rdm.stored import KIND
-from teachonce.engine.records import Origin
-from teachonce.engine.stage_one.runs import runs_path
-from teachonce.errors import CorruptError
-from teachonce.fsio import parse_json, read_text
-from teachonce.records import REST, SPARSE, parse
+from teachonce.engine.stage_one.runs import RunLine, run_lines
 from teachonce.reports.gather import Material
 from teachonce.reports.page import Block, Facts, Section, Table
 from teachonce.texts import duration_text, rate_text, share_text, size_text
@@ -21,28 +14,6 @@ from teachonce.types import JsonObject
 
 _COLUMNS = ("target", "source", "arrays", "dtype", "size", "state", "time", "rows/s")
 _NUMERIC = (False, False, False, False, True, False, True, True)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Options:
-    """The options of a call; those whose types `command_words` depends on are checked."""
-
-    settings: Annotated[Mapping[str, str | int | float | bool] | None, SPARSE] = None
-    places: Annotated[tuple[str, ...] | None, SPARSE] = None
-    out: Annotated[str | tuple[str, ...] | None, SPARSE] = None
-    others: Annotated[JsonObject, REST] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunLine(Origin):
-    """A line of the run record beside a store; see `record_run`."""
-
-    target: str | None = None
-    targets: tuple[str, ...] | None = None
-    outcome: str | None = None
-    seconds: NotBelow | None = None
-    time: str = ""
-    options: _Options | None = None
 
 
 def store_section(material: Material) -> Section | None:
@@ -55,7 +26,7 @@ def store_section(material: Material) -> Section | None:
 
 def stage_one_seconds(store: Store, target: str) -> float | None:
     """Seconds to make a target, interrupted calls included; None if they were not recorded."""
-    lines = [line for line in run_lines(store) if line.target == target and line.seconds is not None]
+    lines = [line for line in run_lines(store.path) if line.target == target and line.seconds is not None]
     ends = [place for place, line in enumerate(lines) if line.outcome == "sealed"]
     if not ends:
         return None
@@ -65,7 +36,7 @@ def stage_one_seconds(store: Store, target: str) -> float | None:
 
 def rdm_seconds(store: Store, rdms: Sequence[str]) -> float | None:
     """Seconds to train some RDMs; RDMs that were trained together count once. None if one was not recorded."""
-    lines = run_lines(store)
+    lines = run_lines(store.path)
     made = {name: _last(lines, name) for name in rdms}
     if any(place is None for place in made.values()):
         return None
@@ -76,26 +47,6 @@ def _last(lines: Sequence[RunLine], rdm: str) -> int | None:
     """The index of the last record of an RDM's training."""
     places = [place for place, line in enumerate(lines) if rdm in (line.targets or ()) and line.seconds is not None]
     return places[-1] if places else None
-
-
-def run_lines(store: Store) -> list[RunLine]:
-    """The run record beside a store; lines that are not a record are left out.
-
-    Raises:
-        CorruptError: It is no regular file, or too large.
-    """
-    try:
-        texts = read_text(runs_path(store.path)).splitlines()
-    except FileNotFoundError:
-        return []
-    return [line for line in map(_line, texts) if line is not None]
-
-
-def _line(text: str) -> RunLine | None:
-    try:
-        return parse(RunLine, parse_json(text, "a line"), "a line", mend="")
-    except CorruptError:
-        return None
 
 
 def target_bytes(record: TargetRecord) -> int:

@@ -15,12 +15,13 @@ from teachonce.data.samples import Samples
 from teachonce.data.sources import parse_spec
 from teachonce.engine.feed import Feed, cut
 from teachonce.engine.guard import check_data
+from teachonce.engine.stage_one.runs import run_lines
 from teachonce.engine.views import EpochViews
 from teachonce.errors import DataError, TeachonceError
 from teachonce.models.students import load_student
 from teachonce.plots.runs import Run
 from teachonce.plots.tsne import Embedder
-from teachonce.reports.stores import data_description, run_lines
+from teachonce.reports.stores import data_description
 
 _BATCH = 256
 
@@ -53,7 +54,7 @@ def _places(source: str, store: Store, runs: tuple[Run, ...]) -> Iterator[str]:
     """Candidate paths of the data; local ones only."""
     if source == "digits":
         yield source
-    commands = [line.command for line in run_lines(store)]
+    commands = [line.command for line in run_lines(store.path)]
     for words in (*commands, *(run.record.command for run in runs)):
         if isinstance(words, list | tuple) and "--data" in words[:-1]:
             spec = str(words[words.index("--data") + 1])

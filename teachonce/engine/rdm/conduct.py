@@ -16,7 +16,7 @@ from teachonce.engine.rdm.output import begin, finish, repair, require_room
 from teachonce.engine.rdm.stored import places
 from teachonce.engine.records import RdmRun
 from teachonce.engine.runfile import RUN, owned, read_run, versions
-from teachonce.engine.stage_one.runs import record_run
+from teachonce.engine.stage_one.runs import GivenOptions, record_run
 from teachonce.errors import BusyError, CorruptError, DiskError
 from teachonce.events import Events
 from teachonce.processwide import allow_tf32, current, random_kept
@@ -61,7 +61,7 @@ def conduct(job: Job, events: Events, options: Mapping[str, Any], *, mend: bool 
         with owned(job.work, _WAIT):
             reused = _reused(job, events)  # only now: another process may have made some meanwhile
             seconds = _make(job, reused, events)
-            _record(job, reused, events, {"options": dict(options), "seconds": round(seconds, 3)})
+            _record(job, reused, events, {"options": GivenOptions(others=options), "seconds": round(seconds, 3)})
             remove_tree(job.work)
     else:
         reused = _reused(job, events)

@@ -18,7 +18,7 @@ from teachonce.engine.stage_one.output import Output, missing_blocks, require_ro
 from teachonce.engine.stage_one.passes import Filling, Pass
 from teachonce.engine.stage_one.remarks import tell_differences, tell_treated
 from teachonce.engine.stage_one.resizing import RuleCheck, rule_check
-from teachonce.engine.stage_one.runs import record_run
+from teachonce.engine.stage_one.runs import GivenOptions, record_run
 from teachonce.engine.stage_one.stored import check_digests, stored_block
 from teachonce.errors import DiskError, TeachonceError
 from teachonce.events import Events
@@ -84,8 +84,8 @@ def conduct(job: Job, events: Events, given: Mapping[str, Any]) -> Done:
             raise
         finally:
             seconds = time.perf_counter() - start
-            facts = {"options": dict(given), "outcome": outcome, "seconds": round(seconds, 3), **settings}
-            _record(job, output, events, facts)
+            facts = {"options": GivenOptions(others=given), "outcome": outcome, "seconds": round(seconds, 3)}
+            _record(job, output, events, {**facts, "others": settings})
         failed = len(output.failed())
     if is_sealed and missing and own:
         _mark(job, events)
