@@ -2,7 +2,7 @@
 
 import sys
 from dataclasses import asdict, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,9 +60,9 @@ def identify(config: TrainOptions, samples: Samples, store: Store | None, digest
     )
 
 
-def _chosen(config: TrainOptions, is_live: bool) -> dict[str, Any]:
+def _chosen(config: TrainOptions, is_live: bool) -> dict[str, object]:
     """Where it is not the default; runs of before there was a choice have none of these."""
-    chosen: dict[str, Any] = {}
+    chosen: dict[str, object] = {}
     if is_live and config.teacher_dtype != "float32":
         chosen["teacher_dtype"] = config.teacher_dtype
     if config.init is not None:

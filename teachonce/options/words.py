@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from teachonce.options.opt import Option, options_of
+from teachonce.types import JsonObject
 
 _DATA = ("split", "image_column", "label_column", "key_column")
 
@@ -61,7 +62,7 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value
 
 
-def data_options(description: Mapping[str, Any]) -> dict[str, Any]:
+def data_options(description: JsonObject) -> dict[str, Any]:
     """The options by which opened data is opened again, from its description."""
     told = {key: description[key] for key in _DATA if description.get(key) is not None}
     unlabelled = {"label_column": "none"} if description.get("label_column", "") is None else {}

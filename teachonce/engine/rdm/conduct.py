@@ -21,6 +21,7 @@ from teachonce.errors import BusyError, CorruptError, DiskError
 from teachonce.events import Events
 from teachonce.processwide import allow_tf32, current, random_kept
 from teachonce.records import write
+from teachonce.types import JsonObject
 
 _WAIT = "Wait for it: the same command then reuses what it made"
 
@@ -37,7 +38,7 @@ class Done:
     """Of the epochs that were trained, validation not included; 0 where none had to be."""
 
 
-def conduct(job: Job, events: Events, options: Mapping[str, Any], *, mend: bool = False) -> Done:
+def conduct(job: Job, events: Events, options: JsonObject, *, mend: bool = False) -> Done:
     """Train, write and seal what is missing; with `mend`, also what is damaged of what was begun before.
 
     Args:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,6 +28,7 @@ from teachonce.events import Events, Task
 from teachonce.methods.targets import Needs
 from teachonce.models.rdm import RdmStack
 from teachonce.processwide import random_state, seed_training, set_random_state
+from teachonce.types import JsonObject
 
 _PARTS = ("model", "best", "optimizer", "random")
 _MEND = "Lower --lr, add --warmup-epochs, or use smaller distortion weights"
@@ -43,7 +43,7 @@ class Trained:
     """Each with the weights of its best epoch, in the order of the names; eval mode, on the CPU."""
     best_epoch: Mapping[str, int]
     """From 1."""
-    curves: Mapping[str, list[dict[str, Any]]]
+    curves: Mapping[str, list[JsonObject]]
     """An entry an epoch; no times."""
     seconds: float
     """Of all epochs, validation not included, also of those before a kill."""

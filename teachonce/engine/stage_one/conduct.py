@@ -22,6 +22,7 @@ from teachonce.engine.stage_one.runs import GivenOptions, record_run
 from teachonce.engine.stage_one.stored import check_digests, stored_block
 from teachonce.errors import DiskError, TeachonceError
 from teachonce.events import Events
+from teachonce.types import JsonObject
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,7 @@ class Done:
     """From the first row read to the seal."""
 
 
-def conduct(job: Job, events: Events, given: Mapping[str, Any]) -> Done:
+def conduct(job: Job, events: Events, given: JsonObject) -> Done:
     """Run what is missing, and seal where everything is there.
 
     Args:
