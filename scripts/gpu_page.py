@@ -94,8 +94,9 @@ def _frame(options: argparse.Namespace) -> dict[str, Any]:
     import torch
 
     from teachonce.engine.device import pick_device
+    from teachonce.records import to_json
 
-    machine = this_machine(pick_device(options.device)).to_json()
+    machine = to_json(this_machine(pick_device(options.device)))
     return {
         "kind": KIND,
         "form": "small" if options.small else "full",

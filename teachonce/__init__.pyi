@@ -8,6 +8,8 @@ from teachonce.benchmarks.estimate.result import Estimate
 from teachonce.cache.store import open_store as open_store
 from teachonce.data.samples import Samples
 from teachonce.engine.join.teacher import CachedTeacher as CachedTeacher
+from teachonce.engine.records import EvaluateRunResult
+from teachonce.engine.records import TrainResult
 from teachonce.events import Events
 from teachonce.heap import keep_freed as keep_freed
 from teachonce.models.students import load_student as load_student
@@ -25,10 +27,8 @@ from teachonce.pipeline.run import RunResult
 from teachonce.pipeline.tune.results import TuneResult
 from teachonce.reports.make import ReportResult
 from teachonce.stages.embed import EmbedResult
-from teachonce.stages.evaluate import EvaluateRunResult
 from teachonce.stages.evaluate import EvaluateStoreResult
 from teachonce.stages.rdm import RdmResult
-from teachonce.stages.train import TrainResult
 from teachonce.stages.verify import VerifyResult
 
 __version__: str

@@ -31,8 +31,8 @@ from teachonce.options.opt import Option, options_of
 from teachonce.options.verbs import VERBS, Verb, load
 from teachonce.processes.command import importing, interrupts
 from teachonce.processwide import unwarned
+from teachonce.records import plain
 from teachonce.texts import is_whole
-from teachonce.types import plain
 
 _CONTINUES = frozenset({"embed", "rdm", "train", "run", "tune"})
 """Commands that, given again, continue where they were interrupted."""

@@ -1,11 +1,13 @@
 """Plain descriptions that every room shares. NumPy at most; never torch."""
 
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from pathlib import Path
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar, Literal
 
+from teachonce.bounds import CLOSED, Bounds, Side
+
+JsonObject = Mapping[str, object]
+"""An object of JSON of which no reader here knows the keys."""
 Identity = Literal["encoded", "array", "key"]
 StoredDtype = Literal["float16", "bfloat16", "float32"]
 TeacherDtype = Literal["float32", "bf16", "fp16"]
@@ -14,6 +16,9 @@ Resizing = Literal["early", "pillow-10", "pillow-12.2", "pillow-13"]
 """A rule by which views are resized, see `teachonce.data.rules`: a store's, for as long as it exists."""
 EARLY: Resizing = "early"
 """The rule of stores and runs that name none."""
+Filter = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
+"""A resampling filter, as PIL defines it."""
+_Deviation = Annotated[float, Bounds(above=0)]
 PerClass = int | Literal["all"]
 """How many rows of each class a class mean is over, at most."""
 Box = tuple[float, float, float, float]
@@ -27,31 +32,24 @@ ABSENT, DECODED, FAILED = 0, 1, 2  # samples/status and targets/NAME/status
 class InputSpec:
     """What a model takes: pixels of shape (B, 3, height, width), float32, normalised by mean and std."""
 
-    height: int
-    width: int
+    __pydantic_config__: ClassVar = CLOSED
+
+    height: Side
+    width: Side
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
-    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
-    filter: str = "bicubic"
-    """The resampling filter: nearest, box, bilinear, hamming, bicubic or lanczos, as PIL defines them."""
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON has it."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "InputSpec":
-        """From what `to_json` gave."""
-        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
-        return cls(**fields)
+    std: tuple[_Deviation, _Deviation, _Deviation] = (0.5, 0.5, 0.5)
+    filter: Filter = "bicubic"
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvalView:
     """The evaluation view as a rule: resize, then centre crop, as image processors do."""
 
-    resize: tuple[int, int] | int | None = None
+    __pydantic_config__: ClassVar = CLOSED
+
+    resize: tuple[Side, Side] | Side | None = None
     """(height, width): exactly so; one number: the shortest edge; None: the image as it is."""
-    crop: tuple[int, int] | None = None
+    crop: tuple[Side, Side] | None = None
     """(height, width) of the centre crop after the resize; None: no crop."""
 
     def box(self, height: int, width: int) -> Box:
@@ -72,15 +70,6 @@ class EvalView:
         short, long = min(height, width), max(height, width)
         scaled = int(self.resize * long / short)
         return (self.resize, scaled) if height <= width else (scaled, self.resize)
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON has it."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "EvalView":
-        """From what `to_json` gave."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in value.items()})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,16 +93,3 @@ class TargetSpec:
     arrays: Mapping[str, ArraySpec] = field(default_factory=dict)
     extras: Mapping[str, "TargetSpec"] = field(default_factory=dict)
     """Targets that are read beside this one, by name: those of RDMs, of assistants."""
-
-
-def plain(value: Any) -> Any:
-    """A result as JSON has it: dataclasses are objects, paths are texts, NaN and infinity (which JSON lacks) null."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return str(value) if isinstance(value, Path) else value

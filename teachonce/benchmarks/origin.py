@@ -12,6 +12,7 @@ import torch
 from teachonce.engine import runfile
 from teachonce.engine.machine import this_machine
 from teachonce.engine.stage_one import contents
+from teachonce.records import to_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +33,7 @@ class Origin:
 def origin(device: torch.device) -> dict[str, Any]:
     """Machine, versions and command of an Origin: of this process, and of where it computes."""
     return {
-        "machine": this_machine(device).to_json(),
+        "machine": to_json(this_machine(device)),
         "versions": contents.versions() | runfile.versions(),
         "command": command_line(),
     }

@@ -1,7 +1,6 @@
 """Samples of a `datasets.Dataset`: encoded images straight from its Arrow table, without a copy."""
 
 import os
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from teachonce.data.walk import shown
 from teachonce.digests import digest_bytes
 from teachonce.errors import CorruptError, DataError
 from teachonce.fsio import open_regular, require_regular
-from teachonce.types import Identity
+from teachonce.types import Identity, JsonObject
 
 _MOST = 1 << 30  # bytes of an image file
 
@@ -40,7 +39,7 @@ class ArrowSamples:
         labels: np.ndarray | None = None,
         class_names: tuple[str, ...] | None = None,
         keys: list[str] | None = None,
-        description: Mapping[str, Any],
+        description: JsonObject,
     ) -> None:
         self._dataset, self._image, self._keys = dataset, image, keys
         self.rows: int = len(dataset)

@@ -10,7 +10,7 @@ from teachonce.data.geometry import Geometry
 from teachonce.data.render import normalise, render_bytes
 from teachonce.data.rules import RULES, installed_rule
 from teachonce.data.views import TURNS, eval_views
-from teachonce.types import EARLY, EvalView, InputSpec, Resizing
+from teachonce.types import EARLY, EvalView, Filter, InputSpec, Resizing
 
 _RESAMPLING = {
     "nearest": Image.Resampling.NEAREST,
@@ -89,7 +89,8 @@ def pil_agrees() -> bool:
     """Whether this PIL computes as ours does: a fork with other arithmetic (Pillow-SIMD) does not, and is not used."""
     image = np.random.default_rng(0).integers(0, 256, (57, 33, 3), dtype=np.uint8)
     views = np.array([[0, 0, 1, 1, 0, 0], [0.1, 0.2, 0.7, 0.9, 1, 0]], np.float32)
-    for size, name in ((64, "bicubic"), (16, "bilinear"), (20, "lanczos"), (19, "nearest")):
+    cases: tuple[tuple[int, Filter], ...] = ((64, "bicubic"), (16, "bilinear"), (20, "lanczos"), (19, "nearest"))
+    for size, name in cases:
         spec = InputSpec(height=size, width=size, filter=name)
         for rule in RULES.keys() - ({EARLY} if name == "nearest" else ()):
             ours = render_bytes(torch.from_numpy(np.stack([image, image])), views, spec, rule=rule).numpy()

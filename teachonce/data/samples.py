@@ -1,14 +1,14 @@
 """What every dataset is here: numbered rows that give an identity and pixels, and perhaps labels."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from teachonce.data.decode import DecodeError
 from teachonce.digests import digest_array
 from teachonce.errors import DataError
-from teachonce.types import Identity
+from teachonce.types import Identity, JsonObject
 
 __all__ = ["ArraySamples", "DecodeError", "EncodedSamples", "NamedSamples", "Samples"]
 
@@ -41,7 +41,7 @@ class Samples(Protocol):
         """The number of classes: of the names, else the largest label plus one; None without labels."""
 
     @property
-    def description(self) -> Mapping[str, Any]:
+    def description(self) -> JsonObject:
         """Where the data came from, as JSON."""
 
     def digest(self, row: int) -> int:
@@ -95,7 +95,7 @@ class ArraySamples:
         images: np.ndarray | Sequence[np.ndarray],
         labels: Sequence[int] | np.ndarray | None = None,
         class_names: Sequence[str] | None = None,
-        description: Mapping[str, Any] | None = None,
+        description: JsonObject | None = None,
     ) -> None:
         self.images = images
         self.rows = len(images)
@@ -106,7 +106,7 @@ class ArraySamples:
         self.class_names = tuple(class_names) if class_names is not None else None
         self.labels = None if labels is None else check_labels(np.asarray(labels), self.rows, self.class_names)
         self.classes = count_classes(self.labels, self.class_names)
-        self.description: Mapping[str, Any] = dict(description or {"source": "arrays", "rows": self.rows})
+        self.description: JsonObject = dict(description or {"source": "arrays", "rows": self.rows})
 
     def digest(self, row: int) -> int:
         """See Samples.digest."""

@@ -1,6 +1,6 @@
 """A user's own torch Dataset as Samples, in the Python API."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from teachonce.data.decode import DecodeError, rgb_array
 from teachonce.data.samples import check_labels, count_classes
 from teachonce.digests import digest_array
 from teachonce.errors import DataError, InputError
-from teachonce.types import Identity
+from teachonce.types import Identity, JsonObject
 
 _MEND = "Give PIL images, or uint8 tensors (H, W, 3), (3, H, W) or (H, W), without ToTensor, normalisation or cropping"
 
@@ -38,7 +38,7 @@ class TorchSamples:
         *,
         labels: Sequence[int] | np.ndarray | None = None,
         class_names: Sequence[str] | None = None,
-        description: Mapping[str, Any] | None = None,
+        description: JsonObject | None = None,
     ) -> None:
         self._dataset = dataset
         self.rows = len(dataset)
@@ -54,7 +54,7 @@ class TorchSamples:
         found = self._find_labels() if labels is None else np.asarray(labels)
         self.labels = None if found is None else check_labels(found, self.rows, self.class_names)
         self.classes = count_classes(self.labels, self.class_names)
-        self.description: Mapping[str, Any] = dict(description or {"source": type(dataset).__name__, "rows": self.rows})
+        self.description: JsonObject = dict(description or {"source": type(dataset).__name__, "rows": self.rows})
 
     def digest(self, row: int) -> int:
         """See Samples.digest."""

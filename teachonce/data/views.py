@@ -3,10 +3,11 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, ClassVar
 
 import numpy as np
 
+from teachonce.bounds import CLOSED, Bounds
 from teachonce.errors import InputError
 from teachonce.types import EvalView
 
@@ -22,14 +23,12 @@ _FLIP_DRAW = _TRIES  # the counter word that follows the tries at a box
 class Augment:
     """How views are drawn."""
 
-    crop: float | None = None
+    __pydantic_config__: ClassVar = CLOSED
+
+    crop: Annotated[float, Bounds(above=0, max=1)] | None = None
     """The smallest share of the image's area that a random resized crop may take, in (0, 1]; None: the whole image."""
     flip: bool = False
     """Mirror left and right with probability one half."""
-
-    def to_json(self) -> dict[str, Any]:
-        """As keyword arguments in JSON."""
-        return {"crop": self.crop, "flip": self.flip}
 
 
 def parse_augment(text: str | None) -> Augment | None:

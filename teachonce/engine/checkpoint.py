@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -14,12 +14,11 @@ from torch import Tensor
 
 from teachonce.errors import CorruptError
 from teachonce.fsio import TEMPORARY, disk_errors, json_bytes, make_folder, read_json, require_regular, sync_folder
+from teachonce.records import parse, to_json
 from teachonce.texts import is_whole
-from teachonce.validation import require_type
 
 Tensors = Mapping[str, Tensor]
-Checkpoint = tuple[dict[str, dict[str, Tensor]], dict[str, Any]]
-"""Its parts (on the CPU) and its state."""
+State = TypeVar("State")
 _ANEW = "Remove the run's folder, then run the same command again: it starts from the beginning"
 
 
@@ -68,8 +67,8 @@ def restore(folder: Path) -> bool:
     return folder.exists()
 
 
-def save_checkpoint(folder: Path, parts: Mapping[str, Tensors], state: Mapping[str, Any]) -> None:
-    """Write a checkpoint: one NAME.safetensors a part, and state.json.
+def save_checkpoint(folder: Path, parts: Mapping[str, Tensors], state: object) -> None:
+    """Write a checkpoint: one NAME.safetensors a part, and the record `state` as state.json.
 
     Raises:
         DiskError: It could not be written; the checkpoint before it is still whole.
@@ -77,40 +76,32 @@ def save_checkpoint(folder: Path, parts: Mapping[str, Tensors], state: Mapping[s
     with replacing(folder) as temporary:
         for name, tensors in parts.items():
             (temporary / f"{name}.safetensors").write_bytes(save(own_tensors(tensors)))
-        (temporary / "state.json").write_bytes(json_bytes(dict(state)))
+        (temporary / "state.json").write_bytes(json_bytes(to_json(state)))
 
 
-def load_checkpoint(folder: Path) -> Checkpoint | None:
+def load_checkpoint(
+    folder: Path, names: Collection[str], state: type[State]
+) -> tuple[dict[str, dict[str, Tensor]], State] | None:
     """The parts (on the CPU) and the state of a checkpoint; None where there is none.
 
+    Args:
+        folder: Where it is.
+        names: Of the parts that are needed.
+        state: The class of its state.
+
     Raises:
-        CorruptError: A file of it cannot be read.
+        CorruptError: A file of it cannot be read, or it is of another kind of training.
     """
     if not restore(folder):
         return None
     try:
         parts = {path.stem: _tensors(path) for path in sorted(folder.glob("*.safetensors"))}
-        state = read_json(folder / "state.json", mend=_ANEW)
+        found = read_json(folder / "state.json", mend=_ANEW)
     except (OSError, ValueError, SafetensorError) as error:
         raise CorruptError(f"the checkpoint {folder} cannot be read: {error}", _ANEW) from error
-    return parts, state
-
-
-def require_parts(folder: Path, found: Checkpoint, names: Collection[str], state: Any) -> None:
-    """Refuse the checkpoint of another kind of training.
-
-    Args:
-        folder: Where it is.
-        found: What it holds.
-        names: Of the parts that it needs.
-        state: The type of its state; see `require_type`.
-
-    Raises:
-        CorruptError: A part is missing, or the state is of another type.
-    """
-    if missing := set(names) - found[0].keys():
+    if missing := set(names) - parts.keys():
         raise CorruptError(f"the checkpoint {folder} cannot be read: it has no {min(missing)}.safetensors", _ANEW)
-    require_type(state, found[1], str(folder), mend=_ANEW, within="state.json")
+    return parts, parse(state, found, str(folder), mend=_ANEW, within="state.json")
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:

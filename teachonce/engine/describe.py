@@ -1,36 +1,33 @@
 """What a run says about itself: the settings that tell it from others, its origins, and what had no effect."""
 
-import json
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from teachonce.cache.store import Store
 from teachonce.data.samples import Samples
-from teachonce.digests import digest_hex
 from teachonce.engine.device import pick_device, pick_precision, warn_tf32
+from teachonce.engine.evalfile import data_content
 from teachonce.engine.extras import identify_extras
 from teachonce.engine.machine import this_machine
+from teachonce.engine.records import Fingerprint, Origin, Rows, RunRecord, Settings, StoreContent, StorePlace
 from teachonce.engine.runfile import first_difference, versions
 from teachonce.engine.session import Session
 from teachonce.engine.settings import method_of
-from teachonce.engine.stage_one.contents import labels_digest
 from teachonce.errors import MismatchError
 from teachonce.events import Events
 from teachonce.models.initial import initial_digest
 from teachonce.models.macs import count_macs
 from teachonce.options.identity import values_of
 from teachonce.options.train import TrainOptions
+from teachonce.records import parse, to_json
 
 
-def identify(
-    config: TrainOptions, samples: Samples, store: Store | None, digests: NDArray[np.uint64]
-) -> dict[str, Any]:
-    """What a run is compared by when its folder is named again, as JSON.
+def identify(config: TrainOptions, samples: Samples, store: Store | None, digests: NDArray[np.uint64]) -> Settings:
+    """What a run is compared by when its folder is named again.
 
     Every option is part of it, by its value or by the content that it names, but places and the machine.
 
@@ -46,26 +43,26 @@ def identify(
     """
     method = method_of(config)
     is_live = config.source == "live" and method.needs.teacher
-    return {
-        **values_of(config),
-        "settings": asdict(method.settings),
-        "data": {
-            "rows": samples.rows,
-            "identities": digest_hex(digests.tobytes()),
-            "labels": labels_digest(samples.labels),
-        },
-        "store": None if store is None else _store(store, config, needs_target=method.needs.teacher and not is_live),
-        "teacher": config.teacher if is_live else None,
+    given = values_of(config) | {
         **_chosen(config, is_live),
         "weight_decay": config.decay,
         "density_lr": config.density_scale,
         "precision": pick_precision(config.precision, pick_device(config.device)),
     }
+    declared = {name: given.pop(name) for name in ("student", "method", "source", "epochs", "batch_size", "seed")}
+    return Settings(
+        **declared,
+        settings=asdict(method.settings),
+        data=data_content(samples, digests),
+        store=None if store is None else _store(store, config, needs_target=method.needs.teacher and not is_live),
+        teacher=config.teacher if is_live else None,
+        others=given,
+    )
 
 
-def _chosen(config: TrainOptions, is_live: bool) -> dict[str, Any]:
+def _chosen(config: TrainOptions, is_live: bool) -> dict[str, object]:
     """Where it is not the default; runs of before there was a choice have none of these."""
-    chosen: dict[str, Any] = {}
+    chosen: dict[str, object] = {}
     if is_live and config.teacher_dtype != "float32":
         chosen["teacher_dtype"] = config.teacher_dtype
     if config.init is not None:
@@ -75,71 +72,76 @@ def _chosen(config: TrainOptions, is_live: bool) -> dict[str, Any]:
     return chosen
 
 
-def _store(store: Store, config: TrainOptions, *, needs_target: bool) -> dict[str, Any]:
+def _store(store: Store, config: TrainOptions, *, needs_target: bool) -> StoreContent:
     """The store's content, not its place: its views, and the target where it is read."""
     store.sample_status()  # says so where the samples are not sealed
-    content: dict[str, Any] = {"samples": store.samples_seal["journal"]}
-    if needs_target:
-        record = store.sealed(config.target)
-        content |= {
-            "target": record.fingerprint,
-            "content": record.seal["journal"],
-            "per_class": record.seal["per_class"],
-        }
-    return content | identify_extras(store, config)
+    extras = identify_extras(store, config)
+    content = StoreContent(
+        samples=store.samples_seal["journal"],
+        rdm=extras if config.rdm else None,
+        assistants=extras if config.assistants else None,
+    )
+    if not needs_target:
+        return content
+    record = store.sealed(config.target)
+    seal = record.seal
+    return replace(content, target=record.fingerprint, content=seal["journal"], per_class=seal["per_class"])
 
 
-def describe(session: Session, settings: Mapping[str, Any], store: Store | None) -> dict[str, Any]:
-    """The run.json of a session: `settings`, and all that evaluating or reusing the student needs.
-
-    `macs` are the multiply-accumulates of the student's forward pass of one sample. What computed it and which command
-    began it are told, and make no other run of it.
-    """
-    config, samples = session.config, session.samples
-    return {
-        "settings": dict(settings),
-        "student": config.student,
-        "init": None if session.initial is None else asdict(session.initial),
-        "macs": count_macs(session.stepper.student, session.stepper.student.input),
-        "classes": samples.classes,
-        "class_names": None if samples.class_names is None else list(samples.class_names),
-        "input": session.stepper.student.input.to_json(),
-        "view": session.feed.views.rule.to_json(),
-        "views": session.feed.views.count,
-        "resizing": session.feed.images.rule,
-        "targets": _targets(session),
-        "data": dict(samples.description),
-        "store": None if store is None else _origin(store, config.target),
-        "teacher": None if session.teacher is None else session.teacher.fingerprint(),
-        "rows": {"train": len(session.rows.train), "val": len(session.rows.val), "left_out": session.rows.left_out},
-        "device": str(session.device),
-        "machine": this_machine(session.device).to_json(),
-        "command": list(sys.argv),
-    }
+def describe(session: Session, settings: Settings, store: Store | None) -> RunRecord:
+    """The run.json of a session. What computed it and which command began it are told, and make no other run of it."""
+    config, samples, rows = session.config, session.samples, session.rows
+    assert samples.classes is not None
+    return RunRecord(
+        settings=settings,
+        student=config.student,
+        init=session.initial,
+        macs=count_macs(session.stepper.student, session.stepper.student.input),
+        classes=samples.classes,
+        class_names=None if samples.class_names is None else tuple(samples.class_names),
+        input=session.stepper.student.input,
+        view=session.feed.views.rule,
+        views=session.feed.views.count,
+        resizing=session.feed.images.rule,
+        targets=_targets(session),
+        data=samples.description,
+        store=None if store is None else _place(store, config.target),
+        teacher=_fingerprint(session),
+        rows=Rows(train=len(rows.train), val=len(rows.val), left_out=rows.left_out),
+        device=str(session.device),
+        machine=this_machine(session.device),
+        versions=versions(),
+        command=tuple(sys.argv),
+    )
 
 
-def _origin(store: Store, target: str) -> dict[str, Any]:
+def _place(store: Store, target: str) -> StorePlace:
     """Where the store lies, and which teacher its target is of."""
     record = store.targets().get(target)
-    origin = {"path": str(store.path), "target": target}
-    return origin if record is None else {**origin, "teacher": record.attributes.get("teacher")}
+    teacher = None if record is None else record.attributes.get("teacher")
+    return StorePlace(path=str(store.path), target=target, teacher=teacher)
 
 
-def refuse_other_teacher(known: Mapping[str, Any], session: Session) -> None:
+def _fingerprint(session: Session) -> Fingerprint | None:
+    if session.teacher is None:
+        return None
+    return parse(Fingerprint, session.teacher.fingerprint(), "the teacher", mend="")
+
+
+def refuse_other_teacher(known: RunRecord, session: Session) -> None:
     """Compare the live teacher itself with the one that a run was begun with; its name is compared before.
 
     Raises:
         MismatchError: Names what differs.
     """
-    now = None if session.teacher is None else json.loads(json.dumps(session.teacher.fingerprint()))
-    found = first_difference(known.get("teacher"), now)
+    old, new = (None if each is None else to_json(each) for each in (known.teacher, _fingerprint(session)))
+    found = first_difference(old, new)
     if found is not None:
         message = f"{session.config.out} was begun with another live teacher: its {found[0]} differ"
         raise MismatchError(message, "Use the teacher it was begun with, or choose another --out")
 
 
-def _targets(session: Session) -> str:
-    """`none`; `exact`: of the view the student sees; `fixed-teacher`: of it without the student's augmentation."""
+def _targets(session: Session) -> Literal["none", "exact", "fixed-teacher"]:
     if not session.stepper.method.needs.teacher:
         return "none"
     return "fixed-teacher" if session.feed.views.augmented else "exact"
@@ -182,9 +184,9 @@ def _has_views(store: Store) -> bool:
     return bool(((params != whole) & ~np.isnan(params)).any())
 
 
-def warn_versions(known: Mapping[str, Any], events: Events) -> None:
+def warn_versions(known: Origin, events: Events) -> None:
     """Say which libraries have changed since a run was begun."""
-    now, then = versions(), known.get("versions", {})
+    now, then = versions(), known.versions or {}
     changed = [f"{name} {then.get(name)} -> {now[name]}" for name in now if then.get(name) != now[name]]
     if changed:
         events.warn(f"the run was begun with other versions ({', '.join(changed)}): its numbers may differ slightly")

@@ -8,6 +8,7 @@ from typing import Any
 from teachonce.cache.store import Store
 from teachonce.cache.targets import TargetRecord, target_names
 from teachonce.engine.rdm.stored import KIND, is_of, places
+from teachonce.engine.records import Extras, TargetContent
 from teachonce.errors import MismatchError, StoreMissingError, UnsealedError
 from teachonce.options.train import TrainOptions
 
@@ -28,21 +29,20 @@ def extra_records(store: Store, config: TrainOptions) -> dict[str, TargetRecord]
     return found
 
 
-def identify_extras(store: Store, config: TrainOptions) -> dict[str, Any]:
-    """What a run is compared by: names in order, and each one's fingerprint and content; empty without extras.
+def identify_extras(store: Store, config: TrainOptions) -> Extras | None:
+    """What a run is compared by: its extras in order, with their fingerprints and contents; None without.
 
     Raises:
         StoreError: See `extra_records`.
     """
     records = extra_records(store, config)
     if not records:
-        return {}
-    known = {
-        name: {"target": record.fingerprint, "content": record.seal["journal"]} for name, record in records.items()
+        return None
+    targets = {
+        name: TargetContent(target=each.fingerprint, content=each.seal["journal"]) for name, each in records.items()
     }
-    if config.assistants:
-        return {"assistants": {"names": ",".join(records), **known}}
-    return {"rdm": {"names": ",".join(records), "logits": config.rdm_logits, **known}}
+    logits = None if config.assistants else config.rdm_logits
+    return Extras(names=",".join(records), logits=logits, targets=targets)
 
 
 def _record(store: Store, name: str, command: str) -> TargetRecord:

@@ -2,10 +2,8 @@
 
 import shutil
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +12,8 @@ from teachonce.engine import checkpoint
 from teachonce.engine.feed import Feed, cut
 from teachonce.engine.losslog import MEND, LossLog
 from teachonce.engine.metrics import MetricsLog
+from teachonce.engine.records import Epoch, Progress
 from teachonce.engine.score import score
-from teachonce.engine.shapes import ProgressJson
 from teachonce.engine.split import shuffled
 from teachonce.engine.step import Stepper
 from teachonce.engine.steptime import StepTimer, steady_ms
@@ -24,6 +22,7 @@ from teachonce.events import SILENT, Events, Task
 from teachonce.fsio import disk_errors, read_text
 from teachonce.models.students import save_student
 from teachonce.processwide import random_state, seed_host, seed_training, set_random_state
+from teachonce.records import to_json
 from teachonce.types import EvalView
 
 Rows = NDArray[np.int64]
@@ -44,18 +43,6 @@ class LoopConfig:
     class_names: tuple[str, ...] | None = None
     view: EvalView | None = None
     """The evaluation view, for the image processor that goes with a saved student."""
-
-
-@dataclass(kw_only=True)
-class Progress:
-    """How far a run is."""
-
-    epoch: int = 0
-    """Epochs done."""
-    step: int = 0
-    best_epoch: int = 0
-    best: tuple[float, float] | None = None
-    """val_top1 and minus val_loss of the best epoch; None without validation."""
 
 
 class Loop:
@@ -85,7 +72,7 @@ class Loop:
         self._timer = StepTimer(self.device)
         self._failed = feed.failed
 
-    def fit(self) -> list[dict[str, Any]]:
+    def fit(self) -> list[Epoch]:
         """Train all epochs that are not done yet.
 
         Returns:
@@ -97,16 +84,16 @@ class Loop:
         """
         if not self._resume():
             seed_training(self.config.seed, self.device)
-        config, log = self.config, MetricsLog(self.config.run, self.progress.epoch)
+        config, log = self.config, MetricsLog(Epoch, self.config.run, self.progress.epoch)
         try:
             title, total = f"train {self.stepper.method.name}", config.epochs * self.steps
             with self.events.task(title, total=total, done=self.progress.step, unit="steps") as task:
                 for epoch in range(self.progress.epoch, config.epochs):
                     seed_host(config.seed, epoch)
-                    entry = self._epoch(epoch, task) | self._validate()
+                    entry = self._validated(self._epoch(epoch, task))
                     self._keep(epoch, entry, log)
                     self._warn_failed()
-                    self.events.epoch(entry)
+                    self.events.epoch(to_json(entry))
             self._settle()
         except CorruptError:
             if self.stepper.source.checks_behind:
@@ -137,7 +124,7 @@ class Loop:
             f"weights that may be trained on damaged bytes were moved to {place}; the same command starts again"
         )
 
-    def _epoch(self, epoch: int, task: Task) -> dict[str, Any]:
+    def _epoch(self, epoch: int, task: Task) -> Epoch:
         """Train one epoch (from 0) and say what came of it."""
         stepper, batches = self.stepper, self.batches(epoch)
         view, first = self.feed.views.view(epoch), stepper.done
@@ -154,15 +141,15 @@ class Loop:
         self._look(task, epoch, first, len(batches) - shown)
         intervals, seconds = self._timer.read(), time.perf_counter() - began
         rows = sum(len(rows) for rows in batches)
-        return {
-            "epoch": epoch + 1,
-            "step": stepper.done,
-            "lr": stepper.rate,
-            **self._losses.finish(),
-            "samples_per_s": rows / seconds,
-            "seconds": seconds,
-            "step_ms": steady_ms(intervals),
-        }
+        return Epoch(
+            epoch=epoch + 1,
+            step=stepper.done,
+            lr=stepper.rate,
+            losses=self._losses.finish(),
+            samples_per_s=rows / seconds,
+            seconds=seconds,
+            step_ms=steady_ms(intervals),
+        )
 
     def _look(self, task: Task, epoch: int, first: int, steps: int) -> None:
         """Read the losses of the last steps, which waits for the device, and show how far the epoch is."""
@@ -174,27 +161,27 @@ class Loop:
         """The rows of each batch of an epoch (from 0), in the order of (seed, epoch)."""
         return cut(shuffled(self.train, self.config.seed, epoch), self.config.batch_size, drop_last=True)
 
-    def _validate(self) -> dict[str, float | None]:
+    def _validated(self, entry: Epoch) -> Epoch:
         if not self.stepper.finite():
             message = "a weight is NaN or infinite at the end of an epoch; the last good weights are kept"
             raise NonFiniteError(message, MEND)
         if not len(self.val):
-            return {"val_top1": None, "val_loss": None}
+            return entry
         batches = self.feed.batches(cut(self.val, _VAL_BATCH, drop_last=False), None)
         scores = score(self.stepper.student, batches, self.stepper.autocast)
         if not np.isfinite(scores.loss):
             raise NonFiniteError("the validation loss is not finite; the last good weights are kept", MEND)
-        return {"val_top1": scores.top1, "val_loss": scores.loss}
+        return replace(entry, val_top1=scores.top1, val_loss=scores.loss)
 
-    def _keep(self, epoch: int, entry: Mapping[str, Any], log: MetricsLog) -> None:
+    def _keep(self, epoch: int, entry: Epoch, log: MetricsLog[Epoch]) -> None:
         """Metrics, checkpoint, best, in this order: `_resume` drops or mends what a kill left between them."""
         old = self.progress.best
-        new = None if entry["val_top1"] is None else (entry["val_top1"], -entry["val_loss"])
+        new = None if entry.val_top1 is None or entry.val_loss is None else (entry.val_top1, -entry.val_loss)
         self.progress.epoch, self.progress.step = epoch + 1, self.stepper.done
         if new is None or old is None or new > old:
             self.progress.best, self.progress.best_epoch = new, epoch + 1
         log.append(entry)
-        checkpoint.save_checkpoint(self._last, self._parts(), asdict(self.progress))
+        checkpoint.save_checkpoint(self._last, self._parts(), self.progress)
         if self.progress.best_epoch == epoch + 1:
             self._save_best()
 
@@ -226,14 +213,12 @@ class Loop:
 
     def _resume(self) -> bool:
         """Go on from the last checkpoint; say whether there is one."""
-        found = checkpoint.load_checkpoint(self._last)
+        found = checkpoint.load_checkpoint(self._last, _PARTS, Progress)
         best = self.config.run / "best"
         checkpoint.restore(best)
         if found is None:
             return False
-        parts, state = found
-        checkpoint.require_parts(self._last, found, _PARTS, ProgressJson)
-        self.progress = Progress(**{**state, "best": tuple(state["best"]) if state["best"] else None})
+        parts, self.progress = found
         with checkpoint.fitting(self._last):
             self.stepper.student.load_state_dict(parts["model"])
             self.stepper.method.modules.load_state_dict(parts["method"])

@@ -1,43 +1,17 @@
 """The machine that numbers were measured on: its parts, and nothing that tells whose it is."""
 
 import platform
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import psutil
 import torch
 
 from teachonce.data.workers import count_processors
+from teachonce.engine.records import Machine
 
 _CPUINFO = Path("/proc/cpuinfo")
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Machine:
-    """What computes. No host name and no path."""
-
-    processor: str
-    cores: int
-    """Processors that this process may use."""
-    memory_bytes: int
-    """Of the host, within the container's limit where there is one."""
-    platform: str
-    """Operating system, its release, the architecture."""
-    gpus: tuple[str, ...]
-    """Names, in CUDA's order."""
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON has it."""
-        return {**asdict(self), "gpus": list(self.gpus)}
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Machine":
-        """From what `to_json` gave."""
-        return cls(**{**value, "gpus": tuple(value["gpus"])})
 
 
 def this_machine(device: torch.device | None = None) -> Machine:

@@ -220,7 +220,7 @@ def epoch_views(parts: Parts, images: ImageSource, teacher: Teacher | None, stud
     """The evaluation view is the store's, else the live teacher's, else the whole image squeezed to the student."""
     store = parts.store
     if store is not None:
-        rule = stored_views(store).view
+        rule = stored_views(store).spec.view
     else:
         rule = EvalView(resize=(student.height, student.width)) if teacher is None else teacher.info.view
     return EpochViews(

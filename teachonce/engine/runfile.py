@@ -1,26 +1,22 @@
 """run.json: everything a run was made from. The same settings go on or are reused; others are refused."""
 
 import fcntl
-import json
 import os
 import platform
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from teachonce.engine.shapes import RdmRunJson, ResultJson, RunJson
+from teachonce.engine.records import RdmRun, RunRecord, Settings, TrainResult
 from teachonce.errors import BusyError, CorruptError, InputError, MismatchError
-from teachonce.fsio import TEMPORARY, disk_errors, make_folder, read_json, write_json
+from teachonce.fsio import TEMPORARY, disk_errors, make_folder, read_json
 from teachonce.options.identity import with_defaults
 from teachonce.options.train import TrainOptions
-from teachonce.types import EARLY, Resizing
-from teachonce.validation import require_type
+from teachonce.records import parse, read, to_json
 
-FORMAT = 1
-KIND = "teachonce.run"
 RUN, RESULT = "run.json", "result.json"
 _ANEW = "Choose another --out, or remove this folder to train again"
 _PACKAGES = ("teachonce", "torch", "transformers", "safetensors", "numpy")
@@ -40,41 +36,30 @@ def check_folder(run: Path) -> None:
             raise InputError(f"{run} is not empty and not a run: it has {foreign}", "Choose another --out")
 
 
-def read_run(run: Path) -> dict[str, Any] | None:
+def read_run(run: Path) -> RunRecord | RdmRun | None:
     """The run.json of a folder; None where there is none.
 
     Raises:
         CorruptError: It is no run of this format, or damaged.
     """
-    value = _read(run, RUN)
-    if value is None:
+    try:
+        value = read_json(run / RUN, mend=_ANEW)
+    except FileNotFoundError:
         return None
-    if not isinstance(value, dict) or (value.get("format"), value.get("kind")) != (FORMAT, KIND):
+    if not isinstance(value, dict) or (value.get("format"), value.get("kind")) != (RdmRun.format, RdmRun.kind):
         raise CorruptError(f"{run / RUN} is not from a run of this version of teachonce", _ANEW)
-    require_type(RdmRunJson if "rdms" in value else RunJson, value, str(run), mend=_ANEW, within=RUN)
-    return value
+    kind: type[RunRecord | RdmRun] = RdmRun if "rdms" in value else RunRecord
+    return parse(kind, value, str(run), mend=_ANEW, within=RUN)
 
 
-def run_rule(known: Mapping[str, Any] | None) -> Resizing | None:
-    """How a run resizes what it sees, by its run.json; None where there is none yet."""
-    return None if known is None else known.get("resizing", EARLY)
-
-
-def read_result(run: Path) -> dict[str, Any] | None:
+def read_result(run: Path) -> TrainResult | None:
     """The result of a finished run; None before.
 
     Raises:
         CorruptError: It cannot be read, or is damaged.
     """
-    value: dict[str, Any] | None = _read(run, RESULT)
-    if value is not None:
-        require_type(ResultJson, value, str(run), mend=_ANEW, within=RESULT)
-    return value
-
-
-def _read(run: Path, name: str) -> Any:
     try:
-        return read_json(run / name, mend=_ANEW)
+        return read(TrainResult, run / RESULT, mend=_ANEW)
     except FileNotFoundError:
         return None
 
@@ -112,25 +97,21 @@ def _clear(run: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def write_run(run: Path, description: Mapping[str, Any]) -> None:
-    """Begin a run.
-
-    Raises:
-        DiskError: The folder cannot be written.
-    """
-    write_json(run / RUN, {"format": FORMAT, "kind": KIND, "versions": versions(), **description})
-
-
-def refuse_others(run: Path, known: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+def refuse_others(run: Path, known: RunRecord | RdmRun, settings: Settings) -> RunRecord:
     """Compare the settings of a run with those asked for.
+
+    Returns:
+        What is known of it.
 
     Raises:
         MismatchError: Names the first that differs.
     """
-    found = first_difference(with_defaults(TrainOptions, known["settings"]), json.loads(json.dumps(dict(settings))))
-    if found is not None:
-        name, old, new = found
-        raise MismatchError(f"{run} was trained with {name} {_short(old)}, got {_short(new)}", _ANEW)
+    recorded = known.settings if isinstance(known, RdmRun) else to_json(known.settings)
+    found = first_difference(with_defaults(TrainOptions, recorded), to_json(settings))
+    if isinstance(known, RunRecord) and found is None:
+        return known
+    name, old, new = found or ("rdms", None, None)
+    raise MismatchError(f"{run} was trained with {name} {_short(old)}, got {_short(new)}", _ANEW)
 
 
 def first_difference(old: Any, new: Any, name: str = "") -> tuple[str, Any, Any] | None:

@@ -2,39 +2,35 @@
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 import safetensors.torch
-from pydantic import BaseModel, ConfigDict, Field
 
-from teachonce.fsio import read_json, write_bytes, write_json
+from teachonce.bounds import Bounds, Positive
+from teachonce.fsio import write_bytes, write_json
 from teachonce.models.classifier import SplitClassifier
 from teachonce.models.hub import loading
 from teachonce.models.processor import squeezing_processor
 from teachonce.models.student import Student
+from teachonce.records import read, write
 from teachonce.types import EvalView, InputSpec
-from teachonce.validation import InputJson, require_type
 
 WEIGHTS, SPEC = "model.safetensors", "student.json"
 _MEND = "Train it again, or restore the file from a copy"
 
 
-class Saved(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Saved:
     """The student.json of a folder."""
 
-    model_config = ConfigDict(strict=True)
-
-    format: Literal[1]
+    format: Literal[1] = 1
     spec: str
     family: Literal["transformers", "own"]
-    classes: int = Field(ge=1, le=1 << 24)
-    embedding_dim: int = Field(ge=1)
-    input: InputJson
-
-    def input_spec(self) -> InputSpec:
-        """What it takes."""
-        return InputSpec.from_json(self.input.model_dump())
+    classes: Annotated[int, Bounds(min=1, max=1 << 24)]
+    embedding_dim: Positive
+    input: InputSpec
 
 
 def read_saved(folder: Path) -> Saved:
@@ -44,10 +40,7 @@ def read_saved(folder: Path) -> Saved:
         FileNotFoundError: There is none.
         CorruptError: It is damaged.
     """
-    path = folder / SPEC
-    value = read_json(path, mend=_MEND)
-    require_type(Saved, value, str(path), mend=_MEND)
-    return Saved.model_validate(value)
+    return read(Saved, folder / SPEC, mend=_MEND)
 
 
 def save_student(
@@ -83,18 +76,17 @@ def save_student(
             name: value.detach().to("cpu", copy=True).contiguous() for name, value in student.state_dict().items()
         }
         write_bytes(folder / WEIGHTS, safetensors.torch.save(tensors, metadata={"format": "pt"}))
-    write_json(folder / SPEC, _describe(student))
+    write(folder / SPEC, _describe(student))
 
 
-def _describe(student: Student) -> dict[str, Any]:
-    return {
-        "format": 1,
-        "spec": student.spec,
-        "family": "transformers" if isinstance(student, SplitClassifier) else "own",
-        "classes": student.classes,
-        "embedding_dim": student.embedding_dim,
-        "input": student.input.to_json(),
-    }
+def _describe(student: Student) -> Saved:
+    return Saved(
+        spec=student.spec,
+        family="transformers" if isinstance(student, SplitClassifier) else "own",
+        classes=student.classes,
+        embedding_dim=student.embedding_dim,
+        input=student.input,
+    )
 
 
 def _save_transformers(student: SplitClassifier, folder: Path, class_names: Sequence[str] | None) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from teachonce.bounds import MOST_SIDE
 from teachonce.errors import ModelError
 from teachonce.models.classifier import SplitClassifier
 from teachonce.models.folders import require_config
@@ -14,7 +15,6 @@ from teachonce.models.spec import parse_options
 from teachonce.models.student import require_side
 from teachonce.processwide import seeded
 from teachonce.types import InputSpec
-from teachonce.validation import MOST_SIDE
 
 VIT: dict[str, int | float | str] = {
     "patch": 4,

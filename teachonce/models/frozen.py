@@ -12,7 +12,8 @@ from teachonce.fsio import json_bytes
 from teachonce.models.placed import Weights, is_placed
 from teachonce.models.precision import as_taken
 from teachonce.models.student import Student
-from teachonce.types import EvalView, InputSpec, Resizing, TeacherDtype
+from teachonce.records import to_json
+from teachonce.types import EvalView, InputSpec, JsonObject, Resizing, TeacherDtype
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,11 +32,11 @@ class TeacherInfo:
     """In the order of the logits; None where the model has placeholders only."""
     input: InputSpec
     view: EvalView
-    processor: Mapping[str, Any]
+    processor: JsonObject
     """The image processor's own JSON."""
     weights: str
     """`weights_digest` of the state dict."""
-    config: Mapping[str, Any] = field(default_factory=dict)
+    config: JsonObject = field(default_factory=dict)
     unused: tuple[str, ...] = ()
     """Parts of its checkpoint that it does without, by name; not part of the fingerprint."""
     dtype: TeacherDtype = "float32"
@@ -55,8 +56,8 @@ class TeacherInfo:
             "weights": self.weights,
             "config": xxhash.xxh3_128_hexdigest(json_bytes(dict(self.config))),
             "processor": dict(self.processor),
-            "input": self.input.to_json(),
-            "view": self.view.to_json(),
+            "input": to_json(self.input),
+            "view": to_json(self.view),
         }
 
 

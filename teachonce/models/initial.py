@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
-from pydantic import BaseModel
 from torch import Tensor, nn
 
 from teachonce.errors import ModelError
@@ -20,7 +19,7 @@ from teachonce.models.hub import loading, locate, weights_arguments
 from teachonce.models.pretrained import class_names
 from teachonce.models.student import Student
 from teachonce.processwide import seeded
-from teachonce.validation import require_type
+from teachonce.records import read
 
 PROCESSOR = "preprocessor_config.json"
 _FILES = ["config.json", PROCESSOR, WEIGHTS, f"{WEIGHTS}.index.json", "model-*.safetensors"]
@@ -28,10 +27,11 @@ _AGAIN = "Restore the file from a copy"
 _MEND = "Use a source with the student's layers, widths and image size, or leave --init out"
 
 
-class _Run(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class _Run:
     """What is read of a run.json."""
 
-    class_names: list[str] | None = None
+    class_names: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,10 +79,7 @@ def source_classes(source: str, *, trust_remote_code: bool = False) -> tuple[str
     folder = _folder(source, trust_remote_code)
     for run in (folder.parent / "run.json", folder / "run.json"):
         if (folder / SPEC).exists() and run.exists():
-            known = read_json(run, mend=_AGAIN)
-            require_type(_Run, known, str(run), mend=_AGAIN)
-            names = _Run.model_validate(known).class_names
-            return None if names is None else tuple(names)
+            return read(_Run, run, mend=_AGAIN).class_names
     config = folder / "config.json"
     labels = (read_json(config, mend=_AGAIN).get("id2label") if config.exists() else None) or {}
     return class_names(labels, len(labels)) or None

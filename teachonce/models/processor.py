@@ -15,9 +15,10 @@ from PIL import Image
 from teachonce.data.pil import evaluation_view
 from teachonce.errors import ModelError, TeachonceError
 from teachonce.models.hub import loading
-from teachonce.types import EvalView, InputSpec
+from teachonce.records import to_json
+from teachonce.types import EvalView, Filter, InputSpec
 
-_FILTERS = {
+_FILTERS: dict[Image.Resampling, Filter] = {
     Image.Resampling.NEAREST: "nearest",
     Image.Resampling.BOX: "box",
     Image.Resampling.BILINEAR: "bilinear",
@@ -233,4 +234,4 @@ def squeezing_processor(given: InputSpec) -> dict[str, Any]:
 
 def plain_processor(given: InputSpec, view: EvalView) -> dict[str, Any]:
     """The processor JSON of a network of ours."""
-    return {"image_processor_type": "teachonce", "input": given.to_json(), "view": view.to_json()}
+    return {"image_processor_type": "teachonce", "input": to_json(given), "view": to_json(view)}

@@ -2,9 +2,9 @@
 
 from torch import Tensor, nn
 
+from teachonce.bounds import MOST_SIDE
 from teachonce.errors import ModelError
 from teachonce.types import InputSpec
-from teachonce.validation import MOST_SIDE
 
 
 class Student(nn.Module):

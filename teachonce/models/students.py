@@ -134,7 +134,7 @@ def _rebuild(folder: Path, saved: Saved, trust_remote_code: bool) -> Student:
         where = locate(str(folder), revision=None, trust_remote_code=trust_remote_code)
         network = load_classifier(str(folder), {**where, **weights_arguments(trust_remote_code)})
         with loading(str(folder)):
-            return SplitClassifier(network, spec=saved.spec, input=saved.input_spec())
+            return SplitClassifier(network, spec=saved.spec, input=saved.input)
 
     def build() -> Student:
         return build_student(saved.spec, classes=saved.classes, image_size=saved.input.height)

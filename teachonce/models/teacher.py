@@ -1,13 +1,11 @@
 """Teachers by spec: a transformers model, a trained run, a built-in network, or a user's factory."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, ConfigDict
 
 from teachonce.errors import ModelError
-from teachonce.fsio import read_json
 from teachonce.models.frozen import ClassifierTeacher, Signal, Teacher, TeacherInfo, weights_digest
 from teachonce.models.placed import DeviceMap, Placing
 from teachonce.models.precision import TORCH_DTYPES, parse_teacher_dtype
@@ -16,8 +14,8 @@ from teachonce.models.processor import plain_processor
 from teachonce.models.student import Student
 from teachonce.models.students import build_student, is_built_in, load_student
 from teachonce.models.trust import is_factory
+from teachonce.records import read
 from teachonce.types import EARLY, EvalView, Resizing, TeacherDtype
-from teachonce.validation import ViewJson, require_type
 
 __all__ = ["Signal", "Teacher", "TeacherInfo", "from_student", "load_teacher"]
 
@@ -144,24 +142,18 @@ def _require_penultimate(spec: str, embedding: str) -> None:
         raise ModelError(message, "Leave --embedding out, or use auto")
 
 
-class _Run(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class _Run:
     """What a teacher takes of a run.json."""
 
-    model_config = ConfigDict(strict=True)
-
-    class_names: list[str] | None = None
-    view: ViewJson | None = None
+    class_names: tuple[str, ...] | None = None
+    view: EvalView | None = None
     resizing: Resizing = EARLY
 
 
 def _from_run(spec: str, folder: Path, trust_remote_code: bool, dtype: TeacherDtype) -> Teacher:
-    path = folder / "run.json"
-    value = read_json(path, mend=_AGAIN)
-    require_type(_Run, value, str(path), mend=_AGAIN)
-    run = _Run.model_validate(value)
-    view = None if run.view is None else EvalView.from_json(run.view.model_dump())
+    run = read(_Run, folder / "run.json", mend=_AGAIN)
     student = load_student(folder, trust_remote_code=trust_remote_code)
-    names = tuple(run.class_names) if run.class_names else None
-    teacher = from_student(student, name=spec, class_names=names, view=view, dtype=dtype)
+    teacher = from_student(student, name=spec, class_names=run.class_names or None, view=run.view, dtype=dtype)
     teacher.info = replace(teacher.info, resizing=run.resizing)
     return teacher

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from teachonce.options.make import as_json
 from teachonce.options.opt import options_of
+from teachonce.records import as_json
 
 
 def values_of(options: object) -> dict[str, Any]:

@@ -143,17 +143,6 @@ def _number(kind: object, word: str, text: str) -> float:
     raise ValueError(f"expected {what} with commas between them, got {text!r}")
 
 
-def as_json(value: object) -> Any:
-    """A value as JSON has it: paths are texts, tuples lists, numbers of NumPy numbers."""
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {str(key): as_json(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [as_json(item) for item in value]
-    return value.item() if hasattr(value, "item") else value
-
-
 def near(word: str, words: Mapping[str, object] | Sequence[str]) -> str:
     """`, did you mean lr?` for a word that is nearly one of `words`."""
     matches = get_close_matches(word, list(words), n=1)

@@ -7,6 +7,7 @@ from typing import Any
 
 from teachonce.options.opt import Option, options_of
 from teachonce.options.train import TrainOptions
+from teachonce.types import JsonObject
 
 
 def command_words(kind: type, given: Mapping[str, Any]) -> list[str]:
@@ -60,7 +61,7 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value
 
 
-def data_options(description: Mapping[str, Any]) -> dict[str, Any]:
+def data_options(description: JsonObject) -> dict[str, Any]:
     """The options by which opened data is opened again, from its description."""
     known = {"data": str(description.get("source", "DATA")), "limit": description.get("rows")}
     names = [name for name, option in options_of(TrainOptions).items() if option.opt.table == "data"]

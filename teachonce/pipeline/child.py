@@ -7,14 +7,14 @@ from teachonce.events import Events
 from teachonce.options.make import make
 from teachonce.options.verbs import VERBS, load
 from teachonce.processes.command import importing
-from teachonce.types import plain
+from teachonce.records import plain
 
 PLACE = "teachonce.pipeline.child:do_step"
 """What a process is started with to do a step."""
 MEND = "If the memory was full, use a smaller batch_size; then run the same command again: it resumes"
 
 
-def do_step(events: Events, verb: str, options: Mapping[str, Any]) -> dict[str, Any]:
+def do_step(events: Events, verb: str, options: Mapping[str, Any]) -> dict[str, object]:
     """Do what a command does.
 
     Args:
@@ -30,5 +30,4 @@ def do_step(events: Events, verb: str, options: Mapping[str, Any]) -> dict[str, 
     """
     with importing(own=True):
         stage = load(VERBS[verb].stage)
-    result: dict[str, Any] = plain(stage(make(VERBS[verb].kind, options), events=events))
-    return result
+    return plain(stage(make(VERBS[verb].kind, options), events=events))

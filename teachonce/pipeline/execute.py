@@ -1,20 +1,20 @@
 """Does what a plan says, one step after another."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
+from teachonce.engine.evalfile import write_evaluation
 from teachonce.events import Events
 from teachonce.models.trust import factory_environment
 from teachonce.options.evaluate import EvaluateOptions
 from teachonce.options.make import make
 from teachonce.pipeline.child import MEND, PLACE
-from teachonce.pipeline.evaluations import record
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.plan import Planned
 from teachonce.pipeline.reporting import do_report
 from teachonce.pipeline.steps import Step
 from teachonce.processes.process import Process
+from teachonce.records import to_json
 from teachonce.stages.evaluate import evaluate_run
 
 HERE = ("evaluate", "report")
@@ -69,6 +69,6 @@ def do_evaluation(step: Step, facts: Facts, events: Events) -> Mapping[str, Any]
         TeachonceError: See `evaluate`.
     """
     samples = facts.samples(step.options, prefer="test")
-    result = asdict(evaluate_run(make(EvaluateOptions, step.options), samples, events))
-    record(step, facts, result)
-    return result
+    result = evaluate_run(make(EvaluateOptions, step.options), samples, events)
+    write_evaluation(step.run, facts.content(step.options, prefer="test"), result)
+    return to_json(result)

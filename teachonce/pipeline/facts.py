@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from teachonce.data.open import open_samples
 from teachonce.data.samples import Samples
-from teachonce.engine.evalfile import data_identity
+from teachonce.engine.evalfile import data_content
+from teachonce.engine.records import DataContent
 from teachonce.engine.rows import all_digests
 from teachonce.events import SILENT, Events
 from teachonce.pipeline.tables import OF_DATA
@@ -43,9 +44,9 @@ class Facts:
             self._digests[key] = all_digests(self.samples(options, prefer), self.events)
         return self._digests[key]
 
-    def identity(self, options: Mapping[str, Any], prefer: str = "train") -> dict[str, Any]:
-        """What tells this data from other data, as JSON: rows, their identities, their labels."""
-        return data_identity(self.samples(options, prefer), self.digests(options, prefer))
+    def content(self, options: Mapping[str, Any], prefer: str = "train") -> DataContent:
+        """What tells this data from other data."""
+        return data_content(self.samples(options, prefer), self.digests(options, prefer))
 
 
 def _key(options: Mapping[str, Any], prefer: str) -> _Key:

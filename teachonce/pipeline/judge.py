@@ -1,13 +1,14 @@
 """What is to be done about one step, found out without doing it: run, reuse or refuse, and why."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from teachonce.cache.store import Store, open_store
 from teachonce.engine.describe import identify
 from teachonce.engine.device import pick_compute_dtype, pick_device
+from teachonce.engine.records import Settings
 from teachonce.engine.runfile import check_folder, read_result, read_run, refuse_others
 from teachonce.engine.stage_one.conduct import is_complete
 from teachonce.engine.stage_one.job import Job, store_at
@@ -22,6 +23,7 @@ from teachonce.pipeline.evaluations import recorded
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.reporting import reported
 from teachonce.pipeline.steps import Step
+from teachonce.records import to_json
 
 Action = Literal["run", "reuse", "refuse"]
 
@@ -62,10 +64,12 @@ def judge_training(step: Step, facts: Facts) -> Verdict:
         return Verdict(action="refuse", reason=error.message)
     if result is None:
         return Verdict(action="run", reason="it was begun with the same settings and resumes")
-    return Verdict(action="reuse", reason="finished with the same settings", result={**result, "run": str(config.out)})
+    return Verdict(
+        action="reuse", reason="finished with the same settings", result=to_json(replace(result, run=str(config.out)))
+    )
 
 
-def identity_of(step: Step, facts: Facts) -> dict[str, Any]:
+def identity_of(step: Step, facts: Facts) -> Settings:
     """What tells a training from others: its settings, data and targets.
 
     Raises:
@@ -73,7 +77,8 @@ def identity_of(step: Step, facts: Facts) -> dict[str, Any]:
     """
     config, samples = train_options(step), facts.samples(step.options)
     store = None if config.store is None else open_store(config.store)
-    return identify(config, samples, store, facts.digests(step.options) if store is None else store.digests())
+    digests = facts.digests(step.options) if store is None else store.digests()
+    return identify(config, samples, store, digests)
 
 
 def judge_embed(step: Step, facts: Facts) -> Verdict:

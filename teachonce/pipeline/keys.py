@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from teachonce.options.make import as_json, near, read, typed
+from teachonce.options.make import near, read, typed
 from teachonce.options.opt import Option, options_of
+from teachonce.records import as_json
 
 Options = TypeVar("Options")
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from teachonce.options.make import as_json
 from teachonce.options.train import TrainOptions
 from teachonce.options.words import setting_text
 from teachonce.pipeline.expand import short_names
 from teachonce.pipeline.tables import Training
+from teachonce.records import as_json
 
 _EXTRAS = ("rdm", "assistants")
 _ELSEWHERE = ("student", "method", "source", "seed", "settings", "epochs", "target")

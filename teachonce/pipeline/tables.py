@@ -8,12 +8,12 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from teachonce.options import shared
 from teachonce.options.embed import EmbedOptions
-from teachonce.options.make import as_json
 from teachonce.options.opt import Opt, Option, options_of
 from teachonce.options.rdm import RdmOptions
 from teachonce.options.runs import ReportOptions
 from teachonce.options.train import TrainOptions
 from teachonce.pipeline.keys import Keys, keys_of
+from teachonce.records import as_json
 
 Options = TypeVar("Options")
 

@@ -85,9 +85,9 @@ def training_costs(
         MismatchError: A store is not the one that was trained on.
     """
     known = _countable(read_runs(places, events), places, events)
-    shown = [run for run in known if student in (None, run.settings["student"])]
+    shown = [run for run in known if student in (None, run.settings.student)]
     if not shown:
-        there = ", ".join(sorted({run.settings["student"] for run in known}))
+        there = ", ".join(sorted({run.settings.student for run in known}))
         raise InputError(f"there is no run of student {student!r}, but of {there}", "Choose one of them")
     which = accuracy
     if which == "auto":
@@ -121,12 +121,12 @@ def _point(label: str, runs: Sequence[Run], counter: CostCounter, which: Which) 
     live = {part: round(statistics.fmean(cost.live[part] for cost in costs)) for part in PARTS}
     return CostPoint(
         label=label,
-        student=first.settings["student"],
-        method=first.settings["method"],
+        student=first.settings.student,
+        method=first.settings.method,
         target=first.target,
         rdm=first.extras["rdm"],
         assistants=first.extras["assistants"],
-        source=first.settings["source"],
+        source=first.settings.source,
         runs=tuple(str(run.folder) for run in runs),
         accuracies=tuple(values),
         accuracy_mean=statistics.fmean(values),
@@ -139,7 +139,7 @@ def _point(label: str, runs: Sequence[Run], counter: CostCounter, which: Which) 
 
 
 def _accuracy(run: Run, which: Which) -> float:
-    value = run.test_top1 if which == "test" else run.result["val_top1"]
+    value = run.test_top1 if which == "test" else run.result.val_top1
     if value is None:
         mend = "Evaluate it with `teachonce run`, or use --accuracy validation" if which == "test" else "Leave it out"
         raise DataError(f"{run.folder} has no {which} accuracy", mend)

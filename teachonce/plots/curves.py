@@ -4,18 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from teachonce.engine.metrics import METRICS
 from teachonce.engine.metrics import read_metrics as read_lines
+from teachonce.engine.records import Epoch
 from teachonce.plots.groups import Group
 
 __all__ = ["METRICS", "Curve", "Line", "read_metrics", "training_curves"]
 
-_NAMES = ("val_top1", "loss")
 _TERM = "loss_"
 
 
@@ -61,24 +60,30 @@ def _curve(group: Group) -> Curve | None:
     epochs = sorted(set.intersection(*(set(entries) for entries in runs))) if runs else []
     if not epochs:
         return None
-    val_top1, loss = (_line([[entries[e].get(name) for e in epochs] for entries in runs]) for name in _NAMES)
     return Curve(
         label=group.label,
-        is_live=group.settings["source"] == "live" and group.runs[0].needs_teacher,
+        is_live=group.settings.source == "live" and group.runs[0].needs_teacher,
         seeds=len(runs),
         epochs=np.array(epochs, np.int64),
-        val_top1=val_top1,
-        loss=loss,
+        val_top1=_line([[entries[e].val_top1 for e in epochs] for entries in runs]),
+        loss=_line([[entries[e].losses.get("loss") for e in epochs] for entries in runs]),
         terms=_terms([entries[epochs[0]] for entries in runs], [entries[epochs[-1]] for entries in runs]),
     )
 
 
-def _terms(first: Sequence[Mapping[str, Any]], last: Sequence[Mapping[str, Any]]) -> dict[str, tuple[float, float]]:
+def _terms(first: Sequence[Epoch], last: Sequence[Epoch]) -> dict[str, tuple[float, float]]:
     """Of the terms that every seed has in both epochs."""
-    names = [name for name in first[0] if name.startswith(_TERM)] + ["loss"]
-    known = [name for name in names if all(isinstance(entry.get(name), int | float) for entry in (*first, *last))]
-    means = {name: [fmean(entry[name] for entry in entries) for entries in (first, last)] for name in known}
-    return {name.removeprefix(_TERM): (begin, end) for name, (begin, end) in means.items()}
+    names = [name for name in first[0].losses if name.startswith(_TERM)] + ["loss"]
+    terms = {}
+    for name in names:
+        begin, end = _numbers(first, name), _numbers(last, name)
+        if len(begin) == len(first) and len(end) == len(last):
+            terms[name.removeprefix(_TERM)] = (fmean(begin), fmean(end))
+    return terms
+
+
+def _numbers(entries: Sequence[Epoch], name: str) -> list[float]:
+    return [value for entry in entries if (value := entry.losses.get(name)) is not None]
 
 
 def _line(values: Sequence[Sequence[float | None]]) -> Line:
@@ -86,10 +91,10 @@ def _line(values: Sequence[Sequence[float | None]]) -> Line:
     return Line(mean=table.mean(axis=0), low=table.min(axis=0), high=table.max(axis=0))
 
 
-def read_metrics(run: Path) -> dict[int, Mapping[str, Any]]:
+def read_metrics(run: Path) -> dict[int, Epoch]:
     """The metrics of a run by epoch; empty without the file.
 
     Raises:
         CorruptError: A line cannot be read.
     """
-    return {line["epoch"]: line for line in read_lines(run, finished=True)}
+    return {line.epoch: line for line in read_lines(run, finished=True)}

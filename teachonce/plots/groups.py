@@ -4,9 +4,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from teachonce.engine.records import Settings
 from teachonce.plots.runs import Run
+from teachonce.records import to_json
+from teachonce.types import JsonObject
 
 _DIGEST = re.compile("[0-9a-f]{16,}")
 
@@ -20,7 +22,7 @@ class Group:
     runs: tuple[Run, ...]
 
     @property
-    def settings(self) -> Mapping[str, Any]:
+    def settings(self) -> Settings:
         """The settings of all, with the seed of the first."""
         return self.runs[0].settings
 
@@ -30,27 +32,28 @@ def grouped(runs: Sequence[Run]) -> list[Group]:
     groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault(run.group, []).append(run)
-    students = len({run.settings["student"] for run in runs})
-    labels = distinct([(_label(alike[0], with_student=students > 1), alike[0].settings) for alike in groups.values()])
+    students = len({run.settings.student for run in runs})
+    each = [(_label(alike[0], with_student=students > 1), to_json(alike[0].settings)) for alike in groups.values()]
+    labels = distinct(each)
     return [Group(label=label, runs=tuple(alike)) for label, alike in zip(labels, groups.values(), strict=True)]
 
 
 def _label(run: Run, *, with_student: bool) -> str:
     """The method and what distinguishes it: `kd from assistant-4`, `cifd, 3 RDMs`."""
-    words = str(run.settings["method"])
+    words = run.settings.method
     if run.target not in (None, "teacher"):
         words += f" from {run.target}"
     for kind, singular, plural in (("rdm", "RDM", "RDMs"), ("assistants", "assistant", "assistants")):
         count = len(run.extras[kind])
         words += f", {count} {singular if count == 1 else plural}" if count else ""
-    initial = run.description.get("init")
-    words += "" if initial is None else f", init {Path(initial['source']).name}"
-    if run.settings["source"] == "live" and run.needs_teacher:
+    initial = run.record.init
+    words += "" if initial is None else f", init {Path(initial.source).name}"
+    if run.settings.source == "live" and run.needs_teacher:
         words += ", live"
-    return f"{words} ({run.settings['student']})" if with_student else words
+    return f"{words} ({run.settings.student})" if with_student else words
 
 
-def distinct(labelled: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
+def distinct(labelled: Sequence[tuple[str, JsonObject]]) -> list[str]:
     """Labels made unique by the settings in which equal ones differ."""
     labels = []
     for index, (label, settings) in enumerate(labelled):
@@ -64,11 +67,11 @@ def distinct(labelled: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
     return labels
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _distinguishing(own: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> list[str]:
+def _distinguishing(own: JsonObject, others: Sequence[JsonObject]) -> list[str]:
     """Settings that distinguish one from all others, chosen greedily: booleans first among equally good ones."""
     chosen: list[str] = []
     rest = [other for other in others if any(other.get(key) != own[key] for key in own)]
@@ -79,10 +82,10 @@ def _distinguishing(own: Mapping[str, Any], others: Sequence[Mapping[str, Any]])
     return [key for key in own if key in chosen]
 
 
-def _flat(settings: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """Settings with dotted names, without digests and without the seed."""
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
+def _flat(settings: JsonObject, above: str = "") -> dict[str, object]:
+    """Settings with dotted names in their order, without digests and without the seed."""
+    flat: dict[str, object] = {}
+    for key, value in sorted(settings.items()):
         if isinstance(value, Mapping):
             flat |= _flat(value, f"{above}{key}.")
         elif key != "seed" and not (isinstance(value, str) and _DIGEST.fullmatch(value)):

@@ -101,23 +101,24 @@ class CostCounter:
         """The targets of a run, by name."""
         if run.target is None:
             return {}
-        store, known = self._open(run), run.settings["store"] or {}
-        names = {run.target: known.get("target")}
-        for kind, extras in run.extras.items():
-            names |= {name: known[kind][name]["target"] for name in extras}
+        store, known = self._open(run), run.settings.store
+        names = {run.target: known.target if known else None}
+        for extras in (known.rdm, known.assistants) if known else ():
+            names |= {name: extras.targets[name].target for name in extras.each} if extras else {}
         return {name: self._record(store, name, fingerprint, run) for name, fingerprint in names.items()}
 
     def _record(self, store: Store, name: str, fingerprint: str | None, run: Run) -> TargetRecord:
         record = store.sealed(name)
-        live = run.description["teacher"] if name == run.target else None
-        same = live is None or live["weights"] == record.fingerprint_fields["teacher"]["weights"]
+        live = run.record.teacher if name == run.target else None
+        same = live is None or live.weights == record.fingerprint_fields["teacher"]["weights"]
         if fingerprint not in (None, record.fingerprint) or not same:
             message = f"target {name!r} of {store.path} is not the one that {run.folder} was trained on"
             raise MismatchError(message, "Give the store it was trained on with --store, or leave the run out")
         return record
 
     def _open(self, run: Run) -> Store:
-        path = self.store or Path(run.description["store"]["path"])
+        assert run.record.store is not None
+        path = self.store or Path(run.record.store.path)
         if path not in self._stores:
             try:
                 self._stores[path] = open_store(path)

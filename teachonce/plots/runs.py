@@ -1,19 +1,21 @@
 """Finished runs, as read from their folders."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from teachonce.engine.evalfile import read_kept, weights_digest
+from teachonce.engine.records import DataContent, Evaluation, RunRecord, Settings, TrainResult
 from teachonce.engine.runfile import read_result, read_run
 from teachonce.errors import CorruptError, InputError, StoreMissingError
 from teachonce.events import Events
 from teachonce.models.macs import count_macs
 from teachonce.models.students import load_student, student_digest
+from teachonce.records import to_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,18 +23,15 @@ class Run:
     """A finished run."""
 
     folder: Path
-    description: Mapping[str, Any]
-    """Its run.json."""
-    result: Mapping[str, Any]
-    """Its result.json."""
-    evaluation: Mapping[str, Any] | None = None
-    """Its evaluation.json, written by `evaluate` and `run`; None if there is none of its weights."""
+    record: RunRecord
+    result: TrainResult
+    evaluation: Evaluation | None = None
+    """Written by `evaluate` and `run`; None if there is none of its weights."""
 
     @property
-    def settings(self) -> Mapping[str, Any]:
+    def settings(self) -> Settings:
         """Its settings."""
-        settings: Mapping[str, Any] = self.description["settings"]
-        return settings
+        return self.record.settings
 
     @property
     def begun(self) -> str:
@@ -43,33 +42,33 @@ class Run:
     @property
     def test_top1(self) -> float | None:
         """In [0, 1], of its evaluation; None without one."""
-        return None if self.evaluation is None else float(self.evaluation["result"]["top1"])
+        return None if self.evaluation is None else self.evaluation.result.top1
 
     @property
     def test_rows(self) -> int | None:
-        """Of its evaluation; None if not recorded."""
-        return None if self.evaluation is None else self.evaluation["result"].get("rows")
+        """Of its evaluation."""
+        return None if self.evaluation is None else self.evaluation.result.rows
 
     @property
     def val_rows(self) -> int:
         """The number of validation rows."""
-        return int(self.description["rows"]["val"])
+        return self.record.rows.val
 
     @property
-    def test_data(self) -> str | None:
-        """The identity of the data of its evaluation."""
-        return None if self.evaluation is None else json.dumps(self.evaluation["of"]["data"], sort_keys=True)
+    def test_data(self) -> DataContent | None:
+        """The data of its evaluation."""
+        return None if self.evaluation is None else self.evaluation.of.data
 
     @property
     def needs_teacher(self) -> bool:
         """Whether it had targets."""
-        return bool(self.description["targets"] != "none")
+        return self.record.targets != "none"
 
     @cached_property
     def macs(self) -> int:
         """Multiply-accumulates of a forward pass of one sample through its student."""
-        if "macs" in self.description:
-            return int(self.description["macs"])
+        if self.record.macs is not None:
+            return self.record.macs
         student = load_student(self.folder)  # written by a version that did not record it
         return count_macs(student, student.input)
 
@@ -81,29 +80,25 @@ class Run:
     @property
     def samples_seen(self) -> int:
         """Of all epochs; the last, incomplete batch of each is dropped."""
-        rows, size = int(self.description["rows"]["train"]), int(self.settings["batch_size"])
-        return int(self.settings["epochs"]) * (rows - rows % size)
+        rows = self.record.rows.train
+        return self.settings.epochs * (rows - rows % self.settings.batch_size)
 
     @property
     def target(self) -> str | None:
         """The main target."""
-        store = self.description["store"]
-        return None if store is None or not self.needs_teacher else str(store["target"])
+        return self.record.store.target if self.record.store and self.needs_teacher else None
 
     @property
     def extras(self) -> dict[str, tuple[str, ...]]:
         """`rdm` and `assistants`: the additional targets."""
-        store = self.settings.get("store") or {}
-        return {kind: _names(store.get(kind)) for kind in ("rdm", "assistants")}
+        store = self.settings.store
+        found = {"rdm": store and store.rdm, "assistants": store and store.assistants}
+        return {kind: extras.each if extras else () for kind, extras in found.items()}
 
     @property
     def group(self) -> str:
         """Equal for runs that differ only in the seed."""
-        return json.dumps({key: value for key, value in self.settings.items() if key != "seed"}, sort_keys=True)
-
-
-def _names(extras: Mapping[str, Any] | None) -> tuple[str, ...]:
-    return tuple(str(extras["names"]).split(",")) if extras else ()
+        return json.dumps({**to_json(self.settings), "seed": None}, sort_keys=True)
 
 
 def comparable(runs: Iterable[Run]) -> Literal["test", "validation"]:
@@ -131,14 +126,14 @@ def read_runs(places: Sequence[Path], events: Events) -> list[Run]:
     runs = []
     for folder in run_folders(places):
         try:
-            description, result = read_run(folder), read_result(folder)
+            record, result = read_run(folder), read_result(folder)
         except CorruptError as error:
             raise CorruptError(error.message, "Restore it from a copy, or leave the run out") from error
-        if description is None or result is None:
+        if not isinstance(record, RunRecord) or result is None:
             events.warn(f"{folder} is not finished, and left out")
             continue
         evaluation = _evaluation(folder, events)
-        runs.append(Run(folder=folder, description=description, result=result, evaluation=evaluation))
+        runs.append(Run(folder=folder, record=record, result=result, evaluation=evaluation))
     if not runs:
         raise nothing_finished(places)
     return runs
@@ -165,7 +160,7 @@ def _folders(place: Path) -> Iterable[Path]:
     return [path.parent.resolve() for path in place.rglob("run.json")]
 
 
-def _evaluation(folder: Path, events: Events) -> Mapping[str, Any] | None:
+def _evaluation(folder: Path, events: Events) -> Evaluation | None:
     """The evaluation of the current weights."""
     kept = read_kept(folder)
     if kept is None:
@@ -173,4 +168,4 @@ def _evaluation(folder: Path, events: Events) -> Mapping[str, Any] | None:
     digest = weights_digest(folder)
     if digest is None:
         events.warn(f"{folder} has no weights any more, so its evaluation is left out")
-    return kept if kept["of"]["weights"] == digest else None
+    return kept if kept.of.weights == digest else None

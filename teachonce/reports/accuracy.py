@@ -31,8 +31,8 @@ def _is_teacher(groups: Sequence[Group], material: Material) -> bool:
 
 def networks(runs: Sequence[Run]) -> dict[str, list[Group]]:
     """The groups of each network that was trained; the one of most runs first."""
-    names = dict.fromkeys(str(run.settings["student"]) for run in runs)
-    each = {name: [run for run in runs if run.settings["student"] == name] for name in names}
+    names = dict.fromkeys(run.settings.student for run in runs)
+    each = {name: [run for run in runs if run.settings.student == name] for name in names}
     return {name: grouped(each[name]) for name in sorted(names, key=lambda name: -len(each[name]))}
 
 

@@ -2,6 +2,7 @@
 
 from teachonce.intervals import Difference, between, difference
 from teachonce.plots.runs import Run
+from teachonce.records import to_json
 from teachonce.texts import count_text, points_text
 
 
@@ -16,11 +17,11 @@ def run_difference(one: Run, two: Run, which: str) -> Difference | None:
     if which == "test":
         if one.evaluation is None or two.evaluation is None or one.test_data != two.test_data:
             return None
-        return between(one.evaluation["result"], two.evaluation["result"])
-    values, rows = (one.result["val_top1"], two.result["val_top1"]), (one.val_rows, two.val_rows)
-    if None in values or not all(rows):
+        return between(to_json(one.evaluation.result), to_json(two.evaluation.result))
+    first, second = one.result.val_top1, two.result.val_top1
+    if first is None or second is None or not (one.val_rows and two.val_rows):
         return None
-    return difference(values[0], rows[0], values[1], rows[1])
+    return difference(first, one.val_rows, second, two.val_rows)
 
 
 def chance_text(found: Difference) -> str:

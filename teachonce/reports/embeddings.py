@@ -132,8 +132,8 @@ def _students(store: Store, material: Material) -> tuple[dict[str, Embedder], st
 def _of_store(store: Store, material: Material) -> list[Run]:
     """The runs that used a store's rows; runs without a teacher may not name the store."""
     named = [run for run in material.runs if material.store_of(run) is store]
-    data = [run.settings["data"] for run in named]
-    return [run for run in material.runs if run in named or (not run.needs_teacher and run.settings["data"] in data)]
+    data = [run.settings.data for run in named]
+    return [run for run in material.runs if run in named or (not run.needs_teacher and run.settings.data in data)]
 
 
 def _first(ranked: Sequence[Scored], *, distilled: bool) -> list[Scored]:
@@ -142,7 +142,7 @@ def _first(ranked: Sequence[Scored], *, distilled: bool) -> list[Scored]:
 
 def _best_run(one: Scored) -> Run:
     """The best seed by validation accuracy; the test data are not used for selection."""
-    return max(one.group.runs, key=lambda run: run.result["val_top1"] or 0.0)
+    return max(one.group.runs, key=lambda run: run.result.val_top1 or 0.0)
 
 
 def cost_section(material: Material, events: Events) -> Section | None:

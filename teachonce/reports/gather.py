@@ -106,7 +106,7 @@ def _teachers(runs: Sequence[Run], stores: Sequence[Store]) -> Iterator[Run]:
     """The runs whose weights made a target of the stores, or were the live teacher of a run."""
     records = (record for store in stores for record in store.targets().values())
     digests = {record.fingerprint_fields.get("teacher", {}).get("weights") for record in records}
-    digests |= {(run.description["teacher"] or {}).get("weights") for run in runs}
+    digests |= {run.record.teacher.weights for run in runs if run.record.teacher}
     for run in runs if digests - {None} else ():
         with suppress(TeachonceError, OSError):  # its weights cannot be read
             if run.weights in digests:
@@ -114,16 +114,17 @@ def _teachers(runs: Sequence[Run], stores: Sequence[Store]) -> Iterator[Run]:
 
 
 def _has_rows(store: Store, run: Run) -> bool:
-    return bool(store.samples_seal.get("journal") == (run.settings.get("store") or {}).get("samples"))
+    known = run.settings.store
+    return bool(store.samples_seal.get("journal") == (known.samples if known else None))
 
 
 def has_target(store: Store, run: Run) -> bool:
     """Whether a store has the target that a run read; True for a run that read none."""
-    known = (run.settings.get("store") or {}).get("target")
+    known = run.settings.store.target if run.settings.store else None
     if run.target is None or known is None:
         return True
     try:
-        return store.sealed(run.target).fingerprint == str(known)
+        return store.sealed(run.target).fingerprint == known
     except TeachonceError:
         return False
 
@@ -163,10 +164,10 @@ def _stores_of(runs: Sequence[Run], known: Sequence[Store], events: Events) -> I
     """The stores that runs name, each once, if they exist and have the same rows."""
     found, tried = list(known), set[tuple[str, str]]()
     for run in runs:
-        samples = (run.settings.get("store") or {}).get("samples")
-        if samples is None or any(_has_rows(store, run) and has_target(store, run) for store in found):
+        content, place = run.settings.store, run.record.store
+        if content is None or place is None or any(_has_rows(store, run) and has_target(store, run) for store in found):
             continue
-        path = Path(run.description["store"]["path"])
+        samples, path = content.samples, Path(place.path)
         there = [store for store in _at(path, run.folder) if _has_rows(store, run)]
         there = [store for store in there if has_target(store, run)] or there
         if there and not any(store.path.resolve() == there[0].path.resolve() for store in found):

@@ -4,15 +4,16 @@ import json
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from teachonce.benchmarks.live.payoff import Costs, Payoff, payoff
+from teachonce.engine.records import Epoch
 from teachonce.errors import StoreError
 from teachonce.plots.curves import read_metrics
 from teachonce.plots.groups import Group
 from teachonce.plots.runs import Run
+from teachonce.records import to_json
 from teachonce.reports.accuracy import students
 from teachonce.reports.gather import Material
 from teachonce.reports.stores import rdm_seconds, stage_one_seconds
@@ -43,7 +44,7 @@ class Pair:
     @property
     def epochs(self) -> int:
         """Of one student."""
-        return int(self.cached[0].settings["epochs"])
+        return self.cached[0].settings.epochs
 
     @property
     def speedup(self) -> float:
@@ -61,8 +62,9 @@ class Pair:
     @property
     def memory_ratio(self) -> float | None:
         """live/cached of the device's peak, the median over the seeds; None on a CPU."""
-        peaks = [(one.result["peak_memory_bytes"], two.result["peak_memory_bytes"]) for one, two in self._both()]
-        return None if any(not own or not live for own, live in peaks) else statistics.median(b / a for a, b in peaks)
+        peaks = [(one.result.peak_memory_bytes, two.result.peak_memory_bytes) for one, two in self._both()]
+        ratios = [live / own for own, live in peaks if own and live]
+        return statistics.median(ratios) if len(ratios) == len(peaks) else None
 
     @property
     def payoff(self) -> Payoff | None:
@@ -89,7 +91,7 @@ def pairs(material: Material) -> list[Pair]:
 
 
 def _pairs(groups: Sequence[Group], material: Material) -> list[Pair]:
-    timed = [group for group in groups if all((run.result.get("step_ms") or 0) > 0 for run in group.runs)]
+    timed = [group for group in groups if all(run.result.step_ms for run in group.runs)]
     live = [group for group in timed if is_live(group)]
     rivals = [(own, other) for own in timed if _is_cached(own) for other in live if _alike(own, other, material)]
     found = [_pair(own, other, timed, material) for own, other in rivals]
@@ -98,16 +100,16 @@ def _pairs(groups: Sequence[Group], material: Material) -> list[Pair]:
 
 def is_live(group: Group) -> bool:
     """Whether a teacher ran live."""
-    return group.runs[0].needs_teacher and group.settings["source"] == "live"
+    return group.runs[0].needs_teacher and group.settings.source == "live"
 
 
 def _is_cached(group: Group) -> bool:
-    return group.runs[0].needs_teacher and group.settings["source"] == "cached"
+    return group.runs[0].needs_teacher and group.settings.source == "cached"
 
 
 def _pair(own: Group, other: Group, groups: Sequence[Group], material: Material) -> Pair | None:
-    live = {run.settings["seed"]: run for run in other.runs}
-    both = [run for run in own.runs if run.settings["seed"] in live]
+    live = {run.settings.seed: run for run in other.runs}
+    both = [run for run in own.runs if run.settings.seed in live]
     if not both:
         return None
     first = both[0]
@@ -115,10 +117,10 @@ def _pair(own: Group, other: Group, groups: Sequence[Group], material: Material)
     store = material.store_of(first)
     return Pair(
         label=own.label,
-        student=str(first.settings["student"]),
-        method=str(first.settings["method"]),
+        student=first.settings.student,
+        method=first.settings.method,
         cached=tuple(both),
-        live=tuple(live[run.settings["seed"]] for run in both),
+        live=tuple(live[run.settings.seed] for run in both),
         without=() if bare is None else bare.runs,
         stage_one_s=None if store is None or first.target is None else stage_one_seconds(store, first.target),
         rdm_s=0.0 if not first.extras["rdm"] else None if store is None else rdm_seconds(store, first.extras["rdm"]),
@@ -127,8 +129,7 @@ def _pair(own: Group, other: Group, groups: Sequence[Group], material: Material)
 
 def _alike(own: Group, other: Group, material: Material) -> bool:
     one, two = own.runs[0], other.runs[0]
-    keys = ("device", "view", "views", "macs")
-    same = all(one.description.get(key) == two.description.get(key) for key in keys)
+    same = all(getattr(one.record, name) == getattr(two.record, name) for name in ("device", "view", "views", "macs"))
     return (
         same
         and _key(own, "source", "teacher") == _key(other, "source", "teacher")
@@ -144,7 +145,7 @@ def _is_bare(group: Group, own: Group) -> bool:
 
 def _key(group: Group, *without: str) -> str:
     """The settings that both runs of a pair must share."""
-    settings: dict[str, Any] = {**group.settings, "extras": group.runs[0].extras}
+    settings = {**to_json(group.settings), "extras": group.runs[0].extras}
     for name in ("seed", "store", *without):
         settings.pop(name, None)
     return json.dumps(settings, sort_keys=True)
@@ -152,28 +153,28 @@ def _key(group: Group, *without: str) -> str:
 
 def _same_teacher(own: Run, live: Run, material: Material) -> bool:
     """Compared by weights if the store was found, else by name."""
-    store, teacher = material.store_of(own), live.description["teacher"] or {}
+    store, teacher = material.store_of(own), live.record.teacher
     if store is None or own.target is None:
         return bool(_teacher(own) and _teacher(own) == _teacher(live))
     try:
-        fields: Mapping[str, Any] = store.sealed(own.target).fingerprint_fields.get("teacher", {})
+        fields = store.sealed(own.target).fingerprint_fields.get("teacher", {})
     except StoreError:
         return False
-    return bool(fields) and fields.get("weights") == teacher.get("weights")
+    return bool(fields) and fields.get("weights") == (teacher.weights if teacher else None)
 
 
-def _teacher(run: Run) -> Any:
-    return (run.description["store"] or {}).get("teacher")
+def _teacher(run: Run) -> str | None:
+    return run.record.store.teacher if run.record.store else None
 
 
 def step_ms(runs: Sequence[Run]) -> float:
     """The median over runs of their median step times."""
-    return statistics.median(float(run.result["step_ms"]) for run in runs)
+    return statistics.median(run.result.step_ms or 0.0 for run in runs)
 
 
 def epoch_seconds(runs: Sequence[Run]) -> float:
     """The median over runs of the seconds per epoch, without validation."""
-    return statistics.median(float(run.result["seconds"]) / int(run.result["epochs"]) for run in runs)
+    return statistics.median(run.result.seconds / run.result.epochs for run in runs)
 
 
 def quartiles(runs: Sequence[Run]) -> tuple[float, float]:
@@ -182,10 +183,10 @@ def quartiles(runs: Sequence[Run]) -> tuple[float, float]:
     The first epoch is left out if there are others, as in a run's own `step_ms`: it includes the warm-up.
     """
     epochs = [entry for run in runs for entry in _steady(read_metrics(run.folder))]
-    values = [float(entry["step_ms"]) for entry in epochs if (entry.get("step_ms") or 0) > 0] or [step_ms(runs)]
+    values = [entry.step_ms for entry in epochs if entry.step_ms] or [step_ms(runs)]
     low, high = np.quantile(values, [0.25, 0.75])
     return float(low), float(high)
 
 
-def _steady(entries: Mapping[int, Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _steady(entries: Mapping[int, Epoch]) -> list[Epoch]:
     return [entry for epoch, entry in entries.items() if epoch > 1 or len(entries) == 1]

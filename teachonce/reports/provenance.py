@@ -1,27 +1,27 @@
 """How to reproduce the numbers: machine, versions, command lines, seeds."""
 
-import json
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, replace
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
+from teachonce.engine.records import Machine, Origin
+from teachonce.engine.stage_one.runs import RunLine, run_lines
 from teachonce.errors import TeachonceError
 from teachonce.methods.base import make_method
 from teachonce.options.embed import EmbedOptions
-from teachonce.options.make import as_json
 from teachonce.options.opt import options_of
 from teachonce.options.rdm import RdmOptions
 from teachonce.options.train import TrainOptions
 from teachonce.options.words import command_words, data_options
 from teachonce.plots.groups import Group
 from teachonce.plots.runs import Run
+from teachonce.records import as_json, parse, to_json
 from teachonce.reports.accuracy import networks
 from teachonce.reports.gather import Material
 from teachonce.reports.page import Block, Commands, Facts, Section, Table
-from teachonce.reports.stores import run_lines
 from teachonce.texts import size_text
 
 _NOT_FROM_SETTINGS = ("data", "store", "settings", "seed", "init")
@@ -45,77 +45,75 @@ def provenance_section(material: Material) -> Section | None:
     return Section(name="reproduction", title=title, blocks=tuple(blocks)) if blocks else None
 
 
-def _sources(material: Material) -> Iterator[Mapping[str, Any]]:
+def _sources(material: Material) -> Iterator[Origin]:
     """Records with a machine, versions and a command, by time; benchmarks last."""
-    runs = [(run.begun, run.description) for run in material.runs]
-    evaluations = [
-        (str(found.get("time", "")), found) for run in material.runs if (found := run.evaluation) is not None
-    ]
-    lines = [line for store in material.stores for line in run_lines(store) if line.get("outcome") == "sealed"]
-    made = [(str(line.get("time", "")), line) for line in lines]
+    runs: list[tuple[str, Origin]] = [(run.begun, run.record) for run in material.runs]
+    evaluations = [(found.time, found) for run in material.runs if (found := run.evaluation) is not None]
+    made = [(line.time, line) for line in _sealed(material)]
     yield from (source for _, source in sorted((*runs, *made, *evaluations), key=itemgetter(0)))
-    yield from (bench.result for bench in material.benches)
+    yield from (parse(Origin, bench.result, str(bench.path), mend="") for bench in material.benches)
+
+
+def _sealed(material: Material) -> list[RunLine]:
+    return [line for store in material.stores for line in run_lines(store.path) if line.outcome == "sealed"]
 
 
 def _machines(material: Material) -> Iterator[Facts]:
-    known = [source["machine"] for source in _sources(material) if isinstance(source.get("machine"), Mapping)]
-    distinct = _distinct(known)
-    devices = list(dict.fromkeys(str(source["device"]) for source in _sources(material) if source.get("device")))
+    sources = list(_sources(material))
+    distinct = _distinct([source.machine for source in sources if source.machine])
+    devices = list(dict.fromkeys(source.device for source in sources if source.device))
     for machine in distinct:
         yield Facts(title="Machine" if len(distinct) == 1 else "Machine (one of several)", pairs=_machine(machine))
     if not distinct and devices:
         yield Facts(title="Machine", pairs=(("device", ", ".join(devices)), ("processor", "not on record")))
 
 
-def _distinct(machines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _distinct(machines: Sequence[Machine]) -> list[Machine]:
     """Each machine once, with all GPUs that were used."""
-    gpus: dict[str, dict[str, None]] = {}
+    gpus: dict[Machine, dict[str, None]] = {}
     for machine in machines:
-        rest = json.dumps({key: value for key, value in machine.items() if key != "gpus"}, sort_keys=True)
-        gpus.setdefault(rest, {}).update(dict.fromkeys(map(str, machine.get("gpus") or ())))
-    return [{**json.loads(rest), "gpus": list(names)} for rest, names in gpus.items()]
+        gpus.setdefault(replace(machine, gpus=None), {}).update(dict.fromkeys(machine.gpus or ()))
+    return [replace(machine, gpus=tuple(names)) for machine, names in gpus.items()]
 
 
-def _machine(machine: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    gpus = ", ".join(machine.get("gpus") or ()) or "none used"
+def _machine(machine: Machine) -> tuple[tuple[str, str], ...]:
     return (
-        ("processor", str(machine.get("processor", "-"))),
-        ("cores", str(machine.get("cores", "-"))),
-        ("memory", size_text(machine.get("memory_bytes"))),
-        ("GPU", gpus),
-        ("platform", str(machine.get("platform", "-"))),
+        ("processor", machine.processor or "-"),
+        ("cores", str(machine.cores or "-")),
+        ("memory", size_text(machine.memory_bytes)),
+        ("GPU", ", ".join(machine.gpus or ()) or "none used"),
+        ("platform", machine.platform or "-"),
     )
 
 
 def _versions(material: Material) -> Iterator[Facts]:
     known: dict[str, dict[str, None]] = {}
     for source in _sources(material):
-        for name, value in (source.get("versions") or {}).items():
-            known.setdefault(name, {})[str(value)] = None
+        for name, value in (source.versions or {}).items():
+            known.setdefault(name, {})[value] = None
     if known:
         yield Facts(title="Versions", pairs=tuple((name, ", ".join(values)) for name, values in sorted(known.items())))
 
 
 def _recorded(material: Material) -> Iterator[str]:
     for source in _sources(material):
-        words = source.get("command")
-        if isinstance(words, str):
-            yield words
-        elif _is_ours(words):
-            yield _shell(["teachonce", *map(str, words[1:])])
+        if isinstance(source.command, str):
+            yield source.command
+        elif _is_ours(source.command):
+            yield _shell(["teachonce", *source.command[1:]])
 
 
-def _is_ours(words: Any) -> TypeGuard[list[Any]]:
+def _is_ours(words: str | tuple[str, ...] | None) -> TypeGuard[tuple[str, ...]]:
     """Whether a command line is one of `teachonce` or `python -m teachonce`."""
-    if not (isinstance(words, list) and words):
+    if not words or isinstance(words, str):
         return False
-    program = Path(str(words[0]))
+    program = Path(words[0])
     return program.name == "teachonce" or program.parts[-2:] == ("teachonce", "__main__.py")
 
 
 def _is_recorded(run: Run) -> bool:
-    words = run.description.get("command")
-    return _is_ours(words) and words[1:2] == ["train"]
+    words = run.record.command
+    return _is_ours(words) and words[1:2] == ("train",)
 
 
 def _trainings(groups: Iterable[Group]) -> Iterator[str]:
@@ -124,55 +122,52 @@ def _trainings(groups: Iterable[Group]) -> Iterator[str]:
 
 def _passes(material: Material) -> Iterator[str]:
     """Calls of `embed` and `rdm` from Python."""
-    lines = [line for store in material.stores for line in run_lines(store) if line.get("outcome") == "sealed"]
-    for line in lines:
-        options = line.get("options")
-        if isinstance(options, Mapping) and not _is_ours(line.get("command")):
-            verb, kind = ("rdm", RdmOptions) if "targets" in line else ("embed", EmbedOptions)
-            known = {name: value for name, value in options.items() if name in options_of(kind)}
+    for line in _sealed(material):
+        if line.options and not _is_ours(line.command):
+            verb, kind = ("rdm", RdmOptions) if line.targets else ("embed", EmbedOptions)
+            known = {name: value for name, value in to_json(line.options).items() if name in options_of(kind)}
             yield _shell(["teachonce", verb, *command_words(kind, known)])
 
 
 def rebuilt_command(group: Group) -> str:
     """The `teachonce train` command of a group, with its seeds; options at their defaults are left out."""
     words = ["teachonce", "train", *command_words(TrainOptions, _options(group.runs[0]))]
-    seeds = sorted({int(run.settings["seed"]) for run in group.runs})
+    seeds = sorted({run.settings.seed for run in group.runs})
     seed = f"--seed {seeds[0]}" if len(seeds) == 1 else f"--seed S  # S = {', '.join(map(str, seeds))}"
     out = "runs/S" if len(seeds) > 1 else shlex.quote(group.runs[0].folder.name)
     return f"{_shell(words)} --out {out} {seed}"
 
 
-def _options(run: Run) -> dict[str, Any]:
+def _options(run: Run) -> dict[str, object]:
     """The keyword arguments of `train` for a run, without seed and folder."""
-    settings = run.settings
+    settings, record, method = to_json(run.settings), run.record, run.settings.method
     options = {
         name: settings[name]
         for name, option in options_of(TrainOptions).items()
         if name in settings and name not in _NOT_FROM_SETTINGS and settings[name] != as_json(option.default)
     }
-    method, initial = str(settings["method"]), run.description.get("init")
-    init = {} if initial is None else {"init": initial["source"]}
-    changed = {"settings": {f"{method}.{name}": settings["settings"][name] for name in _changed(run)}}
-    of_data = data_options(run.description.get("data") or {})
+    init = {} if record.init is None else {"init": record.init.source}
+    changed = {"settings": {f"{method}.{name}": run.settings.settings[name] for name in _changed(run)}}
+    of_data = data_options(record.data)
     return {**of_data, "method": method, **options, **init, **_of_store(run), **changed}
 
 
-def _of_store(run: Run) -> dict[str, Any]:
+def _of_store(run: Run) -> dict[str, object]:
     """The options that name a store and its targets."""
-    place, content = run.description["store"], run.settings.get("store") or {}
+    place, content = run.record.store, run.settings.store
     if place is None:
         return {}
-    logits = {"rdm_logits": "head"} if (content.get("rdm") or {}).get("logits") == "head" else {}
-    target = {} if place["target"] == "teacher" else {"target": place["target"]}
-    return {"store": place["path"], **target, **run.extras, **logits}
+    logits = {"rdm_logits": "head"} if content and content.rdm and content.rdm.logits == "head" else {}
+    target = {} if place.target == "teacher" else {"target": place.target}
+    return {"store": place.path, **target, **run.extras, **logits}
 
 
 def _changed(run: Run) -> list[str]:
     """The method's settings that differ from the defaults; all if the defaults are not known."""
-    own: Mapping[str, Any] = run.settings["settings"]
+    own = run.settings.settings
     extras = [name for names in run.extras.values() for name in names]
     try:
-        defaults = asdict(make_method(run.settings["method"], {}, extras).settings)
+        defaults = asdict(make_method(run.settings.method, {}, extras).settings)
     except (TeachonceError, TypeError):
         return list(own)
     return [name for name, value in own.items() if defaults.get(name) != value]
@@ -197,4 +192,4 @@ def _role(group: Group, material: Material) -> str:
 
 
 def _listed(runs: Sequence[Run]) -> str:
-    return ", ".join(str(run.settings["seed"]) for run in runs)
+    return ", ".join(str(run.settings.seed) for run in runs)

@@ -60,14 +60,14 @@ def reference(run: Run, students: Sequence[Scored], *, is_named: bool = False) -
     """
     which, first = students[0].which, students[0].group.runs[0]
     is_alike = which == "validation" or run.test_data == first.test_data
-    summary = f"{run.settings['student']}{f', {run.folder.name}' if is_named else ''}"
+    summary = f"{run.settings.student}{f', {run.folder.name}' if is_named else ''}"
     group = Group(label=f"teacher ({summary})", runs=(run,))
     return Scored(group=group, which=which, values=_values([run], which) if is_alike else ())
 
 
 def _values(runs: Sequence[Run], which: str) -> tuple[float, ...]:
     """Of the runs that have it."""
-    of = [run.test_top1 if which == "test" else run.result["val_top1"] for run in runs]
+    of = [run.test_top1 if which == "test" else run.result.val_top1 for run in runs]
     return tuple(float(value) for value in of if value is not None)
 
 
@@ -86,8 +86,8 @@ def accuracy_table(caption: str, ranked: Sequence[Scored], teachers: Sequence[Ru
         ranked: The best first.
         teachers: The first rows.
     """
-    kinds = [run.settings["student"] for run in teachers]
-    first = [reference(run, ranked, is_named=kinds.count(run.settings["student"]) > 1) for run in teachers]
+    kinds = [run.settings.student for run in teachers]
+    first = [reference(run, ranked, is_named=kinds.count(run.settings.student) > 1) for run in teachers]
     every, is_best = (*first, *ranked), len(ranked) > 1 and stands_out(ranked[0], ranked[1:])
     others = _others([run for one in every for run in one.group.runs], ranked)
     spread = (
@@ -114,7 +114,7 @@ def _others(runs: Sequence[Run], ranked: Sequence[Scored]) -> tuple[str, ...]:
 
 def _row(one: Scored, spread: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
     group = one.group
-    steps = [float(run.result["step_ms"]) for run in group.runs if run.result.get("step_ms")]
+    steps = [float(run.result.step_ms) for run in group.runs if run.result.step_ms]
     cells = {
         INTERVAL: range_text(*one.interval) if one.interval else "-",
         "sd, points": "-" if one.sd is None else f"{100 * one.sd:.2f}",
@@ -122,12 +122,12 @@ def _row(one: Scored, spread: Sequence[str], others: Sequence[str]) -> tuple[str
     }
     return (
         group.label,
-        str(group.settings["source"]) if group.runs[0].needs_teacher else "-",
+        str(group.settings.source) if group.runs[0].needs_teacher else "-",
         str(len(group.runs)),
         _mean(one.values),
         *(cells[name] for name in spread),
         *(_mean(_values(group.runs, name)) for name in others),
-        str(group.settings["epochs"]),
+        str(group.settings.epochs),
         step_text(statistics.median(steps) if steps else None),
     )
 

@@ -2,21 +2,15 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
-
-from pydantic import BaseModel, ConfigDict, Field
 
 from teachonce.cache.store import Store
 from teachonce.cache.targets import TargetRecord
 from teachonce.engine.rdm.stored import KIND
-from teachonce.engine.shapes import MachineJson
-from teachonce.engine.stage_one.runs import runs_path
-from teachonce.errors import CorruptError
-from teachonce.fsio import parse_json, read_text
+from teachonce.engine.stage_one.runs import RunLine, run_lines
 from teachonce.reports.gather import Material
 from teachonce.reports.page import Block, Facts, Section, Table
 from teachonce.texts import duration_text, rate_text, share_text, size_text
-from teachonce.validation import require_type
+from teachonce.types import JsonObject
 
 _COLUMNS = ("target", "source", "arrays", "dtype", "size", "state", "time", "rows/s")
 _NUMERIC = (False, False, False, False, True, False, True, True)
@@ -32,75 +26,27 @@ def store_section(material: Material) -> Section | None:
 
 def stage_one_seconds(store: Store, target: str) -> float | None:
     """Seconds to make a target, interrupted calls included; None if they were not recorded."""
-    lines = [line for line in run_lines(store) if line.get("target") == target and "seconds" in line]
-    ends = [place for place, line in enumerate(lines) if line.get("outcome") == "sealed"]
+    lines = [line for line in run_lines(store.path) if line.target == target and line.seconds is not None]
+    ends = [place for place, line in enumerate(lines) if line.outcome == "sealed"]
     if not ends:
         return None
     start = ends[-2] + 1 if len(ends) > 1 else 0
-    return sum(float(line["seconds"]) for line in lines[start : ends[-1] + 1])
+    return sum(line.seconds or 0.0 for line in lines[start : ends[-1] + 1])
 
 
 def rdm_seconds(store: Store, rdms: Sequence[str]) -> float | None:
     """Seconds to train some RDMs; RDMs that were trained together count once. None if one was not recorded."""
-    lines = run_lines(store)
+    lines = run_lines(store.path)
     made = {name: _last(lines, name) for name in rdms}
     if any(place is None for place in made.values()):
         return None
-    return sum(float(lines[place]["seconds"]) for place in set(made.values()) if place is not None)
+    return sum(lines[place].seconds or 0.0 for place in set(made.values()) if place is not None)
 
 
-def _last(lines: Sequence[Mapping[str, Any]], rdm: str) -> int | None:
+def _last(lines: Sequence[RunLine], rdm: str) -> int | None:
     """The index of the last record of an RDM's training."""
-    places = [place for place, line in enumerate(lines) if rdm in (line.get("targets") or ()) and "seconds" in line]
+    places = [place for place, line in enumerate(lines) if rdm in (line.targets or ()) and line.seconds is not None]
     return places[-1] if places else None
-
-
-def run_lines(store: Store) -> list[Mapping[str, Any]]:
-    """The run record beside a store; lines that are not a record are left out.
-
-    Raises:
-        CorruptError: It is no regular file, or too large.
-    """
-    try:
-        texts = read_text(runs_path(store.path)).splitlines()
-    except FileNotFoundError:
-        return []
-    return [line for line in map(_line, texts) if line is not None]
-
-
-class _Options(BaseModel):
-    """The options whose types `command_words` depends on."""
-
-    model_config = ConfigDict(strict=True)
-
-    settings: dict[str, str | int | float | bool] = Field(default_factory=dict)
-    places: list[str] = Field(default_factory=list)
-    out: str | list[str] = ""
-
-
-class _Record(BaseModel):
-    """The fields of a line that are used."""
-
-    model_config = ConfigDict(strict=True)
-
-    target: str | None = None
-    targets: list[str] | None = None
-    outcome: str | None = None
-    seconds: Annotated[float, Field(ge=0)] = 0.0
-    time: str = ""
-    machine: MachineJson | None = None
-    versions: dict[str, str] | None = None
-    command: str | list[str] | None = None
-    options: _Options | None = None
-
-
-def _line(text: str) -> Mapping[str, Any] | None:
-    try:
-        value: Mapping[str, Any] = parse_json(text, "a line")
-        require_type(_Record, value, "a line", mend="")
-    except CorruptError:
-        return None
-    return value
 
 
 def target_bytes(record: TargetRecord) -> int:
@@ -124,13 +70,13 @@ def _facts(store: Store) -> Facts:
     )
 
 
-def data_description(store: Store) -> Mapping[str, Any]:
+def data_description(store: Store) -> JsonObject:
     """The store's description of its data; empty if it is not an object."""
     description = store.spec.data.get("description")
     return description if isinstance(description, Mapping) else {}
 
 
-def _views(views: Mapping[str, Any]) -> str:
+def _views(views: JsonObject) -> str:
     return f"augmentation {views['augment']}" if views.get("augment") else "the evaluation view"
 
 

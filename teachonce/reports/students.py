@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,14 +15,13 @@ from teachonce.data.samples import Samples
 from teachonce.data.sources import parse_spec
 from teachonce.engine.datacheck import check_data
 from teachonce.engine.feed import Feed, cut
-from teachonce.engine.runfile import run_rule
+from teachonce.engine.stage_one.runs import run_lines
 from teachonce.engine.views import EpochViews
 from teachonce.errors import DataError, TeachonceError
 from teachonce.models.students import load_student
 from teachonce.plots.runs import Run
 from teachonce.plots.tsne import Embedder
-from teachonce.reports.stores import data_description, run_lines
-from teachonce.types import EvalView
+from teachonce.reports.stores import data_description
 
 _BATCH = 256
 
@@ -38,7 +38,7 @@ def store_samples(store: Store, runs: tuple[Run, ...]) -> Samples:
     """
     description = data_description(store)
     keys = ("split", "image_column", "label_column", "key_column")
-    options = {key: description[key] for key in keys if description.get(key)}
+    options: dict[str, Any] = {key: str(description[key]) for key in keys if description.get(key)}
     for place in dict.fromkeys(_places(str(description.get("source", "")), store, runs)):
         try:
             samples = open_samples(place, limit=store.spec.rows, **options)
@@ -54,9 +54,9 @@ def _places(source: str, store: Store, runs: tuple[Run, ...]) -> Iterator[str]:
     """Candidate paths of the data; local ones only."""
     if source == "digits":
         yield source
-    commands = [line.get("command") for line in run_lines(store)]
-    for words in (*commands, *(run.description.get("command") for run in runs)):
-        if isinstance(words, list) and "--data" in words[:-1]:
+    commands = [line.command for line in run_lines(store.path)]
+    for words in (*commands, *(run.record.command for run in runs)):
+        if isinstance(words, list | tuple) and "--data" in words[:-1]:
             spec = str(words[words.index("--data") + 1])
             kind, place = parse_spec(spec)
             if kind == "digits" or Path(place).exists():
@@ -73,8 +73,8 @@ def embedder(run: Run, samples: Samples) -> Embedder:
     device = torch.device("cpu")
 
     def embed(rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        images = open_images(samples, device=device, rows=rows, workers=1, rule=run_rule(run.description))
-        views = EpochViews(images.sizes, EvalView.from_json(run.description["view"]), stored=None, augment=None, seed=0)
+        images = open_images(samples, device=device, rows=rows, workers=1, rule=run.record.resizing)
+        views = EpochViews(images.sizes, run.record.view, stored=None, augment=None, seed=0)
         labels = np.zeros(samples.rows, np.int32)
         feed = Feed(images, labels, views, student=student.input, teacher=None, device=device)
         with torch.inference_mode():

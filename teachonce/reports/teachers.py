@@ -40,9 +40,9 @@ def references(runs: Sequence[Run], material: Material) -> list[Reference]:
 
 def _teachers_of(run: Run, material: Material) -> Iterator[tuple[str, str, TargetRecord | None]]:
     """Digest and name of a run's teacher, and the target if one was read."""
-    live = run.description["teacher"]
+    live = run.record.teacher
     if live:
-        yield str(live["weights"]), str(run.settings.get("teacher") or "live"), None
+        yield live.weights, run.settings.teacher or "live", None
         return
     store = material.store_of(run)
     if store is None or run.target is None or not has_target(store, run):

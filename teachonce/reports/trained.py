@@ -17,7 +17,7 @@ def pair_arms(place: int, pair: Pair) -> Figure:
     """Bars of runs with the live teacher, from the cache, and without a teacher."""
     each = {"student-only": pair.without, "cached": pair.cached, "live": pair.live}
     bars = tuple(_bar(arm, runs) for arm, runs in each.items() if runs)
-    data = Arms(method=pair.method, live_method=pair.method, device=pair.cached[0].description["device"], bars=bars)
+    data = Arms(method=pair.method, live_method=pair.method, device=pair.cached[0].record.device, bars=bars)
     which = comparable(run for runs in each.values() for run in runs)
     rows = tuple(_run_row(ARMS[arm], runs, which) for arm, runs in each.items() if runs)
     columns = ("arm", "runs", "ms per step", "quartiles over epochs", "epoch", "device peak", "host peak", "top-1")
@@ -49,9 +49,8 @@ def _accuracy_text(which: str, found: Sequence[Difference]) -> str:
 
 def _bar(arm: str, runs: Sequence[Run]) -> ArmBar:
     low, high = quartiles(runs)
-    return ArmBar(
-        arm=arm, step_ms=step_ms(runs), low=low, high=high, peak_memory_bytes=_peak(runs, "peak_memory_bytes")
-    )
+    peak = _peak([run.result.peak_memory_bytes for run in runs])
+    return ArmBar(arm=arm, step_ms=step_ms(runs), low=low, high=high, peak_memory_bytes=peak)
 
 
 def _run_row(name: str, runs: Sequence[Run], which: str) -> tuple[str, ...]:
@@ -62,25 +61,25 @@ def _run_row(name: str, runs: Sequence[Run], which: str) -> tuple[str, ...]:
         step_text(step_ms(runs)),
         f"{step_text(low)} - {step_text(high)}",
         duration_text(epoch_seconds(runs)),
-        size_text(_peak(runs, "peak_memory_bytes")),
-        size_text(_peak(runs, "host_memory_bytes")),
+        size_text(_peak([run.result.peak_memory_bytes for run in runs])),
+        size_text(_peak([run.result.host_memory_bytes for run in runs])),
         _accuracy(runs, which),
     )
 
 
 def _accuracy(runs: Sequence[Run], which: str) -> str:
     """The mean, and the kind of data."""
-    values = [run.test_top1 if which == "test" else run.result.get("val_top1") for run in runs]
+    values = [run.test_top1 if which == "test" else run.result.val_top1 for run in runs]
     if None in values:
         return "-"
     mean = statistics.fmean(float(value) for value in values if value is not None)
     return f"{share_text(mean)} ({which})"
 
 
-def _peak(runs: Sequence[Run], key: str) -> int | None:
-    """The largest of some runs; None if one has none."""
-    peaks = [run.result.get(key) for run in runs]
-    return None if None in peaks else max(map(int, filter(None, peaks)))
+def _peak(peaks: Sequence[int | None]) -> int | None:
+    """The largest; None if one has none."""
+    known = [peak for peak in peaks if peak is not None]
+    return max(known) if len(known) == len(peaks) else None
 
 
 def arms_figure(place: int, title: str, data: Arms, caption: str, table: Table) -> Figure:

@@ -1,10 +1,10 @@
 """Evaluate: a trained run on data it has not seen, or what the cached embeddings of a store are worth."""
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,10 +17,11 @@ from teachonce.engine.cached import as_tensor, has_targets
 from teachonce.engine.classes import labels_for
 from teachonce.engine.datacheck import check_data, tell_unproven
 from teachonce.engine.device import autocast, pick_device, pick_precision
-from teachonce.engine.evalfile import data_identity, was_trained_on, write_evaluation
+from teachonce.engine.evalfile import data_content, was_trained_on, write_evaluation
 from teachonce.engine.feed import Feed, cut
+from teachonce.engine.records import ClassAccuracy, EvaluateRunResult, RunRecord
 from teachonce.engine.rows import all_digests
-from teachonce.engine.runfile import read_result, read_run, run_rule
+from teachonce.engine.runfile import read_result, read_run
 from teachonce.engine.score import Scores, score
 from teachonce.engine.split import split_rows
 from teachonce.engine.views import EpochViews
@@ -32,25 +33,6 @@ from teachonce.models.students import load_student
 from teachonce.options.evaluate import EvaluateOptions
 from teachonce.options.verb import verb
 from teachonce.processwide import allow_tf32, current
-from teachonce.types import EvalView
-
-
-@dataclass(frozen=True, kw_only=True)
-class EvaluateRunResult:
-    """How good a student is. Shares are in [0, 1]."""
-
-    run: str
-    top1: float
-    top5: float
-    loss: float
-    """Mean cross-entropy in nats."""
-    rows: int
-    left_out: int
-    """Rows that could not be decoded, or have no label."""
-    per_class: list[dict[str, Any]]
-    """`class` (name or number), `rows`, `top1` (None without rows)."""
-    correct: str
-    """A bit for each of `rows`, in the order of the data: whether it was right (see `intervals.packed`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,11 +84,11 @@ def evaluate(options: EvaluateOptions, events: Events) -> EvaluateRunResult | Ev
 def _keep(run: Path, samples: Samples, result: EvaluateRunResult, events: Events) -> None:
     """Write evaluation.json, but not of the data that the run was trained on; a full disk loses no result."""
     digests = all_digests(samples, events)
-    if was_trained_on(read_run(run) or {}, samples, digests):
+    if was_trained_on(_student_run(run), samples, digests):
         events.warn(f"{run} was trained on this data: the result is shown here, but not in reports")
         return
     try:
-        write_evaluation(run, data_identity(samples, digests), asdict(result))
+        write_evaluation(run, data_content(samples, digests), result)
     except DiskError as error:
         events.warn(f"this result will not be in reports: {error}")
 
@@ -127,16 +109,13 @@ def evaluate_run(options: EvaluateOptions, samples: Samples, events: Events = SI
     """
     assert options.run is not None
     where, run = pick_device(options.device), options.run
-    description = read_run(run)
-    if description is None or "rdms" in description:
-        raise StoreMissingError(f"there is no run at {run}", "Check the path, or make the run with `teachonce train`")
-    labels = labels_for(f"run {run}", description["classes"], description["class_names"], samples, events)
+    known = _student_run(run)
+    labels = labels_for(f"run {run}", known.classes, known.class_names, samples, events)
     if read_result(run) is None:
         events.warn(f"{run} is not finished: its best student so far is evaluated")
     network = load_student(run, student=options.student, trust_remote_code=options.trust_remote_code).to(where)
-    images = open_images(samples, device=where, workers=options.workers, rule=run_rule(description), events=events)
-    rule = EvalView.from_json(description["view"])
-    views = EpochViews(images.sizes, rule, stored=None, augment=None, seed=0)
+    images = open_images(samples, device=where, workers=options.workers, rule=known.resizing, events=events)
+    views = EpochViews(images.sizes, known.view, stored=None, augment=None, seed=0)
     usable = labels >= 0
     usable[list(images.failed)] = False
     rows = np.flatnonzero(usable)
@@ -157,17 +136,24 @@ def evaluate_run(options: EvaluateOptions, samples: Samples, events: Events = SI
         loss=scores.loss,
         rows=scores.rows,
         left_out=samples.rows - len(rows),
-        per_class=_per_class(scores, description["class_names"]),
+        per_class=_per_class(scores, known.class_names),
         correct=packed(scores.correct.tolist()),
     )
 
 
-def _per_class(scores: Scores, names: list[str] | None) -> list[dict[str, Any]]:
+def _student_run(run: Path) -> RunRecord:
+    known = read_run(run)
+    if not isinstance(known, RunRecord):
+        raise StoreMissingError(f"there is no run at {run}", "Check the path, or make the run with `teachonce train`")
+    return known
+
+
+def _per_class(scores: Scores, names: Sequence[str] | None) -> tuple[ClassAccuracy, ...]:
     entries = zip(scores.class_rows, scores.class_top1, strict=True)
-    return [
-        {"class": names[index] if names else index, "rows": rows, "top1": top1}
+    return tuple(
+        ClassAccuracy(name=names[index] if names else index, rows=rows, top1=top1)
         for index, (rows, top1) in enumerate(entries)
-    ]
+    )
 
 
 def _evaluate_store(store: Store, options: EvaluateOptions, events: Events) -> EvaluateStoreResult:

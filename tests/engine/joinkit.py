@@ -15,6 +15,7 @@ from torch import Tensor
 
 from teachonce.cache import SamplesWriter, Store, StoreSpec, TargetWriter, create_or_open, to_stored
 from teachonce.digests import digest_bytes
+from teachonce.records import to_json
 from teachonce.types import DECODED, FAILED, ArraySpec, EvalView, InputSpec
 from tests.data.imagekit import encode, noise
 
@@ -47,7 +48,7 @@ def make_store(
 ) -> Store:
     """A sealed store of rows with these bytes (or keys); those of `failed` gave no image."""
     rows, gone = len(contents), dict(failed or {})
-    view = {"augment": None, "seed": None, "view": EvalView().to_json()}
+    view = {"augment": None, "seed": None, "view": to_json(EvalView())}
     data: dict[str, Any] = {"description": {}, "class_names": None, "labels": None}
     store = create_or_open(
         path, StoreSpec(rows=rows, views=views, block_rows=BLOCK, identity=identity, data=data, views_spec=view)
@@ -64,7 +65,7 @@ def make_store(
             )
         samples.seal()
     for number, name in enumerate(targets):
-        told = (info or {}).get(name, {"input": InputSpec(height=16, width=16).to_json()})
+        told = (info or {}).get(name, {"input": to_json(InputSpec(height=16, width=16))})
         made = (fingerprints or {}).get(name, {"made": name})
         writer = TargetWriter(
             store, name, kind="classifier", fingerprint=made, settings={}, info=told, arrays=_arrays(dtype), head=None

@@ -9,6 +9,7 @@ from torch import nn
 
 from teachonce.engine import checkpoint
 from teachonce.engine.optim import make_optimizer
+from teachonce.engine.records import Progress
 from teachonce.errors import CorruptError, DiskError
 from teachonce.options.optim import OptimOptions
 from teachonce.processwide import random_state, set_random_state
@@ -17,11 +18,11 @@ CPU = torch.device("cpu")
 
 
 def save(folder, value, state=None):
-    checkpoint.save_checkpoint(folder, {"model": {"w": torch.full((2,), value)}, "method": {}}, state or {"epoch": 1})
+    checkpoint.save_checkpoint(folder, {"model": {"w": torch.full((2,), value)}, "method": {}}, state or Progress())
 
 
 def load(folder):
-    parts, state = checkpoint.load_checkpoint(folder)
+    parts, state = checkpoint.load_checkpoint(folder, ["model"], Progress)
     return float(parts["model"]["w"][0]), state
 
 
@@ -30,18 +31,18 @@ def names(folder):
 
 
 def test_round_trip_and_replacement(tmp_path):
-    assert checkpoint.load_checkpoint(tmp_path / "last") is None
+    assert checkpoint.load_checkpoint(tmp_path / "last", ["model"], Progress) is None
     save(tmp_path / "last", 1.0)
-    save(tmp_path / "last", 2.0, {"epoch": 2, "best": None})
-    assert load(tmp_path / "last") == (2.0, {"epoch": 2, "best": None})
+    save(tmp_path / "last", 2.0, Progress(epoch=2, best=(0.5, -1.0)))
+    assert load(tmp_path / "last") == (2.0, Progress(epoch=2, best=(0.5, -1.0)))
     assert names(tmp_path) == ["last"]
     assert names(tmp_path / "last") == ["method.safetensors", "model.safetensors", "state.json"]
 
 
 def test_tied_weights_are_saved_apart(tmp_path):
     tied = torch.ones(3)
-    checkpoint.save_checkpoint(tmp_path / "last", {"model": {"a": tied, "b": tied, "c": tied[::2]}}, {})
-    parts, _ = checkpoint.load_checkpoint(tmp_path / "last")
+    checkpoint.save_checkpoint(tmp_path / "last", {"model": {"a": tied, "b": tied, "c": tied[::2]}}, Progress())
+    parts, _ = checkpoint.load_checkpoint(tmp_path / "last", ["model"], Progress)
     assert [len(parts["model"][name]) for name in "abc"] == [3, 3, 2]
 
 
@@ -85,7 +86,7 @@ def test_a_damaged_checkpoint_is_told(tmp_path, name):
     path = tmp_path / "last" / name
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(CorruptError, match="cannot be read"):
-        checkpoint.load_checkpoint(tmp_path / "last")
+        checkpoint.load_checkpoint(tmp_path / "last", ["model"], Progress)
 
 
 @pytest.mark.parametrize("name", ["adamw", "sgd"])

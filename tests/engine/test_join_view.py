@@ -18,6 +18,7 @@ from teachonce.data.render import render
 from teachonce.data.samples import ArraySamples
 from teachonce.errors import DataError, FailedSamplesError, InputError, MismatchError, StoreMissingError
 from teachonce.models import Teacher, load_teacher
+from teachonce.records import to_json
 from teachonce.types import InputSpec
 from tests.data.imagekit import encode, noise, photo, write_images
 from tests.engine.joinkit import make_store
@@ -139,8 +140,8 @@ def test_what_has_no_view(place: Path, tmp_path: Path):
 
 def test_an_rdms_teacher_is_its_parents(tmp_path: Path):
     """The store holds two teachers that take images of other sizes."""
-    info = {"large": {"input": InputSpec(height=32, width=32).to_json()}}
-    info |= {"small": {"input": InputSpec(height=9, width=9).to_json()}, "rdm-1": {}, "made": {}}
+    info = {"large": {"input": to_json(InputSpec(height=32, width=32))}}
+    info |= {"small": {"input": to_json(InputSpec(height=9, width=9))}, "rdm-1": {}, "made": {}}
     fingerprints = {"rdm-1": {"parent": {"name": "small"}}}
     place = make_store(tmp_path / "s.zarr", FILES, targets=tuple(info), info=info, fingerprints=fingerprints).path
     assert teachonce.CachedTeacher(place, targets="rdm-1", device="cpu").view(FILES[0], 0).shape == (3, 9, 9)

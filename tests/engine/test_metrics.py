@@ -9,15 +9,17 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from teachonce.engine.metrics import MetricsLog, read_metrics
+from teachonce.engine.records import Epoch
 from teachonce.errors import DiskError
+from teachonce.records import to_json
 from tests.soak.disk import Failing
 from tests.soak.files import watched
 
 
 def log(run, done, epochs):
-    metrics = MetricsLog(run, done)
+    metrics = MetricsLog(Epoch, run, done)
     for epoch in epochs:
-        metrics.append({"epoch": epoch, "loss": 1.0 / epoch, "val_top1": None})
+        metrics.append(Epoch(epoch=epoch, losses={"loss": 1.0 / epoch}))
     metrics.close()
     return metrics
 
@@ -27,10 +29,10 @@ def test_lines_after_a_resume(tmp_path):
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"epoch": 4, "lo')  # killed in the middle of a line
     resumed = log(tmp_path, 2, [3, 4])
-    assert [entry["epoch"] for entry in read_metrics(tmp_path)] == [1, 2, 3, 4]
+    assert [entry.epoch for entry in read_metrics(tmp_path)] == [1, 2, 3, 4]
     assert resumed.entries == read_metrics(tmp_path)
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
-    assert json.loads(lines[0]) == {"epoch": 1, "loss": 1.0, "val_top1": None}
+    assert json.loads(lines[0]) == to_json(resumed.entries[0])
 
 
 def test_tensorboard_shows_every_epoch_once(tmp_path):
@@ -50,14 +52,14 @@ def test_a_full_disk_says_one_line_and_no_thread_dies(tmp_path, monkeypatch):
     for number in range(1, 6):
         run = tmp_path / str(number)
         log(run, 0, [1])
-        metrics = MetricsLog(run, 1)
+        metrics = MetricsLog(Epoch, run, 1)
         with watched(run, Failing(number, errno.ENOSPC, lasting=False)):
             with pytest.raises(DiskError) if number <= 3 else nullcontext():
-                metrics.append({"epoch": 2, "loss": 0.5})
+                metrics.append(Epoch(epoch=2, losses={"loss": 0.5}))
             metrics.close()
         assert not uncaught
         log(run, 1, [2, 3])
-        assert [entry["epoch"] for entry in read_metrics(run)] == [1, 2, 3]
+        assert [entry.epoch for entry in read_metrics(run)] == [1, 2, 3]
 
 
 def test_nothing_logged_yet(tmp_path):

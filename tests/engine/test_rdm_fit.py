@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from teachonce.engine.losslog import LossLog
-from teachonce.engine.metrics import MetricsLog, read_metrics
+from teachonce.engine.metrics import MetricsLog
 from teachonce.engine.rdm.fit import Fit
 from teachonce.engine.rdm.job import open_job
 from teachonce.engine.rdm.measure import Scores
 from teachonce.engine.rdm.names import named
+from teachonce.engine.records import RdmEpoch
 from teachonce.errors import NonFiniteError
 from teachonce.events import SILENT
 from teachonce.options.rdm import RdmOptions
@@ -66,10 +67,10 @@ def test_without_accuracy_the_loss_ranks():
 
 
 def test_a_log_without_a_board(tmp_path: Path):
-    log = MetricsLog(tmp_path, 0, board=False)
-    log.append({"epoch": 1, "rdms": {"rdm-1": {"bits": 2.5}}})
+    log = MetricsLog(RdmEpoch, tmp_path, 0, board=False)
+    log.append(RdmEpoch(epoch=1, rdms={"rdm-1": {"bits": 2.5}}))
     log.close()
-    assert read_metrics(tmp_path) == [{"epoch": 1, "rdms": {"rdm-1": {"bits": 2.5}}}]
+    assert MetricsLog(RdmEpoch, tmp_path, 1, board=False).entries == log.entries
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.jsonl"]
 
 

@@ -20,7 +20,7 @@ from teachonce.cache.describe import describe
 from teachonce.cache.export import export
 from teachonce.cache.store import open_store
 from teachonce.digests import digest_hex
-from teachonce.engine.stage_one.runs import runs_path
+from teachonce.engine.stage_one.runs import run_lines, runs_path
 from teachonce.errors import CorruptError, ModelError, TeachonceError
 from teachonce.models.students import build_student, load_student, save_student
 from teachonce.models.teacher import load_teacher
@@ -29,7 +29,6 @@ from teachonce.plots.figure import blank, save
 from teachonce.plots.make import plot_cost, plot_tsne
 from teachonce.reports.build import build_page
 from teachonce.reports.make import report
-from teachonce.reports.stores import run_lines
 from teachonce.stages.embed import embed
 from teachonce.stages.evaluate import evaluate
 from tests.reports.reportkit import case, live_json, make_run, method_result
@@ -172,7 +171,7 @@ def test_architectures_are_texts(given_folder: Path, architectures: Any):
 def test_a_line_of_a_run_record_with_other_options_is_no_record(home: Path, options: Any):
     line = {"target": "teacher", "seconds": 1.0, "outcome": "sealed", "options": {"teacher": "told-of"}}
     runs_path(STORE).write_text(json.dumps(line) + "\n" + json.dumps({**line, "options": options}) + "\n")
-    assert len(run_lines(open_store(STORE))) == 1
+    assert len(run_lines(STORE)) == 1
     text = "told-of"
     report(STORE, out="report.md")
     assert text in Path("report.md").read_text()

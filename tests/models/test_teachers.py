@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from teachonce.errors import CorruptError, ModelError
 from teachonce.models import Signal, Teacher, build_student, load_teacher, save_student
 from teachonce.models.frozen import weights_digest
+from teachonce.records import to_json
 from teachonce.types import EvalView, InputSpec
 from tests.alike import assert_alike
 
@@ -253,7 +254,7 @@ class TestOwnNetworks:
         student = build_student("vit:patch=8,width=16,layers=1,heads=2", classes=3, image_size=32).eval()
         save_student(student, tmp_path / "best")
         view = EvalView(resize=36, crop=(32, 32))
-        run = {"class_names": ["ant", "bee", "cat"], "view": view.to_json(), "student": student.spec}
+        run = {"class_names": ["ant", "bee", "cat"], "view": to_json(view), "student": student.spec}
         (tmp_path / "run.json").write_text(json.dumps(run))
         teacher = load_teacher(str(tmp_path))
         got = signal(teacher)

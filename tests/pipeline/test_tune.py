@@ -15,6 +15,7 @@ from teachonce.engine.runfile import owned, read_run
 from teachonce.errors import BusyError, CorruptError, DiskError, InputError, MismatchError, TeachonceError
 from teachonce.pipeline.recipe import load_recipe
 from teachonce.pipeline.tune.results import TuneResult, VariantResult
+from teachonce.records import to_json
 from tests.pipeline.trusted import run, tune
 from tests.pipeline.tunekit import LR, Here, change, files, in_this_process, write_recipe
 from tests.stages.trainkit import Heard
@@ -80,7 +81,7 @@ def test_every_variant_gets_as_many_trials_from_its_own_values_on(searched: tupl
         assert variant.trials == variant.done + variant.pruned == 4
         assert variant.pruned > 0
         runs = [trial(recipe, variant, number) for number in range(4)]
-        settings = [read_run(path)["settings"] for path in runs]
+        settings = [to_json(read_run(path).settings) for path in runs]
         assert settings[0]["lr"] == 0.01
         assert len({entry["lr"] for entry in settings}) == 4
         assert {entry["seed"] for entry in settings} == {3}
@@ -89,7 +90,7 @@ def test_every_variant_gets_as_many_trials_from_its_own_values_on(searched: tupl
         assert all(entry["lr"] == float(f"{entry['lr']:.4g}") for entry in settings)
         epochs = [read_metrics(path) for path in runs]
         assert variant.epochs == sum(map(len, epochs)) < 4 * 3
-        assert variant.best_value == max(entry["val_top1"] for entry in epochs[variant.best_trial])
+        assert variant.best_value == max(entry.val_top1 for entry in epochs[variant.best_trial])
     assert json.loads(Path(result.best).read_text())["variants"] == [asdict(variant) for variant in result.variants]
 
 
@@ -176,7 +177,7 @@ def test_another_space_is_another_search(recipe: Path):
     assert second.variants[1].study != first.variants[1].study
     assert [text for text in events.warnings if "kd-tiny" in text and first.variants[1].study in text]
     assert second.variants[1].values["kd.temperature"] in (1, 2)
-    start = read_run(trial(recipe, second.variants[1], 0))["settings"]["settings"]
+    start = read_run(trial(recipe, second.variants[1], 0)).settings.settings
     assert start["temperature"] == 2  # the nearest to the recipe's own 4
 
 
@@ -221,8 +222,7 @@ def test_losses_can_be_compared_too(recipe: Path):
     change(recipe, "trials = 4", 'trials = 2\nmetric = "val_loss"')
     for variant in tune(recipe).variants:
         values = [
-            min(entry["val_loss"] for entry in read_metrics(path))
-            for path in trial(recipe, variant, 0).parent.iterdir()
+            min(entry.val_loss for entry in read_metrics(path)) for path in trial(recipe, variant, 0).parent.iterdir()
         ]
         assert variant.best_value == min(values)
 

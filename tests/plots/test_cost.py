@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from textkit import assert_readable
 
-from teachonce.digests import digest_hex
 from teachonce.errors import CorruptError, DataError, InputError, MismatchError, StoreMissingError
 from teachonce.models import build_student
 from teachonce.models.macs import count_macs
@@ -24,6 +23,7 @@ from teachonce.stages.embed import embed
 from teachonce.stages.rdm import rdm
 from tests.cli.conftest import Call
 from tests.engine.enginekit import digits
+from tests.reports.reportkit import write_test
 from tests.stages.trainkit import STUDENT, Heard, School, quick
 
 TEACHER, ASSISTANT = "vit:patch=4,width=32,layers=1,heads=2", "vit:patch=8,width=32,layers=1,heads=2"
@@ -179,9 +179,7 @@ def evaluated(school: School, folder: Path, top1: float, *, stale: bool = False)
     """A copy of the runs of which the students were evaluated as `teachonce run` does."""
     shutil.copytree(school.runs, folder)
     for run in (path.parent for path in folder.rglob("run.json")):
-        weights = "stale" if stale else digest_hex((run / "best" / "model.safetensors").read_bytes())
-        of = {"weights": weights, "data": {"rows": 30}}
-        (run / "evaluation.json").write_text(json.dumps({"of": of, "result": {"top1": top1}}))
+        write_test(run, top1, rows=30, weights="stale" if stale else None)
     return folder
 
 

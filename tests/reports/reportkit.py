@@ -7,8 +7,10 @@ from typing import Any
 
 from teachonce.cache.store import Store
 from teachonce.digests import digest_hex
+from teachonce.engine.records import DataContent, Evaluated, EvaluateRunResult, Evaluation
 from teachonce.engine.stage_one.runs import runs_path
 from teachonce.intervals import packed
+from teachonce.records import write
 from teachonce.reports.page import Block, Facts, Figure, Page, Section, Table, Text
 
 MACHINE = {"processor": "A Processor", "cores": 2, "memory_bytes": 8_000_000_000, "platform": "Linux", "gpus": []}
@@ -84,6 +86,11 @@ def make_run(
         "val_top1": val_top1,
         "peak_memory_bytes": None,
         "host_memory_bytes": 500_000_000,
+        "run": str(folder),
+        "samples_per_s": 1000.0,
+        "best_epoch": 1,
+        "train_rows": 180,
+        "val_rows": 20,
     }
     weights_file = folder / "best" / "model.safetensors"
     weights_file.parent.mkdir(parents=True)
@@ -93,10 +100,7 @@ def make_run(
     if right:
         test_top1 = sum(right) / len(right)
     if test_top1 is not None:
-        of = {"weights": digest_hex(b"weights"), "data": {"identities": test_data}}
-        bits = {"rows": len(right), "correct": packed(right)} if right else {}
-        kept = {"of": of, "result": {"top1": test_top1, **bits}}
-        (folder / "evaluation.json").write_text(json.dumps(kept))
+        write_test(folder, test_top1, data=test_data, right=right)
     lines = [
         {"epoch": place, "loss": loss, "val_top1": accuracy, "step_ms": step_ms}
         | {f"loss_{name}": values[place - 1] for name, values in (terms or {}).items()}
@@ -104,6 +108,26 @@ def make_run(
     ]
     (folder / "metrics.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     return folder
+
+
+def write_test(
+    folder: Path,
+    top1: float,
+    *,
+    data: str = "",
+    rows: int = 100,
+    right: Sequence[bool] = (),
+    weights: str | None = None,
+) -> None:
+    """The evaluation of a run on some rows; `weights`: of others than it has."""
+    rows = len(right) or rows
+    weights = weights or digest_hex((folder / "best" / "model.safetensors").read_bytes())
+    correct = packed(right) if right else None
+    result = EvaluateRunResult(
+        run="run", top1=top1, top5=1.0, loss=1.0, rows=rows, left_out=0, per_class=(), correct=correct
+    )
+    of = Evaluated(weights=weights, data=DataContent(rows=rows, identities=data))
+    write(folder / "evaluation.json", Evaluation(of=of, result=result))
 
 
 def note_stage_one(store: Store, seconds: float, *, outcome: str = "sealed", **line: Any) -> None:

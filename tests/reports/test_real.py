@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from teachonce.cache.store import open_store
-from teachonce.digests import digest_hex
 from teachonce.plots.figure import style
 from teachonce.plots.runs import read_runs
 from teachonce.reports.accuracy import accuracy_section, students
@@ -23,7 +22,7 @@ from teachonce.reports.teachers import references
 from teachonce.stages.embed import embed
 from teachonce.stages.rdm import rdm
 from tests.engine.enginekit import digits
-from tests.reports.reportkit import MACHINE, facts, make_run, names, section, tables, texts
+from tests.reports.reportkit import MACHINE, facts, make_run, names, section, tables, texts, write_test
 from tests.stages.trainkit import STUDENT, Heard, School, quick
 
 TEACHER = "vit:patch=4,width=32,layers=1,heads=2"
@@ -68,10 +67,7 @@ def test_a_teacher_is_the_reference_of_its_students_and_none_of_them(
     found = [path.parent for path in (*school.runs.rglob("run.json"), school.home / "teacher" / "run.json")]
     places = [Path(shutil.copytree(place, tmp_path / "runs" / place.name)) for place in found]
     for folder in places:
-        weights = digest_hex((folder / "best" / "model.safetensors").read_bytes())
-        of = {"weights": weights, "data": {"rows": 40 if is_evaluated or folder.name != "teacher" else 41}}
-        told = {"of": of, "result": {"top1": 0.75, "rows": 40}}
-        (folder / "evaluation.json").write_text(json.dumps(told))
+        write_test(folder, 0.75, rows=40 if is_evaluated or folder.name != "teacher" else 41)
     material = gather([tmp_path / "runs"], store=school.store, events=Heard())
     assert [run.folder.name for run in material.teachers] == ["teacher"]
     assert list(students(material)) == [STUDENT]

@@ -3,7 +3,7 @@
 import json
 import shutil
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from teachonce.pipeline.evaluations import recorded
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.steps import Step
 from teachonce.plots.runs import read_runs
+from teachonce.records import to_json
 from teachonce.stages.evaluate import evaluate
 from teachonce.types import ArraySpec
 from tests.cli import made
@@ -43,8 +44,8 @@ def test_a_run_on_the_test_split(run: Path):
     assert result.loss == pytest.approx(float(torch.nn.functional.cross_entropy(logits, labels)), rel=1e-5)
     assert result.top1 > 0.3
     assert result.top5 > result.top1
-    assert [entry["class"] for entry in result.per_class] == [str(digit) for digit in range(10)]
-    right = sum(entry["rows"] * entry["top1"] for entry in result.per_class)
+    assert [entry.name for entry in result.per_class] == [str(digit) for digit in range(10)]
+    right = sum(entry.rows * entry.top1 for entry in result.per_class)
     assert right == pytest.approx(result.top1 * 360)
 
 
@@ -60,7 +61,7 @@ def test_it_is_kept_for_reports(run: Path, tmp_path: Path):
         assert any("trained on this data" in warning for warning in heard.warnings)
     result = evaluate(run=copy, data="digits", device="cpu", workers=0)
     kept = json.loads((copy / "evaluation.json").read_text())
-    assert kept["result"] == asdict(result)
+    assert kept["result"] == to_json(result)
     (found,) = read_runs([copy], heard)
     assert found.test_top1 == result.top1
     facts = Facts()
@@ -96,7 +97,7 @@ def test_a_full_disk_loses_no_result(run: Path, tmp_path: Path, monkeypatch: pyt
     def full(*_: object) -> None:
         raise DiskError("could not write evaluation.json: No space left on device", "Free some space")
 
-    monkeypatch.setattr("teachonce.engine.evalfile.write_json", full)
+    monkeypatch.setattr("teachonce.engine.evalfile.write", full)
     assert evaluate(run=copy, data="digits", device="cpu", workers=0, events=heard).rows == 360
     assert "No space left" in heard.warnings[-1]
 
@@ -166,7 +167,7 @@ def test_named_data_may_lack_classes_and_have_no_others(run: Path):
     few = some(data, images=data.images[rows], labels=(data.labels[rows] == 7), class_names=["3", "7"])
     found = evaluate(run=run, data=few, device="cpu")
     assert found.rows == len(rows)
-    assert [entry["class"] for entry in found.per_class if entry["rows"]] == ["3", "7"]
+    assert [entry.name for entry in found.per_class if entry.rows] == ["3", "7"]
     other = some(data, images=data.images[rows], labels=(data.labels[rows] == 7), class_names=["3", "seven"])
     with pytest.raises(MismatchError, match="'seven'"):
         evaluate(run=run, data=other, device="cpu")

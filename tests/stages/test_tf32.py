@@ -97,7 +97,7 @@ def test_a_training_is_one_with_tf32_or_without(tmp_path: Path, stores: dict[boo
         assert heard.seen["train"] == {tf32}
         known = read_run(tmp_path / str(tf32))
         assert known is not None
-        assert known["settings"].get("tf32") == (tf32 or None)
+        assert known.settings.others.get("tf32") == (tf32 or None)
         with pytest.raises(MismatchError, match="tf32"):
             train(**given, tf32=not tf32)
     assert allowed() == {False, True}

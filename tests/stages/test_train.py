@@ -20,6 +20,7 @@ from teachonce.errors import BusyError, MismatchError, NonFiniteError
 from teachonce.methods.base import METHODS
 from teachonce.models.macs import count_macs
 from teachonce.models.students import load_student
+from teachonce.records import to_json
 from teachonce.stages.embed import embed
 from teachonce.stages.train import TrainResult, train
 from tests.engine.enginekit import digits, make_store, some
@@ -71,8 +72,8 @@ def test_from_the_cache_the_teacher_is_never_touched(without_teacher: Path, tmp_
     result = quick(tmp_path / "run", method=method, store=without_teacher / "s.zarr")
     assert (result.method, result.source, result.epochs) == (method, "cached", 2)
     lines = read_metrics(tmp_path / "run")
-    assert lines[1]["loss"] < lines[0]["loss"]
-    assert read_run(tmp_path / "run")["targets"] == "exact"
+    assert lines[1].losses["loss"] < lines[0].losses["loss"]
+    assert read_run(tmp_path / "run").targets == "exact"
 
 
 @pytest.mark.parametrize("method", WITH_TEACHER)
@@ -81,16 +82,16 @@ def test_cached_and_live_train_alike(made: Path, tmp_path: Path, method: str, au
     common = {"method": method, "store": made / "s.zarr", "student_augment": augment}
     quick(tmp_path / "cached", **common)
     quick(tmp_path / "live", **common, source="live", teacher=str(made / "teacher"))
-    for cached, live in zip(read_metrics(tmp_path / "cached"), read_metrics(tmp_path / "live"), strict=True):
+    for cached, live in zip(*(map(to_json, read_metrics(tmp_path / run)) for run in ("cached", "live")), strict=True):
         for key in (key for key in cached if key.startswith(("loss", "val_loss", "lr"))):
             assert cached[key] == pytest.approx(live[key], rel=2e-3), key
     for run in ("cached", "live"):
-        assert read_run(tmp_path / run)["targets"] == ("exact" if augment is None else "fixed-teacher")
+        assert read_run(tmp_path / run).targets == ("exact" if augment is None else "fixed-teacher")
 
 
 def test_live_without_a_store(made: Path, tmp_path: Path):
     result = quick(tmp_path / "run", method="clip-embed-kd", source="live", teacher=str(made / "teacher"))
-    assert math.isfinite(read_metrics(tmp_path / "run")[-1]["loss"])
+    assert math.isfinite(read_metrics(tmp_path / "run")[-1].losses["loss"])
     assert result.source == "live"
 
 
@@ -106,12 +107,12 @@ def test_the_result_and_the_files(tmp_path: Path):
     assert result.train_rows + result.val_rows == 200
     lines = read_metrics(tmp_path / "run")
     student = load_student(tmp_path / "run")
-    assert read_run(tmp_path / "run")["macs"] == count_macs(student, student.input) > 10**4
+    assert read_run(tmp_path / "run").macs == count_macs(student, student.input) > 10**4
     steps = result.train_rows // 32
-    assert [(line["epoch"], line["step"]) for line in lines] == [(1, steps), (2, 2 * steps), (3, 3 * steps)]
-    assert lines[0].keys() >= {"lr", "loss", "loss_ce", "val_top1", "val_loss", "samples_per_s", "seconds"}
-    assert result.val_top1 == max(line["val_top1"] for line in lines)
-    assert lines[result.best_epoch - 1]["val_top1"] == result.val_top1
+    assert [(line.epoch, line.step) for line in lines] == [(1, steps), (2, 2 * steps), (3, 3 * steps)]
+    assert to_json(lines[0]).keys() >= {"lr", "loss", "loss_ce", "val_top1", "val_loss", "samples_per_s", "seconds"}
+    assert result.val_top1 == max(line.val_top1 for line in lines)
+    assert lines[result.best_epoch - 1].val_top1 == result.val_top1
     suffixes = {path.suffix for path in (tmp_path / "run").rglob("*") if path.is_file()}
     assert not suffixes & {".pt", ".pth", ".pkl", ".bin"}
 
@@ -121,7 +122,7 @@ def test_the_best_student_is_kept_and_loads(tmp_path: Path):
     student = load_student(tmp_path / "run")
     last = safetensors.torch.load_file(tmp_path / "run" / "checkpoints" / "last" / "model.safetensors")
     assert all(torch.equal(value, last[name]) for name, value in student.state_dict().items())
-    assert [line["val_top1"] for line in read_metrics(tmp_path / "run")] == [None, None]
+    assert [line.val_top1 for line in read_metrics(tmp_path / "run")] == [None, None]
 
 
 def test_a_transformers_student_opens_in_transformers(tmp_path: Path):
@@ -188,7 +189,7 @@ def test_a_loss_that_explodes_keeps_the_last_good_weights(tmp_path: Path):
     assert f"step {first + 2} (epoch 2)" in caught.value.message
     parts = safetensors.torch.load_file(tmp_path / "run" / "checkpoints" / "last" / "model.safetensors")
     assert all(bool(value.isfinite().all()) for value in parts.values())
-    assert [line["epoch"] for line in read_metrics(tmp_path / "run")] == [1]
+    assert [line.epoch for line in read_metrics(tmp_path / "run")] == [1]
     assert not (tmp_path / "run" / "result.json").exists()
 
 
@@ -201,17 +202,17 @@ def test_the_seed_decides_and_the_callers_generator_is_left_alone(tmp_path: Path
     assert torch.equal(torch.rand(3), expected)
     quick(tmp_path / "b", student=student)
     quick(tmp_path / "c", student=student, seed=1)
-    losses = {name: [line["loss"] for line in read_metrics(tmp_path / name)] for name in "abc"}
+    losses = {name: [line.losses["loss"] for line in read_metrics(tmp_path / name)] for name in "abc"}
     assert losses["a"] == losses["b"] != losses["c"]
 
 
 def test_options_of_the_optimiser_and_of_the_arithmetic(tmp_path: Path):
     sgd = {"optimizer": "sgd", "lr": 0.05, "schedule": "milestones", "milestones": [1], "gamma": 0.5}
     quick(tmp_path / "sgd", student="cnn-2", image_size=32, **sgd)
-    assert [line["lr"] for line in read_metrics(tmp_path / "sgd")] == pytest.approx([0.05, 0.025])
+    assert [line.lr for line in read_metrics(tmp_path / "sgd")] == pytest.approx([0.05, 0.025])
     quick(tmp_path / "bf16", precision="bf16")
     quick(tmp_path / "float32")
-    bf16, float32 = (read_metrics(tmp_path / name)[-1]["loss"] for name in ("bf16", "float32"))
+    bf16, float32 = (read_metrics(tmp_path / name)[-1].losses["loss"] for name in ("bf16", "float32"))
     assert bf16 != float32
     assert bf16 == pytest.approx(float32, rel=0.02)
     state = safetensors.torch.load_file(tmp_path / "bf16" / "checkpoints" / "last" / "model.safetensors")
@@ -225,7 +226,7 @@ def test_compiled_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
     with torch._dynamo.config.patch(error_on_recompile=True):
         quick(tmp_path / "compiled", epochs=3, compile=True)
-    plain, compiled = (read_metrics(tmp_path / name)[-1]["loss"] for name in ("plain", "compiled"))
+    plain, compiled = (read_metrics(tmp_path / name)[-1].losses["loss"] for name in ("plain", "compiled"))
     assert compiled == pytest.approx(plain, rel=1e-5)
 
 
@@ -242,7 +243,7 @@ def test_opened_samples_and_unnamed_classes(tmp_path: Path):
         workers=0,
     )
     assert result.epochs == 1
-    assert read_run(tmp_path / "run")["classes"] == 10
+    assert read_run(tmp_path / "run").classes == 10
 
 
 def test_images_that_are_not_kept_train_alike(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -175,7 +175,7 @@ def test_settings_without_effect_are_warned_of(tmp_path: Path, store: Store):
     quick(tmp_path / "views", store=drawn.path, events=heard)
     assert heard.warnings == []
     assert "method ce needs no targets of the store; its views are used" in heard.infos
-    assert read_run(tmp_path / "views")["views"] == 2
+    assert read_run(tmp_path / "views").views == 2
 
 
 def folder(path: Path, cut_short: int, kind: str = "PNG") -> str:

@@ -12,10 +12,12 @@ import torch
 from teachonce.cache.store import Store, open_store
 from teachonce.cache.writer import TargetWriter
 from teachonce.engine.metrics import read_metrics
+from teachonce.engine.records import Epoch
 from teachonce.engine.runfile import read_run
 from teachonce.engine.step import Stepper
 from teachonce.errors import InputError, MismatchError, StoreMissingError, TeachonceError, UnsealedError
 from teachonce.models.students import load_student
+from teachonce.records import to_json
 from teachonce.stages.embed import embed
 from teachonce.types import ArraySpec
 from tests.alike import assert_alike
@@ -76,31 +78,31 @@ def test_cifd_from_the_cache(home: Path, tmp_path: Path):
     assert (result.method, result.source) == ("cifd", "cached")
     lines = read_metrics(tmp_path / "run")
     names = {"ce", "kl", "kl_rdm-10", "kl_rdm-1", "embedding", "embedding_rdm-10", "embedding_rdm-1", "rate"}
-    assert {key.removeprefix("loss_") for key in lines[0] if key.startswith("loss_")} == names
-    assert lines[-1]["loss"] < lines[0]["loss"]
+    assert {key.removeprefix("loss_") for key in lines[0].losses if key.startswith("loss_")} == names
+    assert lines[-1].losses["loss"] < lines[0].losses["loss"]
     assert any("(16) are projected to the teacher's width (32)" in info for info in heard.infos)
-    assert read_run(tmp_path / "run")["settings"]["store"]["rdm"]["names"] == "rdm-10,rdm-1"
+    assert read_run(tmp_path / "run").settings.store.rdm.names == "rdm-10,rdm-1"
 
 
 def test_dgkd_from_the_cache(home: Path, tmp_path: Path):
     quick(tmp_path / "run", method="dgkd", store=home / "s.zarr", assistants=ASSISTANTS, epochs=4)
     lines = read_metrics(tmp_path / "run")
-    assert {"loss_ce", "loss_kl", "loss_kl_assistant-8", "loss_kl_assistant-6"} <= lines[0].keys()
-    assert lines[-1]["loss"] < lines[0]["loss"]
-    assert read_run(tmp_path / "run")["settings"]["store"]["assistants"]["names"] == "assistant-8,assistant-6"
+    assert {"loss_ce", "loss_kl", "loss_kl_assistant-8", "loss_kl_assistant-6"} <= lines[0].losses.keys()
+    assert lines[-1].losses["loss"] < lines[0].losses["loss"]
+    assert read_run(tmp_path / "run").settings.store.assistants.names == "assistant-8,assistant-6"
 
 
 def test_takd_is_kd_on_another_target(home: Path, tmp_path: Path):
     quick(tmp_path / "run", method="kd", store=home / "s.zarr", target="assistant-6")
     store = open_store(home / "s.zarr")
-    assert read_run(tmp_path / "run")["settings"]["store"]["target"] == store.record("assistant-6").fingerprint
+    assert read_run(tmp_path / "run").settings.store.target == store.record("assistant-6").fingerprint
 
 
 @pytest.mark.parametrize("augment", [None, "crop=0.5,flip"])
 def test_cached_and_live_train_alike(home: Path, tmp_path: Path, augment: str | None):
     cifd(tmp_path / "cached", home, student_augment=augment)
     cifd(tmp_path / "live", home, student_augment=augment, source="live", teacher=str(home / "teacher"))
-    for cached, live in zip(read_metrics(tmp_path / "cached"), read_metrics(tmp_path / "live"), strict=True):
+    for cached, live in zip(*(map(to_json, read_metrics(tmp_path / run)) for run in ("cached", "live")), strict=True):
         for key in (key for key in cached if key.startswith(("loss", "val_loss", "lr"))):
             assert cached[key] == pytest.approx(live[key], rel=5e-3, abs=1e-4), key
 
@@ -130,7 +132,8 @@ def test_noise_in_training_alone(home: Path, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(stage, "open_session", opened)
     cifd(tmp_path / "run", home, epochs=1)
     loop, stepper = kept[0].loop, kept[0].stepper
-    assert loop._validate() == loop._validate()
+    first, second = (loop._validated(Epoch(epoch=1)) for _ in range(2))
+    assert first == second != Epoch(epoch=1)
     images = next(iter(kept[0].feed.batches(loop.batches(0), 0))).images
     stepper.student.eval()  # its own dropout is off: what is left is the bottleneck's noise
     first, second = (stepper._forward(images) for _ in range(2))
@@ -169,7 +172,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(
         files = [tmp_path / run / "checkpoints" / "last" / f"{part}.safetensors" for run in ("whole", "killed")]
         assert files[0].read_bytes() == files[1].read_bytes(), part
     whole, killed = (read_metrics(tmp_path / run) for run in ("whole", "killed"))
-    assert [line["loss"] for line in whole] == [line["loss"] for line in killed]
+    assert [line.losses["loss"] for line in whole] == [line.losses["loss"] for line in killed]
 
 
 def test_logits_from_the_heads_are_the_stored_ones(home: Path, tmp_path: Path, store: Store):
@@ -194,16 +197,16 @@ def test_logits_from_the_heads_are_the_stored_ones(home: Path, tmp_path: Path, s
     cifd(tmp_path / "stored", home)
     cifd(tmp_path / "head", home, rdm_logits="head")
     for left, right in zip(read_metrics(tmp_path / "stored"), read_metrics(tmp_path / "head"), strict=True):
-        assert left["loss_kl_rdm-10"] == pytest.approx(right["loss_kl_rdm-10"], rel=2e-3)
-        assert left["loss"] != right["loss"]
+        assert left.losses["loss_kl_rdm-10"] == pytest.approx(right.losses["loss_kl_rdm-10"], rel=2e-3)
+        assert left.losses["loss"] != right.losses["loss"]
 
 
 def test_an_rdm_of_logits_alone(home: Path, tmp_path: Path):
     heard = Heard()
     cifd(tmp_path / "run", home, rdm=["rdm-10", "rdm-0.5"], events=heard)
     lines = read_metrics(tmp_path / "run")
-    assert "loss_kl_rdm-0.5" in lines[0]
-    assert "loss_embedding_rdm-0.5" not in lines[0]
+    assert "loss_kl_rdm-0.5" in lines[0].losses
+    assert "loss_embedding_rdm-0.5" not in lines[0].losses
     assert any("rdm-0.5: no embeddings" in info for info in heard.infos)
 
 
@@ -261,7 +264,7 @@ def test_compiled_is_the_same(home: Path, tmp_path: Path, monkeypatch: pytest.Mo
     torch._dynamo.reset()
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
     cifd(tmp_path / "compiled", home, settings=settings, compile=True)
-    plain, compiled = (read_metrics(tmp_path / name)[-1]["loss"] for name in ("plain", "compiled"))
+    plain, compiled = (read_metrics(tmp_path / name)[-1].losses["loss"] for name in ("plain", "compiled"))
     assert compiled == pytest.approx(plain, rel=1e-3)
 
 

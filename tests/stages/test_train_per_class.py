@@ -23,7 +23,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def losses(store: Store, out: Path, **options: object) -> list[float]:
     common = {"store": store.path, "method": "clip-embed-kd", "epochs": 1, "precision": "float32"}
     quick(out, **(common | options))
-    return [entry["loss_clip"] for entry in read_metrics(out)]
+    return [entry.losses["loss_clip"] for entry in read_metrics(out)]
 
 
 def test_a_training_gets_the_means_that_a_seal_would_write(store: Store, tmp_path: Path):

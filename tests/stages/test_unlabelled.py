@@ -11,6 +11,7 @@ from teachonce.data.samples import ArraySamples
 from teachonce.engine.metrics import read_metrics
 from teachonce.errors import DataError
 from teachonce.models import Signal
+from teachonce.records import to_json
 from teachonce.stages.embed import embed
 from teachonce.stages.evaluate import evaluate
 from tests.engine.enginekit import VIT, digits, make_store, some
@@ -60,7 +61,7 @@ def test_a_class_without_rows_is_masked_live_and_cached_alike(data: ArraySamples
     common = {"data": data, "limit": None, "method": "clip-embed-kd", "store": full.path}
     quick(tmp_path / "cached", **common)
     quick(tmp_path / "live", **common, source="live", teacher=VIT)
-    for cached, live in zip(read_metrics(tmp_path / "cached"), read_metrics(tmp_path / "live"), strict=True):
+    for cached, live in zip(*(map(to_json, read_metrics(tmp_path / run)) for run in ("cached", "live")), strict=True):
         for key in (key for key in cached if key.startswith(("loss", "val_loss"))):
             assert np.isfinite(cached[key])
             assert cached[key] == pytest.approx(live[key], rel=2e-3), key
@@ -74,7 +75,7 @@ def test_evaluating_needs_a_row_with_a_label(data: ArraySamples, tmp_path: Path)
     found = evaluate(run=tmp_path / "run", data=data, device="cpu")
     assert isinstance(found.rows, int)
     assert found.rows == (data.labels >= 0).sum()
-    assert next(entry for entry in found.per_class if entry["class"] == "4")["top1"] is None
+    assert next(entry for entry in found.per_class if entry.name == "4").top1 is None
 
 
 def test_outputs_that_no_softmax_expects_are_told(tmp_path: Path):

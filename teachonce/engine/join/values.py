@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from teachonce.bounds import MOST_SIDE
 from teachonce.cache.identity import short
 from teachonce.data.torchsets import as_array
 from teachonce.errors import InputError
-from teachonce.validation import MOST_SIDE
 
 Rows = NDArray[np.int64]
 Channels = tuple[float, float, float]

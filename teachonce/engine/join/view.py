@@ -16,7 +16,9 @@ from teachonce.data.render import normalise
 from teachonce.data.torchsets import as_rgb
 from teachonce.digests import digest_array, digest_bytes
 from teachonce.engine.join.values import as_buffer, as_channels, as_size
-from teachonce.errors import CorruptError, DataError, MismatchError, StoreMissingError
+from teachonce.errors import DataError, MismatchError, StoreMissingError
+from teachonce.fsio import COPY
+from teachonce.records import parse
 from teachonce.types import Identity, InputSpec, Resizing
 
 Picture = Image.Image | np.ndarray | Tensor | bytes | memoryview
@@ -37,10 +39,7 @@ def teacher_input(store: Store, targets: tuple[str, ...]) -> InputSpec:
             record = store.record(str(parent.get("name")))
         found = record.attributes.get("input")
         if isinstance(found, Mapping):
-            try:
-                return InputSpec.from_json(found)
-            except TypeError as error:
-                raise CorruptError(f"target {name!r} of {store.path}: its input is {found}") from error
+            return parse(InputSpec, found, f"the input of target {name!r} of {store.path}", mend=COPY)
     names = ", ".join(targets)
     raise StoreMissingError(f"{store.path} does not record the input of the teacher of {names}", "Name its target too")
 

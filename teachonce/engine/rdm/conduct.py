@@ -14,11 +14,14 @@ from teachonce.engine.rdm.job import Job, work_root
 from teachonce.engine.rdm.measure import teacher_top1
 from teachonce.engine.rdm.output import begin, finish, repair, require_room
 from teachonce.engine.rdm.stored import places
-from teachonce.engine.runfile import owned, read_run, write_run
-from teachonce.engine.stage_one.runs import record_run
+from teachonce.engine.records import RdmRun
+from teachonce.engine.runfile import RUN, owned, read_run, versions
+from teachonce.engine.stage_one.runs import GivenOptions, record_run
 from teachonce.errors import BusyError, CorruptError, DiskError
 from teachonce.events import Events
 from teachonce.processwide import allow_tf32, current, random_kept
+from teachonce.records import write
+from teachonce.types import JsonObject
 
 _WAIT = "Wait for it: the same command then reuses what it made"
 
@@ -35,7 +38,7 @@ class Done:
     """Of the epochs that were trained, validation not included; 0 where none had to be."""
 
 
-def conduct(job: Job, events: Events, options: Mapping[str, Any], *, mend: bool = False) -> Done:
+def conduct(job: Job, events: Events, options: JsonObject, *, mend: bool = False) -> Done:
     """Train, write and seal what is missing; with `mend`, also what is damaged of what was begun before.
 
     Args:
@@ -59,7 +62,7 @@ def conduct(job: Job, events: Events, options: Mapping[str, Any], *, mend: bool 
         with owned(job.work, _WAIT):
             reused = _reused(job, events)  # only now: another process may have made some meanwhile
             seconds = _make(job, reused, events)
-            _record(job, reused, events, {"options": dict(options), "seconds": round(seconds, 3)})
+            _record(job, reused, events, {"options": GivenOptions(others=options), "seconds": round(seconds, 3)})
             remove_tree(job.work)
     else:
         reused = _reused(job, events)
@@ -119,14 +122,14 @@ def _train(job: Job, events: Events) -> float:
     """Train the RDMs that have no target yet, and begin their targets; the seconds of the epochs."""
     run, there = read_run(job.work), job.known()
     weights = {name: weight for name, weight in sorted(job.names.items()) if name not in there}
-    if run is None or not weights.keys() <= run.get("rdms", {}).keys():
+    if not isinstance(run, RdmRun) or not weights.keys() <= run.rdms.keys():
         remove_tree(job.work / "checkpoints")  # of RDMs without one that was there then, and was removed since
-        run = {"rdms": weights, "settings": job.fingerprint(0.0)}
-        write_run(job.work, run)
+        run = RdmRun(rdms=weights, settings=job.fingerprint(0.0), versions=versions())
+        write(job.work / RUN, run)
     else:
         warn_versions(run, events)
     with current(job.device), allow_tf32(allowed=False), random_kept(job.device):
-        trained = Fit(job, run["rdms"], job.work, events).run()
+        trained = Fit(job, run.rdms, job.work, events).run()
     begin(job, trained, teacher_top1(job))
     return trained.seconds
 

@@ -1,11 +1,10 @@
 """Training K RDMs as one module from the cache. It goes on where a killed one stopped, on the CPU to the same bytes."""
 
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,7 +20,7 @@ from teachonce.engine.optim import learning_rate, make_optimizer, set_rate
 from teachonce.engine.rdm.job import Job
 from teachonce.engine.rdm.measure import Scores, Targeted, measure
 from teachonce.engine.rdm.settings import optim_of
-from teachonce.engine.shapes import RdmProgressJson
+from teachonce.engine.records import RdmEpoch, RdmProgress
 from teachonce.engine.split import shuffled
 from teachonce.engine.targets import BatchRows, on_device
 from teachonce.errors import NonFiniteError
@@ -29,21 +28,10 @@ from teachonce.events import Events, Task
 from teachonce.methods.targets import Needs
 from teachonce.models.rdm import RdmStack
 from teachonce.processwide import random_state, seed_training, set_random_state
+from teachonce.types import JsonObject
 
+_PARTS = ("model", "best", "optimizer", "random")
 _MEND = "Lower --lr, add --warmup-epochs, or use smaller distortion weights"
-
-
-@dataclass(kw_only=True)
-class Progress:
-    """How far a training is."""
-
-    epoch: int = 0
-    """Epochs done."""
-    step: int = 0
-    best_epoch: dict[str, int] = field(default_factory=dict)
-    """Of each RDM, from 1."""
-    best: dict[str, list[float]] = field(default_factory=dict)
-    """The rank of that epoch; see `Scores.rank`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +43,7 @@ class Trained:
     """Each with the weights of its best epoch, in the order of the names; eval mode, on the CPU."""
     best_epoch: Mapping[str, int]
     """From 1."""
-    curves: Mapping[str, list[dict[str, Any]]]
+    curves: Mapping[str, list[JsonObject]]
     """An entry an epoch; no times."""
     seconds: float
     """Of all epochs, validation not included, also of those before a kill."""
@@ -92,7 +80,7 @@ class Fit:
         self.optim = optim_of(config)
         self.optimizer = make_optimizer(self.optim, [self.stack], lambda parameter: id(parameter) in layers)
         self.steps = len(cut(job.rows.train, config.batch_size, drop_last=True))
-        self.progress = Progress()
+        self.progress = RdmProgress()
         self._terms = ["total", *self.targeted.terms]
         names = [f"{name} {term}" for term in self._terms for name in self.names]
         self._losses = LossLog(names, self.steps, job.device, _MEND)
@@ -107,7 +95,7 @@ class Fit:
         epochs = self.job.config.epochs
         if not self._resume():
             seed_training(self.job.config.seed, self.job.device)
-        log = MetricsLog(self.folder, self.progress.epoch, board=False)
+        log = MetricsLog(RdmEpoch, self.folder, self.progress.epoch, board=False)
         title = f"train {', '.join(self.names)}"
         try:
             with self.events.task(title, total=epochs * self.steps, done=self.progress.step, unit="steps") as task:
@@ -118,7 +106,7 @@ class Fit:
             self.source.close()
         return self._trained(log.entries)
 
-    def _epoch(self, epoch: int, task: Task) -> dict[str, Any]:
+    def _epoch(self, epoch: int, task: Task) -> dict[str, float]:
         """Train one epoch (from 0): its means, and the time it took."""
         config, first = self.job.config, self.progress.step
         rows = shuffled(self.job.rows.train, config.seed, epoch)
@@ -157,7 +145,9 @@ class Fit:
         task.note("; ".join(f"{name} {_short(score)}" for name, score in scores.items()))
         return scores
 
-    def _keep(self, epoch: int, means: Mapping[str, float], scores: Mapping[str, Scores], log: MetricsLog) -> None:
+    def _keep(
+        self, epoch: int, means: Mapping[str, float], scores: Mapping[str, Scores], log: MetricsLog[RdmEpoch]
+    ) -> None:
         """Best, metrics, checkpoint, in this order: `MetricsLog` drops what a kill left before the checkpoint."""
         self.progress.epoch = epoch + 1
         for index, (name, score) in enumerate(scores.items()):
@@ -167,23 +157,23 @@ class Fit:
                 for key, value in self.stack.state_dict().items():
                     self.best[key][index] = value[index]
         rdms = {name: {**self._means(name, means), **asdict(score)} for name, score in scores.items()}
-        log.append({"epoch": epoch + 1, "step": self.progress.step, "seconds": means["seconds"], "rdms": rdms})
-        checkpoint.save_checkpoint(self._last, self._parts(), asdict(self.progress))
+        log.append(RdmEpoch(epoch=epoch + 1, step=self.progress.step, seconds=means["seconds"], rdms=rdms))
+        checkpoint.save_checkpoint(self._last, self._parts(), self.progress)
 
     def _means(self, name: str, means: Mapping[str, float]) -> dict[str, float]:
         """The losses of one RDM over the epoch: `train_loss` and `train_TERM`, with noise, in nats."""
         labels = {"total": "loss"}
         return {f"train_{labels.get(term, term)}": means[f"loss_{name} {term}"] for term in self._terms}
 
-    def _trained(self, entries: list[dict[str, Any]]) -> Trained:
+    def _trained(self, entries: Sequence[RdmEpoch]) -> Trained:
         best = RdmStack(self.job.spec, len(self.names), self.job.config.seed)
         best.load_state_dict(self.best)
         return Trained(
             names=self.names,
             stack=best.eval(),
             best_epoch=self.progress.best_epoch,
-            curves={name: [{"epoch": e["epoch"], **e["rdms"][name]} for e in entries] for name in self.names},
-            seconds=sum(entry["seconds"] for entry in entries),
+            curves={name: [{"epoch": e.epoch, **e.rdms[name]} for e in entries] for name in self.names},
+            seconds=sum(entry.seconds or 0.0 for entry in entries),
         )
 
     @property
@@ -200,12 +190,10 @@ class Fit:
 
     def _resume(self) -> bool:
         """Go on from the last checkpoint; say whether there is one."""
-        found = checkpoint.load_checkpoint(self._last)
+        found = checkpoint.load_checkpoint(self._last, _PARTS, RdmProgress)
         if found is None:
             return False
-        parts, state = found
-        checkpoint.require_parts(self._last, found, ("model", "best", "optimizer", "random"), RdmProgressJson)
-        self.progress = Progress(**state)
+        parts, self.progress = found
         with checkpoint.fitting(self._last):
             self.stack.load_state_dict(parts["best"])  # of the same names and shapes
             self.stack.load_state_dict(parts["model"])

@@ -18,10 +18,11 @@ from teachonce.engine.stage_one.output import Output, missing_blocks, require_ro
 from teachonce.engine.stage_one.passes import Filling, Pass
 from teachonce.engine.stage_one.remarks import tell_differences, tell_treated
 from teachonce.engine.stage_one.resizing import RuleCheck, rule_check
-from teachonce.engine.stage_one.runs import record_run
+from teachonce.engine.stage_one.runs import GivenOptions, record_run
 from teachonce.engine.stage_one.stored import check_digests, stored_block
 from teachonce.errors import DiskError, TeachonceError
 from teachonce.events import Events
+from teachonce.types import JsonObject
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,7 @@ class Done:
     """From the first row read to the seal."""
 
 
-def conduct(job: Job, events: Events, given: Mapping[str, Any]) -> Done:
+def conduct(job: Job, events: Events, given: JsonObject) -> Done:
     """Run what is missing, and seal where everything is there.
 
     Args:
@@ -84,8 +85,8 @@ def conduct(job: Job, events: Events, given: Mapping[str, Any]) -> Done:
             raise
         finally:
             seconds = time.perf_counter() - start
-            facts = {"options": dict(given), "outcome": outcome, "seconds": round(seconds, 3), **settings}
-            _record(job, output, events, facts)
+            facts = {"options": GivenOptions(others=given), "outcome": outcome, "seconds": round(seconds, 3)}
+            _record(job, output, events, {**facts, "others": settings})
         failed = len(output.failed())
     if is_sealed and missing and own:
         _mark(job, events)
@@ -103,7 +104,7 @@ def forward_of(job: Job) -> Forward:
         device=job.device,
         dtype=job.options.dtype,
         compute_dtype=job.compute_dtype,
-        rule=job.views.rule,
+        rule=job.views.spec.resizing,
     )
 
 

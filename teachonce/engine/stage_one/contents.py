@@ -2,7 +2,7 @@
 
 The attributes `data` of a store are {"description", "class_names", "labels", "decoding"}: where the data came from, the
 names of its classes (or null), the xxh3-128 of its labels as little-endian int32 (or null), and how images become RGB.
-The attributes `views_spec` are {"augment", "seed", "view", "resizing"}: see `views.ViewPlan`.
+The attributes `views_spec` are {"augment", "seed", "view", "resizing"}: see `views.ViewsSpec`.
 """
 
 import platform
@@ -21,6 +21,7 @@ from teachonce.digests import digest_hex
 from teachonce.models import Teacher
 from teachonce.models.macs import count_macs
 from teachonce.models.precision import parse_teacher_dtype
+from teachonce.records import to_json
 from teachonce.types import TeacherDtype
 
 _LIBRARIES = ("teachonce", "torch", "transformers", "datasets", "pillow", "numpy", "zarr")
@@ -107,8 +108,8 @@ def teacher_attributes(teacher: Teacher) -> dict[str, Any]:
         "teacher": local.name if local.exists() else info.name,  # where a folder lies is no property of the bytes
         **({} if info.dtype == "float32" else {"teacher_dtype": info.dtype}),
         "embedding": info.embedding,
-        "input": info.input.to_json(),
-        "view": info.view.to_json(),
+        "input": to_json(info.input),
+        "view": to_json(info.view),
         "processor": dict(info.processor),
         "config": dict(info.config),
         "macs": count_macs(teacher, info.input),

@@ -27,6 +27,7 @@ from teachonce.fsio import TEMPORARY
 from teachonce.models import Teacher
 from teachonce.options.embed import EmbedOptions
 from teachonce.options.identity import chosen_of
+from teachonce.records import to_json
 from teachonce.types import EARLY, ArraySpec
 
 
@@ -94,7 +95,7 @@ class Job:
             block_rows=self.block_rows,
             identity=self.samples.identity,
             data=data_attributes(self.samples),
-            views_spec=self.views.to_json(),
+            views_spec=to_json(self.views.spec),
         )
 
     @cached_property
@@ -199,7 +200,7 @@ def repaired_store(fresh: Job) -> Store | None:
 def _as_each_version(fresh: Job) -> Iterator[StoreSpec]:
     """What a new store would say of itself under each rule of resizing; before there were rules, not how it decodes."""
     for rule in RULES:
-        views = replace(fresh.views, rule=rule).to_json()
+        views = to_json(replace(fresh.views.spec, resizing=rule))
         data = {key: value for key, value in fresh.spec.data.items() if rule != EARLY or key != "decoding"}
         yield replace(fresh.spec, views_spec=views, data=data)
 

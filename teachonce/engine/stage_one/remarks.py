@@ -17,9 +17,10 @@ from teachonce.events import Events
 
 def tell_differences(job: Job, events: Events) -> None:
     """Say what differs from the run that began the store, and is allowed to."""
-    if job.views.rule != installed_rule():
-        events.info(f"images are resized by the store's rule {job.views.rule!r}; the installed Pillow has another rule")
-    if job.views.augment is None and job.views.view != job.teacher.info.view:
+    views = job.views.spec
+    if views.resizing != installed_rule():
+        events.info(f"images are resized by the store's rule {views.resizing!r}; the installed Pillow has another rule")
+    if views.augment is None and views.view != job.teacher.info.view:
         events.info("the views are those of the store; this teacher's own evaluation view differs")
     if job.record is None:
         return

@@ -69,9 +69,9 @@ def rule_check(job: Job) -> RuleCheck | None:
         MismatchError: See `RuleCheck`.
     """
     was_sealed = job.record is not None and bool(job.record.sealed or job.record.kept)
-    if job.store is None or was_sealed or job.views.rule in (installed_rule(), job.teacher.info.resizing):
+    if job.store is None or was_sealed or job.views.spec.resizing in (installed_rule(), job.teacher.info.resizing):
         return None
-    check = RuleCheck(store=job.path, rule=job.views.rule, given=job.teacher.info.input)
+    check = RuleCheck(store=job.path, rule=job.views.spec.resizing, given=job.teacher.info.input)
     rows = np.unique(np.linspace(0, job.samples.rows - 1, min(_LOOKED_AT, job.samples.rows)).astype(np.int64))
     sizes = open_images(job.samples, device="cpu", rows=rows, budget_bytes=0).sizes[rows]
     check(rows, sizes, job.views.params(sizes, rows))

@@ -1,47 +1,41 @@
 """The views of a store: those of a new one, or the ones that are there."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Self
+from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
+from teachonce.bounds import Count
 from teachonce.cache import Store
-from teachonce.cache.identity import first_difference, plain, short
+from teachonce.cache.identity import first_difference, short
 from teachonce.data.rules import RULES, installed_rule
 from teachonce.data.views import Augment, draw_views, eval_views, parse_augment
 from teachonce.errors import InputError, MismatchError
 from teachonce.options.embed import EmbedOptions
+from teachonce.records import SPARSE, parse, to_json
 from teachonce.types import EARLY, EvalView, Resizing
-from teachonce.validation import ViewsSpecJson, require_type
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewsSpec:
+    """How the views of a store are made: its attribute `views_spec`."""
+
+    augment: Augment | None
+    """None: one view, the evaluation view."""
+    seed: Count | None
+    """None where nothing is drawn."""
+    view: EvalView
+    """The evaluation view of the teacher that the store was made with."""
+    resizing: Annotated[Resizing, SPARSE] = EARLY
 
 
 @dataclass(frozen=True, kw_only=True)
 class ViewPlan:
-    """How the views of a store come about."""
+    """The views of a store."""
 
     views: int
-    augment: Augment | None
-    """None: one view, the evaluation view."""
-    seed: int
-    view: EvalView
-    """The evaluation view of the teacher that the store was made with."""
-    rule: Resizing
-    """How they are resized."""
-
-    def to_json(self) -> dict[str, Any]:
-        """The attributes `views_spec`; the seed is null where nothing is drawn, and the rule `early` is not named."""
-        augment = None if self.augment is None else self.augment.to_json()
-        value = {"augment": augment, "seed": None if augment is None else self.seed, "view": self.view.to_json()}
-        return value if self.rule == EARLY else {**value, "resizing": self.rule}
-
-    @classmethod
-    def from_json(cls, views: int, value: Mapping[str, Any]) -> Self:
-        """The plan that a store was made with."""
-        augment = None if value["augment"] is None else Augment(**value["augment"])
-        view, rule = EvalView.from_json(value["view"]), value.get("resizing", EARLY)
-        return cls(views=views, augment=augment, seed=value["seed"] or 0, view=view, rule=rule)
+    spec: ViewsSpec
 
     def params(self, sizes: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """The views of some rows.
@@ -53,9 +47,10 @@ class ViewPlan:
         Returns:
             float32 (n, views, 6).
         """
-        if self.augment is None:
-            return eval_views(sizes, self.view)
-        return draw_views(sizes, augment=self.augment, views=self.views, seed=self.seed, rows=rows)
+        spec = self.spec
+        if spec.augment is None:
+            return eval_views(sizes, spec.view)
+        return draw_views(sizes, augment=spec.augment, views=self.views, seed=spec.seed or 0, rows=rows)
 
 
 def new_views(options: EmbedOptions, view: EvalView) -> ViewPlan:
@@ -74,7 +69,8 @@ def new_views(options: EmbedOptions, view: EvalView) -> ViewPlan:
             f"{count} views without an augmentation would all be the same",
             "Name one (--augment crop=0.35,flip), or use one view",
         )
-    return ViewPlan(views=count, augment=augment, seed=options.seed, view=view, rule=installed_rule())
+    seed = None if augment is None else options.seed
+    return ViewPlan(views=count, spec=ViewsSpec(augment=augment, seed=seed, view=view, resizing=installed_rule()))
 
 
 def stored_rule(store: Store) -> Resizing:
@@ -100,8 +96,8 @@ def stored_views(store: Store) -> ViewPlan:
     """
     mend = "Restore its zarr.json from a copy, or make the store again"
     stored_rule(store)
-    require_type(ViewsSpecJson, store.spec.views_spec, str(store.path), mend=mend, within="views_spec")
-    return ViewPlan.from_json(store.spec.views, store.spec.views_spec)
+    spec = parse(ViewsSpec, store.spec.views_spec, str(store.path), mend=mend, within="views_spec")
+    return ViewPlan(views=store.spec.views, spec=spec)
 
 
 def kept_views(store: Store, options: EmbedOptions) -> ViewPlan:
@@ -115,10 +111,9 @@ def kept_views(store: Store, options: EmbedOptions) -> ViewPlan:
     if options.views is None and options.augment is None:
         return kept
     augment = parse_augment(options.augment)
-    asked = ViewPlan(
-        views=options.views or kept.views, augment=augment, seed=options.seed, view=kept.view, rule=kept.rule
-    )
-    there, wanted = (plain({"count": plan.views, **plan.to_json()}) for plan in (kept, asked))
+    seed = None if augment is None else options.seed
+    asked = ViewPlan(views=options.views or kept.views, spec=replace(kept.spec, augment=augment, seed=seed))
+    there, wanted = ({"count": plan.views, **to_json(plan.spec)} for plan in (kept, asked))
     found = first_difference(there, wanted, "views")
     if found:
         raise MismatchError(

@@ -22,6 +22,7 @@ from teachonce.pipeline.tune.space import space_of
 from teachonce.pipeline.tune.trials import search_all, tidy
 from teachonce.pipeline.tune.variants import Variant
 from teachonce.pipeline.tune.write import write_tuned
+from teachonce.records import to_json
 
 
 class Tuning:
@@ -71,7 +72,7 @@ class Tuning:
     def _open(self) -> None:
         storage = open_journal(self._folder / "journal.log")
         for search in self._searches:
-            if others := search.open(storage, self._folder, identity_of(search.step, self._facts)):
+            if others := search.open(storage, self._folder, to_json(identity_of(search.step, self._facts))):
                 old = f"its settings, data or space differ from those in {', '.join(sorted(others))}"
                 self._events.warn(f"{search.variant.name}: {old}: a new search")
             tidy(search)

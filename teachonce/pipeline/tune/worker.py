@@ -14,6 +14,7 @@ from teachonce.pipeline.judge import train_options
 from teachonce.pipeline.steps import Step
 from teachonce.pipeline.tune.workers import PrunedError
 from teachonce.processwide import limited_threads
+from teachonce.records import to_json
 from teachonce.stages.train import run_training
 
 
@@ -49,7 +50,7 @@ def train_trial(options: Mapping[str, Any], facts: Facts, events: Events) -> boo
     config = train_options(step)
     try:
         for entry in read_metrics(config.out):
-            events.epoch(entry)
+            events.epoch(to_json(entry))
         with limited_threads(options.get("threads")):
             run_training(config, facts.samples(step.options), events)
     except PrunedError:
