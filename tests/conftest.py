@@ -1,9 +1,15 @@
 """What all tests share."""
 
+import os
 import signal
 from pathlib import Path
 
 import pytest
+
+# Tests run beside others: threads that spin while they wait for work would take most of the processor's time.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 import torch
 
 # A shell starts background work deaf to SIGINT, and children inherit that: the tests of Ctrl-C would wait for ever.
@@ -23,6 +29,13 @@ ALONE = (
     "test_heap.py",
 )
 """What measures time or memory, or sends signals at a moment of its own: no other test runs beside it."""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Files of which no test is chosen are not imported."""
+    place, chosen = collection_path.relative_to(Path(__file__).parent).as_posix(), config.option.markexpr
+    is_left_out = collection_path.is_file() and place.startswith(ALONE) != (chosen == "alone")
+    return True if is_left_out and chosen in ("alone", "not alone") else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
