@@ -2,7 +2,10 @@
 
 import os
 import signal
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,3 +52,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def same_random_numbers() -> None:
     """What a test draws does not depend on the tests before it."""
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def each_map_is_computed_once() -> Iterator[None]:
+    """t-SNE of the same values is the same map, and most reports of the tests are of the same small stores."""
+    module: Any = sys.modules.get("teachonce.plots.tsne")
+    with pytest.MonkeyPatch.context() as patch:
+        if module is not None:
+            compute, known = module._map, {}
+
+            def once(values: Any, perplexity: float, seed: int) -> Any:
+                key = (values.tobytes(), values.shape, perplexity, seed)
+                if key not in known:
+                    known[key] = compute(values, perplexity, seed)
+                xy, kl = known[key]
+                return xy.copy(), kl
+
+            patch.setattr(module, "_map", once)
+        yield
