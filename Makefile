@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# Every step of a recipe and every second test is a process: it starts from modules that are compiled already.
+export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: demo test lint types floors pytest soak format clean
 
 demo: $(READY)
@@ -28,7 +31,7 @@ floors: $(READY)
 	$(BIN)/lint-imports
 
 pytest: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not alone' -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -m 'not alone' -n auto --maxprocesses 4 --dist loadfile
 	$(BIN)/python -m pytest -m alone
 
 # Faults of all kinds, many times: SEED=1 FAULTS=kills,flips TRIES=100 (of each) SECONDS=600 (together) JOBS=2

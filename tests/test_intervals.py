@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
 
 from teachonce.intervals import LEVEL, between, difference, packed, paired_difference, unpacked, wilson
 
 
 @pytest.mark.parametrize("seed", range(30))
 def test_wilson_is_that_of_scipy(seed: int):
+    from scipy.stats import binomtest  # half a second, here alone
+
     rng = np.random.default_rng(seed)
     count = int(rng.integers(1, 20_000))
     right = int(rng.integers(0, count + 1))

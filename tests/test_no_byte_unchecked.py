@@ -1,7 +1,6 @@
 """One flipped bit in every kind of file: each reader and command refuses it, or gives what it gives without it."""
 
 import inspect
-import os
 import random
 import shutil
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from teachonce.digests import digest_array, digest_hex
 from teachonce.engine.failed import list_failed
 from teachonce.errors import StoreError
 from teachonce.plots.make import plot_rate_distortion, plot_tsne
+from tests.drawn import WHOLE
 
 Reader = Callable[[Path, Path], Any]
 ROWS, BLOCK = 200, 64
@@ -238,13 +238,19 @@ def test_what_a_cached_teacher_gives(sound: Path, tmp_path: Path, results: Calla
         assert got == whole, what
 
 
-def some(command: str) -> list[str]:
-    """All kinds of files with TEACHONCE_SOAK, else seven of them, others for each command."""
-    whole = "TEACHONCE_SOAK" in os.environ
-    return FILES if whole else random.Random(command).sample(FILES, 7)
+EACH = len(FILES) if WHOLE else 4
+"""Files that each command is tried with: others for each, so that together they are all."""
+SHUFFLED = random.Random(7).sample(FILES, len(FILES)) * len(COMMANDS)
+TRIES = [
+    (command, name) for at, command in enumerate(COMMANDS) for name in SHUFFLED[at * EACH : (at + 1) * EACH]
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(("command", "name"), [(command, name) for command in COMMANDS for name in some(command)])
+def test_every_file_is_tried_with_a_command():
+    assert {name for _, name in TRIES} == set(FILES)
+
+
+@pytest.mark.parametrize(("command", "name"), TRIES)
 def test_what_a_command_does(
     sound: Path, tmp_path: Path, results: Callable[[str, Reader], Any], name: str, command: str
 ):

@@ -128,7 +128,7 @@ def test_a_store_that_is_there_is_gone_on_with(tmp_path: Path):
     assert found.store_bytes == again.store_bytes == size(store)
     assert (again.rows_left, again.seconds, again.samples_per_s) == (0, 0, 0)
     assert "nothing is left" in again.verdict
-    with pytest.raises(MismatchError, match="number of rows"):
+    with pytest.raises(MismatchError):
         told(store, data=digits(299))
 
 

@@ -25,34 +25,15 @@ from teachonce.errors import ModelError, TeachonceError
 from tests.benchmarks import livekit
 from tests.stages.trainkit import Heard
 
+QUICK: dict[str, Any] = {"teacher": "cnn-4", "student": livekit.QUICK, "data": "digits", "rows": 96}
+QUICK |= {"batch_size": 16, "starts": 1, "threads": 1, "workers": 0, "device": "cpu"}
+"""Networks without transformers: a process of theirs starts sooner."""
 WORDS = [
     "bench",
     "live",
-    "--teacher",
-    livekit.TEACHER,
-    "--student",
-    livekit.STUDENT,
-    "--data",
-    "digits",
-    "--rows",
-    "96",
+    *(word for key, value in QUICK.items() for word in (f"--{key.replace('_', '-')}", str(value))),
 ]
-WORDS += [
-    "--batch-size",
-    "16",
-    "--rounds",
-    "2",
-    "--starts",
-    "1",
-    "--steps",
-    "1",
-    "--threads",
-    "1",
-    "--workers",
-    "0",
-    "--device",
-    "cpu",
-]
+WORDS += ["--rounds", "2", "--steps", "1"]
 WORDS += ["--method", "cifd", "--distortion-weight", "10,1"]
 
 
@@ -170,9 +151,7 @@ def test_a_slowed_down_teacher_fails_the_check_and_one_as_it_is_does_not(
         return {key: replace(one, wrap=named) if key.kind == "live" else one for key, one in made.items()}
 
     monkeypatch.setattr(sweep, "arm_specs", specs)
-    options: dict[str, Any] = {"teacher": livekit.TEACHER, "student": livekit.STUDENT, "data": "digits", "rows": 96}
-    options |= {"batch_size": 16, "rounds": 6, "starts": 1, "steps": 3, "threads": 1, "workers": 0, "device": "cpu"}
-    found = sweep.bench_live(methods="kd", **options)
+    found = sweep.bench_live(methods="kd", rounds=6, steps=3, **QUICK)
     check = found["methods"]["kd"]["live_check"]
     flattered = [note for note in found["warnings"] if "speed-up is exaggerated" in note]
     if wrap is None:
@@ -185,7 +164,7 @@ def test_a_slowed_down_teacher_fails_the_check_and_one_as_it_is_does_not(
 
 
 def stage(**changed: Any) -> StageSpec:
-    made: dict[str, Any] = {"teacher": livekit.TEACHER, "data": DataSpec(data="digits"), "rows": (64, 64)}
+    made: dict[str, Any] = {"teacher": QUICK["teacher"], "data": DataSpec(data="digits"), "rows": (64, 64)}
     made |= {"store": Path(tempfile.gettempdir()) / "never" / "bench.zarr", "device": "cpu", "precision": "float32"}
     return StageSpec(**(made | changed))
 

@@ -13,11 +13,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from storekit import build, tree
+from storekit import BLOCK_ROWS, build, spec, tree
 
 from teachonce import fsio
 
 Event = tuple[str, str]
+ROWS = 10 * BLOCK_ROWS - 7
+FAILURES = {5: "truncated", 64: "missing", ROWS - 1: "not-an-image"}
+
+
+def write(place: Path) -> None:
+    build(place, spec_=spec(rows=ROWS), failed=FAILURES)
 
 
 def hook(tick: Callable[[str, Path, Callable[[], None]], None]) -> None:
@@ -50,7 +56,7 @@ def events(place: Path) -> list[Event]:
 
     def run() -> None:
         hook(lambda operation, path, _: seen.append((operation, os.path.relpath(path, place))))
-        build(place)
+        write(place)
         (place.parent / "events.json").write_text(json.dumps(seen))
 
     in_child(run)
@@ -69,7 +75,7 @@ def kill_at(place: Path, point: int) -> bool:
 
     def run() -> None:
         hook(tick)
-        build(place)
+        write(place)
 
     return in_child(run) == -signal.SIGKILL
 
@@ -104,10 +110,10 @@ def choose(steps: list[Event], kind: str) -> list[list[int]]:
     thousandth = (len(steps) * 37 + i * 7919 for i in range(1000))
     return {
         "beginning": [[i] for i in range(0, first_record, 5)],
-        "inside a chunk": [[i] for i in chunks[:6] + chunks[6::29] + chunks[-6:]],
-        "between chunks": [[i] for i in renames[:6] + renames[6::29] + renames[-6:]],
-        "between chunk and record": [[i] for i in records[:4] + records[4::7] + records[-2:]],
-        "between blocks": [[i] for i in ends[:4] + ends[4::9] + ends[-2:]],
+        "inside a chunk": [[i] for i in chunks[:4] + chunks[4::19] + chunks[-4:]],
+        "between chunks": [[i] for i in renames[:4] + renames[4::19] + renames[-4:]],
+        "between chunk and record": [[i] for i in records[:4] + records[4::5] + records[-2:]],
+        "between blocks": [[i] for i in ends[:4] + ends[4::5] + ends[-2:]],
         "sealing": [[i] for i in sealing],
         "several times": [
             [next(thousandth) % len(steps), next(thousandth) % 40, next(thousandth) % 25] for _ in range(8)
@@ -122,7 +128,7 @@ def main(folder: Path, kind: str) -> None:
     results = []
     for points in choose(steps, kind):
         killed = [kill_at(place, point) for point in points]
-        finished = in_child(lambda: build(place)) == 0
+        finished = in_child(lambda: write(place)) == 0
         results.append([points, steps[points[0]], killed, finished and tree(place) == expected])
         shutil.rmtree(place)
     print(json.dumps(results))  # noqa: T201 - it is a script

@@ -18,8 +18,8 @@ from tests.forks import forked
 from tests.stages.embedding import attentive, digits, options
 
 Stop = Callable[[], None]
-BLOCK = "12"
-DATA = digits()
+BLOCK, BLOCKS = 4, 9
+DATA = digits(64 * BLOCKS - 30)
 TEACHER = attentive()
 
 # name -> (moment, the file it is about, its how manieth writing)
@@ -27,19 +27,19 @@ KILLS: dict[str, tuple[str, str, int]] = {
     "creating": ("before", r"/zarr\.json", 1),
     "beginning": ("before", r"/targets/teacher/zarr\.json", 1),
     "inside-a-sample-chunk": ("inside", rf"/samples/digest/c/{BLOCK}", 1),
-    "samples-without-target": ("after", rf"/journal/samples/0000{BLOCK}\.json", 1),
+    "samples-without-target": ("after", rf"/journal/samples/00000{BLOCK}\.json", 1),
     "inside-a-chunk": ("inside", rf"/targets/teacher/image_embedding/c/{BLOCK}/0/0", 1),
     "between-two-chunks": ("after", rf"/targets/teacher/image_embedding/c/{BLOCK}/0/0", 1),
-    "between-chunk-and-record": ("before", rf"/journal/teacher/0000{BLOCK}\.json", 1),
-    "inside-a-record": ("inside", rf"/journal/teacher/0000{BLOCK}\.json", 1),
-    "between-two-blocks": ("after", rf"/journal/teacher/0000{BLOCK}\.json", 1),
+    "between-chunk-and-record": ("before", rf"/journal/teacher/00000{BLOCK}\.json", 1),
+    "inside-a-record": ("inside", rf"/journal/teacher/00000{BLOCK}\.json", 1),
+    "between-two-blocks": ("after", rf"/journal/teacher/00000{BLOCK}\.json", 1),
     "sealing-the-samples": ("before", r"/samples/zarr\.json", 2),
     "between-the-seals": ("after", r"/samples/zarr\.json", 2),
     "inside-the-class-means": ("inside", r"/classes/teacher/mean/c/0/0", 1),
     "sealing-the-target": ("before", r"/targets/teacher/zarr\.json", 2),
     "sealed": ("after", r"/targets/teacher/zarr\.json", 2),
 }
-INTERRUPT = ("after", rf"/journal/teacher/0000{BLOCK}\.json", 1)
+INTERRUPT = ("after", rf"/journal/teacher/00000{BLOCK}\.json", 1)
 
 
 def arm(moment: str, pattern: str, number: int, stop: Stop) -> None:

@@ -17,6 +17,7 @@ import torch
 
 from teachonce.cache.writer import TargetWriter
 from teachonce.engine.rdm.fit import Fit
+from tests.drawn import WHOLE
 from tests.forks import forked
 from tests.stages.rdmkit import make, quick
 
@@ -75,7 +76,8 @@ def killed(path: Path, wanted: str, number: int) -> None:
 
 def moments(counts: dict[str, int]) -> list[list[tuple[str, int]]]:
     """Spread over each kind; the last of them are killed twice and three times."""
-    shares = {"step": 2, "fsync": 10, "rename": 5, "replace": 6, "commit": 2, "seal": 2, "rmtree": 4}
+    shares = {"step": 2, "fsync": 5, "rename": 3, "replace": 3, "commit": 2, "seal": 2, "rmtree": 3}
+    shares = {kind: share * (1 + 2 * WHOLE) for kind, share in shares.items()}
     spread = {
         kind: {round(i * (counts[kind] - 1) / (share - 1)) for i in range(share)} for kind, share in shares.items()
     }

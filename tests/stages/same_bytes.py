@@ -23,7 +23,7 @@ from tests.stages.train_killer import forked
 OWN = "tests.models.student_factories:attentive"
 THREADS = (1, 2)
 TEACHERS = {"self": "vit:patch=4,width=32,layers=3,heads=4", "cross": "siglip", "own": OWN}
-DATA: dict[str, Any] = {"data": "digits", "limit": 320, "device": "cpu", "workers": 1}
+DATA: dict[str, Any] = {"data": "digits", "limit": 160, "device": "cpu", "workers": 1}
 
 
 def embedded(root: Path, place: Path, name: str) -> None:
@@ -31,14 +31,14 @@ def embedded(root: Path, place: Path, name: str) -> None:
     teacher: dict[str, Any] = {"teacher": TEACHERS[name], "image_size": 16}
     if name == "cross":
         teacher = {"teacher": str(root / "siglip")}
-    settings: dict[str, Any] = {"dtype": "float32", "block_rows": 64, "batch_size": 16, "views": 2, "augment": "flip"}
+    settings: dict[str, Any] = {"dtype": "float32", "block_rows": 32, "batch_size": 16, "views": 2, "augment": "flip"}
     for blocks in ("2:5", None) if place.name.startswith("second") else (None,):
         embed(store=place / f"{name}.zarr", blocks=blocks, **teacher, **DATA, **settings)
 
 
 def distorted(root: Path, place: Path) -> None:
     store = Path(shutil.copytree(root / "begin/own.zarr", place / "rdm.zarr"))
-    rdm(store=store, distortion_weight=(10.0,), epochs=2, batch_size=32, device="cpu")
+    rdm(store=store, distortion_weight=(10.0,), epochs=1, batch_size=32, device="cpu")
 
 
 def trained(root: Path, place: Path, source: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from teachonce.cache import open_store
-from tests.stages.embed_kills import KILLS
+from tests.stages.embed_kills import BLOCK, BLOCKS, KILLS
 from tests.stages.embedding import snapshot
 
 ROOT = Path(__file__).parents[2]
@@ -47,13 +47,13 @@ def test_ctrl_c_ends_every_thread_and_goes_on(folder: Path, ends: dict[str, list
     ("name", "reused"),
     [
         ("creating", [0]),
-        ("inside-a-chunk", [12]),
-        ("samples-without-target", [12]),
-        ("between-chunk-and-record", [12]),
-        ("between-two-blocks", [13]),
-        ("sealing-the-target", [29]),
-        ("sealed", [29]),
-        ("ctrl-c", range(13, 29)),
+        ("inside-a-chunk", [BLOCK]),
+        ("samples-without-target", [BLOCK]),
+        ("between-chunk-and-record", [BLOCK]),
+        ("between-two-blocks", [BLOCK + 1]),
+        ("sealing-the-target", [BLOCKS]),
+        ("sealed", [BLOCKS]),
+        ("ctrl-c", range(BLOCK + 1, BLOCKS)),
     ],
 )
 def test_only_what_has_no_record_is_done_again(folder: Path, ends: dict[str, list[int]], name: str, reused: list[int]):
@@ -62,7 +62,7 @@ def test_only_what_has_no_record_is_done_again(folder: Path, ends: dict[str, lis
 
 def test_the_store_is_sound(folder: Path, ends: dict[str, list[int]]):
     store = open_store(folder / "undisturbed.zarr")
-    assert store.blocks == 29
+    assert store.blocks == BLOCKS
     assert store.samples_sealed
     store.target("teacher").verify()
 
