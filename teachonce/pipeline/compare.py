@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from teachonce.intervals import between, wilson
+from teachonce.options.alike import paired
 from teachonce.pipeline.tables import Training
 
 Row = Mapping[str, Any]
@@ -38,9 +39,10 @@ def compare(
     rows = {
         training.name: _row(training.name, results) for training in trainings if f"train {training.name}" in results
     }
-    live = {_but_source(training): rows[training.name] for training in trainings if _is_live(training, rows)}
-    pairs = [(rows[t.name], live[_but_source(t)]) for t in trainings if _is_cached(t, rows) and _but_source(t) in live]
-    ratios = [_ratio(cached, rival) | _difference(cached, rival, results) for cached, rival in pairs]
+    done = [training for training in trainings if training.name in rows]
+    pairs = paired(done, lambda training: training.but("source", "label"), lambda training: training.options.source)
+    both = [(rows[cached.name], rows[live.name]) for cached, live in pairs]
+    ratios = [_ratio(cached, live) | _difference(cached, live, results) for cached, live in both]
     first = [_row(name, results) for name in before if f"train {name}" in results]
     return [*first, *rows.values()], ratios
 
@@ -51,18 +53,6 @@ def _row(name: str, results: Mapping[str, Row]) -> dict[str, Any]:
     top1, count = tested.get("top1"), tested.get("rows")
     test = {"top1": top1, "test_rows": count, "top1_interval": list(wilson(top1 * count, count)) if count else None}
     return {"name": name, **{key: result.get(key) for key in _MEASURES}, **test}
-
-
-def _is_live(training: Training, rows: Mapping[str, Row]) -> bool:
-    return training.name in rows and training.options.source == "live"
-
-
-def _is_cached(training: Training, rows: Mapping[str, Row]) -> bool:
-    return training.name in rows and training.options.source == "cached"
-
-
-def _but_source(training: Training) -> str:
-    return training.but("source", "label")
 
 
 def _ratio(cached: Row, live: Row) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from teachonce.options.alike import grouped_by
 from teachonce.pipeline.labels import labels
 from teachonce.pipeline.tables import Training
 
@@ -24,13 +25,10 @@ def over_seeds(trainings: Sequence[Training], rows: Sequence[Row]) -> list[dict[
     """
     names = labels(trainings)
     done = {row["name"]: row for row in rows if row.get("top1") is not None}
-    groups: dict[str, list[Training]] = {}
-    for training in trainings:
-        if training.name in done:
-            groups.setdefault(training.but("seed", "label"), []).append(training)
+    tested = (training for training in trainings if training.name in done)
     return [
         {"label": names[group[0].name], **_row(group, [done[t.name] for t in group])}
-        for group in groups.values()
+        for group in grouped_by(tested, lambda training: training.but("seed", "label"))
         if len(group) > 1
     ]
 

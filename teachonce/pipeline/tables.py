@@ -1,19 +1,18 @@
 """The tables of a recipe. Every key is an option of the command line; an absent one keeps the stage's default."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from teachonce.options import shared
+from teachonce.options.alike import same_but
 from teachonce.options.embed import EmbedOptions
 from teachonce.options.opt import Opt, Option, options_of
 from teachonce.options.rdm import RdmOptions
 from teachonce.options.runs import ReportOptions
 from teachonce.options.train import TrainOptions
 from teachonce.pipeline.keys import Keys, keys_of
-from teachonce.records import as_json
 
 Options = TypeVar("Options")
 
@@ -98,8 +97,7 @@ class Training:
 
     def but(self, *names: str) -> str:
         """The same for trainings that differ in nothing but these options; `label` may be among them."""
-        values = {**vars(self.options), "target": self.target, "label": self.label}
-        return json.dumps(as_json({name: value for name, value in values.items() if name not in names}))
+        return same_but({**vars(self.options), "target": self.target, "label": self.label}, *names)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from teachonce.engine.records import Settings
+from teachonce.options.alike import grouped_by, same_but
 from teachonce.plots.runs import Run
 from teachonce.records import to_json
 from teachonce.types import JsonObject
@@ -29,13 +30,11 @@ class Group:
 
 def grouped(runs: Sequence[Run]) -> list[Group]:
     """Group runs by their settings without the seed, in order of first occurrence."""
-    groups: dict[str, list[Run]] = {}
-    for run in runs:
-        groups.setdefault(run.group, []).append(run)
+    groups = grouped_by(runs, lambda run: same_but(to_json(run.settings), "seed"))
     students = len({run.settings.student for run in runs})
-    each = [(_label(alike[0], with_student=students > 1), to_json(alike[0].settings)) for alike in groups.values()]
+    each = [(_label(alike[0], with_student=students > 1), to_json(alike[0].settings)) for alike in groups]
     labels = distinct(each)
-    return [Group(label=label, runs=tuple(alike)) for label, alike in zip(labels, groups.values(), strict=True)]
+    return [Group(label=label, runs=tuple(alike)) for label, alike in zip(labels, groups, strict=True)]
 
 
 def _label(run: Run, *, with_student: bool) -> str:

@@ -1,6 +1,5 @@
 """Finished runs, as read from their folders."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +14,6 @@ from teachonce.errors import CorruptError, InputError, StoreMissingError
 from teachonce.events import Events
 from teachonce.models.macs import count_macs
 from teachonce.models.students import load_student, student_digest
-from teachonce.records import to_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,11 +92,6 @@ class Run:
         store = self.settings.store
         found = {"rdm": store and store.rdm, "assistants": store and store.assistants}
         return {kind: extras.each if extras else () for kind, extras in found.items()}
-
-    @property
-    def group(self) -> str:
-        """Equal for runs that differ only in the seed."""
-        return json.dumps({**to_json(self.settings), "seed": None}, sort_keys=True)
 
 
 def comparable(runs: Iterable[Run]) -> Literal["test", "validation"]:

@@ -1,6 +1,5 @@
 """Pairs of runs with equal settings, one from the cache and one with the live teacher."""
 
-import json
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ import numpy as np
 from teachonce.benchmarks.live.payoff import Costs, Payoff, payoff
 from teachonce.engine.records import Epoch
 from teachonce.errors import StoreError
+from teachonce.options.alike import paired, same_but
 from teachonce.plots.curves import read_metrics
 from teachonce.plots.groups import Group
 from teachonce.plots.runs import Run
@@ -92,19 +92,16 @@ def pairs(material: Material) -> list[Pair]:
 
 def _pairs(groups: Sequence[Group], material: Material) -> list[Pair]:
     timed = [group for group in groups if all(run.result.step_ms for run in group.runs)]
-    live = [group for group in timed if is_live(group)]
-    rivals = [(own, other) for own in timed if _is_cached(own) for other in live if _alike(own, other, material)]
-    found = [_pair(own, other, timed, material) for own, other in rivals]
+    taught = [group for group in timed if group.runs[0].needs_teacher]
+    rivals = paired(taught, _key_of_pair, lambda group: group.settings.source)
+    same = [(own, live) for own, live in rivals if _same_teacher(own.runs[0], live.runs[0], material)]
+    found = [_pair(own, live, timed, material) for own, live in same]
     return [pair for pair in found if pair is not None]
 
 
 def is_live(group: Group) -> bool:
     """Whether a teacher ran live."""
     return group.runs[0].needs_teacher and group.settings.source == "live"
-
-
-def _is_cached(group: Group) -> bool:
-    return group.runs[0].needs_teacher and group.settings.source == "cached"
 
 
 def _pair(own: Group, other: Group, groups: Sequence[Group], material: Material) -> Pair | None:
@@ -127,14 +124,10 @@ def _pair(own: Group, other: Group, groups: Sequence[Group], material: Material)
     )
 
 
-def _alike(own: Group, other: Group, material: Material) -> bool:
-    one, two = own.runs[0], other.runs[0]
-    same = all(getattr(one.record, name) == getattr(two.record, name) for name in ("device", "view", "views", "macs"))
-    return (
-        same
-        and _key(own, "source", "teacher") == _key(other, "source", "teacher")
-        and _same_teacher(one, two, material)
-    )
+def _key_of_pair(group: Group) -> tuple[object, ...]:
+    """What both must share: the settings, the device and what they see."""
+    record = group.runs[0].record
+    return _key(group, "source", "teacher"), record.device, record.view, record.views, record.macs
 
 
 def _is_bare(group: Group, own: Group) -> bool:
@@ -145,10 +138,7 @@ def _is_bare(group: Group, own: Group) -> bool:
 
 def _key(group: Group, *without: str) -> str:
     """The settings that both runs of a pair must share."""
-    settings = {**to_json(group.settings), "extras": group.runs[0].extras}
-    for name in ("seed", "store", *without):
-        settings.pop(name, None)
-    return json.dumps(settings, sort_keys=True)
+    return same_but({**to_json(group.settings), "extras": group.runs[0].extras}, "seed", "store", *without)
 
 
 def _same_teacher(own: Run, live: Run, material: Material) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from teachonce.errors import InputError
+from teachonce.options.alike import grouped_by
 from teachonce.options.train import TrainOptions
 from teachonce.pipeline.expand import run_name
 from teachonce.pipeline.tables import Training
@@ -39,11 +40,8 @@ def find_variants(trainings: Sequence[Training]) -> list[Variant]:
     Raises:
         InputError: One of them has no validation rows, by which trials are compared.
     """
-    groups: dict[str, list[Training]] = {}
-    for training in trainings:
-        groups.setdefault(training.but("seed"), []).append(training)
     variants: dict[str, Variant] = {}
-    for group in groups.values():
+    for group in grouped_by(trainings, lambda training: training.but("seed")):
         first = group[0]
         name = _free(_without_seed(first.name, first.options.seed), variants)
         common = _without_seed(run_name(first, ()), first.options.seed)
