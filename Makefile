@@ -36,9 +36,12 @@ pytest: $(READY)
 
 # Faults of all kinds, many times: SEED=1 FAULTS=kills,flips TRIES=100 (of each) SECONDS=600 (together) JOBS=2
 SEED ?= 0
+# of the cases of these, `make test` tries some by a seed
+WHOLE := tests/test_equivalence.py tests/test_no_byte_unchecked.py tests/models/test_placed.py tests/stages
 soak: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.soak --seed $(SEED) $(strip $(if $(FAULTS),--only $(FAULTS)) \
 	$(if $(TRIES),--tries $(TRIES)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(JOBS),--jobs $(JOBS))) --json soak.json
+	TEACHONCE_SOAK=1 $(BIN)/python -m pytest $(WHOLE)
 	PYTHON=$(BIN)/python scripts/gpu_page.sh --small --out $$(mktemp -d)/gpu.json
 
 format: $(READY)

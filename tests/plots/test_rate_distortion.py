@@ -88,14 +88,14 @@ def test_other_settings_are_another_curve(bare: Store, tmp_path: Path):
     plot_rate_distortion(store=bare.path, out=tmp_path / "two.svg")
 
 
-@pytest.mark.parametrize("suffix", ["png", "svg", "pdf", "PNG"])
+@pytest.mark.parametrize("suffix", ["PNG", "svg", "pdf"])
 def test_the_picture_is_written_and_always_the_same(store: Store, tmp_path: Path, suffix: str):
     first, again = tmp_path / f"a.{suffix}", tmp_path / f"b.{suffix}"
     assert plot_rate_distortion(store=store.path, out=first).out == str(first)
     plot_rate_distortion(store=store.path, out=again)
     assert first.read_bytes() == again.read_bytes()
     assert first.read_bytes().startswith({"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[suffix.lower()])
-    if suffix == "png":
+    if suffix == "PNG":
         assert imread(first)[..., :3].std() > 0.05
 
 

@@ -56,7 +56,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
             )
     methods = {"kd": method_result(), "clip-embed-kd": method_result(speedup=9.1, memory=11.0)}
     cases = [case(methods, batch_size=size, precision=kind) for size in (8, 256) for kind in ("float32", "bf16")]
-    write_json(folder / "macs.json", bench_macs())
+    write_json(folder / "macs.json", bench_macs(preset="cifd-cnn"))
     told = [
         folder / "macs.json",
         said(folder / "estimate.json", *ESTIMATE, *BRIEFLY, "--store", str(folder / "new.zarr")),
@@ -68,7 +68,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (1440, "light"), (1440, "dark")])
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1440, "light")])
 def test_the_page_is_as_it_should_be(browser: Any, written: Path, width: int, scheme: str):
     with opened(browser, written, width, scheme) as seen:
         assert seen.page.locator("figure").count() >= 7

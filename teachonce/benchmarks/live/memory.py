@@ -13,6 +13,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.profiler import profile as autograd_profile
 
 from teachonce.benchmarks.rounds import wait
 
@@ -119,12 +120,9 @@ def _allocations(work: Callable[[], object]) -> list[int]:
 
     The profiler's public tables give sums by operator; the levels in between are in its events alone.
     """
-    activities = [torch.profiler.ProfilerActivity.CPU]
-    with torch.profiler.profile(activities=activities, profile_memory=True) as profile:
+    with autograd_profile(profile_memory=True) as profile:  # torch.profiler's imports torch._inductor
         work()
-    inner = profile.profiler
-    assert inner is not None
-    assert inner.kineto_results is not None
-    events = [event for event in inner.kineto_results.events() if event.name() == "[memory]"]
+    assert profile.kineto_results is not None
+    events = [event for event in profile.kineto_results.events() if event.name() == "[memory]"]
     ours = (event for event in events if event.device_type() == torch._C._autograd.DeviceType.CPU)
     return [event.nbytes() for event in sorted(ours, key=lambda event: event.start_ns())]
