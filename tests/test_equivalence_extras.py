@@ -70,7 +70,7 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         preset = "cnn" if name == "rdm-5" else "general"
         add_rdm(store, name, seed=seed, preset=preset)
         add_rdm(store, f"shifted-{name}", seed=seed, preset=preset, shifted=1)
-    made = PairWithExtras(store, teacher, dtype)
+    made = PairWithExtras(store, teacher, "vit", dtype)
     made.assistants = {name: make_teacher(VIT, seed=seed) for seed, name in enumerate(ASSISTANTS, 1)}
     for name, model in made.assistants.items():
         common = {"store": store.path, "dtype": dtype, "block_rows": BLOCK, "batch_size": BLOCK, "device": "cpu"}

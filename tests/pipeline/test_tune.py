@@ -232,7 +232,7 @@ def test_what_stops_every_trial_ends_the_search_and_is_no_failed_trial(recipe: P
         raise MismatchError("other data", "use the same")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("teachonce.engine.metrics.read_metrics", refuse)
+        patch.setattr("teachonce.pipeline.tune.worker.read_metrics", refuse)
         with pytest.raises(MismatchError, match="ce-tiny trial 0: other data"):
             tune(recipe)
     assert [(variant.done, variant.failed) for variant in tune(recipe, trials=1).variants] == [(1, 0), (1, 0)]
