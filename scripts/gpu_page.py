@@ -23,13 +23,13 @@ from typing import Any
 from gpu_parts import Part, parts, run_part
 from gpu_tables import page
 
-from teachonce.benchmarks.live.process import end_with
 from teachonce.engine.machine import now, this_machine
 from teachonce.engine.stage_one.contents import versions
 from teachonce.errors import TeachonceError
 from teachonce.fsio import read_json, write_json
 from teachonce.places import require_writable
-from teachonce.processwide import interrupts
+from teachonce.processes.child import end_with
+from teachonce.processes.command import interrupts
 
 KIND = "teachonce.gpu-page"
 LEAST_S = 20.0  # a part is not begun with less time than this

@@ -6,7 +6,7 @@ import sys
 
 def main() -> None:
     """Run the command line of this process and exit; see `Frame.main` for the exit codes."""
-    from teachonce.processwide import interrupts, leave
+    from teachonce.processes.command import interrupts, leave
 
     try:
         with interrupts() as seen:

@@ -5,14 +5,13 @@ so that `--help` answers at once.
 """
 
 import json
-import math
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING
 from inspect import Parameter, Signature, getdoc
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TextIO
@@ -30,8 +29,10 @@ from teachonce.heap import keep_freed
 from teachonce.options.make import make, typed
 from teachonce.options.opt import Option, options_of
 from teachonce.options.verbs import VERBS, Verb, load
-from teachonce.processwide import importing, interrupts, unwarned
+from teachonce.processes.command import importing, interrupts
+from teachonce.processwide import unwarned
 from teachonce.texts import is_whole
+from teachonce.types import plain
 
 _CONTINUES = frozenset({"embed", "rdm", "train", "run", "tune"})
 """Commands that, given again, continue where they were interrupted."""
@@ -153,19 +154,6 @@ def finish(
     if cut_short is not None:
         sys.stderr.write(error_text(cut_short) + "\n")
         raise typer.Exit(1)
-
-
-def plain(value: Any) -> Any:
-    """A result as JSON has it: dataclasses are objects, paths are texts, NaN and infinity (which JSON lacks) null."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return str(value) if isinstance(value, Path) else value
 
 
 _MANY = 24  # options, and `--help` leaves out the rare ones

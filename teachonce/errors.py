@@ -65,6 +65,22 @@ class CutShortError(DiskError):
         self.result = result
 
 
+class MemoryFullError(TeachonceError):
+    """The memory of the host or of a device does not suffice."""
+
+    kind = "memory"
+
+
+class ProcessEndedError(TeachonceError):
+    """A process that we started was killed, or left without a result."""
+
+
+class UnexpectedError(TeachonceError):
+    """An error that nobody foresaw, in a process of its own."""
+
+    kind = "unexpected"
+
+
 class StoreError(TeachonceError):
     """A store that cannot be used."""
 

@@ -1,25 +1,22 @@
 """State that all threads of the process share: every function here that changes some puts it back.
 
 The mode of a network, random generators, the number of threads, hooks on all modules, the environment, filters of
-warnings, levels of loggers, handlers of signals: while one of them is changed, every other thread works with the
-change. So nothing else in the package touches them (a test reads its source), and the threads that a stage starts
-beside its own, which are called `teachonce-...`, may not change how numbers are computed: what the stage computes
-meanwhile would depend on who was faster.
+warnings, levels of loggers: while one of them is changed, every other thread works with the change. So nothing else in
+the package touches them (a test reads its source; handlers of signals are in `processes/command.py`), and the threads
+that a stage starts beside its own, which are called `teachonce-...`, may not change how numbers are computed: what the
+stage computes meanwhile would depend on who was faster.
 """
 
-import gc
 import inspect
 import logging
 import os
 import random
 import re
-import signal
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from types import FrameType
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # torch is imported by what needs it: the command line asks for its help without
@@ -27,9 +24,7 @@ if TYPE_CHECKING:  # torch is imported by what needs it: the command line asks f
     from torch import nn
     from torch.utils.flop_counter import FlopCounterMode
 
-Handler = Callable[[int, FrameType | None], Any] | int | None
 Formulas = Mapping[Any, Callable[..., int]]
-_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _OF_PIL = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 
 
@@ -330,73 +325,3 @@ def warned(category: type[Warning]) -> Iterator[list[warnings.WarningMessage]]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", category)
         yield caught
-
-
-@contextmanager
-def handlers(handler: Callable[[int, FrameType | None], Any], *numbers: signal.Signals) -> Iterator[None]:
-    """Signals are handled by `handler` inside; outside of the main thread, where Python allows none, as before."""
-    with ExitStack() as stack:
-        if threading.current_thread() is threading.main_thread():
-            for number in numbers:
-                stack.callback(signal.signal, number, signal.signal(number, handler))
-        yield
-
-
-@contextmanager
-def interrupts() -> Iterator[list[int]]:
-    """Ctrl-C, a batch system's SIGTERM and a closed terminal raise KeyboardInterrupt; yields those that came.
-
-    They are remembered, since C code on the way may make another error of it, such as an import that fails.
-    """
-    seen: list[int] = []
-    owner = os.getpid()
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        if os.getpid() != owner and number == signal.SIGTERM:  # a forked helper that is being ended
-            die(number)
-            return
-        seen.append(number)
-        raise KeyboardInterrupt
-
-    with handlers(interrupt, *(number for number in _ENDS if not _ignored(number))):
-        yield seen
-
-
-def _ignored(number: signal.Signals) -> bool:
-    """Whether whoever started us wants us to outlive the terminal (nohup)."""
-    return number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN
-
-
-@contextmanager
-def importing(*, own: bool = False) -> Iterator[None]:
-    """Collects no garbage while modules are imported: there is little, and to look for it takes a tenth of the time.
-
-    Args:
-        own: The process runs one command of ours: later collections do not look at what is there by then.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if own:
-            gc.freeze()
-        if enabled:
-            gc.enable()
-
-
-def leave() -> None:
-    """This process's command is over: nothing is left to be told of Ctrl-C, and its memory goes without being sorted.
-
-    From here on Ctrl-C ends the process at once and without a word. What refers to itself is not collected: after an
-    `import torch` that takes a fifth of the import's time.
-    """
-    gc.freeze()
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def die(number: int) -> None:
-    """End this process by a signal that it has a handler for."""
-    signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)

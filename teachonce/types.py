@@ -1,7 +1,9 @@
 """Plain descriptions that every room shares. NumPy at most; never torch."""
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 Identity = Literal["encoded", "array", "key"]
@@ -102,3 +104,16 @@ class TargetSpec:
     arrays: Mapping[str, ArraySpec] = field(default_factory=dict)
     extras: Mapping[str, "TargetSpec"] = field(default_factory=dict)
     """Targets that are read beside this one, by name: those of RDMs, of assistants."""
+
+
+def plain(value: Any) -> Any:
+    """A result as JSON has it: dataclasses are objects, paths are texts, NaN and infinity (which JSON lacks) null."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value) if isinstance(value, Path) else value

@@ -30,6 +30,6 @@ def noting(classes: int, image_size: int | None) -> Tiny:
     return Tiny(classes)
 
 
-def returned_apart(events: Events) -> int:
+def returned(events: Events) -> int:
     """Work for a process of its own."""
     return returned_bytes()

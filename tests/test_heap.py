@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from teachonce.benchmarks.live.apart import run_apart
 from teachonce.benchmarks.live.arm import Arm
-from teachonce.events import SILENT
 from teachonce.pipeline.tune.workers import Worker
+from teachonce.processes.process import Process
 from tests.benchmarks.livekit import spec
 from tests.cli.words import TINY, train_words
-from tests.heapkit import BLOCK, returned_apart
+from tests.heapkit import BLOCK
 
 LIBRARY, VERSION = platform.libc_ver()
 pytestmark = pytest.mark.skipif(
@@ -101,8 +100,9 @@ def test_an_arm_of_a_benchmark_keeps(noted: Path):
     assert int(noted.read_text()) < FEW
 
 
-def test_stage_one_of_a_benchmark_keeps():
-    assert run_apart(returned_apart, SILENT, "the test") < FEW
+def test_every_process_that_we_start_keeps():
+    with Process("tests.heapkit:returned", name="the test") as process:
+        assert process.ask() < FEW
 
 
 def test_a_search_keeps(noted: Path, tmp_path: Path):

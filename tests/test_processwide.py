@@ -19,6 +19,7 @@ from torch import nn
 import teachonce
 from teachonce import processwide
 from teachonce.engine.background import Behind
+from teachonce.processes.command import handlers
 
 CPU = torch.device("cpu")
 HOME = Path(teachonce.__file__).parent
@@ -43,7 +44,7 @@ NEW = "a network that this function made or was given to freeze, before anything
 PROGRAM = "a program of its own, as it begins"
 ALLOWED = {
     "heap.py": ({"mallopt"}, "a program calls it once, as it begins"),
-    "data/worker.py": ({"signal"}, PROGRAM),
+    "processes/command.py": ({"signal"}, "handlers of signals are put back there"),
     "pipeline/tune/worker.py": ({"signal", "simplefilter"}, PROGRAM),
     "engine/session.py": ({"train"}, NEW),
     "engine/rdm/fit.py": ({"train", "eval"}, NEW),
@@ -197,7 +198,7 @@ OTHERS: dict[str, Callable[[], AbstractContextManager[object]]] = {
     "silent": lambda: processwide.silent("some"),
     "unwarned": lambda: processwide.unwarned("some"),
     "warned": lambda: processwide.warned(UserWarning),
-    "handlers": lambda: processwide.handlers(lambda number, frame: None, signal.SIGTERM),
+    "handlers": lambda: handlers(lambda number, frame: None, signal.SIGTERM),
 }
 
 

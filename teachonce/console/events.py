@@ -10,10 +10,8 @@ from rich.progress import Task as RichTask
 from rich.text import Text
 
 from teachonce.console.terminal import Terminal
-from teachonce.console.texts import duration_text, rate_text
-from teachonce.events import Task
-
-INTERVAL = 10.0  # seconds between plain lines
+from teachonce.console.texts import rate_text
+from teachonce.events import Lines, Task
 
 
 class _RateColumn(ProgressColumn):
@@ -23,41 +21,6 @@ class _RateColumn(ProgressColumn):
         average = (task.completed - task.fields["first"]) / task.elapsed if task.elapsed else 0.0
         speed = task.speed or average
         return Text(f"{rate_text(speed)} {task.fields['unit']}/s" if speed else "", style="cyan")
-
-
-class _PlainTask:
-    """Says how far it is at the start, every INTERVAL seconds and at the end."""
-
-    def __init__(
-        self, say: Callable[[str], None], clock: Callable[[], float], title: str, total: int, done: int, unit: str
-    ) -> None:
-        self.say, self.clock, self.title, self.total, self.unit = say, clock, title, total, unit
-        self.first = self.done = done
-        self.began = self.said = clock()
-        self.text = ""
-
-    def advance(self, amount: int = 1) -> None:
-        self.done += amount
-        if self.clock() - self.said >= INTERVAL and self.done < self.total:
-            self.said = self.clock()
-            self.tell(left=True)
-
-    def note(self, text: str) -> None:
-        self.text = text
-
-    def tell(self, *, left: bool) -> None:
-        """Say how far it is, and with `left` how long it will take."""
-        self.say(self.line(left=left))
-
-    def line(self, *, left: bool) -> str:
-        seconds = self.clock() - self.began
-        rate = (self.done - self.first) / seconds if seconds > 0 else 0.0
-        parts = [f"{self.title}: {self.done:,}/{self.total:,} {self.unit}"]
-        if rate > 0:
-            parts.append(f"{rate_text(rate)} {self.unit}/s")
-        if rate > 0 and left and self.done < self.total:
-            parts.append(f"{duration_text((self.total - self.done) / rate)} left")
-        return ", ".join(parts + ([self.text] if self.text else []))
 
 
 class _BarTask:
@@ -97,10 +60,8 @@ class RichEvents:
                 yield bar
                 progress.refresh()
         else:
-            plain = _PlainTask(self._say, self.clock, title, total, done, unit)
-            plain.tell(left=True)
-            yield plain
-            plain.tell(left=False)
+            with Lines(self._say, self.clock).task(title, total=total, done=done, unit=unit) as plain:
+                yield plain
 
     @contextmanager
     def _bars(self) -> Iterator[Progress]:

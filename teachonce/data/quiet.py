@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from teachonce.processwide import importing, silent
+from teachonce.processes.command import importing
+from teachonce.processwide import silent
 
 _LOGGERS = ("datasets", "huggingface_hub", "fsspec", "httpx", "httpx2", "filelock")
 

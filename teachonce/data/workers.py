@@ -5,6 +5,7 @@ for these each thread has a process of its own do the decoding.
 """
 
 import os
+import subprocess
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -14,11 +15,11 @@ from typing import NamedTuple, Self, TypeVar
 
 import numpy as np
 
-from teachonce.data.children import Child, ChildEndedError
 from teachonce.data.decode import DecodeError, decode_treated
 from teachonce.data.samples import EncodedSamples, Samples
 from teachonce.digests import digest_array, digest_bytes
-from teachonce.errors import InputError
+from teachonce.errors import InputError, TeachonceError
+from teachonce.processes.process import Process
 
 MOST_WORKERS = 32
 _SMALL_PIXELS = 160 * 160  # below, a JPEG takes longer in Python than in libjpeg
@@ -65,7 +66,7 @@ class Decoder:
         self._samples = samples
         self._processes = processes and isinstance(samples, EncodedSamples)
         self._local = threading.local()
-        self._children: list[Child] = []
+        self._children: list[Process] = []
 
     def read(self, rows: Sequence[int] | np.ndarray) -> list[Decoded]:
         """Decode rows, in order; a row that gives no image is an answer like the others."""
@@ -76,8 +77,8 @@ class Decoder:
     def _read_in_process(self, samples: EncodedSamples, rows: Sequence[int] | np.ndarray) -> list[Decoded]:
         files = [_encoded(samples, int(row)) for row in rows]
         try:
-            images = self._child().decode(files)
-        except ChildEndedError:
+            images = self._child().ask([bytes(file) for file in files])
+        except (TeachonceError, OSError):
             self._processes = False  # killed, or no process can start here: go on in the threads
             return [read_row(self._samples, int(row)) for row in rows]
         encoded = self._samples.identity == "encoded"
@@ -87,17 +88,18 @@ class Decoder:
         )
         return [Decoded(image, digest, treated) for (image, treated), digest in zip(images, digests, strict=True)]
 
-    def _child(self) -> Child:
-        child: Child | None = getattr(self._local, "child", None)
+    def _child(self) -> Process:
+        child: Process | None = getattr(self._local, "child", None)
         if child is None:
-            child = self._local.child = Child()
+            place = "teachonce.data.worker:decode_files"
+            child = self._local.child = Process(place, name="decoding", log=subprocess.DEVNULL)
             self._children.append(child)
         return child
 
     def close(self) -> None:
         """End the processes."""
         while self._children:
-            self._children.pop().close()
+            self._children.pop().close(at_once=True)
 
     def __enter__(self) -> Self:
         return self

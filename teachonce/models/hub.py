@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from teachonce.errors import CorruptError, ModelError, TeachonceError
 from teachonce.models.contents import CONVERT, require_contents, require_plain
 from teachonce.models.folders import require_model_folder
-from teachonce.processwide import environment, importing, silent
+from teachonce.processes.command import importing
+from teachonce.processwide import environment, silent
 from teachonce.types import TeacherDtype
 
 if TYPE_CHECKING:

@@ -5,13 +5,15 @@ from dataclasses import asdict
 from typing import Any
 
 from teachonce.events import Events
-from teachonce.pipeline.child import run_child
+from teachonce.models.trust import factory_environment
+from teachonce.pipeline.child import MEND, PLACE
 from teachonce.pipeline.evaluations import record
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.plan import Planned
 from teachonce.pipeline.reporting import do_report
 from teachonce.pipeline.steps import Step
 from teachonce.pipeline.tables import OF_DATA
+from teachonce.processes.process import Process
 from teachonce.stages.evaluate import evaluate_run
 
 HERE = ("evaluate", "report")
@@ -36,7 +38,18 @@ def _do(step: Step, facts: Facts, events: Events) -> Mapping[str, Any]:
     """Trainings and teacher passes have a process of their own."""
     if step.verb in HERE:
         return do_here(step, facts, events)
-    return run_child(step.words(), step.name)
+    return in_process(step, events)
+
+
+def in_process(step: Step, events: Events) -> Mapping[str, Any]:
+    """Do a step in a process of its own.
+
+    Raises:
+        TeachonceError: What the step raised, with its name before the message; or its process was killed.
+    """
+    with Process(PLACE, name=step.name, environment=factory_environment(), mend=MEND) as process:
+        result: Mapping[str, Any] = process.ask(step.verb, step.options, events=events)
+        return result
 
 
 def do_here(step: Step, facts: Facts, events: Events) -> Mapping[str, Any]:

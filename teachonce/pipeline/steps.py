@@ -8,8 +8,6 @@ from typing import Any, Literal
 from teachonce.engine.rdm.names import named
 from teachonce.errors import InputError
 from teachonce.options.rdm import RdmOptions
-from teachonce.options.verbs import VERBS
-from teachonce.options.words import command_words
 from teachonce.pipeline import options as of
 from teachonce.pipeline.expand import short_names
 from teachonce.pipeline.options import teacher_spec
@@ -42,10 +40,6 @@ class Step:
     def run(self) -> Path:
         """The run folder of a training or of an evaluation."""
         return Path(self.options["out"] if self.verb == "train" else self.options["run"])
-
-    def words(self) -> list[str]:
-        """The step as a command line, after `teachonce`."""
-        return [self.verb, *command_words(VERBS[self.verb].kind, self.options)]
 
 
 def make_steps(recipe: Recipe) -> list[Step]:

@@ -1,22 +1,29 @@
 """Does what a plan says, several steps at once where they do not need each other."""
 
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from teachonce.errors import TeachonceError
-from teachonce.events import Events, Silent, Task
+from teachonce.events import Events, Lines, Silent, Task, WarnOnce
+from teachonce.fsio import disk_errors
 from teachonce.models.trust import factory_environment
-from teachonce.pipeline.crew import Crew, Outcome
+from teachonce.pipeline.child import MEND, PLACE
 from teachonce.pipeline.execute import HERE, Results, do_here
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.plan import Planned
 from teachonce.pipeline.steps import Step
 from teachonce.pipeline.threads import cores
+from teachonce.processes.process import Pool
 from teachonce.processwide import limited_threads
 
-_WARNING = "warning: "
+Done = tuple[Mapping[str, Any] | TeachonceError, list[str]]
+"""The result of a step or its error, and what it warned of."""
 
 
 def execute_together(
@@ -45,16 +52,46 @@ def execute_together(
     with (
         events.task("steps", total=len(planned), unit="steps") as task,
         limited_threads(share),
-        Crew(logs, environment | factory_environment()) as crew,
+        ThreadPoolExecutor(jobs) as executor,
+        Pool() as pool,
     ):
-        return _Course(planned, facts, events, task, crew).run(jobs)
+        work = partial(_in_process, pool, environment | factory_environment())
+        return _Course(planned, facts, events, task, lambda *step: executor.submit(work, *step), logs).run(jobs)
+
+
+def _in_process(pool: Pool, environment: Mapping[str, str], step: Step, log: Path) -> Done:
+    """Do a step; what it says, and what libraries say meanwhile, is in its log."""
+    with disk_errors(log):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        file = log.open("w+b", buffering=0)
+
+    def say(line: str) -> None:
+        with suppress(OSError):  # a log is not worth a training
+            file.write(f"{line}\n".encode())
+
+    events = WarnOnce(Lines(say))
+    with file:
+        given = {"name": step.name, "log": file, "environment": environment, "mend": MEND}
+        try:
+            return pool.run(PLACE, step.verb, step.options, events=events, **given), events.warnings
+        except TeachonceError as error:
+            return error, events.warnings
 
 
 class _Course:
     """The course of a run of several steps at once."""
 
-    def __init__(self, planned: Sequence[Planned], facts: Facts, events: Events, task: Task, crew: Crew) -> None:
-        self._facts, self._events, self._task, self._crew = facts, events, task, crew
+    def __init__(
+        self,
+        planned: Sequence[Planned],
+        facts: Facts,
+        events: Events,
+        task: Task,
+        begin: Callable[[Step, Path], Future[Done]],
+        logs: Path,
+    ) -> None:
+        self._facts, self._events, self._task, self._start, self._logs = facts, events, task, begin, logs
+        self._at_work: dict[Future[Done], str] = {}
         self._total = len(planned)
         self._left = {plan.step.name: plan for plan in planned}
         self._results: Results = {}
@@ -67,23 +104,23 @@ class _Course:
             if ours := self._ready(*HERE):
                 self._do(ours[0].step)
             else:
-                self._take(*self._crew.wait())
+                self._take(next(iter(wait(self._at_work, return_when=FIRST_COMPLETED).done)))
         if self._failed:
             raise _joined(self._failed)
         return self._results
 
     def _begin(self, jobs: int) -> bool:
         """Begin what can be begun; whether anything is at work."""
-        for plan in self._ready("train", "embed", "rdm")[: jobs - len(self._crew.names)]:
+        for plan in self._ready("train", "embed", "rdm")[: jobs - len(self._at_work)]:
             self._events.info(f"{plan.step.name}: {plan.verdict.action}, {plan.verdict.reason}")
-            self._crew.start(plan.step.name, plan.step.words())
-        self._task.note(", ".join(self._crew.names))
-        return bool(self._crew.names)
+            self._at_work[self._start(plan.step, self._log(plan.step.name))] = plan.step.name
+        self._task.note(", ".join(self._at_work.values()))
+        return bool(self._at_work)
 
     def _ready(self, *verbs: str) -> list[Planned]:
         """What can be begun; nothing after a failure."""
         plans = [plan for plan in self._left.values() if plan.step.verb in verbs and not self._failed]
-        return [plan for plan in plans if plan.step.name not in self._crew.names and not self._lacks(plan.step)]
+        return [plan for plan in plans if plan.step.name not in self._at_work.values() and not self._lacks(plan.step)]
 
     def _lacks(self, step: Step) -> bool:
         return any(name in self._left for name in step.needs)
@@ -96,19 +133,23 @@ class _Course:
         else:
             self._finish(step, f"done{_measured(result)}", result)
 
-    def _take(self, name: str, outcome: Outcome) -> None:
-        for text in _warnings(self._crew.log(name)):
+    def _log(self, name: str) -> Path:
+        """The file of what a step says."""
+        return self._logs / f"{re.sub(r'[^A-Za-z0-9.=+_-]+', '-', name)}.log"
+
+    def _take(self, future: Future[Done]) -> None:
+        name = self._at_work.pop(future)
+        result, warnings = future.result()
+        for text in warnings:
             self._events.warn(f"{name}: {text}")
-        if isinstance(outcome, TeachonceError):
-            self._fail(name, outcome, f", see {self._crew.log(name)}")
-        elif isinstance(outcome, BaseException):
-            raise outcome
+        if isinstance(result, TeachonceError):
+            self._fail(name, result, f", see {self._log(name)}")
         else:
-            self._finish(self._left[name].step, f"done{_measured(outcome)}", outcome)
+            self._finish(self._left[name].step, f"done{_measured(result)}", result)
 
     def _fail(self, name: str, error: TeachonceError, where: str) -> None:
         self._failed.append(error)
-        others = f"; finishing {', '.join(self._crew.names)} first" if self._crew.names else ""
+        others = f"; finishing {', '.join(self._at_work.values())} first" if self._at_work else ""
         self._events.warn(f"{name} failed{where}{others}")
 
     def _finish(self, step: Step, how: str, result: Mapping[str, Any] | None) -> None:
@@ -138,15 +179,6 @@ def _measured(result: Mapping[str, Any]) -> str:
         if result.get(key) is not None:
             return f", {word} {100 * result[key]:.2f} %"
     return ""
-
-
-def _warnings(log: Path) -> list[str]:
-    """What a step warned of, each once."""
-    try:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
-    return list(dict.fromkeys(line.removeprefix(_WARNING) for line in lines if line.startswith(_WARNING)))
 
 
 def _joined(errors: Sequence[TeachonceError]) -> TeachonceError:

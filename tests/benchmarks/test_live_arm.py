@@ -14,7 +14,7 @@ import pytest
 
 from teachonce.benchmarks.live.arm import Arm, Memory, Ready
 from teachonce.benchmarks.live.data import DataSpec
-from teachonce.errors import InputError, MismatchError, TeachonceError
+from teachonce.errors import InputError, MemoryFullError, MismatchError, TeachonceError, UnexpectedError
 from tests.benchmarks.livekit import BATCH, CLASSES, HELD, PAUSE_MS, QUICK, ROWS, make_store, spec
 from tests.stages.trainkit import Heard
 
@@ -103,11 +103,11 @@ def test_the_error_of_a_child_is_ours(store: Path):
     assert told.value.mend.startswith("Use the data")
 
 
-@pytest.mark.parametrize(("wrap", "told"), [("broken", "LookupError: nothing there"), ("greedy", "not enough memory")])
-def test_what_nobody_foresaw_is_told(store: Path, wrap: str, told: str):
+@pytest.mark.parametrize(("wrap", "kind"), [("broken", UnexpectedError), ("greedy", MemoryFullError)])
+def test_what_nobody_foresaw_is_told(store: Path, wrap: str, kind: type[TeachonceError]):
     with (
         Arm(spec("cached", store, student=QUICK, wrap=wrap)) as arm,
-        pytest.raises(TeachonceError, match=told) as error,
+        pytest.raises(kind, match="arm cached") as error,
     ):
         arm.ready()
     assert wrap != "greedy" or "smaller --batch-size" in error.value.mend
@@ -143,7 +143,7 @@ def test_a_killed_child_is_told_of(store: Path):
         os.kill(pid(arm), signal.SIGKILL)
         with pytest.raises(TeachonceError, match="by signal 9") as told:
             arm.ready()
-    assert "smaller --batch-size" in told.value.mend
+    assert "smaller batch size" in told.value.mend
 
 
 def interrupted(*_: object) -> None:
@@ -201,4 +201,4 @@ def test_a_child_finds_what_we_find_and_nothing_else(tmp_path: Path):
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     command = [sys.executable, "-P", "-c", script]
     done = subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True, check=False)
-    assert done.stderr.rstrip().endswith("carried wraps")
+    assert "carried wraps" in done.stderr.splitlines()[-1]

@@ -17,7 +17,6 @@ from imagekit import encode, noise, photo, write_images
 
 from teachonce.data import workers
 from teachonce.data.blocks import Block, decode_blocks
-from teachonce.data.children import Child, ChildEndedError
 from teachonce.data.decode import DecodeError
 from teachonce.data.open import open_samples
 from teachonce.data.samples import ArraySamples, Samples
@@ -132,16 +131,9 @@ def test_a_killed_process_is_made_up_for(samples: Samples):
     with Decoder(samples, processes=True) as decoder:
         first = decoder.read(range(5))
         (child,) = decoder._children
-        child._process.kill()
+        child.send_signal(signal.SIGKILL)
         again = decoder.read(range(5))
     assert all(np.array_equal(a.image, b.image) and a.digest == b.digest for a, b in zip(first, again, strict=True))
-
-
-def test_a_child_that_ended_says_so():
-    child = Child()
-    child.close()
-    with pytest.raises(ChildEndedError):
-        child.decode([b"file"])
 
 
 def test_processes_end_with_the_decoder(samples: Samples, monkeypatch: pytest.MonkeyPatch):

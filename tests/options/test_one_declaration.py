@@ -42,6 +42,7 @@ from teachonce.options.verbs import VERBS
 from teachonce.engine.rdm.settings import training_of
 from teachonce.options.identity import chosen_of
 from teachonce.options.make import make
+from teachonce.options.words import command_words, given_options
 from teachonce.pipeline.recipe import load_recipe
 from teachonce.pipeline.steps import make_steps
 from typer.testing import CliRunner
@@ -54,7 +55,7 @@ for verb in ("train", "embed", "rdm"):
     told[verb] = {
         "help": "--made-up" in help_text,
         "usage": CliRunner().invoke(app, [verb, "--made-up", "x"]).exit_code,
-        "words": steps[verb].words(),
+        "words": command_words(VERBS[verb].kind, given_options(options)),
         "identity": (training_of(options) if verb == "rdm" else chosen_of(options)).get("made_up"),
         "signature": str(inspect.signature(getattr(teachonce, verb)).parameters["made_up"]),
     }

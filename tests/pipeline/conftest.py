@@ -1,15 +1,12 @@
 """Recipes whose steps run in the test's own process, which is faster than one each."""
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from teachonce.cli import app
 from tests.cli import made
+from tests.pipeline.made import here
 
 Written = Callable[[str], Path]
 
@@ -20,15 +17,10 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Written:
     made.parquet(tmp_path / "train.parquet", made.pictures(), made.labels())
     made.parquet(tmp_path / "test.parquet", made.pictures(30, seed=1), made.labels(30))
 
-    def here(words: Sequence[str], step: str) -> Any:
-        done = CliRunner().invoke(app, [*words, "--json"])
-        assert done.exit_code == 0, done.output
-        return json.loads(done.stdout)
-
     def write(text: str) -> Path:
         path = tmp_path / "r.toml"
         path.write_text(text)
         return path
 
-    monkeypatch.setattr("teachonce.pipeline.execute.run_child", here)
+    monkeypatch.setattr("teachonce.pipeline.execute.in_process", here)
     return write

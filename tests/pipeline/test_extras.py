@@ -11,7 +11,7 @@ from teachonce.pipeline.recipe import load_recipe
 from teachonce.pipeline.run import RunResult
 from teachonce.pipeline.steps import Step, make_steps
 from tests.pipeline.conftest import Written
-from tests.pipeline.made import training
+from tests.pipeline.made import training, words
 from tests.pipeline.trusted import run
 
 HEAD = """
@@ -77,7 +77,7 @@ def steps_of(folder: Path, text: str) -> dict[str, Step]:
 
 
 def line(step: Step, folder: Path) -> str:
-    return " ".join(step.words()).replace(str(folder), "DIR")
+    return " ".join(words(step)).replace(str(folder), "DIR")
 
 
 def test_steps_come_in_the_order_of_their_needs(tmp_path: Path):

@@ -116,12 +116,12 @@ def test_a_failed_report_keeps_the_runs(recipe: Path, monkeypatch: pytest.Monkey
     assert of_report(planned)[0] == "run"
 
 
-def test_the_step_is_a_command_line(recipe: Path):
+def test_the_step_has_what_the_recipe_gives(recipe: Path):
     step = make_steps(load_recipe(recipe))[-1]
     folder = recipe.parent
     runs = [str(folder / "r-runs" / name) for name in ("teacher", "ce-tiny-s0", "kd-tiny-s0")]
-    outs = ["--out", str(folder / "report.html"), "--out", str(folder / "told" / "report.md")]
-    assert step.words() == ["report", *runs, *outs, "--store", str(folder / "s.zarr"), "--title", "What came of it"]
+    outs = [str(folder / "report.html"), str(folder / "told" / "report.md")]
+    assert step.options == {"places": runs, "out": outs, "store": str(folder / "s.zarr"), "title": "What came of it"}
 
 
 def test_a_tuned_recipe_has_a_report_of_its_own(recipe: Path):

@@ -2,13 +2,16 @@
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from teachonce.errors import DataError, InputError, MismatchError, ModelError, TeachonceError
-from teachonce.pipeline.child import run_child
+from teachonce.events import SILENT, Lines
+from teachonce.pipeline.execute import in_process
 from teachonce.pipeline.run import RunResult
+from teachonce.pipeline.steps import Step
 from tests.cli import made
 from tests.pipeline.conftest import Written
 from tests.pipeline.trusted import run
@@ -192,13 +195,22 @@ def test_a_method_that_needs_a_teacher_needs_one_in_the_recipe(recipe: Path):
         run(recipe, dry_run=True)
 
 
-def test_a_child_gives_its_result_or_its_error(tmp_path: Path):
-    with pytest.raises(TeachonceError) as caught:
-        run_child(["inspect", str(tmp_path / "none.zarr")], "look")
-    assert caught.value.kind == "missing"
-    assert caught.value.message.startswith("look: there is no store")
-    with pytest.raises(InputError):
-        run_child(["inspect", "--unknown"], "look")
+def test_a_step_gives_its_result_or_its_error(tmp_path: Path):
+    options = {
+        "data": "digits",
+        "limit": 40,
+        "student": "cnn-2",
+        "out": str(tmp_path / "run"),
+        "epochs": 1,
+        "batch_size": 16,
+    }
+    step = Step(name="train it", verb="train", options={**options, "workers": 0, "device": "cpu", "threads": 1})
+    lines: list[str] = []
+    assert in_process(step, Lines(lines.append))["epochs"] == 1
+    assert any(line.startswith("train ce: 2/2") for line in lines)
+    with pytest.raises(MismatchError, match="train it: ") as caught:
+        in_process(replace(step, options={**step.options, "lr": 0.5}), SILENT)
+    assert caught.value.mend
 
 
 def test_test_data_may_lack_a_class_and_number_the_others_in_another_order(recipe: Path):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from teachonce.pipeline.recipe import load_recipe
 from teachonce.pipeline.steps import Step, make_steps
+from tests.pipeline.made import words
 
 RECIPE = """
 [data]
@@ -58,7 +59,7 @@ def test_steps_come_in_the_order_they_need_each_other(tmp_path: Path):
 
 
 def test_a_step_is_a_command_line_with_what_the_recipe_gives_and_no_more(tmp_path: Path):
-    steps = {step.name: " ".join(step.words()).replace(str(tmp_path), "DIR") for step in steps_of(tmp_path)}
+    steps = {step.name: " ".join(words(step)).replace(str(tmp_path), "DIR") for step in steps_of(tmp_path)}
     data = "--data parquet:DIR/train.parquet --label-column fine --limit 100"
     assert (
         steps["train teacher"]

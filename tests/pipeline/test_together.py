@@ -1,20 +1,18 @@
 """Several steps at once: which begin when, what is told of them, and that nothing outlives an end."""
 
-import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
+import psutil
 import pytest
 
-from teachonce.errors import InputError, MismatchError, TeachonceError
+from teachonce.errors import InputError, MismatchError, ProcessEndedError
 from teachonce.events import Events, Silent
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.judge import Verdict
@@ -22,20 +20,10 @@ from teachonce.pipeline.plan import Planned
 from teachonce.pipeline.steps import Step, in_order
 from teachonce.pipeline.threads import cores
 from teachonce.pipeline.together import execute_together
+from teachonce.processes import process as runner
 
 NO_FACTS = cast(Facts, None)
 PATIENCE = 60.0  # seconds
-CHILD = """
-import json, os, pathlib, signal, sys
-order = json.loads(sys.argv[1])
-if order.get("deaf"):
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-pathlib.Path(order["began"]).write_text(os.environ.get("OMP_NUM_THREADS", ""))
-print(order.get("says", ""), file=sys.stderr, flush=True)
-if order.get("waits"):
-    pathlib.Path(order["waits"]).open().read()
-print(order["prints"])
-"""
 
 
 @dataclass
@@ -53,24 +41,11 @@ class Heard(Silent):
 
 @dataclass
 class Stage:
-    """Children that do as they are told, and what became of them."""
+    """Steps that do as they are told, see `stage_program`, and what became of them."""
 
     folder: Path
     orders: dict[str, dict[str, Any]] = field(default_factory=dict)
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     heard: Heard = field(default_factory=Heard)
-
-    def start(self, words: Sequence[str], *, stderr: Any, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        name = words[-1]
-        order = {"prints": '{"val_top1": 0.5}', "began": str(self.folder / name), **self.orders.get(name, {})}
-        self.processes[name] = subprocess.Popen(
-            [sys.executable, "-c", CHILD, json.dumps(order)],
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            env={**os.environ, **environment},
-            process_group=0,
-        )
-        return self.processes[name]
 
     def hold(self, name: str, **order: Any) -> None:
         """A child that waits for `release`."""
@@ -86,16 +61,18 @@ class Stage:
 
     def run(self, *planned: Planned, jobs: int = 2, threads: int | None = None) -> Mapping[str, Any]:
         logs = self.folder / "logs"
+        planned = tuple(replace(plan, step=self.told(plan.step)) for plan in planned)
         return execute_together(planned, NO_FACTS, self.heard, jobs=jobs, threads=threads, logs=logs)
 
-    def all_ended(self) -> bool:
-        return all(process.poll() is not None for process in self.processes.values())
+    def told(self, step: Step) -> Step:
+        order = {"began": str(self.folder / step.name), **self.orders.get(step.name, {})}
+        return replace(step, options=step.options or order)
 
 
 @pytest.fixture
 def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     made = Stage(tmp_path)
-    monkeypatch.setattr("teachonce.pipeline.crew.start_child", made.start)
+    monkeypatch.setattr("teachonce.pipeline.together.PLACE", "tests.pipeline.stage_program:do")
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     return made
 
@@ -104,7 +81,7 @@ def step(name: str, *needs: str, done: bool = False) -> Planned:
     verdict = Verdict(action="run", reason="it is new")
     if done:
         verdict = Verdict(action="reuse", reason="it is there", result={"old": 1})
-    return Planned(step=Step(name=name, verb="train", options={"student": name}, needs=needs), verdict=verdict)
+    return Planned(step=Step(name=name, verb="train", options={}, needs=needs), verdict=verdict)
 
 
 def wait_for(there: Callable[[], bool]) -> None:
@@ -157,7 +134,7 @@ def test_a_step_waits_for_those_it_needs(stage: Stage):
 
 
 def test_lines_say_what_begins_and_ends(stage: Stage):
-    stage.orders["b"] = {"says": "train: 3/9 steps\nwarning: odd\nwarning: odd"}
+    stage.orders["b"] = {"warns": ["odd", "odd"]}
     results = stage.run(step("a", done=True), step("b", "a"), step("c", "b"))
     assert results["a"] == {"old": 1}
     assert stage.heard.lines == [
@@ -168,13 +145,13 @@ def test_lines_say_what_begins_and_ends(stage: Stage):
         "c: run, it is new",
         "[3/3] c: done, val 50.00 %",
     ]
-    assert "3/9 steps" in (stage.folder / "logs" / "b.log").read_text()
+    assert (stage.folder / "logs" / "b.log").read_text() == "warning: odd\n"
 
 
 def test_the_accuracy_of_rdms_is_their_own(stage: Stage):
     rdms = [{"name": f"rdm-{top1}", "top1": top1} for top1 in (0.4, None, 0.25)]
-    stage.orders["a"] = {"prints": json.dumps({"rdms": rdms, "teacher_top1": 1.0})}
-    stage.orders["b"] = {"prints": json.dumps({"rdms": [{"top1": None}], "teacher_top1": 1.0})}
+    stage.orders["a"] = {"gives": {"rdms": rdms, "teacher_top1": 1.0}}
+    stage.orders["b"] = {"gives": {"rdms": [{"top1": None}], "teacher_top1": 1.0}}
     stage.run(step("a"), step("b", "a"))
     assert stage.heard.lines[1::2] == ["[1/2] a: done, top-1 40.00 %, 25.00 %", "[2/2] b: done"]
 
@@ -186,9 +163,7 @@ def test_each_has_its_share_of_the_cores(stage: Stage, threads: int | None, told
 
 
 def test_a_failure_lets_those_at_work_finish_and_begins_no_other(stage: Stage):
-    error = {"kind": "mismatch", "message": "no", "mend": "mend it"}
-    stage.orders["a"] = {"prints": json.dumps({"error": error})}
-    stage.orders["c"] = {"prints": json.dumps({"error": error})}
+    stage.orders["a"] = stage.orders["c"] = {"fails": True}
     stage.hold("b")
 
     def watch() -> None:
@@ -205,15 +180,18 @@ def test_a_failure_lets_those_at_work_finish_and_begins_no_other(stage: Stage):
     assert stage.heard.lines[-1] == "[1/3] b: done, val 50.00 %"
 
 
-def test_a_child_that_ends_without_a_result_is_told_with_its_last_words(stage: Stage):
-    stage.orders["a"] = {"prints": "", "says": "warning: odd\nCannot allocate memory"}
-    with pytest.raises(TeachonceError, match="a ended with code 0 and returned no result: Cannot allocate memory"):
+def test_a_step_that_is_killed_is_told_with_what_its_log_says_last(stage: Stage):
+    stage.orders["a"] = {"warns": ["odd"], "dies": "Cannot allocate memory"}
+    with pytest.raises(ProcessEndedError) as caught:
         stage.run(step("a"))
+    assert caught.value.message == "a: its process ended by signal 9: Cannot allocate memory"
+    assert "resumes" in caught.value.mend
+    assert "warning: a: odd" in stage.heard.lines
 
 
 @pytest.mark.parametrize("deaf", [False, True])
 def test_an_interrupt_ends_all_of_them(stage: Stage, deaf: bool, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("teachonce.pipeline.crew.PATIENCE", (0.3, PATIENCE))
+    monkeypatch.setattr(runner, "PATIENCE", (0.5 if deaf else PATIENCE, PATIENCE))
     stage.hold("a", deaf=deaf)
     stage.hold("b")
 
@@ -225,8 +203,7 @@ def test_an_interrupt_ends_all_of_them(stage: Stage, deaf: bool, monkeypatch: py
     with pytest.raises(KeyboardInterrupt):
         stage.run(step("a"), step("b"), step("c"))
     watcher.join()
-    assert stage.all_ended()
-    assert stage.processes["a"].returncode == (-signal.SIGKILL if deaf else -signal.SIGTERM)
+    assert not psutil.Process().children()
     assert not stage.began("c")
 
 

@@ -1,19 +1,18 @@
 """A recipe to tune, its steps and trials in this process: fast, and they can be interrupted where a test likes."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from teachonce.cli import app
 from teachonce.errors import TeachonceError
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.tune.worker import train_trial
 from tests.cli import made
+from tests.pipeline.made import here
 
 RECIPE = """
 [data]
@@ -89,7 +88,7 @@ def in_this_process() -> Iterator[None]:
     """Steps and trials run here."""
     Here.trained, Here.interrupt_at = [], None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("teachonce.pipeline.execute.run_child", _child)
+        patch.setattr("teachonce.pipeline.execute.in_process", here)
         patch.setattr("teachonce.pipeline.tune.search.Worker", Here)
         yield
 
@@ -100,12 +99,6 @@ def write_recipe(folder: Path) -> Path:
     path = folder / "r.toml"
     path.write_text(RECIPE)
     return path
-
-
-def _child(words: Sequence[str], step: str) -> Any:
-    done = CliRunner().invoke(app, [*words, "--json"])
-    assert done.exit_code == 0, done.output
-    return json.loads(done.stdout)
 
 
 def change(recipe: Path, old: str, new: str) -> None:

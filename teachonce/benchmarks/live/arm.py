@@ -1,21 +1,16 @@
 """An arm: one way to make steps, in a process of its own, whose memory figures are its alone. The parent's end."""
 
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import IO, Any, Literal, Self
 
 from teachonce.benchmarks.live.data import DataSpec
-from teachonce.benchmarks.live.process import Process, end, how_it_ended, received, start
-from teachonce.errors import TeachonceError
 from teachonce.events import SILENT, Events
 from teachonce.options.train import TrainOptions
+from teachonce.processes.process import Process
 
 Kind = Literal["student-only", "constant", "cached", "live"]
-_FULL = "If the memory was full, use a smaller --batch-size; the system's log says why it was killed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +91,7 @@ class Memory:
 class Arm:
     """An arm's process, as a context manager: it starts with the body and is gone after it, however that ends.
 
-    If we are killed, it ends too; see `process`.
+    If we are killed, it ends too; see `Process`.
 
     Every verb waits for its answer and raises what the child raised: the class, message and mend of a TeachonceError.
     One thread asks an arm at a time.
@@ -108,8 +103,7 @@ class Arm:
 
     def __init__(self, spec: ArmSpec, *, events: Events = SILENT) -> None:
         self.spec, self._events = spec, events
-        self._process: Process[bytes] | None = None
-        self._pipe: Connection[Any, Any] | None = None
+        self._process: Process | None = None
         self._said: IO[bytes] | None = None
 
     @property
@@ -119,9 +113,7 @@ class Arm:
 
     def __enter__(self) -> Self:
         self._said = tempfile.TemporaryFile()
-        self._process, self._pipe = start("teachonce.benchmarks.live.child", self._said)
-        with suppress(OSError):  # one that ended at once is told of by the first verb
-            self._pipe.send(self.spec)
+        self._process = Process("teachonce.benchmarks.live.work:Answers", name=f"arm {self.name}", log=self._said)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -173,51 +165,10 @@ class Arm:
 
     def close(self) -> None:
         """End the process, which has nothing to keep, and its helpers."""
-        process, pipe, said = self._process, self._pipe, self._said
-        self._process = self._pipe = self._said = None
-        if process is not None:
-            end(process)
-        if pipe is not None:
-            pipe.close()  # last: a thread that waits for an answer hears that there will be none
-        if said is not None:
-            said.close()
+        if self._process is not None and self._said is not None:
+            self._process.close(at_once=True)
+            self._said.close()
 
     def _ask(self, verb: str, **options: Any) -> Any:
-        process, pipe = self._process, self._pipe
-        assert process is not None, "an arm works inside its `with`"
-        assert pipe is not None
-        try:
-            pipe.send((verb, options))
-            while True:
-                kind, value = self._answer(process, pipe)
-                if kind == "answer":
-                    return value
-                if kind == "error":
-                    raise value
-                told: Callable[[str], None] = getattr(self._events, kind)
-                told(value)
-        except (EOFError, ConnectionError) as error:
-            raise self._ended(process) from error
-
-    def _answer(self, process: "Process[bytes]", pipe: "Connection[Any, Any]") -> tuple[str, Any]:
-        """The next message; an error as it is raised here."""
-        kind, value = received(pipe, process)
-        if kind == "error":
-            made, message, mend, trace = value
-            error = made(f"arm {self.name}: {message}", mend)
-            error.__cause__ = RuntimeError(trace) if trace else None
-            return kind, error
-        return kind, value
-
-    def _ended(self, process: "Process[bytes]") -> TeachonceError:
-        """What became of the process."""
-        how, said = how_it_ended(process), self._last_line()
-        return TeachonceError(f"arm {self.name}: its process ended {how}{said and f': {said}'}", _FULL)
-
-    def _last_line(self) -> str:
-        """What it said last on stderr."""
-        if self._said is None:  # closed meanwhile
-            return ""
-        self._said.seek(0)
-        lines = self._said.read().decode(errors="replace").splitlines()
-        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        assert self._process is not None, "an arm works inside its `with`"
+        return self._process.ask(self.spec, verb, options, events=self._events)

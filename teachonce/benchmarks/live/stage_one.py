@@ -5,10 +5,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
-from teachonce.benchmarks.live.apart import run_apart
 from teachonce.benchmarks.live.data import DataSpec
 from teachonce.cache.describe import describe
 from teachonce.engine.device import peak_memory_bytes, pick_device, reset_peak
@@ -17,6 +15,7 @@ from teachonce.events import SILENT, Events, Silent, Task
 from teachonce.models.rdm import Preset
 from teachonce.models.students import is_built_in
 from teachonce.models.teacher import Teacher, load_teacher
+from teachonce.processes.process import Process
 from teachonce.processwide import limited_threads
 from teachonce.stages.embed import EmbedResult, embed
 from teachonce.stages.rdm import rdm
@@ -24,6 +23,7 @@ from teachonce.types import TeacherDtype
 
 _WARM_UP = 16  # rows
 _SECONDS = 4.0  # that the teacher's pass should take
+_FULL = "If the memory was full, use fewer rows (--rows) or a smaller teacher; the system's log says why it was killed"
 _RDM_BATCH = 256
 _RDM_STEPS = 32  # at least so many are timed
 
@@ -77,10 +77,12 @@ def measure_stage_one(spec: StageSpec, events: Events) -> StageOne:
     Raises:
         TeachonceError: As `embed` and `rdm`; or the process died.
     """
-    return run_apart(partial(_stage_one, spec), events, "stage one")
+    with Process(f"{__name__}:_stage_one", name="stage one", mend=_FULL) as process:
+        made: StageOne = process.ask(spec, events=events)
+        return made
 
 
-def _stage_one(spec: StageSpec, events: Events) -> StageOne:
+def _stage_one(events: Events, spec: StageSpec) -> StageOne:
     with limited_threads(spec.threads):
         return _made(spec, events)
 

@@ -1,9 +1,10 @@
 """What an arm does: it builds the training that it is told of, and makes steps, times them and looks at its memory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -27,6 +28,24 @@ from teachonce.heap import keeps_freed
 from teachonce.models.rdm import RdmStack
 from teachonce.models.trust import import_factory
 from teachonce.options.train import TrainOptions
+from teachonce.processwide import allow_tf32, current, limited_threads
+
+
+class Answers:
+    """An arm's process: it answers one verb after the other. The training is built with the first.
+
+    So a parent can start all its arms and then hear them one by one.
+    """
+
+    def __init__(self) -> None:
+        self._work: Work | None = None
+
+    def __call__(self, events: Events, spec: ArmSpec, verb: str, options: Mapping[str, Any]) -> object:
+        """What a verb of `Work` gives, with the threads, the device and the rounding that the arm computes with."""
+        device = pick_device(spec.config.device)
+        with limited_threads(spec.threads), current(device), allow_tf32(spec.config.tf32):
+            self._work = self._work or Work(spec, events)
+            return getattr(self._work, verb)(**options)
 
 
 class Work:
