@@ -15,7 +15,7 @@ from teachonce.cache import Store, open_store
 from teachonce.cli import app
 from teachonce.data.open import open_samples
 from teachonce.digests import digest_bytes, digest_hex
-from teachonce.engine.guard import check_data
+from teachonce.engine.datacheck import check_data
 from teachonce.engine.rdm.stored import load_rdm
 from teachonce.models.students import load_student
 from tests.kept.format_1.make import BROKEN, COMMANDS, FROM_STORE, ROWS, TRAIN

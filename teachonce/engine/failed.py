@@ -10,7 +10,7 @@ from teachonce.cache import Store
 from teachonce.cache.journal import Journal
 from teachonce.data.decode import NOT_AN_IMAGE, DecodeError
 from teachonce.data.samples import EncodedSamples, NamedSamples, Samples
-from teachonce.errors import MismatchError
+from teachonce.engine.datacheck import DataCheck
 from teachonce.substitutes import substitute
 
 _SHOWN = 10
@@ -57,7 +57,7 @@ def list_failed(store: Store, samples: Samples | None = None) -> list[dict[str, 
         where |= dict.fromkeys(new, name)
     digests = store.digests() if store.samples_sealed or samples is not None else np.zeros(store.spec.rows, np.uint64)
     if samples is not None:
-        _refuse_other(store, samples, digests, codes)
+        DataCheck(store, samples, failed=True).check(np.array(sorted(codes), np.int64))
     return [
         {
             "row": row,
@@ -93,14 +93,3 @@ def _reason(samples: Samples, row: int, code: str) -> str:
         with suppress(DecodeError):
             found = substitute(samples.encoded(row))
     return code if found is None else f"{code}: {found[0]}"
-
-
-def _refuse_other(store: Store, samples: Samples, digests: np.ndarray, failed: Mapping[int, str]) -> None:
-    there, here = (store.spec.rows, store.spec.identity), (samples.rows, samples.identity)
-    if there != here:
-        got = f"it has {there[0]:,} rows by {there[1]!r}, the data {here[0]:,} by {here[1]!r}"
-        raise MismatchError(f"the store {store.path} is of other data: {got}", "Use the data it was made from")
-    for row in sorted(failed):
-        if digests[row] and samples.digest(row) != int(digests[row]):
-            message = f"the store {store.path} is of other data: row {row} is another sample"
-            raise MismatchError(message, "Use the data, split and --limit it was made from")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from teachonce.data.resident import ImageSource
-from teachonce.engine.guard import DataGuard
+from teachonce.engine.datacheck import DataCheck
 from teachonce.engine.targets import BatchRows, on_device
 from teachonce.engine.views import EpochViews
 from teachonce.types import InputSpec
@@ -41,7 +41,7 @@ class Feed:
         student: The student's input.
         teacher: The input of a live teacher; None where none runs.
         device: Where the batches are wanted.
-        guard: Checks rows that were not compared with the store before, as they are first read.
+        check: Checks rows that were not compared with the store before, as they are first read.
     """
 
     def __init__(
@@ -53,11 +53,11 @@ class Feed:
         student: InputSpec,
         teacher: InputSpec | None,
         device: torch.device,
-        guard: DataGuard | None = None,
+        check: DataCheck | None = None,
     ) -> None:
         self.views, self.device = views, device
         self.images, self.teacher = images, teacher
-        self._student, self._guard = student, guard
+        self._student, self._check = student, check
         self._labels = torch.from_numpy(labels.astype(np.int64)).to(device)
 
     @property
@@ -116,13 +116,13 @@ class Feed:
         self, batches: Sequence[Rows], pixels: Iterator[tuple[Tensor, Tensor | None]]
     ) -> Iterator[tuple[Tensor, Tensor | None]]:
         """The same, while one thread compares rows with the store as they are first read."""
-        if self._guard is None or self._guard.complete:
+        if self._check is None or self._check.complete:
             yield from pixels
             return
-        with ThreadPoolExecutor(1, "teachonce-guard") as pool:
+        with ThreadPoolExecutor(1, "teachonce-datacheck") as pool:
             waiting: list[Future[None]] = []
             for rows in batches:
-                waiting.append(pool.submit(self._guard.check, rows))
+                waiting.append(pool.submit(self._check.check, rows))
                 if len(waiting) > 2:
                     waiting.pop(0).result()
                 yield next(pixels)

@@ -17,9 +17,9 @@ from teachonce.data.resident import ImageSource
 from teachonce.data.samples import Samples
 from teachonce.data.views import parse_augment
 from teachonce.engine.cached import CachedTargets
+from teachonce.engine.classes import check_classes, check_means
 from teachonce.engine.device import Autocast, Precision, autocast, teacher_precision
 from teachonce.engine.feed import cut
-from teachonce.engine.guard import check_classes, check_means
 from teachonce.engine.live import LiveTargets, live_class_means
 from teachonce.engine.outputs import tell_nameless, tell_task, tell_unused
 from teachonce.engine.stage_one.contents import teacher_dtype

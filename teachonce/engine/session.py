@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from teachonce.cache.store import Store
 from teachonce.data.resident import ImageSource, open_images
 from teachonce.data.samples import Samples
+from teachonce.engine.classes import require_labels
+from teachonce.engine.datacheck import check_data
 from teachonce.engine.device import Precision, autocast, pick_device, pick_precision
 from teachonce.engine.feed import Feed, cut
-from teachonce.engine.guard import check_data, require_labels
 from teachonce.engine.loop import Loop, LoopConfig
 from teachonce.engine.optim import learning_rate
 from teachonce.engine.outputs import head_order, tell_nameless
@@ -93,7 +94,7 @@ def open_session(
         target_budget=target_budget,
         epoch_rows=epoch_rows,
     )
-    guard = None if store is None else check_data(store, samples, every=False)
+    check = None if store is None else check_data(store, samples, every=False)
     teacher = live_teacher(parts)
     student, initial = _student(parts)
     parts.student_bytes = sum(p.nbytes for p in student.parameters()) * (1 + config.states)
@@ -102,8 +103,8 @@ def open_session(
         source = cached_source(parts)
     kept = rule if store is None else stored_rule(store)
     images = open_images(samples, device=device, workers=config.workers, rule=kept, events=events)
-    if guard is not None and images.resident:
-        guard.check_start(every=True, events=events)
+    if check is not None and images.resident:
+        check.check_start(every=True, events=events)
     views = epoch_views(parts, images, teacher, student.input)
     rows = _divide(parts, images, digests, source)
     if source is None:
@@ -116,7 +117,7 @@ def open_session(
         student=student.input,
         teacher=source.input,
         device=device,
-        guard=guard,
+        check=check,
     )
     loop = _loop(parts, stepper, feed, rows)
     return Session(

@@ -7,7 +7,7 @@ from typing import Any
 
 from teachonce.cache.targets import target_names
 from teachonce.data.samples import Samples
-from teachonce.engine.guard import labels_for, require_labels
+from teachonce.engine.classes import labels_for, require_labels
 from teachonce.engine.rdm.settings import check_rdm
 from teachonce.engine.settings import check_training
 from teachonce.engine.stage_one.job import store_at

@@ -12,8 +12,8 @@ from teachonce.data.open import open_samples
 from teachonce.data.resident import open_images
 from teachonce.data.samples import Samples
 from teachonce.data.sources import parse_spec
+from teachonce.engine.datacheck import check_data
 from teachonce.engine.feed import Feed, cut
-from teachonce.engine.guard import check_data
 from teachonce.engine.runfile import run_rule
 from teachonce.engine.views import EpochViews
 from teachonce.errors import DataError, TeachonceError

@@ -14,10 +14,11 @@ from teachonce.data.open import opened_samples
 from teachonce.data.resident import open_images
 from teachonce.data.samples import Samples
 from teachonce.engine.cached import as_tensor, has_targets
+from teachonce.engine.classes import labels_for
+from teachonce.engine.datacheck import check_data, tell_unproven
 from teachonce.engine.device import autocast, pick_device, pick_precision
 from teachonce.engine.evalfile import data_identity, was_trained_on, write_evaluation
 from teachonce.engine.feed import Feed, cut
-from teachonce.engine.guard import check_data, labels_for, tell_unproven
 from teachonce.engine.rows import all_digests
 from teachonce.engine.runfile import read_result, read_run, run_rule
 from teachonce.engine.score import Scores, score

@@ -9,9 +9,9 @@ from typing import Any
 from teachonce.cache.store import open_store
 from teachonce.data.open import opened_samples
 from teachonce.data.samples import Samples
+from teachonce.engine.datacheck import check_data, tell_unproven
 from teachonce.engine.describe import describe, identify, refuse_other_teacher, warn_unused, warn_versions
 from teachonce.engine.device import host_memory_bytes, peak_memory_bytes, pick_device, reset_peak
-from teachonce.engine.guard import check_data, tell_unproven
 from teachonce.engine.rows import all_digests
 from teachonce.engine.runfile import (
     RESULT,

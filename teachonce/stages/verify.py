@@ -19,8 +19,8 @@ from teachonce.cache.verify import Checked
 from teachonce.data.memory import available_memory
 from teachonce.data.open import opened_samples
 from teachonce.data.samples import Samples
+from teachonce.engine.datacheck import check_all_data
 from teachonce.engine.device import pick_device
-from teachonce.engine.guard import check_all_data
 from teachonce.engine.stage_one.again import TeacherCheck, refuse_rdm, run_again
 from teachonce.engine.stage_one.contents import teacher_dtype
 from teachonce.errors import (

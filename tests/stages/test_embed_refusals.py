@@ -93,7 +93,7 @@ def test_other_data_for_a_store_that_was_begun(begun: Path, how: str, name: str)
 
 def test_every_row_is_compared_as_it_is_decoded(store: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("teachonce.engine.stage_one.stored._SECONDS", 0.0)
-    monkeypatch.setattr("teachonce.engine.guard.SPREAD", 3)
+    monkeypatch.setattr("teachonce.engine.datacheck.SPREAD", 3)
     data, words = OTHER["reordered"]
     before = snapshot(store / "samples")
     with pytest.raises(MismatchError) as error:

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from teachonce.cache import Store, open_store
+from teachonce.engine.datacheck import tell_unproven
 from teachonce.engine.device import pick_device
-from teachonce.engine.guard import tell_unproven
 from teachonce.engine.join.dataset import JoinedDataset
 from teachonce.engine.join.found import find_files, marks
 from teachonce.engine.join.identities import Identified, Way, Ways, identify

@@ -15,8 +15,8 @@ from teachonce.cache.store import Store, open_store
 from teachonce.cache.targets import TargetRecord, target_names
 from teachonce.digests import digest_hex
 from teachonce.engine.cached import has_targets
+from teachonce.engine.datacheck import tell_unproven
 from teachonce.engine.device import pick_device
-from teachonce.engine.guard import tell_unproven
 from teachonce.engine.rdm.names import named
 from teachonce.engine.rdm.parent import Learnt, learnt
 from teachonce.engine.rdm.settings import check_rdm, loss_of, training_of

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from teachonce.cache.store import Store
 from teachonce.cache.targets import TargetRecord
-from teachonce.engine.guard import check_classes
+from teachonce.engine.classes import check_classes
 from teachonce.errors import InputError, MismatchError
 from teachonce.events import Events
 from teachonce.options.rdm import RdmOptions

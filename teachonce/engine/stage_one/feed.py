@@ -13,8 +13,9 @@ from teachonce.data.blocks import decode_blocks
 from teachonce.data.decode import DecodeError
 from teachonce.data.packed import Packed
 from teachonce.data.samples import Samples
+from teachonce.engine.datacheck import refuse_other
 from teachonce.engine.stage_one.forward import Images
-from teachonce.engine.stage_one.stored import StoredBlock, compare_digests
+from teachonce.engine.stage_one.stored import StoredBlock
 from teachonce.engine.stage_one.views import ViewPlan
 
 Rows = NDArray[np.int64]
@@ -91,7 +92,7 @@ class Feed:
             params = self.plan.params(decoded.sizes, rows)
         else:
             place = slice(int(rows[0]) - start, int(rows[-1]) + 1 - start)
-            compare_digests(stored.digest[place], decoded.digests, rows)
+            refuse_other(stored.store, rows, stored.digest[place], decoded.digests, known=stored.digest)
             params = stored.params[place]
             failed |= {row: code for row, code in stored.failed.items() if rows[0] <= row <= rows[-1]}
         if self.check is not None:

@@ -6,7 +6,7 @@ from typing import Any
 from teachonce.cache import open_store
 from teachonce.data.decode import DEEP, TRANSPARENT
 from teachonce.data.rules import installed_rule
-from teachonce.engine.guard import check_classes
+from teachonce.engine.classes import check_classes
 from teachonce.engine.outputs import SOFTMAX, tell_nameless, tell_task
 from teachonce.engine.stage_one.contents import versions
 from teachonce.engine.stage_one.job import Job

@@ -7,7 +7,8 @@ import pytest
 
 from teachonce.cache.store import Store
 from teachonce.data.samples import ArraySamples
-from teachonce.engine.guard import check_classes, check_data, check_means, require_labels
+from teachonce.engine.classes import check_classes, check_means, require_labels
+from teachonce.engine.datacheck import check_data
 from teachonce.errors import DataError, MismatchError
 from tests.engine.enginekit import digits, make_store, some
 
@@ -78,7 +79,7 @@ def test_other_names_of_the_same_labels_are_other_classes(store: Store):
 
 def test_large_data_is_compared_as_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A row between the spread ones is found when it is first read, and each row is read once."""
-    monkeypatch.setattr("teachonce.engine.guard.SPREAD", 20)
+    monkeypatch.setattr("teachonce.engine.datacheck.SPREAD", 20)
     store, data = make_store(tmp_path / "s.zarr"), digits()
     data.images = data.images.copy()
     data.images[11, 0, 0, 0] ^= 255
