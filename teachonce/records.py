@@ -8,7 +8,7 @@ did not write has a default. Keys that are not declared are ignored, unless a fi
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import Field, dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from types import UnionType
@@ -166,7 +166,7 @@ def _entry(field: "Field[object]", kind: object) -> _Entry:
         kind=kind,
         is_rest=any(mark.rest for mark in marks),
         is_sparse=any(mark.sparse for mark in marks),
-        default=field.default,
+        default=field.default if field.default_factory is MISSING else field.default_factory(),
     )
 
 
