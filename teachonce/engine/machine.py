@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 import torch
 
+from teachonce.bounds import Count
 from teachonce.data.workers import count_processors
 
 _CPUINFO = Path("/proc/cpuinfo")
@@ -20,19 +21,19 @@ _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory
 class Machine:
     """What computes. No host name and no path."""
 
-    processor: str
-    cores: int
+    processor: str | None = None
+    cores: int | None = None
     """Processors that this process may use."""
-    memory_bytes: int
+    memory_bytes: Count | None = None
     """Of the host, within the container's limit where there is one."""
-    platform: str
+    platform: str | None = None
     """Operating system, its release, the architecture."""
-    gpus: tuple[str, ...]
+    gpus: tuple[str, ...] | None = None
     """Names, in CUDA's order."""
 
     def to_json(self) -> dict[str, Any]:
         """As JSON has it."""
-        return {**asdict(self), "gpus": list(self.gpus)}
+        return {**asdict(self), "gpus": list(self.gpus or ())}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Machine":

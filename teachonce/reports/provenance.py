@@ -17,7 +17,7 @@ from teachonce.options.train import TrainOptions
 from teachonce.options.words import command_words, data_options
 from teachonce.plots.groups import Group
 from teachonce.plots.runs import Run
-from teachonce.records import as_json
+from teachonce.records import as_json, to_json
 from teachonce.reports.accuracy import networks
 from teachonce.reports.gather import Material
 from teachonce.reports.page import Block, Commands, Facts, Section, Table
@@ -54,7 +54,7 @@ def _sources(material: Material) -> Iterator[Mapping[str, Any]]:
     lines = [line for store in material.stores for line in run_lines(store) if line.get("outcome") == "sealed"]
     made = [(str(line.get("time", "")), line) for line in lines]
     yield from (source for _, source in sorted((*runs, *made, *evaluations), key=itemgetter(0)))
-    yield from (bench.result for bench in material.benches)
+    yield from (to_json(bench.result) for bench in material.benches)
 
 
 def _machines(material: Material) -> Iterator[Facts]:

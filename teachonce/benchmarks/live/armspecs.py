@@ -3,10 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-from teachonce.benchmarks.live.arm import ArmSpec
+from teachonce.benchmarks.live.arm import ARMS, ArmSpec
 from teachonce.benchmarks.live.cases import Combination, Request
 from teachonce.benchmarks.live.conduct import Key
-from teachonce.benchmarks.live.result import ARMS, key_of
+from teachonce.benchmarks.live.result import key_of
 from teachonce.benchmarks.live.stage_one import StageOne
 from teachonce.methods.base import METHODS
 from teachonce.options.train import TrainOptions
