@@ -10,6 +10,10 @@ from teachonce.bounds import Above, Count, NotBelow, Positive
 from teachonce.records import SPARSE
 
 Plain = str | bool | int | float | None
+Word = Annotated[str | None, SPARSE]
+Whole = Annotated[Positive | None, SPARSE]
+Number = Annotated[float | None, SPARSE]
+Quotient = Annotated[Ratio | None, SPARSE]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +22,7 @@ class EmbedBench(Origin):
 
     teacher: str
     device: str
-    teacher_dtype: Annotated[str | None, SPARSE] = None
+    teacher_dtype: Word = None
     """Of its weights; None in files of earlier versions, which had float32 only."""
     compute_dtype: str
     rows: Positive
@@ -107,22 +111,22 @@ class LossBench(Origin):
 class StepBench(Origin):
     """Steps from the cache, with constant targets, by `ce` alone and with the live teacher, taking turns."""
 
-    method: Annotated[str | None, SPARSE] = None
-    student: Annotated[str | None, SPARSE] = None
-    teacher: Annotated[str | None, SPARSE] = None
-    device: Annotated[str | None, SPARSE] = None
-    precision: Annotated[str | None, SPARSE] = None
-    batch_size: Annotated[Positive | None, SPARSE] = None
+    method: Word = None
+    student: Word = None
+    teacher: Word = None
+    device: Word = None
+    precision: Word = None
+    batch_size: Whole = None
     settings: Annotated[Mapping[str, Plain] | None, SPARSE] = None
     rdm: Annotated[tuple[str, ...] | None, SPARSE] = None
-    rounds: Annotated[Positive | None, SPARSE] = None
+    rounds: Whole = None
     arms: Mapping[str, PartArm]
-    teacher_ms: Annotated[NotBelow | None, SPARSE] = None
-    overhead_cache: Annotated[Ratio | None, SPARSE] = None
-    overhead_loss: Annotated[Ratio | None, SPARSE] = None
-    loss_ms: Annotated[NotBelow | None, SPARSE] = None
+    teacher_ms: Number = None
+    overhead_cache: Quotient = None
+    overhead_loss: Quotient = None
+    loss_ms: Number = None
     loss_parts: Annotated[Mapping[str, LossPart] | None, SPARSE] = None
-    live_over_parts: Annotated[Ratio | None, SPARSE] = None
+    live_over_parts: Quotient = None
     speedup: Ratio
 
 
@@ -145,7 +149,7 @@ class MacsCost:
     """Of teacher, assistants, rdm and student."""
     macs: Above
     """Their sum."""
-    ratio: Annotated[Above | None, SPARSE] = None
+    ratio: Number = None
     """To the reference."""
 
 

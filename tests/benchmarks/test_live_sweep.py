@@ -190,6 +190,21 @@ def test_a_killed_sweep_goes_on(bench: Bench, tmp_path: Path):
     assert len(bench.conducted) == 4
 
 
+def test_what_another_version_has_written_into_a_case_is_kept(bench: Bench, tmp_path: Path):
+    out, sizes, newer = tmp_path / "live.json", (8, 64), {"newer": [1, {"a": None}]}
+    bench.stop_after = 1
+    with pytest.raises(KeyboardInterrupt):
+        clip(out=out, batch_size=sizes)
+    kept = json.loads(out.read_text())
+    method = kept["cases"][0]["methods"]["clip-teacher-kd"]
+    for each in (kept["cases"][0], method, method["arms"], method["arms"]["live"]):
+        each |= newer
+    out.write_text(json.dumps(kept))
+    bench.stop_after = 2
+    clip(out=out, batch_size=sizes)
+    assert json.loads(out.read_text())["cases"][0] == kept["cases"][0]
+
+
 def test_one_case_in_a_file(bench: Bench, tmp_path: Path):
     out = tmp_path / "live.json"
     found = clip(out=out)

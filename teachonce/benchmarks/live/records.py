@@ -15,7 +15,9 @@ from teachonce.records import REST, SPARSE, key, parse
 
 KIND = "teachonce.bench-live"
 Size = Annotated[Count | None, SPARSE]
-Pixels = Annotated[Positive | None, SPARSE]
+Whole = Annotated[Positive | None, SPARSE]
+Number = Annotated[NotBelow | None, SPARSE]
+Word = Annotated[str | None, SPARSE]
 Ratio = Annotated[Above | None, SPARSE]
 Share = Annotated[float | None, SPARSE]
 
@@ -44,6 +46,9 @@ class Placed:
     """On the device."""
 
 
+Place = Annotated[Placed | None, SPARSE]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ArmResult(_Open):
     """What was measured of an arm. Bytes are of the meter that the case names."""
@@ -51,19 +56,19 @@ class ArmResult(_Open):
     step_ms: Above
     spread: Annotated[Quartiles | None, SPARSE] = None
     """Of `step_ms`."""
-    steps: Annotated[Positive | None, SPARSE] = None
+    steps: Whole = None
     """Of a turn."""
-    samples_per_s: Annotated[NotBelow | None, SPARSE] = None
+    samples_per_s: Number = None
     epoch_s: Above
     allocated_bytes: Size = None
     """Between steps; as the two below."""
     allocated_bytes_at_epoch: Size = None
     """With an epoch's images and targets in the place of the few that are measured."""
     allocated_bytes_without_data: Size = None
-    images: Annotated[Placed | None, SPARSE] = None
-    images_at_epoch: Annotated[Placed | None, SPARSE] = None
-    targets: Annotated[Placed | None, SPARSE] = None
-    targets_at_epoch: Annotated[Placed | None, SPARSE] = None
+    images: Place = None
+    images_at_epoch: Place = None
+    targets: Place = None
+    targets_at_epoch: Place = None
     workspace_bytes: Size = None
     """Of `allocated_bytes`, what CUDA's matrix products keep."""
     peak_memory_bytes: Size = None
@@ -168,7 +173,7 @@ class MemoryResult:
 
 @dataclass(frozen=True, kw_only=True)
 class _Arms(_Open):
-    live_method: Annotated[str | None, SPARSE] = None
+    live_method: Word = None
     """Of the live arm: another one for clip-embed-kd."""
     rdm: tuple[str, ...] = ()
     rdm_s: NotBelow = 0.0
@@ -221,7 +226,7 @@ class StageOneResult:
 @dataclass(frozen=True, kw_only=True)
 class _Preset(Head):
     preset: str | None = None
-    device: Annotated[str | None, SPARSE] = None
+    device: Word = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,14 +247,14 @@ class CaseResult(Frame, _Open):
     case: str | None = None
     """Of a preset."""
     teacher: str
-    teacher_image_size: Pixels = None
+    teacher_image_size: Whole = None
     student: str
-    image_size: Pixels = None
-    data: Annotated[str | None, SPARSE] = None
+    image_size: Whole = None
+    data: Word = None
     """What the data are, for people."""
     batch_size: Positive
     precision: str
-    teacher_dtype: Annotated[str | None, SPARSE] = None
+    teacher_dtype: Word = None
     """None: of a version that had float32 only."""
     tf32: bool = False
     compile: bool = False
@@ -257,16 +262,16 @@ class CaseResult(Frame, _Open):
     starts: Positive = 1
     steps: Positive = 1
     """The fewest of an arm's turn."""
-    threads: Annotated[Positive | None, SPARSE] = None
+    threads: Whole = None
     keeps_freed: Annotated[bool | None, SPARSE] = None
     """See `heap`."""
-    seed: Annotated[Count | None, SPARSE] = None
-    rows: Annotated[Positive | None, SPARSE] = None
-    epoch_rows: Annotated[Positive | None, SPARSE] = None
+    seed: Size = None
+    rows: Whole = None
+    epoch_rows: Whole = None
     epochs: Positive
     """Of one student."""
-    memory_meter: Annotated[str | None, SPARSE] = None
-    teacher_forward_ms: Annotated[NotBelow | None, SPARSE] = None
+    memory_meter: Word = None
+    teacher_forward_ms: Number = None
     stage_one: Annotated[StageOneResult | None, SPARSE] = None
     methods: Mapping[str, MethodResult]
     warnings: tuple[str, ...] = ()
