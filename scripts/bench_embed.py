@@ -84,7 +84,7 @@ def bench_embed(  # noqa: PLR0913 - one parameter an option
     times = _rounds(rounds, stage, bare, lambda: _decode(samples, size, workers))
     rates = {arm: samples.rows / statistics.median(seconds) for arm, seconds in times.items()}
     return EmbedBench(
-        **vars(origin("teachonce.bench-embed", where)),
+        **vars(origin(EmbedBench.kind, where)),
         teacher=model.info.name,
         device=device_name(where),
         teacher_dtype=model.info.dtype,

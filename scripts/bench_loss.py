@@ -90,7 +90,7 @@ def bench_loss(  # noqa: PLR0913 - one parameter an option
         batch = next(iter(session.feed.batches(session.loop.batches(0), 0)))
         parts = loss_parts(session.stepper, batch, rounds, session.device)
     return LossBench(
-        **vars(origin("teachonce.bench-loss", session.device)),
+        **vars(origin(LossBench.kind, session.device)),
         method=method,
         rdm=config.rdm,
         student=student,

@@ -77,7 +77,7 @@ def bench_macs(  # noqa: PLR0913 - one parameter an option
     networks = _count(chosen, names)
     as_printed = replace(chosen.constants, assistants=networks.assistants) if chosen.constants else None
     return MacsBench(
-        **vars(origin("teachonce.bench-macs", torch.device("cpu"))),
+        **vars(origin(MacsBench.kind, torch.device("cpu"))),
         preset=chosen.name,
         counting=COUNTING,
         reference=chosen.reference,

@@ -115,7 +115,7 @@ def bench_rdm(  # noqa: PLR0913 - one parameter an option
     scale = {"rdm": rows * epochs / batch_size / 1e3, "teacher": rows / teacher_batch / 1e3}
     rdm_s, teacher_s = [t * scale["rdm"] for t in times["together"]], [t * scale["teacher"] for t in times["teacher"]]
     return RdmBench(
-        **vars(origin("teachonce.bench-rdm", where)),
+        **vars(origin(RdmBench.kind, where)),
         teacher=model.info.name,
         device=device_name(where),
         precision=precise,

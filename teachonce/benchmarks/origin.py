@@ -26,7 +26,7 @@ class Head:
 
 @dataclass(frozen=True, kw_only=True)
 class Origin(Head):
-    """What every result that was measured says of itself; `texts.ORIGIN` has the names."""
+    """What every result that was measured says of itself."""
 
     machine: Annotated[Machine | None, SPARSE] = None
     versions: Annotated[Mapping[str, str] | None, SPARSE] = None

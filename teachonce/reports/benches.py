@@ -1,19 +1,23 @@
 """What was estimated before the teacher ran, and benchmarks of single parts."""
 
 from collections.abc import Iterator
+from dataclasses import fields
 
 from teachonce.benchmarks.estimate.records import Estimate, StudentCost
+from teachonce.benchmarks.origin import Origin
 from teachonce.benchmarks.parts import EmbedBench, RdmBench, StepBench
 from teachonce.records import to_json
 from teachonce.reports.gather import Material
 from teachonce.reports.page import Block, Facts, Section, Table, Text
-from teachonce.texts import ORIGIN, duration_text, epochs_text, measure_text, rate_text, size_text, step_text
+from teachonce.texts import duration_text, epochs_text, measure_text, rate_text, size_text, step_text
 
 _NAMES: dict[type[StepBench] | type[EmbedBench] | type[RdmBench], str] = {
     StepBench: "A training step",
     EmbedBench: "Stage one",
     RdmBench: "RDM training",
 }
+_HIDDEN = {"arms", *(field.name for field in fields(Origin))}
+"""What is not shown beside the numbers."""
 
 
 def estimate_section(material: Material) -> Section | None:
@@ -74,7 +78,7 @@ def parts_section(material: Material) -> Section | None:
 
 
 def _part(title: str, result: EmbedBench | RdmBench | StepBench) -> Iterator[Block]:
-    own = {name: value for name, value in to_json(result).items() if name not in ORIGIN and name != "arms"}
+    own = {name: value for name, value in to_json(result).items() if name not in _HIDDEN}
     yield Facts(title=title, pairs=tuple(measure_text(name, value) for name, value in own.items()))
     if not isinstance(result, EmbedBench):
         yield Table(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from teachonce.benchmarks.estimate.records import Estimate
-from teachonce.benchmarks.live.records import CaseResult, SweepResult, live_result
+from teachonce.benchmarks.live.records import CaseResult, Frame, SweepResult, live_result
 from teachonce.benchmarks.origin import Origin
 from teachonce.benchmarks.parts import EmbedBench, MacsBench, RdmBench, StepBench
 from teachonce.cache.store import Store, open_store
@@ -19,18 +19,9 @@ from teachonce.plots.curves import METRICS, read_metrics
 from teachonce.plots.runs import Run, nothing_finished, read_runs, run_folders
 from teachonce.records import parse
 
-_KINDS: dict[str, type[Origin]] = {
-    "estimate": Estimate,
-    "bench-macs": MacsBench,
-    "bench-step": StepBench,
-    "bench-embed": EmbedBench,
-    "bench-rdm": RdmBench,
-}
-"""The kinds of JSON that a report shows beside `bench-live`."""
+_KINDS = {kind.kind: kind for kind in (Estimate, MacsBench, StepBench, EmbedBench, RdmBench)}
+"""What a report shows beside the results of `bench live`."""
 Result = TypeVar("Result", bound=Origin)
-_LIVE = "bench-live"
-FORMAT = 1
-"""Of the JSON, if it has one."""
 _MEND = "Measure it again, restore it from a copy, or leave it out"
 _TRIAL = re.compile(r"trial-\d{4,}")
 _EXPECTED = (
@@ -158,13 +149,13 @@ def read_bench(path: Path) -> Bench:
         InputError: It is not a result that a report shows, or of another format.
     """
     value = read_json(path, mend=f"Expected {_EXPECTED}")
-    kind = str(value.get("kind", "")).removeprefix("teachonce.") if isinstance(value, dict) else ""
-    if kind not in (_LIVE, *_KINDS):
+    kind = f"teachonce.{str(value.get('kind', '')).removeprefix('teachonce.')}" if isinstance(value, dict) else ""
+    if kind not in (Frame.kind, *_KINDS):
         raise InputError(f"{path} is not a result that a report shows", f"Name {_EXPECTED}")
-    if value.get("format", FORMAT) != FORMAT:
-        message = f"{path} is of another version: expected format {FORMAT}, got {value['format']!r}"
+    if value.get("format", Origin.format) != Origin.format:
+        message = f"{path} is of another version: expected format {Origin.format}, got {value['format']!r}"
         raise InputError(message, "Measure it again with this version of teachonce")
-    if kind == _LIVE:
+    if kind == Frame.kind:
         return Bench(result=live_result(value, str(path), mend=_MEND), path=path)
     return Bench(result=parse(_KINDS[kind], value, str(path), mend=_MEND), path=path)
 

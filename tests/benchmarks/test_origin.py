@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,9 +10,8 @@ import pytest
 import torch
 
 import teachonce
-from teachonce.benchmarks.origin import Origin, command_line, origin
+from teachonce.benchmarks.origin import command_line, origin
 from teachonce.reports.gather import read_bench
-from teachonce.texts import ORIGIN
 
 BRIEFLY = ("--rounds", "1", "--device", "cpu")
 COMMANDS = {
@@ -72,7 +70,3 @@ def test_the_command_line_that_is_running(argv: list[str], told: str, monkeypatc
     monkeypatch.setattr(sys, "argv", argv)
     assert command_line() == told
     assert origin("it", torch.device("cpu")).command == told
-
-
-def test_people_are_not_shown_it_beside_the_numbers():
-    assert {field.name for field in fields(Origin)} == ORIGIN

@@ -11,7 +11,7 @@ from teachonce.benchmarks.estimate.cost import Costing, buffered_bytes, changed,
 from teachonce.benchmarks.estimate.disk import probe_disk
 from teachonce.benchmarks.estimate.memory import teacher_memory
 from teachonce.benchmarks.estimate.passes import probe_pass
-from teachonce.benchmarks.estimate.records import KIND, Cost, Estimate, StudentCost, TeacherMemory
+from teachonce.benchmarks.estimate.records import Cost, Estimate, StudentCost, TeacherMemory
 from teachonce.benchmarks.estimate.result import sentence
 from teachonce.benchmarks.origin import device_name, origin
 from teachonce.engine.device import host_memory_bytes, peak_memory_bytes, reset_peak
@@ -110,7 +110,7 @@ def told(found: Found, student: StudentCost | None, events: Events) -> Estimate:
     for warning in warnings:
         events.warn(warning)
     return Estimate(
-        **vars(origin(KIND, job.device)),
+        **vars(origin(Estimate.kind, job.device)),
         verdict=sentence(cost, student),
         teacher=job.teacher.info.name,
         data=dict(job.samples.description),

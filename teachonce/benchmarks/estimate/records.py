@@ -9,7 +9,6 @@ from teachonce.benchmarks.origin import Origin
 from teachonce.bounds import Count, NotBelow, Positive
 from teachonce.records import SPARSE
 
-KIND = "teachonce.estimate"
 Limit = Literal["teacher", "decode", "disk"]
 
 
@@ -68,7 +67,7 @@ class StudentCost(Payoff, _Steps):  # the fields of the last base come first
 class Estimate(Origin):
     """What stage one will take on this machine, and what it will leave on the disk."""
 
-    kind: str = KIND
+    kind: str = "teachonce.estimate"
     verdict: str
     """One sentence."""
     teacher: str

@@ -45,5 +45,5 @@ def _arm_spec(key: Key, request: Request, combination: Combination, stage: Stage
     )
     if key.kind == "live":
         config = replace(config, source="live")
-    data = replace(request.data, limit=stage.rows)
+    data = replace(request.data, limit=stage.found.rows)
     return ArmSpec(kind=key.kind, config=config, data=data, epoch_rows=request.epoch_rows, threads=request.threads)

@@ -13,7 +13,6 @@ from teachonce.bounds import Above, Count, NotBelow, Positive
 from teachonce.methods.clip_embed_kd import MEMORY_CLAIM, TIME_CLAIM
 from teachonce.records import REST, SPARSE, key, parse
 
-KIND = "teachonce.bench-live"
 Size = Annotated[Count | None, SPARSE]
 Whole = Annotated[Positive | None, SPARSE]
 Number = Annotated[NotBelow | None, SPARSE]
@@ -218,9 +217,12 @@ class StageOneResult:
 
     rows: Positive
     seconds: NotBelow
+    """From the first row read to the seal, the disk included."""
     samples_per_s: NotBelow
     bytes_per_sample: Count
+    """Of the store, without RDMs."""
     peak_memory_bytes: Count | None = None
+    """Of the device; None on a CPU."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,7 +235,7 @@ class _Preset(Head):
 class Frame(Origin, _Preset):  # the fields of the last base come first
     """What is the same for all cases of a call."""
 
-    kind: str = KIND
+    kind: str = "teachonce.bench-live"
 
 
 Settings = Annotated[Mapping[str, object] | None, SPARSE]

@@ -20,7 +20,6 @@ from teachonce.benchmarks.live.records import (
     MethodResult,
     Placed,
     Quartiles,
-    StageOneResult,
 )
 from teachonce.benchmarks.live.stage_one import StageOne
 from teachonce.benchmarks.rounds import quartiles
@@ -69,22 +68,16 @@ class CaseMeasured:
             threads=ready.threads,
             keeps_freed=ready.keeps_freed,
             seed=request.seed,
-            rows=stage.rows,
+            rows=stage.found.rows,
             epoch_rows=request.epoch_rows,
             epochs=request.epochs,
             memory_meter=found.memory[STUDENT_ONLY].meter,
             teacher_forward_ms=self._forward_ms(),
-            stage_one=StageOneResult(
-                rows=stage.rows,
-                seconds=stage.seconds,
-                samples_per_s=stage.samples_per_s,
-                bytes_per_sample=stage.bytes_per_sample,
-                peak_memory_bytes=stage.peak_memory_bytes,
-            ),
+            stage_one=stage.found,
             methods=methods,
             warnings=(
                 *(note for name, method in methods.items() for note in doubts(name, method.live_check)),
-                *doubts_of_images(methods.values(), stage.rows, request.epoch_rows),
+                *doubts_of_images(methods.values(), stage.found.rows, request.epoch_rows),
             ),
         )
 
@@ -103,14 +96,14 @@ class CaseMeasured:
         times, arms, memory = time_ratios(self._times(method)), self._arms(method), self._memory(method)
         with_rdms = METHODS[method].takes == "rdm"
         costs = Costs(
-            stage_one_s=self.request.epoch_rows / self.stage.samples_per_s,
+            stage_one_s=self.request.epoch_rows / self.stage.found.samples_per_s,
             rdm_s=self._rdm_s() if with_rdms else 0.0,
             cached_epoch_s=arms.cached.epoch_s,
             live_epoch_s=arms.live.epoch_s,
             epochs=self.request.epochs,
         )
         pays = payoff(costs)
-        size = self.stage.bytes_per_sample + (self.stage.rdm_bytes_per_sample if with_rdms else 0)
+        size = self.stage.found.bytes_per_sample + (self.stage.rdm_bytes_per_sample if with_rdms else 0)
         ratio = memory.memory_ratio_of_epoch
         assert ratio is not None
         return MethodResult(
@@ -186,7 +179,7 @@ class CaseMeasured:
 
     @property
     def _scale(self) -> Scale:
-        return Scale.of(self.found.ready.values(), self.stage.rows, self.request.epoch_rows)
+        return Scale.of(self.found.ready.values(), self.stage.found.rows, self.request.epoch_rows)
 
     def _memory(self, method: str) -> MemoryResult:
         live, cached, constant = key_of("live", method), Key("cached", method), Key("constant", method)

@@ -11,7 +11,7 @@ from teachonce.benchmarks.live.armspecs import STORE, arm_specs
 from teachonce.benchmarks.live.cases import Combination, Request
 from teachonce.benchmarks.live.conduct import conduct
 from teachonce.benchmarks.live.outfile import OutFile
-from teachonce.benchmarks.live.records import KIND, CaseResult, Frame
+from teachonce.benchmarks.live.records import CaseResult, Frame
 from teachonce.benchmarks.live.request import request_of
 from teachonce.benchmarks.live.result import CaseMeasured
 from teachonce.benchmarks.live.stage_one import StageOne, StageSpec, measure_stage_one
@@ -49,7 +49,7 @@ class _Sweep:
         self.request, self.events = request, WarnOnce(events)  # the arms of all starts warn of the same
         self.combinations = request.combinations()
         self.several = len(self.combinations) > 1
-        source = origin(KIND, device)
+        source = origin(Frame.kind, device)
         frame = Frame(preset=request.preset, device=device_name(device), **vars(source))
         self.file = OutFile(path=out, request=request, frame=frame)
         self._folder = ExitStack()
