@@ -148,16 +148,20 @@ def read_bench(path: Path) -> Bench:
         CorruptError: It is not JSON.
         InputError: It is not a result that a report shows, or of another format.
     """
-    value = read_json(path, mend=f"Expected {_EXPECTED}")
+    return Bench(result=bench_result(read_json(path, mend=f"Expected {_EXPECTED}"), str(path)), path=path)
+
+
+def bench_result(value: object, name: str) -> Origin:
+    """The result in a JSON value, which is called `name`; see `read_bench`."""
     kind = f"teachonce.{str(value.get('kind', '')).removeprefix('teachonce.')}" if isinstance(value, dict) else ""
-    if kind not in (Frame.kind, *_KINDS):
-        raise InputError(f"{path} is not a result that a report shows", f"Name {_EXPECTED}")
+    if not isinstance(value, dict) or kind not in (Frame.kind, *_KINDS):
+        raise InputError(f"{name} is not a result that a report shows", f"Name {_EXPECTED}")
     if value.get("format", Origin.format) != Origin.format:
-        message = f"{path} is of another version: expected format {Origin.format}, got {value['format']!r}"
+        message = f"{name} is of another version: expected format {Origin.format}, got {value['format']!r}"
         raise InputError(message, "Measure it again with this version of teachonce")
     if kind == Frame.kind:
-        return Bench(result=live_result(value, str(path), mend=_MEND), path=path)
-    return Bench(result=parse(_KINDS[kind], value, str(path), mend=_MEND), path=path)
+        return live_result(value, name, mend=_MEND)
+    return parse(_KINDS[kind], value, name, mend=_MEND)
 
 
 def _stores_of(runs: Sequence[Run], known: Sequence[Store], events: Events) -> Iterator[Store]:
