@@ -10,8 +10,6 @@ Options are the parameters of the functions. A whole step, from the cache and li
 
 import json
 import sys
-from dataclasses import asdict, is_dataclass
-from typing import Any
 
 from bench_embed import bench_embed
 from bench_loss import bench_loss
@@ -20,7 +18,9 @@ from bench_rdm import bench_rdm
 from typer import Typer
 
 import teachonce
+from teachonce.benchmarks.origin import Origin
 from teachonce.errors import TeachonceError
+from teachonce.records import to_json
 
 
 def main() -> None:
@@ -35,9 +35,9 @@ def main() -> None:
         sys.exit(f"error: {error.message}. {error.mend}")
 
 
-def show(result: Any) -> None:
+def show(result: Origin) -> None:
     """As JSON."""
-    sys.stdout.write(json.dumps(asdict(result) if is_dataclass(result) else result, indent=2) + "\n")
+    sys.stdout.write(json.dumps(to_json(result), indent=2) + "\n")
 
 
 if __name__ == "__main__":

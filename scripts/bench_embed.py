@@ -4,17 +4,16 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from teachonce.benchmarks.live.data import DataSpec
-from teachonce.benchmarks.origin import Origin, origin
-from teachonce.benchmarks.rounds import Ratio, paired_ratio, wait
+from teachonce.benchmarks.origin import device_name, origin
+from teachonce.benchmarks.parts import EmbedBench
+from teachonce.benchmarks.rounds import paired_ratio, wait
 from teachonce.data.blocks import decode_blocks
 from teachonce.data.samples import Samples
 from teachonce.engine.device import pick_compute_dtype, pick_device
@@ -26,33 +25,6 @@ from teachonce.processwide import allow_tf32
 from teachonce.stages.embed import embed
 
 _PRELOADED_BYTES = 1 << 30
-
-
-@dataclass(frozen=True, kw_only=True)
-class EmbedBench(Origin):
-    """Medians over rounds in which the arms take turns; a ratio is the median of the rounds' own ratios."""
-
-    kind: str = "teachonce.bench-embed"
-    teacher: str
-    device: str
-    teacher_dtype: str
-    """Of its weights."""
-    compute_dtype: str
-    rows: int
-    batch_size: int
-    rounds: int
-    threads: int
-    """CPU threads of the forward pass."""
-    stage_samples_per_s: float
-    """From the first row read to the seal."""
-    forward_samples_per_s: float
-    """The teacher's bare forward pass over preloaded, normalised pixels, in the same batches."""
-    decode_samples_per_s: float
-    """The decoding alone, by the same workers, with nothing else to do."""
-    ratio: Ratio
-    """Throughput of stage one over that of the bare forward pass: 1 where all else is hidden behind the teacher."""
-    bound: Literal["teacher", "decode"]
-    """`decode` where the images cannot be decoded as fast as the teacher could take them."""
 
 
 @allow_tf32(allowed=False)
@@ -112,8 +84,9 @@ def bench_embed(  # noqa: PLR0913 - one parameter an option
     times = _rounds(rounds, stage, bare, lambda: _decode(samples, size, workers))
     rates = {arm: samples.rows / statistics.median(seconds) for arm, seconds in times.items()}
     return EmbedBench(
+        **vars(origin(EmbedBench.kind, where)),
         teacher=model.info.name,
-        device=torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu",
+        device=device_name(where),
         teacher_dtype=model.info.dtype,
         compute_dtype=compute_dtype,
         rows=samples.rows,
@@ -125,7 +98,6 @@ def bench_embed(  # noqa: PLR0913 - one parameter an option
         decode_samples_per_s=rates["decode"],
         ratio=paired_ratio(times["forward"], times["stage"]),
         bound="decode" if rates["decode"] < rates["forward"] else "teacher",
-        **origin(where),
     )
 
 

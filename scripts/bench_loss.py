@@ -4,13 +4,13 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from teachonce.benchmarks.live.data import DataSpec
 from teachonce.benchmarks.origin import origin
+from teachonce.benchmarks.parts import LossBench, LossPart
 from teachonce.benchmarks.rounds import wait
 from teachonce.cache import open_store
 from teachonce.engine.feed import Batch
@@ -45,7 +45,7 @@ def bench_loss(  # noqa: PLR0913 - one parameter an option
     limit: int | None = None,
     device: str | None = None,
     workers: int | None = None,
-) -> dict[str, Any]:
+) -> LossBench:
     """Time the parts of a method's loss, on targets of a temporary store.
 
     Args:
@@ -59,9 +59,6 @@ def bench_loss(  # noqa: PLR0913 - one parameter an option
         limit: The first so many rows.
         device: See `embed`.
         workers: Workers that decode.
-
-    Returns:
-        What was measured, with `loss_parts` of `loss_parts`.
 
     Raises:
         InputError: A setting that cannot be used.
@@ -92,11 +89,18 @@ def bench_loss(  # noqa: PLR0913 - one parameter an option
         session = open_session(config, samples, open_store(path), digests=all_digests(samples, SILENT))
         batch = next(iter(session.feed.batches(session.loop.batches(0), 0)))
         parts = loss_parts(session.stepper, batch, rounds, session.device)
-    told = {"method": method, "rdm": list(config.rdm), "student": student, "batch_size": batch_size, "rounds": rounds}
-    return {"kind": "teachonce.bench-loss", **origin(session.device), **told, "loss_parts": parts}
+    return LossBench(
+        **vars(origin(LossBench.kind, session.device)),
+        method=method,
+        rdm=config.rdm,
+        student=student,
+        batch_size=batch_size,
+        rounds=rounds,
+        loss_parts=parts,
+    )
 
 
-def loss_parts(stepper: Stepper, batch: Batch, rounds: int, device: torch.device) -> dict[str, dict[str, float]]:
+def loss_parts(stepper: Stepper, batch: Batch, rounds: int, device: torch.device) -> dict[str, LossPart]:
     """The median times of each part of a method's loss.
 
     A projector's own is told apart, and is within the part that uses it. What is not here is the noise, the weighted
@@ -109,7 +113,7 @@ def loss_parts(stepper: Stepper, batch: Batch, rounds: int, device: torch.device
         device: Where it computes.
 
     Returns:
-        Part -> `forward_ms` and `backward_ms`; `loss` alone where the method has no parts.
+        By part; `loss` alone where the method has no parts.
     """
     targets = stepper.source.fetch(batch.rows, 0, batch.teacher_images)
     with torch.no_grad(), stepper.autocast():
@@ -125,7 +129,7 @@ def loss_parts(stepper: Stepper, batch: Batch, rounds: int, device: torch.device
         return {name: _timed(part, rounds, device) for name, part in parts.items()}
 
 
-def _timed(part: Part, rounds: int, device: torch.device) -> dict[str, float]:
+def _timed(part: Part, rounds: int, device: torch.device) -> LossPart:
     forth: list[float] = []
     back: list[float] = []
     for index in range(rounds + WARM_UP):
@@ -139,4 +143,4 @@ def _timed(part: Part, rounds: int, device: torch.device) -> dict[str, float]:
         if index >= WARM_UP:
             forth.append(1e3 * (middle - began))
             back.append(1e3 * (time.perf_counter() - middle))
-    return {"forward_ms": statistics.median(forth), "backward_ms": statistics.median(back)}
+    return LossPart(forward_ms=statistics.median(forth), backward_ms=statistics.median(back))

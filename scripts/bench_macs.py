@@ -4,14 +4,14 @@ A backward pass costs about twice a forward one of what is trained, and is left 
 Not counted: validation, densities, projectors, activations, and the training of the teacher, which is given.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from macs_presets import Networks, Preset, Schedule, find_preset
 
 from teachonce.benchmarks.origin import origin
+from teachonce.benchmarks.parts import MacsBench, MacsCost, MacsNetwork, MacsSaid, Scheme
 from teachonce.errors import InputError
 from teachonce.models.macs import count_macs
 from teachonce.models.rdm import RdmSpec
@@ -42,7 +42,7 @@ def bench_macs(  # noqa: PLR0913 - one parameter an option
     assistants: list[str] | None = None,
     assistant_epochs: int | None = None,
     views: int | None = None,
-) -> dict[str, Any]:
+) -> MacsBench:
     """Count what KD, TAKD, DGKD and CIFD cost with live teachers, and CIFD and KD from the cache.
 
     Nothing is trained or timed. What is None is the preset's; where the paper is silent that is a choice, and said so.
@@ -59,8 +59,7 @@ def bench_macs(  # noqa: PLR0913 - one parameter an option
         views: Stored views: passes of the teacher for the cache.
 
     Returns:
-        An object as JSON has it: `networks` and `schemes`, each counted, by the paper's own constants where it gives
-        them, and as the paper says.
+        `networks` and `schemes`, each counted, by the paper's own constants where it gives them, and as the paper says.
 
     Raises:
         InputError: No such preset, or a number that cannot be.
@@ -77,17 +76,15 @@ def bench_macs(  # noqa: PLR0913 - one parameter an option
     names = chosen.assistants if assistants is None else tuple(assistants)
     networks = _count(chosen, names)
     as_printed = replace(chosen.constants, assistants=networks.assistants) if chosen.constants else None
-    return {
-        "kind": "teachonce.bench-macs",
-        "format": 1,
-        **origin(torch.device("cpu")),
-        "preset": chosen.name,
-        "counting": COUNTING,
-        "reference": chosen.reference,
-        "settings": {**asdict(schedule), "assistants": list(names)},
-        "networks": _networks(chosen, names, networks, as_printed),
-        "schemes": _schemes(chosen, networks, as_printed, schedule),
-    }
+    return MacsBench(
+        **vars(origin(MacsBench.kind, torch.device("cpu"))),
+        preset=chosen.name,
+        counting=COUNTING,
+        reference=chosen.reference,
+        settings={**vars(schedule), "assistants": names},
+        networks=tuple(_networks(chosen, names, networks, as_printed)),
+        schemes=tuple(_schemes(chosen, networks, as_printed, schedule)),
+    )
 
 
 def _count(preset: Preset, assistants: Sequence[str]) -> Networks:
@@ -109,46 +106,41 @@ def _build(preset: Preset, name: str) -> Student:
 
 def _networks(
     preset: Preset, assistants: Sequence[str], counted: Networks, as_printed: Networks | None
-) -> list[dict[str, Any]]:
+) -> Iterator[MacsNetwork]:
     """Each network with its role, what was counted, and what the paper has."""
-    paper: Mapping[str, Any] = asdict(as_printed) if as_printed else {}
-    counts = asdict(counted)
     names = {"teacher": preset.teacher, "student": preset.student, "rdm": f"RDM of preset {preset.rdm}"}
-    roles = [(role, name, counts[role], paper.get(role)) for role, name in names.items()]
-    roles += [("assistant", name, macs, None) for name, macs in zip(assistants, counted.assistants, strict=True)]
-    return [dict(zip(("role", "name", "macs", "paper"), role, strict=True)) for role in roles]
+    for role, name in names.items():
+        yield MacsNetwork(role=role, name=name, macs=getattr(counted, role), paper=getattr(as_printed, role, None))
+    for name, macs in zip(assistants, counted.assistants, strict=True):
+        yield MacsNetwork(role="assistant", name=name, macs=macs)
 
 
-def _schemes(
-    preset: Preset, networks: Networks, as_printed: Networks | None, schedule: Schedule
-) -> list[dict[str, Any]]:
+def _schemes(preset: Preset, networks: Networks, as_printed: Networks | None, schedule: Schedule) -> Iterator[Scheme]:
     counted = scheme_costs(networks, schedule)
     printed = scheme_costs(as_printed, schedule) if as_printed else None
-    return [
-        {
-            "name": name,
-            "label": LABELS[name],
-            **_cost(counted, name, preset.reference),
-            "by_paper_constants": None if printed is None else _cost(printed, name, preset.reference),
-            "paper": _said(preset, name, (printed or counted)[preset.reference]),
-            "why": preset.said[name].why,
-        }
-        for name in counted
-    ]
+    for name in counted:
+        yield Scheme(
+            name=name,
+            label=LABELS[name],
+            **vars(_cost(counted, name, preset.reference)),
+            by_paper_constants=None if printed is None else _cost(printed, name, preset.reference),
+            paper=_said(preset, name, (printed or counted)[preset.reference]),
+            why=preset.said[name].why,
+        )
 
 
-def _cost(costs: Mapping[str, Parts], name: str, reference: str) -> dict[str, Any]:
+def _cost(costs: Mapping[str, Parts], name: str, reference: str) -> MacsCost:
     macs = sum(costs[name].values())
-    return {"parts": dict(costs[name]), "macs": macs, "ratio": macs / sum(costs[reference].values())}
+    return MacsCost(parts=costs[name], macs=macs, ratio=macs / sum(costs[reference].values()))
 
 
-def _said(preset: Preset, name: str, reference: Parts) -> dict[str, Any] | None:
+def _said(preset: Preset, name: str, reference: Parts) -> MacsSaid | None:
     """What the paper says; where it gives a ratio alone, the cost that follows from it."""
     said = preset.said[name]
     if not said.text:
         return None
     macs = said.macs if said.macs is not None or said.ratio is None else said.ratio * sum(reference.values())
-    return {"text": said.text, "macs": macs, "ratio": said.ratio}
+    return MacsSaid(text=said.text, macs=macs, ratio=said.ratio)
 
 
 def scheme_costs(networks: Networks, schedule: Schedule) -> dict[str, Parts]:

@@ -7,8 +7,9 @@ from functools import partial
 
 import torch
 
-from teachonce.benchmarks.origin import Origin, origin
-from teachonce.benchmarks.rounds import Ratio, in_turns, paired_ratio, quartiles
+from teachonce.benchmarks.origin import device_name, origin
+from teachonce.benchmarks.parts import PartArm, RdmBench
+from teachonce.benchmarks.rounds import in_turns, paired_ratio, quartiles
 from teachonce.engine.device import Precision, autocast, pick_device, pick_precision, teacher_precision
 from teachonce.engine.optim import make_optimizer
 from teachonce.errors import InputError
@@ -22,41 +23,6 @@ from teachonce.processwide import allow_tf32
 
 CLASSES = 10  # of the RDMs, and of a built-in teacher
 WARM_UP = 2  # rounds that are not counted
-
-
-@dataclass(frozen=True, kw_only=True)
-class RdmBench(Origin):
-    """Medians over the rounds of one run, the arms taking turns; a ratio is the median of the rounds' own ratios."""
-
-    kind: str = "teachonce.bench-rdm"
-    teacher: str
-    device: str
-    precision: str
-    """The teacher's; RDMs compute in float32."""
-    threads: int
-    spec: dict[str, object]
-    count: int
-    batch_size: int
-    teacher_batch: int
-    rounds: int
-    arms: dict[str, dict[str, float]]
-    """`together`: a step of K RDMs; `one`: a step of one; `teacher`: a forward pass of `teacher_batch` images."""
-    together_over_one: Ratio
-    """K together over one: what counts where launching kernels is the limit (a GPU)."""
-    together_over_separate: Ratio
-    """K together over K times one: what counts where arithmetic is the limit (a CPU)."""
-    rows: int
-    epochs: int
-    rdm_s: float
-    """Training K RDMs for all epochs, from the time a sample."""
-    teacher_s: float
-    """One pass of the teacher over the rows, from the time a sample."""
-    rdm_over_teacher: Ratio
-    """The one over the other."""
-    rdm_macs: int
-    """Of training: forward, and twice that backward, of the linear layers and the densities."""
-    teacher_macs: int
-    """Of one pass."""
 
 
 @dataclass(kw_only=True)
@@ -149,8 +115,9 @@ def bench_rdm(  # noqa: PLR0913 - one parameter an option
     scale = {"rdm": rows * epochs / batch_size / 1e3, "teacher": rows / teacher_batch / 1e3}
     rdm_s, teacher_s = [t * scale["rdm"] for t in times["together"]], [t * scale["teacher"] for t in times["teacher"]]
     return RdmBench(
+        **vars(origin(RdmBench.kind, where)),
         teacher=model.info.name,
-        device=torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu",
+        device=device_name(where),
         precision=precise,
         threads=torch.get_num_threads(),
         spec=spec.to_json(),
@@ -168,7 +135,6 @@ def bench_rdm(  # noqa: PLR0913 - one parameter an option
         rdm_over_teacher=paired_ratio(rdm_s, teacher_s),
         rdm_macs=3 * count * (spec.macs + trainers["one"].stack.density.macs) * rows * epochs,
         teacher_macs=count_macs(model, model.info.input) * rows,
-        **origin(where),
     )
 
 
@@ -183,9 +149,9 @@ def _forward(teacher: Teacher, batch: int, device: torch.device, precision: Prec
     return work
 
 
-def _median_ms(times: Sequence[float]) -> dict[str, float]:
+def _median_ms(times: Sequence[float]) -> PartArm:
     low, middle, high = quartiles(times)
-    return {"step_ms": middle, "spread_ms": (high - low) / 2}
+    return PartArm(step_ms=middle, spread_ms=(high - low) / 2)
 
 
 def _repeated(work: Callable[[], None], steps: int) -> None:

@@ -20,6 +20,7 @@ from teachonce.benchmarks.live.data import random_samples
 from teachonce.benchmarks.live.presets import CLIP_EMBED_KD
 from teachonce.benchmarks.live.sweep import bench_live
 from teachonce.benchmarks.rounds import paired_ratio
+from teachonce.records import to_json
 from teachonce.stages.embed import embed
 
 BATCH = 64
@@ -120,12 +121,12 @@ def live(*, device: str, **options: Any) -> dict[str, Any]:
 def stage(*, device: str, rows: int, size: int, **options: Any) -> dict[str, Any]:
     """Stage one over images in memory, against the teacher's bare forward pass."""
     data = f"random:rows={rows},size={size},classes=100"
-    return asdict(bench_embed(data=data, device=device, **options))
+    return to_json(bench_embed(data=data, device=device, **options))
 
 
 def rdm(*, device: str, **options: Any) -> dict[str, Any]:
     """See `bench_rdm`."""
-    return asdict(bench_rdm(device=device, **options))
+    return to_json(bench_rdm(device=device, **options))
 
 
 class Images(Dataset[Any]):

@@ -1,11 +1,16 @@
 """The GPU page: tables of what the parts measured, as Markdown."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
+from teachonce.benchmarks.live.records import CaseResult, MethodResult
+from teachonce.benchmarks.parts import EmbedBench, RdmBench
+from teachonce.benchmarks.rounds import Ratio
+from teachonce.reports.gather import bench_result
 from teachonce.texts import duration_text, epochs_text, rate_text, ratio_text, size_text, step_text
 
 Parts = Mapping[str, Mapping[str, Any]]
+Result = TypeVar("Result")
 
 
 def page(found: Mapping[str, Any], file: str) -> str:
@@ -45,20 +50,21 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[st
     yield ""
 
 
-def _of(parts: Parts, key: str) -> list[dict[str, Any]]:
-    """The results that have a key."""
-    return [part["result"] for part in parts.values() if key in part["result"]]
+def _of(parts: Parts, kind: type[Result]) -> list[Result]:
+    """The results of a kind."""
+    results = (bench_result(part["result"], name) for name, part in parts.items() if "kind" in part["result"])
+    return [result for result in results if isinstance(result, kind)]
 
 
 def _live(parts: Parts) -> Iterator[str]:
-    cases = [(case, name, found) for case in _of(parts, "methods") for name, found in case["methods"].items()]
+    cases = [(case, name, found) for case in _of(parts, CaseResult) for name, found in case.methods.items()]
     if not cases:
         return
-    batches = ", ".join(dict.fromkeys(str(case["batch_size"]) for case, *_ in cases))
+    batches = ", ".join(dict.fromkeys(str(case.batch_size) for case, *_ in cases))
     yield from ("## Time", "", f"Milliseconds per step, batch {batches}; quartiles of the rounds in brackets.", "")
     columns = ("case", "method", "live", "cached", "constant", "student only", "live/cached", "of its ceiling")
     yield from _table((*columns, "cached/constant", "live check", "break-even"), (_time(*each) for each in cases))
-    warnings = dict.fromkeys(f"- {_name(case)}: {note}" for case, *_ in cases for note in case.get("warnings", ()))
+    warnings = dict.fromkeys(f"- {_name(case)}: {note}" for case, *_ in cases for note in case.warnings)
     yield from (*warnings, *([""] if warnings else []))
     yield from ("## Memory and energy", "")
     yield "Of the device. Ratios are live over cached, with and without an epoch's images and targets; J per step."
@@ -67,56 +73,54 @@ def _live(parts: Parts) -> Iterator[str]:
     yield from _table((*columns, "live, J", "cached, J"), (_memory(*each) for each in cases))
 
 
-def _name(case: Mapping[str, Any]) -> str:
+def _name(case: CaseResult) -> str:
     """The case, and what is set: teacher and student are in the file."""
-    teacher = case.get("teacher_dtype", case["precision"])
-    words = [case["case"] or f"{case['teacher']} to {case['student']}", case["precision"]]
-    words += ["TF32"] if case.get("tf32") else []
-    words += [f"{teacher} teacher"] if teacher != case["precision"] else []
-    return ", ".join([f"`{words[0]}`", *words[1:], "compiled" if case["compile"] else "eager"])
+    teacher = case.teacher_dtype or case.precision
+    words = [f"`{case.title}`", case.precision]
+    words += ["TF32"] if case.tf32 else []
+    words += [f"{teacher} teacher"] if teacher != case.precision else []
+    return ", ".join([*words, "compiled" if case.compile else "eager"])
 
 
-def _spread(found: Mapping[str, Any], key: str) -> str:
-    low, high = found["spread"][key]
-    return f"{found[key]:.3g} ({low:.3g} - {high:.3g})"
+def _spread(value: float | None, spread: tuple[float, float]) -> str:
+    return f"{value:.3g} ({spread[0]:.3g} - {spread[1]:.3g})"
 
 
-def _time(case: Mapping[str, Any], method: str, found: Mapping[str, Any]) -> list[str]:
-    arms = (step_text(found["arms"][arm]["step_ms"]) for arm in ("live", "cached", "constant", "student-only"))
-    check = found["live_check"]
+def _time(case: CaseResult, method: str, found: MethodResult) -> list[str]:
+    arms, check = found.arms.each, found.live_check
+    assert check is not None, "this version writes it"
     return [
         _name(case),
         f"`{method}`",
-        *arms,
-        _spread(found, "speedup"),
-        f"{found['share_of_limit']:.3f} of {found['time_ceiling']:.3g}",
-        _spread(found, "overhead_cache"),
-        f"{check['ratio']:.2f}{'' if check['within'] else ' (outside)'}",
-        epochs_text(found["break_even_epochs"]),
+        *(step_text(arms[arm].step_ms) for arm in ("live", "cached", "constant", "student-only")),
+        _spread(found.speedup, found.speedup_spread),
+        f"{found.share_of_limit:.3f} of {found.time_ceiling:.3g}",
+        _spread(found.overhead_cache, found.spread["overhead_cache"]),
+        f"{check.ratio:.2f}{'' if check.within else ' (outside)'}",
+        epochs_text(found.break_even_epochs),
     ]
 
 
-def _memory(case: Mapping[str, Any], method: str, found: Mapping[str, Any]) -> list[str]:
-    live, cached = found["arms"]["live"], found["arms"]["cached"]
-    energy = (arm["energy_j"] for arm in (live, cached))
+def _memory(case: CaseResult, method: str, found: MethodResult) -> list[str]:
+    both = found.arms.live, found.arms.cached
     return [
         _name(case),
         f"`{method}`",
-        *(size_text(arm["allocated_bytes"]) for arm in (live, cached)),
-        ratio_text(found["memory_ratio_at_epoch"]),
-        ratio_text(found["memory_ratio_without_data"]),
-        *(size_text(arm["peak_memory_bytes"]) for arm in (live, cached)),
-        ratio_text(found["peak_memory_ratio"]),
-        *("-" if joules is None else f"{joules:.3g}" for joules in energy),
+        *(size_text(arm.allocated_bytes) for arm in both),
+        ratio_text(found.memory_ratio_at_epoch),
+        ratio_text(found.memory_ratio_without_data),
+        *(size_text(arm.peak_memory_bytes) for arm in both),
+        ratio_text(found.peak_memory_ratio),
+        *("-" if arm.energy_j is None else f"{arm.energy_j:.3g}" for arm in both),
     ]
 
 
-def _quartiles(ratio: Mapping[str, float]) -> str:
-    return f"{ratio['median']:.3f} ({ratio['low']:.3f} - {ratio['high']:.3f})"
+def _quartiles(ratio: Ratio) -> str:
+    return f"{ratio.median:.3f} ({ratio.low:.3f} - {ratio.high:.3f})"
 
 
 def _stage(parts: Parts) -> Iterator[str]:
-    found = _of(parts, "stage_samples_per_s")
+    found = _of(parts, EmbedBench)
     if not found:
         return
     yield from ("## Stage one", "", "Images in memory, from the first row read to the seal.", "")
@@ -125,12 +129,12 @@ def _stage(parts: Parts) -> Iterator[str]:
         columns,
         (
             [
-                f"`{one['teacher']}`",
-                f"{one['compute_dtype']}, weights {one.get('teacher_dtype', 'float32')}",
-                str(one["batch_size"]),
-                f"{one['rows']:,}",
-                *(rate_text(one[f"{arm}_samples_per_s"]) for arm in ("stage", "forward", "decode")),
-                _quartiles(one["ratio"]),
+                f"`{one.teacher}`",
+                f"{one.compute_dtype}, weights {one.teacher_dtype or 'float32'}",
+                str(one.batch_size),
+                f"{one.rows:,}",
+                *map(rate_text, (one.stage_samples_per_s, one.forward_samples_per_s, one.decode_samples_per_s)),
+                _quartiles(one.ratio),
             ]
             for one in found
         ),
@@ -138,7 +142,7 @@ def _stage(parts: Parts) -> Iterator[str]:
 
 
 def _rdms(parts: Parts) -> Iterator[str]:
-    found = _of(parts, "together_over_one")
+    found = _of(parts, RdmBench)
     if not found:
         return
     yield from ("## RDMs together", "", "A step of K RDMs, and their cost relative to one pass of the teacher.", "")
@@ -155,12 +159,12 @@ def _rdms(parts: Parts) -> Iterator[str]:
         columns,
         (
             [
-                f"`{one['teacher']}`, {one['precision']}",
-                str(one["count"]),
-                f"{step_text(one['arms']['together']['step_ms'])} ms",
-                *(_quartiles(one[f"together_over_{name}"]) for name in ("one", "separate")),
-                duration_text(one["rdm_s"]),
-                _quartiles(one["rdm_over_teacher"]),
+                f"`{one.teacher}`, {one.precision}",
+                str(one.count),
+                f"{step_text(one.arms['together'].step_ms)} ms",
+                *map(_quartiles, (one.together_over_one, one.together_over_separate)),
+                duration_text(one.rdm_s),
+                _quartiles(one.rdm_over_teacher),
             ]
             for one in found
         ),
@@ -168,7 +172,7 @@ def _rdms(parts: Parts) -> Iterator[str]:
 
 
 def _loader(parts: Parts) -> Iterator[str]:
-    found = _of(parts, "workers")
+    found = [part["result"] for part in parts.values() if "workers" in part["result"]]
     if not found:
         return
     yield from ("## The store read by a DataLoader", "")
@@ -192,7 +196,7 @@ def _loader(parts: Parts) -> Iterator[str]:
                 f"{one['embedding_dim']} {one['dtype'].removeprefix('torch.')}",
                 workers,
                 *(rate_text(measured[f"{name}_rows_per_s"]) for name in ("store", "memory")),
-                _quartiles(measured["store_over_memory"]),
+                _quartiles(Ratio(**measured["store_over_memory"])),
             ]
             for one in found
             for workers, measured in one["workers"].items()

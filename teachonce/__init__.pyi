@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, overload
 
-from teachonce.benchmarks.estimate.result import Estimate
+from teachonce.benchmarks.estimate.records import Estimate
 from teachonce.cache.store import open_store as open_store
 from teachonce.data.samples import Samples
 from teachonce.engine.join.teacher import CachedTeacher as CachedTeacher

@@ -9,7 +9,7 @@ did not write has a default. Keys that are not declared are ignored, unless a fi
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import Field, dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from types import UnionType
@@ -185,7 +185,8 @@ def _entries(kind: type) -> tuple[_Entry, ...]:
 
 def _entry(field: "Field[object]", kind: object) -> _Entry:
     mark = next((each for each in get_args(kind) if isinstance(each, Mark)), Mark())
-    return _Entry(field.name, mark.key or field.name, kind, mark, field.default)
+    default = field.default if field.default_factory is MISSING else field.default_factory()
+    return _Entry(field.name, mark.key or field.name, kind, mark, default)
 
 
 @_once

@@ -3,8 +3,6 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-ORIGIN = frozenset({"kind", "format", "machine", "versions", "command"})
-"""What a benchmark's JSON says of itself; people are shown it apart from the numbers, or not at all."""
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
 _MOST_DIGITS = 18  # what 64 bits hold
 

@@ -33,6 +33,7 @@ class Whole:
     parts: tuple[Part, ...] = ()
     named: Mapping[str, Part] = field(default_factory=dict)
     one: Annotated[Part | None, SPARSE] = None
+    notes: Annotated[list[str], SPARSE] = field(default_factory=list)
     place: Path | None = None
     numbers: Annotated[Mapping[str, Scalar], REST] = field(default_factory=dict)
 

@@ -1,21 +1,19 @@
 """Break-even: time over epochs with both kinds of targets, from benchmarks, else from runs."""
 
-from collections.abc import Iterator, Sequence
-
-from teachonce.plots.break_even import BreakEven, break_even
+from teachonce.benchmarks.live.payoff import Costs
 from teachonce.plots.draw.break_even import draw_break_even
 from teachonce.reports.gather import Material
 from teachonce.reports.measured import MOST, measurements
 from teachonce.reports.page import Figure, Section, Table
-from teachonce.reports.pairs import Pair, epoch_seconds, pairs
+from teachonce.reports.pairs import pairs
 from teachonce.texts import count_text, duration_text, epochs_text
 
 
 def break_even_section(material: Material) -> Section | None:
     """Time over epochs; None if nothing was measured both ways, or the time of stage one was not recorded."""
-    lines: list[tuple[str, BreakEven]] = [
-        (one.title, break_even(one.case, one.method)) for one in measurements(material)[:MOST]
-    ] or list(_pair_lines(pairs(material)[:MOST]))
+    lines = [(one.title, one.case.costs(one.method)) for one in measurements(material)[:MOST]] or [
+        (f"{pair.label}, {pair.student}", pair.costs) for pair in pairs(material)[:MOST] if pair.costs is not None
+    ]
     if not lines:
         return None
     blocks = tuple(_line_figure(place, title, line) for place, (title, line) in enumerate(lines, 1))
@@ -23,24 +21,7 @@ def break_even_section(material: Material) -> Section | None:
     return Section(name="break-even", title="Break-even", blocks=blocks, lead=lead)
 
 
-def _pair_lines(found: Sequence[Pair]) -> Iterator[tuple[str, BreakEven]]:
-    for pair in found:
-        if pair.stage_one_s is not None and pair.rdm_s is not None:
-            yield (
-                f"{pair.label}, {pair.student}",
-                BreakEven(
-                    method=pair.label,
-                    live_method=pair.method,
-                    stage_one_s=pair.stage_one_s,
-                    rdm_s=pair.rdm_s,
-                    cached_epoch_s=epoch_seconds(pair.cached),
-                    live_epoch_s=epoch_seconds(pair.live),
-                    epochs=pair.epochs,
-                ),
-            )
-
-
-def _line_figure(place: int, title: str, line: BreakEven) -> Figure:
+def _line_figure(place: int, title: str, line: Costs) -> Figure:
     when = "never" if line.crossing is None else f"after {epochs_text(line.crossing)}"
     summary = f"Break-even: {when}; a student is trained for {line.epochs:,}."
     rows = (

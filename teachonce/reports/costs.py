@@ -1,9 +1,8 @@
 """Training cost as counted by `scripts/bench.py macs`, with the figures of the paper."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-from teachonce.plots.accounting import Accounting, accounting
+from teachonce.benchmarks.parts import MacsBench, MacsSaid
 from teachonce.plots.draw.accounting import draw_accounting, short
 from teachonce.reports.gather import Material
 from teachonce.reports.page import Block, Figure, Section, Table, Text
@@ -11,60 +10,55 @@ from teachonce.reports.page import Block, Figure, Section, Table, Text
 
 def costs_section(material: Material) -> Section | None:
     """Training cost in multiply-accumulates, with the paper's; None without a result of `bench.py macs`."""
-    blocks = [
-        block for place, bench in enumerate(material.of("bench-macs"), 1) for block in _costs(place, bench.result)
-    ]
+    blocks = [block for place, result in enumerate(material.of(MacsBench), 1) for block in _costs(place, result)]
     lead = "Forward multiply-accumulates on the real networks, counted as in appendix D.2 of the CIFD paper."
     return Section(name="training-cost", title="Training cost", blocks=tuple(blocks), lead=lead) if blocks else None
 
 
-def _costs(place: int, result: Mapping[str, Any]) -> Iterator[Block]:
-    data = accounting(result)
-    summary = "; ".join(f"{bar.label} {bar.ratio:.3g}" for bar in data.bars)
+def _costs(place: int, result: MacsBench) -> Iterator[Block]:
+    base = result.base
+    summary = "; ".join(f"{scheme.label} {scheme.macs / base.macs:.3g}" for scheme in result.schemes)
     yield Figure(
         name=f"training-cost-{place}",
-        title=f"{data.preset}: cost of a student",
-        caption=f"{result['counting'].capitalize()}. Next to the bars: the figures of the paper.",
-        alt=f"Bars of the training cost, relative to {data.reference}: {summary}.",
-        draw=lambda width: draw_accounting(data, width),
-        table=_cost_table(data, result),
+        title=f"{result.preset}: cost of a student",
+        caption=f"{result.counting.capitalize()}. Next to the bars: the figures of the paper.",
+        alt=f"Bars of the training cost, relative to {base.label}: {summary}.",
+        draw=lambda width: draw_accounting(result, width),
+        table=_cost_table(result),
     )
     yield _networks(result)
-    summary = ", ".join(f"{name.replace('_', ' ')} {_setting(value)}" for name, value in result["settings"].items())
+    summary = ", ".join(f"{name.replace('_', ' ')} {_setting(value)}" for name, value in result.settings.items())
     yield Text(text=f"Settings: {summary}.")
 
 
-def _setting(value: Any) -> str:
-    return ", ".join(map(str, value)) or "none" if isinstance(value, list) else f"{value:,}"
+def _setting(value: object) -> str:
+    return ", ".join(map(str, value)) or "none" if isinstance(value, tuple) else f"{value:,}"
 
 
-def _cost_table(data: Accounting, result: Mapping[str, Any]) -> Table:
+def _cost_table(result: MacsBench) -> Table:
+    base = result.base
     return Table(
-        columns=("scheme", "counted", f"over {data.reference}", "with the paper's numbers", "in the paper", "reason"),
+        columns=("scheme", "counted", f"over {base.label}", "with the paper's numbers", "in the paper", "reason"),
         rows=tuple(
-            (bar.label, short(bar.macs), f"{bar.ratio:.3f}", _printed(scheme), _said(scheme), scheme.get("why") or "-")
-            for bar, scheme in zip(data.bars, result["schemes"], strict=True)
+            (
+                scheme.label,
+                short(scheme.macs),
+                f"{scheme.macs / base.macs:.3f}",
+                short(scheme.by_paper_constants.macs) if scheme.by_paper_constants else "-",
+                (scheme.paper or MacsSaid()).text or "-",
+                scheme.why or "-",
+            )
+            for scheme in result.schemes
         ),
         numeric=(False, True, True, True, False, False),
     )
 
 
-def _printed(scheme: Mapping[str, Any]) -> str:
-    """The same calculation with the paper's own numbers for its networks."""
-    printed = scheme.get("by_paper_constants")
-    return short(printed["macs"]) if printed else "-"
-
-
-def _said(scheme: Mapping[str, Any]) -> str:
-    return (scheme.get("paper") or {}).get("text") or "-"
-
-
-def _networks(result: Mapping[str, Any]) -> Table:
+def _networks(result: MacsBench) -> Table:
     return Table(
         columns=("network", "role", "counted", "in the paper"),
         rows=tuple(
-            (one["name"], one["role"], short(one["macs"]), short(one["paper"]) if one.get("paper") else "-")
-            for one in result["networks"]
+            (one.name, one.role, short(one.macs), short(one.paper) if one.paper else "-") for one in result.networks
         ),
         numeric=(False, False, True, True),
         caption="Multiply-accumulates of one sample",

@@ -1,8 +1,6 @@
 """Comparisons of a live teacher with its cache, from benchmarks or from runs."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from teachonce.reports.gather import Material
 from teachonce.reports.measured import Measured, measurements
@@ -44,19 +42,18 @@ def findings(material: Material) -> list[Finding]:
 
 def of_bench(one: Measured) -> Finding:
     """What `bench live` found for a method."""
-    found: Mapping[str, Any] = one.found
-    low, high = (found.get("spread") or {}).get("speedup") or (found["speedup"], found["speedup"])
+    found, (low, high) = one.found, one.found.speedup_spread
     return Finding(
         name=f"{one.method} ({one.setting})" if one.setting else one.method,
-        speedup=found["speedup"],
+        speedup=found.speedup,
         low=low,
         high=high,
-        memory_ratio=found.get("memory_ratio_at_epoch", found.get("memory_ratio")),
+        memory_ratio=found.memory_ratio_of_epoch,
         memory_name="memory between steps",
-        break_even=found["break_even_epochs"],
+        break_even=found.break_even_epochs,
         has_break_even=True,
-        epochs=one.case["epochs"],
-        is_better=found["pays"] == "cached",
+        epochs=one.case.epochs,
+        is_better=found.pays == "cached",
     )
 
 

@@ -1,25 +1,27 @@
 """Reads the inputs of a report: finished runs, stores, and the JSON files of benchmarks."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from teachonce.benchmarks.shapes import SHAPES, shape_of
+from teachonce.benchmarks.estimate.records import Estimate
+from teachonce.benchmarks.live.records import CaseResult, Frame, SweepResult, live_result
+from teachonce.benchmarks.origin import Origin
+from teachonce.benchmarks.parts import EmbedBench, MacsBench, RdmBench, StepBench
 from teachonce.cache.store import Store, open_store
 from teachonce.errors import InputError, StoreMissingError, TeachonceError
 from teachonce.events import Events
 from teachonce.fsio import read_json
 from teachonce.plots.curves import METRICS, read_metrics
 from teachonce.plots.runs import Run, nothing_finished, read_runs, run_folders
-from teachonce.validation import require_type
+from teachonce.records import parse
 
-BENCHES = ("bench-live", *SHAPES)
-"""The kinds of JSON that a report shows."""
-FORMAT = 1
-"""Of the JSON, if it has one."""
+_KINDS = {kind.kind: kind for kind in (Estimate, MacsBench, StepBench, EmbedBench, RdmBench)}
+"""What a report shows beside the results of `bench live`."""
+Result = TypeVar("Result", bound=Origin)
 _MEND = "Measure it again, restore it from a copy, or leave it out"
 _TRIAL = re.compile(r"trial-\d{4,}")
 _EXPECTED = (
@@ -32,9 +34,7 @@ _EXPECTED = (
 class Bench:
     """A benchmark's result."""
 
-    kind: str
-    """One of BENCHES."""
-    result: Mapping[str, Any]
+    result: Origin
     path: Path
 
 
@@ -51,9 +51,14 @@ class Material:
     """Runs whose student is the teacher of other runs or of targets in the stores."""
     benches: tuple[Bench, ...] = ()
 
-    def of(self, kind: str) -> list[Bench]:
-        """The benchmarks of a kind."""
-        return [bench for bench in self.benches if bench.kind == kind]
+    def of(self, kind: type[Result]) -> list[Result]:
+        """The results of a kind."""
+        return [bench.result for bench in self.benches if isinstance(bench.result, kind)]
+
+    @property
+    def live(self) -> list[CaseResult | SweepResult]:
+        """Those of `bench live`."""
+        return [bench.result for bench in self.benches if isinstance(bench.result, CaseResult | SweepResult)]
 
     def store_of(self, run: Run) -> Store | None:
         """The store whose rows a run used; None if it used none, or the store was not found.
@@ -144,20 +149,20 @@ def read_bench(path: Path) -> Bench:
         CorruptError: It is not JSON.
         InputError: It is not a result that a report shows, or of another format.
     """
-    value = read_json(path, mend=f"Expected {_EXPECTED}")
-    kind = _kind(value) if isinstance(value, dict) else None
-    if kind is None:
-        raise InputError(f"{path} is not a result that a report shows", f"Name {_EXPECTED}")
-    if value.get("format", FORMAT) != FORMAT:
-        message = f"{path} is of another version: expected format {FORMAT}, got {value['format']!r}"
+    return Bench(result=bench_result(read_json(path, mend=f"Expected {_EXPECTED}"), str(path)), path=path)
+
+
+def bench_result(value: object, name: str) -> Origin:
+    """The result in a JSON value, which is called `name`; see `read_bench`."""
+    kind = f"teachonce.{str(value.get('kind', '')).removeprefix('teachonce.')}" if isinstance(value, dict) else ""
+    if not isinstance(value, dict) or kind not in (Frame.kind, *_KINDS):
+        raise InputError(f"{name} is not a result that a report shows", f"Name {_EXPECTED}")
+    if value.get("format", Origin.format) != Origin.format:
+        message = f"{name} is of another version: expected format {Origin.format}, got {value['format']!r}"
         raise InputError(message, "Measure it again with this version of teachonce")
-    require_type(shape_of(kind, value), value, str(path), mend=_MEND)
-    return Bench(kind=kind, result=value, path=path)
-
-
-def _kind(value: Mapping[str, Any]) -> str | None:
-    kind = str(value.get("kind", "")).removeprefix("teachonce.")
-    return kind if kind in BENCHES else None
+    if kind == Frame.kind:
+        return live_result(value, name, mend=_MEND)
+    return parse(_KINDS[kind], value, name, mend=_MEND)
 
 
 def _stores_of(runs: Sequence[Run], known: Sequence[Store], events: Events) -> Iterator[Store]:

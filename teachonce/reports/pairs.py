@@ -67,19 +67,22 @@ class Pair:
         return statistics.median(ratios) if len(ratios) == len(peaks) else None
 
     @property
-    def payoff(self) -> Payoff | None:
-        """The break-even; None if the time of stage one or of the RDMs is not known."""
+    def costs(self) -> Costs | None:
+        """Its seconds; None if the time of stage one or of the RDMs is not known."""
         if self.stage_one_s is None or self.rdm_s is None:
             return None
-        return payoff(
-            Costs(
-                stage_one_s=self.stage_one_s,
-                rdm_s=self.rdm_s,
-                cached_epoch_s=epoch_seconds(self.cached),
-                live_epoch_s=epoch_seconds(self.live),
-                epochs=self.epochs,
-            )
+        return Costs(
+            stage_one_s=self.stage_one_s,
+            rdm_s=self.rdm_s,
+            cached_epoch_s=epoch_seconds(self.cached),
+            live_epoch_s=epoch_seconds(self.live),
+            epochs=self.epochs,
         )
+
+    @property
+    def payoff(self) -> Payoff | None:
+        """The break-even; None if it is not known."""
+        return None if self.costs is None else payoff(self.costs)
 
     def _both(self) -> list[tuple[Run, Run]]:
         return list(zip(self.cached, self.live, strict=True))

@@ -18,7 +18,7 @@ from teachonce.options.train import TrainOptions
 from teachonce.options.words import command_words, data_options
 from teachonce.plots.groups import Group
 from teachonce.plots.runs import Run
-from teachonce.records import as_json, parse, to_json
+from teachonce.records import as_json, to_json
 from teachonce.reports.accuracy import networks
 from teachonce.reports.gather import Material
 from teachonce.reports.page import Block, Commands, Facts, Section, Table
@@ -51,7 +51,9 @@ def _sources(material: Material) -> Iterator[Origin]:
     evaluations = [(found.time, found) for run in material.runs if (found := run.evaluation) is not None]
     made = [(line.time, line) for line in _sealed(material)]
     yield from (source for _, source in sorted((*runs, *made, *evaluations), key=itemgetter(0)))
-    yield from (parse(Origin, bench.result, str(bench.path), mend="") for bench in material.benches)
+    for result in (bench.result for bench in material.benches):
+        device = getattr(result, "device", None) or ""  # counts of operations have none
+        yield Origin(machine=result.machine, device=device, versions=result.versions, command=result.command)
 
 
 def _sealed(material: Material) -> list[RunLine]:

@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from teachonce.methods.clip_embed_kd import MEMORY_CLAIM, TIME_CLAIM
-from teachonce.plots.draw.sweep import draw_sweep
-from teachonce.plots.sweep import Sweep, SweepPoint, sweep
+from teachonce.plots.draw.sweep import CLAIMING, draw_sweep
 from teachonce.reports.gather import Material
 from teachonce.reports.measured import Measured, measurements
 from teachonce.reports.page import Block, Figure, Section, Table, Text
@@ -25,43 +24,41 @@ def sweep_section(material: Material) -> Section | None:
     return Section(name="sweep", title=title, blocks=tuple(blocks)) if blocks else None
 
 
-def _sweep_blocks(place: int, found: Sequence[Measured]) -> Iterator[Block]:
-    data = sweep([one.case for one in found], found[0].method)
-    fastest = max(data.points, key=lambda point: point.speedup)
-    summary = f"At most {ratio_text(fastest.speedup)} faster, of {len(data.points)} settings"
+def _sweep_blocks(place: int, measured: Sequence[Measured]) -> Iterator[Block]:
+    cases, method = [one.case for one in measured], measured[0].method
+    fastest = max(one.found.speedup for one in measured)
+    summary = f"At most {ratio_text(fastest)} faster, of {len(measured)} settings"
     yield Figure(
         name=f"sweep-{place}",
-        title=f"{data.method}: live over cached",
+        title=f"{method}: live over cached",
         caption="Larger is better for the cache. Ticks: the ceiling that a cache without any cost would reach.",
         alt=f"Points of the speed-up and the memory ratios by setting. {summary}.",
-        draw=lambda width: draw_sweep(data, width),
+        draw=lambda width: draw_sweep(cases, method, width),
         table=Table(
-            columns=_SWEEP,
-            rows=tuple(_sweep_row(one, point) for one, point in zip(found, data.points, strict=True)),
-            numeric=(False, *[True] * (len(_SWEEP) - 1)),
+            columns=_SWEEP, rows=tuple(map(_sweep_row, measured)), numeric=(False, *[True] * (len(_SWEEP) - 1))
         ),
     )
-    if data.claimed:
-        yield from _claims(data, found)
+    if method in CLAIMING:
+        yield from _claims(measured)
 
 
-def _sweep_row(one: Measured, point: SweepPoint) -> tuple[str, ...]:
-    spread = "-" if point.low is None or point.high is None else f"{point.low:.3g} - {point.high:.3g}"
+def _sweep_row(one: Measured) -> tuple[str, ...]:
+    found, spread = one.found, one.found.spread.get("speedup")
     return (
         one.setting or "-",
-        ratio_text(point.speedup),
-        spread,
-        ratio_text(point.time_ceiling),
-        ratio_text(point.memory_ratio),
-        ratio_text(point.memory_ceiling),
-        ratio_text(point.peak_memory_ratio),
-        epochs_text(one.found["break_even_epochs"]),
+        ratio_text(found.speedup),
+        f"{spread[0]:.3g} - {spread[1]:.3g}" if spread else "-",
+        ratio_text(found.time_ceiling),
+        ratio_text(found.memory_ratio_of_epoch),
+        ratio_text(found.memory_ceiling_of_epoch),
+        ratio_text(found.peak_memory_ratio),
+        epochs_text(found.break_even_epochs),
     )
 
 
-def _claims(data: Sweep, found: Sequence[Measured]) -> Iterator[Block]:
+def _claims(found: Sequence[Measured]) -> Iterator[Block]:
     """The settings for which the figures of the paper hold: a sentence, and a table if there are many."""
-    holds = [_holds(one, point) for one, point in zip(found, data.points, strict=True)]
+    holds = [tuple(one.found.claims.values()) for one in found]
     memory, bare, peak, time = (
         _at([one.setting for one, is_so in zip(found, column, strict=True) if is_so], len(found))
         for column in zip(*holds, strict=True)
@@ -82,13 +79,6 @@ def _claims(data: Sweep, found: Sequence[Measured]) -> Iterator[Block]:
             numeric=(False,) * 5,
             caption=f"{MEMORY_CLAIM:.0f} times less memory, and {TIME_CLAIM:.0f} times less time",
         )
-
-
-def _holds(one: Measured, point: SweepPoint) -> tuple[bool, bool, bool, bool]:
-    """Memory between steps, the same without images and targets, at the peak; and time."""
-    memory = (point.memory_ratio, one.found.get("memory_ratio_without_data"), point.peak_memory_ratio)
-    between, bare, peak = ((ratio or 0) >= MEMORY_CLAIM for ratio in memory)
-    return between, bare, peak, point.speedup >= TIME_CLAIM
 
 
 def _at(settings: Sequence[str], count: int) -> str:

@@ -1,10 +1,11 @@
 """Live against cached, from runs that differ only in the source of their targets."""
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from teachonce.benchmarks.live.records import ArmResult, Quartiles
 from teachonce.intervals import Difference
-from teachonce.plots.arms import ARMS, ArmBar, Arms
+from teachonce.plots.arms import ARMS
 from teachonce.plots.draw.arms import draw_arms
 from teachonce.plots.runs import Run, comparable
 from teachonce.reports.chance import chance_text, run_difference
@@ -16,15 +17,14 @@ from teachonce.texts import duration_text, points_text, share_text, size_text, s
 def pair_arms(place: int, pair: Pair) -> Figure:
     """Bars of runs with the live teacher, from the cache, and without a teacher."""
     each = {"student-only": pair.without, "cached": pair.cached, "live": pair.live}
-    bars = tuple(_bar(arm, runs) for arm, runs in each.items() if runs)
-    data = Arms(method=pair.method, live_method=pair.method, device=pair.cached[0].record.device, bars=bars)
+    arms = {arm: _arm(runs) for arm, runs in each.items() if runs}
     which = comparable(run for runs in each.values() for run in runs)
     rows = tuple(_run_row(ARMS[arm], runs, which) for arm, runs in each.items() if runs)
     columns = ("arm", "runs", "ms per step", "quartiles over epochs", "epoch", "device peak", "host peak", "top-1")
     table = Table(columns=columns, rows=rows, numeric=(False, *[True] * 7))
     seeds = f"The median of {pair.seeds} seeds" if pair.seeds > 1 else "One seed"
     return arms_figure(
-        place, f"{pair.label}: {pair.student}", data, f"{seeds}; lines are quartiles over epochs.", table
+        place, f"{pair.label}: {pair.student}", arms, f"{seeds}; lines are quartiles over epochs.", table
     )
 
 
@@ -47,10 +47,14 @@ def _accuracy_text(which: str, found: Sequence[Difference]) -> str:
     return f"{summary}{points_text(statistics.fmean(values))} in the mean, {spread}."
 
 
-def _bar(arm: str, runs: Sequence[Run]) -> ArmBar:
+def _arm(runs: Sequence[Run]) -> ArmResult:
     low, high = quartiles(runs)
-    peak = _peak([run.result.peak_memory_bytes for run in runs])
-    return ArmBar(arm=arm, step_ms=step_ms(runs), low=low, high=high, peak_memory_bytes=peak)
+    return ArmResult(
+        step_ms=step_ms(runs),
+        spread=Quartiles(low=low, high=high),
+        epoch_s=epoch_seconds(runs),
+        peak_memory_bytes=_peak([run.result.peak_memory_bytes for run in runs]),
+    )
 
 
 def _run_row(name: str, runs: Sequence[Run], which: str) -> tuple[str, ...]:
@@ -82,14 +86,14 @@ def _peak(peaks: Sequence[int | None]) -> int | None:
     return max(known) if len(known) == len(peaks) else None
 
 
-def arms_figure(place: int, title: str, data: Arms, caption: str, table: Table) -> Figure:
+def arms_figure(place: int, title: str, arms: Mapping[str, ArmResult], caption: str, table: Table) -> Figure:
     """The bars of the arms, with their numbers."""
-    summary = "; ".join(f"{ARMS[bar.arm]} {step_text(bar.step_ms)} ms" for bar in data.bars)
+    summary = "; ".join(f"{ARMS[name]} {step_text(arm.step_ms)} ms" for name, arm in arms.items())
     return Figure(
         name=f"arms-{place}",
         title=title,
         caption=caption,
         alt=f"Bars of the step time in ms: {summary}.",
-        draw=lambda width: draw_arms(data, width),
+        draw=lambda width: draw_arms(arms, width),
         table=table,
     )

@@ -1,8 +1,9 @@
 """The verdict of a report: one sentence."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from teachonce.benchmarks.estimate.records import Estimate
+from teachonce.benchmarks.live.records import CaseResult, SweepResult
 from teachonce.reports.findings import Finding, findings, of_bench
 from teachonce.reports.gather import Material
 from teachonce.reports.measured import Measured, measured_in, measurements
@@ -21,8 +22,8 @@ def judge(material: Material) -> tuple[str, Verdict]:
     return _judged(found, measurements(material)) if found else _expected(material)
 
 
-def judge_live(result: Mapping[str, Any]) -> str:
-    """The sentence about a result of `bench live` alone, which has at least one case."""
+def judge_live(result: CaseResult | SweepResult) -> str:
+    """The sentence about a result of `bench live` alone."""
     measured = measured_in([result])
     return _judged(list(map(of_bench, measured)), measured)[0]
 
@@ -34,7 +35,7 @@ def _judged(found: Sequence[Finding], measured: Sequence[Measured]) -> tuple[str
         summary = f"No clear difference: a step with the live teacher takes {spread} times as long"
         return f"{summary} as one from the cache (quartiles).", "open"
     if len(found) == 1 and measured:
-        return str(measured[0].found["verdict"]), "cached" if found[0].is_better else "live"
+        return measured[0].found.verdict, "cached" if found[0].is_better else "live"
     losers = [one for one in found if not one.is_better]
     if len(losers) == len(found):
         return _loss(found), "live"
@@ -48,11 +49,11 @@ def caveats(material: Material) -> tuple[str, ...]:
     summary = []
     found = findings(material)
     winners = [one for one in found if one.is_better]
-    slow = [one for one in measurements(material) if one.is_too_slow]
+    slow = [one for one in measurements(material) if one.check.is_too_slow]
     if slow and winners:
         why = "which overestimates the speed-up of the cache"
         summary.append(f"The live arm was slower than its parts for {_where(slow)}, {why}.")
-    fast = [one for one in measurements(material) if one.is_too_fast]
+    fast = [one for one in measurements(material) if one.check.is_too_fast]
     if fast:
         why = "which is impossible: other work disturbed the measurement; measure again with more --rounds"
         summary.append(f"The live arm was faster than its teacher and the student's step for {_where(fast)}, {why}.")
@@ -72,10 +73,9 @@ def _named(some: Sequence[Finding], found: Sequence[Finding]) -> str:
 
 def _expected(material: Material) -> tuple[str, Verdict]:
     """The verdict of an estimate, if nothing was measured."""
-    for bench in material.of("estimate"):
-        student = bench.result.get("student")
-        if student is not None:
-            return f"Estimated: {bench.result['verdict']}", "cached" if student["pays"] == "cached" else "live"
+    for estimate in material.of(Estimate):
+        if estimate.student is not None:
+            return f"Estimated: {estimate.verdict}", estimate.student.pays
     return OPEN, "open"
 
 

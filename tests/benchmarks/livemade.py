@@ -6,6 +6,7 @@ from typing import Any
 
 from teachonce.benchmarks.live.arm import ArmSpec, Memory, Ready
 from teachonce.benchmarks.live.conduct import Key, Measured
+from teachonce.benchmarks.live.records import StageOneResult
 from teachonce.benchmarks.live.stage_one import StageOne
 
 STEP_MS = {"student-only": 10.0, "constant": 11.0, "cached": 11.0, "live": 44.0}
@@ -13,16 +14,9 @@ PARTS = {"data": 1.0, "transfer": 0.5, "teacher": 0.0, "student_forward": 4.0}
 PARTS |= {"loss": 0.5, "backward": 4.0, "optimiser": 1.0}
 
 
-def stage_one(**changed: Any) -> StageOne:
-    made: dict[str, Any] = {
-        "rows": 128,
-        "seconds": 2.0,
-        "samples_per_s": 64.0,
-        "bytes_per_sample": 500,
-        "peak_memory_bytes": None,
-        "teacher_image_size": 224,
-    }
-    return StageOne(**(made | changed))
+def stage_one(rows: int = 128, **rdms: Any) -> StageOne:
+    found = StageOneResult(rows=rows, seconds=2.0, samples_per_s=64.0, bytes_per_sample=500)
+    return StageOne(found=found, teacher_image_size=224, **rdms)
 
 
 def ready(key: Key) -> Ready:

@@ -13,9 +13,10 @@ from torch import Tensor
 
 import teachonce
 from teachonce.benchmarks.estimate import disk
-from teachonce.benchmarks.estimate.cost import Cost, Costing
+from teachonce.benchmarks.estimate.cost import Costing
 from teachonce.benchmarks.estimate.passes import Enough, Pace, PassProbe
-from teachonce.benchmarks.estimate.result import Estimate, sentence
+from teachonce.benchmarks.estimate.records import Cost, Estimate
+from teachonce.benchmarks.estimate.result import sentence
 from teachonce.benchmarks.estimate.steps import StudentPlan, student_cost
 from teachonce.data.decode import DecodeError
 from teachonce.data.samples import ArraySamples

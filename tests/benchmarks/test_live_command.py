@@ -47,7 +47,7 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise DiskError("could not write live.json: No space left on device", "Free some space")
 
-    monkeypatch.setattr("teachonce.benchmarks.live.outfile.write_json", full)
+    monkeypatch.setattr("teachonce.benchmarks.live.outfile.write", full)
 
 
 LIVE = ("bench", "live", "--preset", "clip-embed-kd", "--device", "cpu", "--out")

@@ -6,6 +6,7 @@ import pytest
 
 from teachonce.benchmarks.live.doubts import doubts_of_images
 from teachonce.benchmarks.live.epoch import Kept, Scale, kept
+from teachonce.benchmarks.live.records import ArmResult, Arms, MethodResult, Placed
 from teachonce.data.memory import where_kept
 from tests.benchmarks.livemade import Key, ready
 
@@ -57,22 +58,28 @@ def test_images_are_streamed_as_soon_as_they_might_not_fit():
     assert where_kept(100, host=130, device=99) == "host"
 
 
-def method(**places: str) -> dict[str, object]:
-    """Arms whose images are in such places, and in an epoch in the device's memory."""
-    arms = {}
-    for arm in ("constant", "cached", "live"):
-        arms[arm] = {"images": {"where": places.get(arm, "device")}, "images_at_epoch": {"where": "device"}}
-    return {"arms": arms}
+def method(then: str = "device", **places: str) -> MethodResult:
+    """Arms whose images are in such places, and in an epoch where `then` says."""
+    arms = {
+        arm: ArmResult(
+            step_ms=1.0,
+            epoch_s=1.0,
+            images=Placed(where=places.get(arm, "device"), bytes=0),
+            images_at_epoch=Placed(where=then, bytes=0),
+        )
+        for arm in ("constant", "cached", "live")
+    }
+    never = {"break_even_epochs": None, "pays": "live", "verdict": "", "stage_one_s": 1.0, "store_bytes": 1}
+    return MethodResult(arms=Arms(**arms), speedup=1.0, **never)
 
 
 def test_arms_that_keep_their_images_elsewhere_do_not_compare():
-    assert doubts_of_images({"kd": method()}, 10, 1000) == []
-    (told,) = doubts_of_images({"kd": method(cached="host")}, 10, 1000)
+    assert doubts_of_images([method()], 10, 1000) == []
+    (told,) = doubts_of_images([method(cached="host")], 10, 1000)
     assert "cached host" in told
 
 
 def test_an_epoch_that_is_read_in_another_way_is_told_of():
-    found = method()
-    found["arms"]["constant"]["images_at_epoch"] = {"where": "streamed"}
-    (told,) = doubts_of_images({"clip-embed-kd": method(), "kd": found, "cifd": found}, 10, 1000)
+    found = method(then="streamed")
+    (told,) = doubts_of_images([method(), found, found], 10, 1000)
     assert told.startswith("images were kept in memory (device), 10 rows of them; an epoch's 1,000 would be streamed")

@@ -178,13 +178,13 @@ def test_an_error_of_stage_one_is_ours():
 
 def test_a_fast_teacher_runs_over_more_rows(tmp_path: Path):
     heard = Heard()
-    found = measure_stage_one(stage(store=tmp_path / "bench.zarr", rows=(32, 400)), heard)
-    assert 32 <= found.rows <= 400
-    assert found.samples_per_s == pytest.approx(found.rows / found.seconds)
-    assert found.bytes_per_sample > 2 * 64
-    assert found.teacher_image_size == 32
+    made = measure_stage_one(stage(store=tmp_path / "bench.zarr", rows=(32, 400)), heard)
+    assert 32 <= made.found.rows <= 400
+    assert made.found.samples_per_s == pytest.approx(made.found.rows / made.found.seconds)
+    assert made.found.bytes_per_sample > 2 * 64
+    assert made.teacher_image_size == 32
     assert not heard.warnings
-    assert (found.rdm, found.rdm_samples_per_s) == ((), None)
+    assert (made.rdm, made.rdm_samples_per_s) == ((), None)
 
 
 def test_a_process_that_dies_is_told_of():

@@ -24,10 +24,10 @@ def test_macs_are_those_of_the_layers(result):
 
 
 def test_times_are_multiplied_out(result):
-    assert result.rdm_s == pytest.approx(result.arms["together"]["step_ms"] / 8 * 100 * 4 / 1e3)
-    assert result.teacher_s == pytest.approx(result.arms["teacher"]["step_ms"] / 2 * 100 / 1e3)
+    assert result.rdm_s == pytest.approx(result.arms["together"].step_ms / 8 * 100 * 4 / 1e3)
+    assert result.teacher_s == pytest.approx(result.arms["teacher"].step_ms / 2 * 100 / 1e3)
     assert result.together_over_separate.median == pytest.approx(result.together_over_one.median / 2)
-    assert all(arm["step_ms"] > 0 for arm in result.arms.values())
+    assert all(arm.step_ms > 0 for arm in result.arms.values())
 
 
 @pytest.mark.parametrize("name", ["count", "rounds", "steps", "rows"])

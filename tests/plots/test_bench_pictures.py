@@ -1,7 +1,6 @@
 """Pictures of benchmarks: their numbers are those of the results, and they can be read on a phone and on a desk."""
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
 import pytest
 from bench_macs import bench_macs
@@ -10,23 +9,23 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from textkit import assert_readable
 
-from teachonce.errors import DataError
+from teachonce.benchmarks.live.payoff import payoff
+from teachonce.benchmarks.live.records import ArmResult, CaseResult
+from teachonce.benchmarks.parts import MacsBench, MacsSaid
 from teachonce.methods.clip_embed_kd import MEMORY_CLAIM, TIME_CLAIM
-from teachonce.plots.accounting import Accounting, accounting
-from teachonce.plots.arms import ARMS, arms
-from teachonce.plots.break_even import break_even
+from teachonce.plots.arms import ARMS
 from teachonce.plots.draw.accounting import draw_accounting, short
 from teachonce.plots.draw.arms import PART_COLOURS, draw_arms
 from teachonce.plots.draw.break_even import draw_break_even
 from teachonce.plots.draw.sweep import draw_sweep
-from teachonce.plots.sweep import sweep
 from teachonce.plots.texts import digits
 
+ARMS_OF = live_case().methods[METHOD].arms.each
 WIDTHS = pytest.mark.parametrize("width", [3.4, 7.5])
 
 
 @pytest.fixture(scope="module")
-def costs() -> dict[str, Any]:
+def costs() -> MacsBench:
     return bench_macs(preset="cifd-cnn")
 
 
@@ -45,23 +44,21 @@ def bar_ends(figure: Figure, panel: int) -> list[float]:
 
 @WIDTHS
 def test_arms_are_as_long_as_their_steps(width: float):
-    data = arms(live_case(), METHOD)
-    figure = draw_arms(data, width)
+    figure = draw_arms(ARMS_OF, width)
     assert_readable(figure, width)
     assert [axes.get_title("left") for axes in figure.axes] == ["Time of a step", "Memory between steps", "Peak memory"]
     assert bar_ends(figure, 0) == pytest.approx([*STEPS.values(), 102.0])
     assert bar_ends(figure, 1) == pytest.approx([0.092, 0.092, 0.092, 1.33])
     assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == list(ARMS.values())
     assert {"102", "22.5", "1.33", "2.2"} <= texts(figure)
-    assert (data.live_method, data.device) == ("clip-teacher-kd", "NVIDIA H200")
 
 
 def test_parts_of_a_step_are_its_shares():
     """They were timed apart, and need not add up to the step."""
-    figure = draw_arms(arms(live_case(), METHOD), 7.5)
+    figure = draw_arms(ARMS_OF, 7.5)
     colour = PART_COLOURS["teacher"]
     (teacher,) = (p for p in figure.axes[0].patches if p.get_facecolor()[:3] == _rgb(colour))
-    parts = sum(live_case()["methods"][METHOD]["arms"]["live"]["parts_ms"].values())
+    parts = sum(ARMS_OF["live"].parts_ms.values())
     assert teacher.get_width() == pytest.approx(80 / parts * 102)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
         *("data", "transfer", "teacher", "student forward", "loss", "backward", "optimiser")
@@ -75,13 +72,12 @@ def _rgb(colour: str) -> tuple[float, ...]:
 @WIDTHS
 def test_arms_without_parts_and_memory(width: float):
     """As of two trainings, one live and one cached."""
-    case = live_case()
-    found = case["methods"][METHOD]["arms"]
-    case["methods"][METHOD]["arms"] = {
-        name: {"step_ms": found[name]["step_ms"], "peak_memory_bytes": peak}
-        for name, peak in (("live", 5_000_000), ("cached", None))
+    peaks = {"cached": None, "live": 5_000_000}
+    own = {
+        name: ArmResult(step_ms=ARMS_OF[name].step_ms, epoch_s=1.0, peak_memory_bytes=peak)
+        for name, peak in peaks.items()
     }
-    figure = draw_arms(arms(case, METHOD), width)
+    figure = draw_arms(own, width)
     assert_readable(figure, width)
     assert [axes.get_title("left") for axes in figure.axes] == ["Time of a step", "Peak memory"]
     assert bar_ends(figure, 0) == pytest.approx([22.5, 102.0])
@@ -89,14 +85,13 @@ def test_arms_without_parts_and_memory(width: float):
 
 
 def test_the_crossing_is_where_both_have_cost_the_same():
-    data = break_even(live_case(stage_one_s=78.0), METHOD)
+    data = live_case(stage_one_s=78.0).costs(METHOD)
     gain = (102.0 - 22.5) / 1e3 * 50_000 / 64
     assert data.crossing == pytest.approx(78.0 / gain)
     assert data.cached_s(data.crossing) == pytest.approx(data.live_s(data.crossing))
-    case = live_case()
-    case["methods"][METHOD]["rdm_s"] = 22.0
-    assert break_even(case, METHOD).crossing == pytest.approx(100.0 / gain)
-    assert break_even(live_case(teacher_ms=-1.0), METHOD).crossing is None
+    assert payoff(data).break_even_epochs == data.crossing
+    assert live_case(rdm_s=22.0).costs(METHOD).crossing == pytest.approx(100.0 / gain)
+    assert live_case(teacher_ms=-1.0).costs(METHOD).crossing is None
 
 
 @WIDTHS
@@ -114,7 +109,7 @@ def test_the_crossing_is_where_both_have_cost_the_same():
     ],
 )
 def test_break_even(width: float, stage_one_s: float, teacher_ms: float, titles: list[str], told: str | None):
-    data = break_even(live_case(stage_one_s=stage_one_s, teacher_ms=teacher_ms), METHOD)
+    data = live_case(stage_one_s=stage_one_s, teacher_ms=teacher_ms).costs(METHOD)
     figure = draw_break_even(data, width)
     assert_readable(figure, width)
     assert [axes.get_title("left") for axes in figure.axes] == titles
@@ -130,14 +125,15 @@ def test_break_even(width: float, stage_one_s: float, teacher_ms: float, titles:
 
 @WIDTHS
 def test_a_sweep_has_a_dot_for_each_ratio(width: float):
-    data = sweep(many_cases(), METHOD)
-    figure = draw_sweep(data, width)
+    cases = many_cases()
+    found = [case.methods[METHOD] for case in cases]
+    figure = draw_sweep(cases, METHOD, width)
     assert_readable(figure, width)
     time, memory, peak = figure.axes
     for axes, values in (
-        (time, [p.speedup for p in data.points]),
-        (memory, [p.memory_ratio for p in data.points]),
-        (peak, [p.peak_memory_ratio for p in data.points]),
+        (time, [one.speedup for one in found]),
+        (memory, [one.memory_ratio for one in found]),
+        (peak, [one.peak_memory_ratio for one in found]),
     ):
         dots = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o"]
         assert sorted(dots) == pytest.approx(sorted(value or 0 for value in values))
@@ -154,38 +150,40 @@ def claim(line: Line2D) -> list[float]:
 
 
 @WIDTHS
-@pytest.mark.parametrize("given", [live_case(), live_case(None, method="kd"), [live_case(), live_case(batch=8)]])
-def test_any_results_make_a_sweep(width: float, given: Any):
-    method = next(iter((given if isinstance(given, Mapping) else given[0])["methods"]))
-    data = sweep(given, method)
-    assert data.claimed == (method == METHOD)
-    figure = draw_sweep(data, width)
+@pytest.mark.parametrize("given", [[live_case()], [live_case(None, method="kd")], [live_case(), live_case(batch=8)]])
+def test_any_results_make_a_sweep(width: float, given: list[CaseResult]):
+    (method,) = given[0].methods
+    figure = draw_sweep(given, method, width)
     assert_readable(figure, width)
     told = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert ("the paper's 8x and 9x" in told) == data.claimed
+    assert ("the paper's 8x and 9x" in told) == (method == METHOD)
 
 
 @WIDTHS
-def test_costs_are_drawn_as_counted(costs: dict[str, Any], width: float):
-    data = accounting(costs)
-    figure = draw_accounting(data, width)
+def test_costs_are_drawn_as_counted(costs: MacsBench, width: float):
+    figure = draw_accounting(costs, width)
     assert_readable(figure, width)
-    assert bar_ends(figure, 0) == pytest.approx([bar.macs / 1e12 for bar in data.bars])
+    assert bar_ends(figure, 0) == pytest.approx([scheme.macs / 1e12 for scheme in costs.schemes])
     marks = [line.get_xdata()[0] for line in figure.axes[0].lines]
-    assert marks == pytest.approx([bar.paper_macs / 1e12 for bar in data.bars if bar.paper_macs])
-    assert {bar.name: bar.paper_ratio for bar in data.bars if bar.paper_ratio} == {"takd": 2.0, "dgkd": 5.0}
+    assert marks == pytest.approx([said / 1e12 for scheme in costs.schemes if (said := costs.said(scheme))])
+    assert {one.name: one.paper.ratio for one in costs.schemes if one.paper and one.paper.ratio} == {
+        "takd": 2.0,
+        "dgkd": 5.0,
+    }
     assert {"453 T", "943 T, 2.08x", "2,033 T, 4.49x"} <= texts(figure)
     assert figure.axes[0].get_xlabel() == "forward MACs (T = 10\u00b9\u00b2),\nx: times CIFD, live teacher"
 
 
 @WIDTHS
-def test_costs_of_a_larger_experiment(costs: dict[str, Any], width: float):
-    schemes = [scheme | {"macs": 1000 * scheme["macs"]} for scheme in costs["schemes"]]
-    for scheme in schemes:
-        scheme["parts"] = {part: 1000 * macs for part, macs in scheme["parts"].items()}
-    schemes[3]["paper"] = {"text": "762 P", "macs": 762e15, "ratio": None}
-    data: Accounting = accounting(costs | {"schemes": schemes, "reference": "kd"})
-    assert {bar.name: bar.paper_macs for bar in data.bars}["cifd"] == 762e15
+def test_costs_of_a_larger_experiment(costs: MacsBench, width: float):
+    schemes = [
+        replace(one, macs=1000 * one.macs, parts={part: 1000 * macs for part, macs in one.parts.items()})
+        for one in costs.schemes
+    ]
+    schemes[1] = replace(schemes[1], paper=MacsSaid(ratio=2.0))
+    schemes[3] = replace(schemes[3], paper=MacsSaid(text="762 P", macs=762e15))
+    data = replace(costs, schemes=tuple(schemes), reference="kd")
+    assert [data.said(one) for one in schemes[1:4:2]] == [2.0 * data.base.macs, 762e15]
     figure = draw_accounting(data, width)
     assert_readable(figure, width)
     assert "228 P" in texts(figure)
@@ -196,16 +194,9 @@ def test_numbers():
     assert [digits(value) for value in (1234.5, 99.99, 0.01234)] == ["1,234", "100", "0.0123"]
 
 
-@pytest.mark.parametrize("of", [arms, break_even, sweep])
-def test_a_method_that_was_not_measured(of: Any):
-    with pytest.raises(DataError, match="method 'cifd'") as caught:
-        of(live_case(), "cifd")
-    assert METHOD in str(caught.value)
-
-
 @pytest.mark.parametrize("spoil", ["small", "outside", "overlap"])
 def test_what_cannot_be_read_is_found(spoil: str):
-    figure = draw_arms(arms(live_case(), METHOD), 3.4)
+    figure = draw_arms(ARMS_OF, 3.4)
     assert_readable(figure, 3.4)
     if spoil == "small":
         figure.axes[0].title.set_text("")

@@ -23,7 +23,7 @@ def test_places_of_every_kind(tmp_path: Path):
     found = gather([tmp_path / "runs", store.path, bench], store=None, events=SILENT)
     assert [run.folder.name for run in found.runs] == ["kd"]
     assert [one.path for one in found.stores] == [store.path]
-    assert [one.kind for one in found.benches] == ["bench-live"]
+    assert [one.result.kind for one in found.benches] == ["teachonce.bench-live"]
 
 
 def test_the_store_of_a_run_is_found_beside_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import teachonce
 from teachonce.cli import app
-from teachonce.fsio import write_json
+from teachonce.records import write
 from tests.plots.plotkit import WEIGHTS, add_rdm, make_store
 from tests.reports.reportkit import case, live_json, make_run, method_result, note_stage_one
 
@@ -56,7 +56,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
             )
     methods = {"kd": method_result(), "clip-embed-kd": method_result(speedup=9.1, memory=11.0)}
     cases = [case(methods, batch_size=size, precision=kind) for size in (8, 256) for kind in ("float32", "bf16")]
-    write_json(folder / "macs.json", bench_macs(preset="cifd-cnn"))
+    write(folder / "macs.json", bench_macs())
     told = [
         folder / "macs.json",
         said(folder / "estimate.json", *ESTIMATE, *BRIEFLY, "--store", str(folder / "new.zarr")),

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from teachonce.benchmarks.estimate.disk import BlockSize, DiskProbe, block_size
 from teachonce.benchmarks.estimate.passes import PassProbe
+from teachonce.benchmarks.estimate.records import Cost, Limit
 from teachonce.cache.begin import Beginning
 from teachonce.cache.layout import sample_grids
 from teachonce.cache.size import sealed_bytes
@@ -14,23 +15,8 @@ from teachonce.engine.stage_one.job import Job
 from teachonce.engine.stage_one.output import full_arrays, teacher_head
 from teachonce.types import StoredDtype
 
-Limit = Literal["teacher", "decode", "disk"]
 _AUGMENT = "crop=0.35,flip"  # for views beyond the one without an augmentation; a few bytes of the store tell of it
 _COPIES = 4  # of a block: its parts, the whole, the one before on its way to the disk, and the chunks of that
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cost:
-    """One way to keep a teacher's outputs."""
-
-    views: int
-    dtype: str
-    store_bytes: int
-    """All files of the sealed store, where no row fails."""
-    seconds: float
-    """From the first row read to the seal."""
-    limit: Limit
-    """What the rest waits for."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from teachonce.benchmarks.estimate.found import probe, told
-from teachonce.benchmarks.estimate.result import Estimate
+from teachonce.benchmarks.estimate.records import Estimate
 from teachonce.benchmarks.estimate.steps import StudentPlan, measure_steps, measured_rows, student_cost
 from teachonce.data.open import opened_samples
 from teachonce.errors import InputError

@@ -7,13 +7,13 @@ from typing import Any, get_args
 
 import torch
 
-from teachonce.benchmarks.estimate.cost import Cost, Costing, buffered_bytes, changed, size_of_block
+from teachonce.benchmarks.estimate.cost import Costing, buffered_bytes, changed, size_of_block
 from teachonce.benchmarks.estimate.disk import probe_disk
-from teachonce.benchmarks.estimate.memory import TeacherMemory, teacher_memory
+from teachonce.benchmarks.estimate.memory import teacher_memory
 from teachonce.benchmarks.estimate.passes import probe_pass
-from teachonce.benchmarks.estimate.result import Estimate, sentence
-from teachonce.benchmarks.estimate.steps import StudentCost
-from teachonce.benchmarks.origin import origin
+from teachonce.benchmarks.estimate.records import Cost, Estimate, StudentCost, TeacherMemory
+from teachonce.benchmarks.estimate.result import sentence
+from teachonce.benchmarks.origin import device_name, origin
 from teachonce.engine.device import host_memory_bytes, peak_memory_bytes, reset_peak
 from teachonce.engine.stage_one.conduct import forward_of, is_complete, pass_settings
 from teachonce.engine.stage_one.contents import teacher_attributes
@@ -110,10 +110,11 @@ def told(found: Found, student: StudentCost | None, events: Events) -> Estimate:
     for warning in warnings:
         events.warn(warning)
     return Estimate(
+        **vars(origin(Estimate.kind, job.device)),
         verdict=sentence(cost, student),
         teacher=job.teacher.info.name,
         data=dict(job.samples.description),
-        device=torch.cuda.get_device_name(job.device) if job.device.type == "cuda" else "cpu",
+        device=device_name(job.device),
         compute_dtype=costing.settings["compute_dtype"],
         memory=found.memory,
         threads=torch.get_num_threads(),
@@ -137,7 +138,6 @@ def told(found: Found, student: StudentCost | None, events: Events) -> Estimate:
         table=costing.table(tuple(sorted({*_VIEWS, job.spec.views})), get_args(StoredDtype)),
         student=student,
         warnings=warnings,
-        **origin(job.device),
     )
 
 

@@ -1,11 +1,10 @@
 """What a teacher takes in memory: its weights in each dtype, and what a batch takes beside them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 
 import torch
 
+from teachonce.benchmarks.estimate.records import TeacherMemory
 from teachonce.benchmarks.live.memory import transient_bytes
 from teachonce.data.memory import available_memory
 from teachonce.engine.stage_one.forward import Forward
@@ -13,23 +12,6 @@ from teachonce.engine.stage_one.job import Job
 from teachonce.models import Teacher
 from teachonce.models.placed import weights_bytes
 from teachonce.models.precision import TORCH_DTYPES
-
-
-@dataclass(frozen=True, kw_only=True)
-class TeacherMemory:
-    """Bytes of the device, or of the host where that computes."""
-
-    parameters: int
-    weights_bytes: Mapping[str, int]
-    """Of all parameters, by dtype."""
-    kept_bytes: int
-    """Of parameters and buffers that stay in memory: fewer with a device map that leaves some in the files."""
-    batch_bytes: int
-    """The most that a batch takes beside them in one view: its activations, and weights that are read for it."""
-    free_bytes: int
-    """That were free without the teacher."""
-    fits: Mapping[str, bool]
-    """Whether all weights of a dtype and a batch take no more than that. A batch is taken to need as much in each."""
 
 
 def teacher_memory(job: Job, forward: Forward, batch_size: int) -> TeacherMemory:

@@ -1,65 +1,7 @@
-"""What an estimate says, and its one sentence."""
+"""The one sentence of an estimate."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
-
-from teachonce.benchmarks.estimate.cost import Cost, Limit
-from teachonce.benchmarks.estimate.memory import TeacherMemory
-from teachonce.benchmarks.estimate.steps import StudentCost
-from teachonce.benchmarks.origin import Origin
+from teachonce.benchmarks.estimate.records import Cost, StudentCost
 from teachonce.texts import epochs_text
-
-KIND = "teachonce.estimate"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Estimate(Origin):
-    """What stage one will take on this machine, and what it will leave on the disk."""
-
-    kind: str = KIND
-    verdict: str
-    """One sentence."""
-    teacher: str
-    data: Mapping[str, Any]
-    """Where it came from; see `Samples.description`."""
-    device: str
-    compute_dtype: str
-    memory: TeacherMemory
-    """What the teacher takes."""
-    threads: int
-    """CPU threads."""
-    rows: int
-    rows_left: int
-    """That a store which is there already does not hold yet."""
-    views: int
-    dtype: str
-    batch_size: int
-    block_rows: int
-    seconds: float
-    """From the first row that is left to the seal, as `embed` reports it."""
-    hours: float
-    samples_per_s: float
-    """Rows that are left over `seconds`; 0 where none is."""
-    store_bytes: int
-    """All files of the sealed store, with this target alone; exact where no row fails."""
-    bytes_per_sample: float
-    free_bytes: int
-    """On the disk of the store, now."""
-    peak_memory_bytes: int | None
-    """Of the device; None on a CPU."""
-    host_memory_bytes: int
-    """Of the process that embeds."""
-    limit: Limit
-    """What the rest waits for."""
-    alone_samples_per_s: Mapping[str, float]
-    """Teacher, decode and disk, each with nothing else at work; rows with all their views."""
-    probe_rows: int
-    """The teacher has run over, for `seconds`."""
-    table: Sequence[Cost]
-    """New stores of other views and dtypes, over all rows."""
-    student: StudentCost | None
-    warnings: Sequence[str]
 
 
 def sentence(cost: Cost, student: StudentCost | None) -> str:

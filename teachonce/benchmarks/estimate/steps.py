@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from teachonce.benchmarks.arms import Arm
+from teachonce.benchmarks.estimate.records import StudentCost
 from teachonce.benchmarks.live.cases import LIVE
 from teachonce.benchmarks.live.payoff import Costs, payoff
 from teachonce.benchmarks.rounds import in_turns
@@ -61,29 +62,6 @@ class StudentPlan:
         if not make_method(self.method, self.settings).needs.teacher:
             raise InputError(f"method {self.method} has no teacher to compare with", "Use kd, for example")
         check_student(self.student, self.image_size)
-
-
-@dataclass(frozen=True, kw_only=True)
-class StudentCost:
-    """A student from the cache and with the live teacher; training steps alone, validation costs both the same."""
-
-    student: str
-    method: str
-    live_method: str
-    batch_size: int
-    epochs: int
-    cached_step_ms: float
-    live_step_ms: float
-    cached_epoch_s: float
-    live_epoch_s: float
-    speedup: float
-    """live/cached, of a step."""
-    break_even_epochs: float | None
-    """Stage one over what an epoch saves; None: never."""
-    break_even_students: float | None
-    """Of so many epochs each; None: never."""
-    pays: str
-    """`cached` or `live`, for one student."""
 
 
 def measure_steps(plan: StudentPlan, samples: Samples, options: EstimateOptions, seconds: float) -> tuple[float, float]:
@@ -164,9 +142,7 @@ def student_cost(plan: StudentPlan, *, rows: int, stage_one_s: float, step_ms: t
         cached_epoch_s=cached_s,
         live_epoch_s=live_s,
         speedup=step_ms[1] / step_ms[0],
-        break_even_epochs=found.break_even_epochs,
-        break_even_students=found.break_even_students,
-        pays=found.pays,
+        **vars(found),
     )
 
 

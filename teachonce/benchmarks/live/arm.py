@@ -3,7 +3,7 @@
 import tempfile
 from dataclasses import dataclass
 from types import TracebackType
-from typing import IO, Any, Literal, Self
+from typing import IO, Any, Literal, Self, get_args
 
 from teachonce.benchmarks.live.data import DataSpec
 from teachonce.events import SILENT, Events
@@ -11,6 +11,7 @@ from teachonce.options.train import TrainOptions
 from teachonce.processes.process import Process
 
 Kind = Literal["student-only", "constant", "cached", "live"]
+ARMS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, kw_only=True)

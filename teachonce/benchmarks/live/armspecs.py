@@ -3,10 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-from teachonce.benchmarks.live.arm import ArmSpec
+from teachonce.benchmarks.live.arm import ARMS, ArmSpec
 from teachonce.benchmarks.live.cases import Combination, Request
 from teachonce.benchmarks.live.conduct import Key
-from teachonce.benchmarks.live.result import ARMS, key_of
+from teachonce.benchmarks.live.result import key_of
 from teachonce.benchmarks.live.stage_one import StageOne
 from teachonce.methods.base import METHODS
 from teachonce.options.train import TrainOptions
@@ -45,5 +45,5 @@ def _arm_spec(key: Key, request: Request, combination: Combination, stage: Stage
     )
     if key.kind == "live":
         config = replace(config, source="live")
-    data = replace(request.data, limit=stage.rows)
+    data = replace(request.data, limit=stage.found.rows)
     return ArmSpec(kind=key.kind, config=config, data=data, epoch_rows=request.epoch_rows, threads=request.threads)

@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Annotated
 
 from teachonce.benchmarks.live.data import DataSpec
 from teachonce.benchmarks.live.presets import Case, Preset, find_cases
+from teachonce.benchmarks.live.records import CaseResult
 from teachonce.engine.device import Precision
 from teachonce.errors import InputError
 from teachonce.methods.base import METHODS, make_method
 from teachonce.methods.settings import Value
 from teachonce.models.rdm import Preset as RdmPreset
+from teachonce.records import SPARSE
 from teachonce.types import TeacherDtype
 
 LIVE = {"clip-embed-kd": "clip-teacher-kd"}
@@ -38,7 +40,7 @@ class Request:
     rdm_epochs: int
     batch_sizes: tuple[int, ...]
     precisions: tuple[Precision, ...]
-    teacher_dtype: TeacherDtype | None
+    teacher_dtype: Annotated[TeacherDtype | None, SPARSE] = None
     """None: that of the precision. Float32 weights would be cast in every step of the live arm under autocast."""
     compiles: tuple[bool, ...]
     rows: tuple[int, int]
@@ -51,7 +53,7 @@ class Request:
     epoch_rows: int
     epochs: int
     device: str
-    tf32: bool
+    tf32: Annotated[bool, SPARSE] = False
     """Whether a GPU may round the inputs of float32 products, in stage one and in all arms."""
     threads: int | None
     workers: int | None
@@ -103,17 +105,17 @@ class Combination:
         name = self.case.name or f"{self.case.teacher} to {self.case.student}"
         return f"{name}, batch {self.batch_size}, {self.precision}, {'compiled' if self.compile else 'eager'}"
 
-    def is_of(self, case: dict[str, Any]) -> bool:
+    def is_of(self, case: CaseResult) -> bool:
         """Whether a case of a file is of this combination."""
-        return self._is_alike(case) and case.get("teacher_dtype", "float32") == self.teacher_dtype
+        return self._is_alike(case) and (case.teacher_dtype or "float32") == self.teacher_dtype
 
-    def is_of_another_teacher(self, case: dict[str, Any]) -> bool:
+    def is_of_another_teacher(self, case: CaseResult) -> bool:
         """Whether a case of a file is of this combination but for the dtype of the teacher."""
         return self._is_alike(case) and not self.is_of(case)
 
-    def _is_alike(self, case: dict[str, Any]) -> bool:
-        own = [self.case.name, self.batch_size, self.precision, self.compile]
-        return own == [case[key] for key in ("case", "batch_size", "precision", "compile")]
+    def _is_alike(self, case: CaseResult) -> bool:
+        own = (self.case.name, self.batch_size, self.precision, self.compile)
+        return own == (case.case, case.batch_size, case.precision, case.compile)
 
 
 def check_methods(methods: Sequence[str], settings: dict[str, Value], rdm: Sequence[str]) -> None:

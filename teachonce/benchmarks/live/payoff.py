@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from teachonce.bounds import NotBelow
 from teachonce.texts import epochs_text, number_text
 
 
@@ -21,24 +22,47 @@ class Costs:
     epochs: int
     """Of one student."""
 
+    @property
+    def ahead_s(self) -> float:
+        """Seconds before the first epoch from the cache."""
+        return self.stage_one_s + self.rdm_s
+
+    @property
+    def crossing(self) -> float | None:
+        """The epochs E at which ahead + E * cached = E * live; the cache is ahead after that. None: never."""
+        saved = self.live_epoch_s - self.cached_epoch_s
+        return self.ahead_s / saved if saved > 0 else None
+
+    def cached_s(self, epochs: float) -> float:
+        """Seconds from the cache."""
+        return self.ahead_s + epochs * self.cached_epoch_s
+
+    def live_s(self, epochs: float) -> float:
+        """Seconds with the live teacher."""
+        return epochs * self.live_epoch_s
+
 
 @dataclass(frozen=True, kw_only=True)
 class Payoff:
     """When, and who is better for one student."""
 
-    break_even_epochs: float | None
+    break_even_epochs: NotBelow | None
     """None: never."""
-    break_even_students: float | None
+    break_even_students: NotBelow | None = None
     """Students of `epochs` epochs each; None: never."""
     pays: Literal["cached", "live"]
 
+    def __post_init__(self) -> None:
+        """What never is, is not the better."""
+        if self.pays == "cached" and self.break_even_epochs is None:
+            raise ValueError("the cache is better for one student, and break_even_epochs says that it never is")
+
 
 def payoff(costs: Costs) -> Payoff:
-    """The epochs E at which stage one + RDMs + E * cached = E * live; the cache is ahead after that."""
-    saved = costs.live_epoch_s - costs.cached_epoch_s
-    if saved <= 0:
+    """When the cache is ahead."""
+    epochs = costs.crossing
+    if epochs is None:
         return Payoff(break_even_epochs=None, break_even_students=None, pays="live")
-    epochs = (costs.stage_one_s + costs.rdm_s) / saved
     return Payoff(
         break_even_epochs=epochs,
         break_even_students=epochs / costs.epochs,

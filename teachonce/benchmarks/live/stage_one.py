@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from teachonce.benchmarks.live.data import DataSpec
+from teachonce.benchmarks.live.records import StageOneResult
 from teachonce.cache.describe import describe
 from teachonce.engine.device import peak_memory_bytes, pick_device, reset_peak
 from teachonce.engine.rdm.names import rdm_name
@@ -53,14 +54,7 @@ class StageSpec:
 class StageOne:
     """What it took, and what is there now."""
 
-    rows: int
-    seconds: float
-    """From the first row read to the seal, the disk included."""
-    samples_per_s: float
-    bytes_per_sample: int
-    """Of the store, without RDMs."""
-    peak_memory_bytes: int | None
-    """Of the device; None on a CPU."""
+    found: StageOneResult
     teacher_image_size: int
     """Pixels a side."""
     rdm: tuple[str, ...] = ()
@@ -103,11 +97,13 @@ def _made(spec: StageSpec, events: Events) -> StageOne:
     names, rate = _rdms(spec, rows, events) if spec.distortion_weight else ((), None)
     targets = describe(spec.store)["targets"]
     return StageOne(
-        rows=rows,
-        seconds=done.seconds,
-        samples_per_s=done.samples_per_s,
-        bytes_per_sample=size,
-        peak_memory_bytes=peak,
+        found=StageOneResult(
+            rows=rows,
+            seconds=done.seconds,
+            samples_per_s=done.samples_per_s,
+            bytes_per_sample=size,
+            peak_memory_bytes=peak,
+        ),
         teacher_image_size=teacher.info.input.height,
         rdm=names,
         rdm_samples_per_s=rate,

@@ -1,7 +1,6 @@
 """`bench live`: does the cache pay? Live against cached, each arm in a process of its own, case after case."""
 
 import tempfile
-from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,16 @@ from teachonce.benchmarks.live.armspecs import STORE, arm_specs
 from teachonce.benchmarks.live.cases import Combination, Request
 from teachonce.benchmarks.live.conduct import conduct
 from teachonce.benchmarks.live.outfile import OutFile
+from teachonce.benchmarks.live.records import CaseResult, Frame
 from teachonce.benchmarks.live.request import request_of
-from teachonce.benchmarks.live.result import CaseResult
+from teachonce.benchmarks.live.result import CaseMeasured
 from teachonce.benchmarks.live.stage_one import StageOne, StageSpec, measure_stage_one
-from teachonce.benchmarks.origin import origin
+from teachonce.benchmarks.origin import device_name, origin
 from teachonce.errors import CutShortError, DiskError, TeachonceError
 from teachonce.events import SILENT, Events, WarnOnce
 from teachonce.options.live import LiveOptions
 from teachonce.options.verb import verb
+from teachonce.records import to_json
 
 
 @verb(LiveOptions, own_threads=True)
@@ -44,12 +45,12 @@ class _Sweep:
     """All combinations of a request; a store is kept as long as the next combination reads it too."""
 
     def __init__(self, request: Request, out: Path | None, events: Events) -> None:
-        source = origin(torch.device(request.device))
-        gpus = source["machine"]["gpus"]
+        device = torch.device(request.device)
         self.request, self.events = request, WarnOnce(events)  # the arms of all starts warn of the same
         self.combinations = request.combinations()
         self.several = len(self.combinations) > 1
-        frame = {"device": gpus[0] if gpus else "cpu", **source}
+        source = origin(Frame.kind, device)
+        frame = Frame(preset=request.preset, device=device_name(device), **vars(source))
         self.file = OutFile(path=out, request=request, frame=frame)
         self._folder = ExitStack()
         self._stage: tuple[Combination, Path, StageOne] | None = None
@@ -78,9 +79,9 @@ class _Sweep:
                     task.advance()
         except DiskError as error:
             if self.file.cases:
-                raise CutShortError(error, self.file.to_json()) from error
+                raise CutShortError(error, to_json(self.file.result())) from error
             raise
-        return self.file.to_json()
+        return to_json(self.file.result())
 
     def _measure(self, combination: Combination) -> None:
         if self.several:
@@ -99,13 +100,14 @@ class _Sweep:
             if not self._goes_on(combination, error):
                 raise
             return
-        case = CaseResult(request=self.request, combination=combination, stage=stage, found=found).to_json()
+        measured = CaseMeasured(request=self.request, combination=combination, stage=stage, found=found)
+        case = measured.result(self.file.frame)
         self.file.add(combination.label, case)
         self._warn(combination, case)
 
-    def _warn(self, combination: Combination, case: Mapping[str, Any]) -> None:
+    def _warn(self, combination: Combination, case: CaseResult) -> None:
         """The warnings of a case; a sweep says of which."""
-        for text in case["warnings"]:
+        for text in case.warnings:
             self.events.warn(f"{combination.label}: {text}" if self.several else text)
 
     def _goes_on(self, combination: Combination, error: TeachonceError) -> bool:

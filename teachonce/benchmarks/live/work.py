@@ -14,6 +14,7 @@ from teachonce.benchmarks.live import memory
 from teachonce.benchmarks.live.arm import ArmSpec, Memory, Ready
 from teachonce.benchmarks.live.energy import EnergyMeter
 from teachonce.benchmarks.live.meters import part_times, timed_ms
+from teachonce.benchmarks.origin import device_name
 from teachonce.cache.store import open_store
 from teachonce.data.memory import device_budget, host_budget
 from teachonce.engine.device import autocast, host_memory_bytes, pick_device, teacher_precision
@@ -84,7 +85,7 @@ class Work:
         parameters = [parameter for module in trained for parameter in module.parameters()]
         seen, images = session.feed.teacher, session.feed.images
         return Ready(
-            device=torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type,
+            device=device_name(self.device),
             precision=session.precision,
             threads=torch.get_num_threads(),
             rows=len(session.rows.train),

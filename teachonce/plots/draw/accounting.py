@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from teachonce.plots.accounting import Accounting, SchemeBar
+from teachonce.benchmarks.parts import MacsBench, Scheme
 from teachonce.plots.draw.bars import end_texts, name_rows
 from teachonce.plots.figure import INK, blank, is_narrow, legend_below, style, text_size
 from teachonce.plots.macs import PARTS
@@ -22,19 +22,19 @@ _POWERS = dict(zip("PTGM", ("\u00b9\u2075", "\u00b9\u00b2", "\u2079", "\u2076"),
 _LETTERS = {True: 14, False: 26}  # of a line of a name, narrow and wide
 
 
-def draw_accounting(data: Accounting, width: float) -> Figure:
+def draw_accounting(data: MacsBench, width: float) -> Figure:
     """Draw a bar per scheme, its cost and ratio at the end, and a mark for the paper's figure.
 
     Args:
-        data: The schemes.
+        data: What was counted.
         width: Inches.
     """
     with style(size=text_size(width)):
-        figure = blank(width, _ROW * len(data.bars) + 1.5)
+        figure = blank(width, _ROW * len(data.schemes) + 1.5)
         _bars(figure.subplots(), data, width)
-        used = [part for part in PARTS if any(bar.parts[part] for bar in data.bars)]
+        used = [part for part in PARTS if any(scheme.parts.get(part) for scheme in data.schemes)]
         handles: list[Patch | Line2D] = [Patch(color=_COLOURS[part], label=_NAMES[part]) for part in used]
-        if any(bar.paper_macs is not None for bar in data.bars):
+        if any(data.said(scheme) is not None for scheme in data.schemes):
             handles.append(Line2D([], [], label="the paper's figure", **_MARK))
         legend_below(figure, handles, most=5)
     return figure
@@ -43,32 +43,33 @@ def draw_accounting(data: Accounting, width: float) -> Figure:
 _MARK: dict[str, Any] = {"linestyle": "", "marker": "D", "markersize": 6, "color": INK, "markerfacecolor": "white"}
 
 
-def _bars(axes: Axes, data: Accounting, width: float) -> None:
+def _bars(axes: Axes, data: MacsBench, width: float) -> None:
     """Label all bars in the unit of the reference."""
-    reference = next(bar.macs for bar in data.bars if bar.label == data.reference)
-    unit, letter = next(((10.0**power, letter) for power, letter in _UNITS if reference >= 10**power), (1.0, ""))
-    for place, bar in enumerate(data.bars):
-        start = 0.0
+    base = data.base
+    unit, letter = next(((10.0**power, letter) for power, letter in _UNITS if base.macs >= 10**power), (1.0, ""))
+    ends = []
+    for place, scheme in enumerate(data.schemes):
+        start, said = 0.0, data.said(scheme)
         for part in PARTS:
-            axes.barh(place, bar.parts[part] / unit, _BAR, start, color=_COLOURS[part])
-            start += bar.parts[part] / unit
-        if bar.paper_macs is not None:
-            axes.plot([bar.paper_macs / unit], [place], zorder=3, **_MARK)
-    names = [broken(bar.label, _LETTERS[is_narrow(width)]) for bar in data.bars]
+            cost = scheme.parts.get(part, 0) / unit
+            axes.barh(place, cost, _BAR, start, color=_COLOURS[part])
+            start += cost
+        if said is not None:
+            axes.plot([said / unit], [place], zorder=3, **_MARK)
+        ends.append(max(scheme.macs, said or 0.0) / unit)
+    names = [broken(scheme.label, _LETTERS[is_narrow(width)]) for scheme in data.schemes]
     name_rows(axes, names)
-    ends = [max(float(bar.macs), bar.paper_macs or 0.0) / unit for bar in data.bars]
-    texts = [_summary(bar, data.reference, unit, letter) for bar in data.bars]
-    end_texts(axes, ends, texts, names=names, width=width)
+    end_texts(axes, ends, [_summary(scheme, base, unit, letter) for scheme in data.schemes], names=names, width=width)
     axes.xaxis.set_major_locator(MaxNLocator(3 if is_narrow(width) else 6, steps=(1, 2, 5, 10)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _position: digits(value)))
     what = f" ({letter} = 10{_POWERS[letter]})" if letter else ""
-    axes.set_xlabel(f"forward MACs{what},\nx: times {data.reference}")
+    axes.set_xlabel(f"forward MACs{what},\nx: times {base.label}")
 
 
-def _summary(bar: SchemeBar, reference: str, unit: float, letter: str) -> str:
+def _summary(scheme: Scheme, base: Scheme, unit: float, letter: str) -> str:
     """`762 P, 1.08x`."""
-    cost = f"{digits(bar.macs / unit)} {letter}".rstrip()
-    return cost if bar.label == reference else f"{cost}, {digits(bar.ratio)}x"
+    cost = f"{digits(scheme.macs / unit)} {letter}".rstrip()
+    return cost if scheme.label == base.label else f"{cost}, {digits(scheme.macs / base.macs)}x"
 
 
 def short(macs: float) -> str:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from teachonce.plots.break_even import BreakEven
+from teachonce.benchmarks.live.payoff import Costs
 from teachonce.plots.draw.arms import ARM_COLOURS
 from teachonce.plots.figure import INK, blank, is_narrow, legend_below, style, text_size
 from teachonce.plots.texts import digits
@@ -18,13 +18,13 @@ _APART = 2.6  # a crossing in this first part of the epochs gets a panel of its 
 _FAR = 3  # a crossing beyond so many times the epochs is not drawn
 
 
-def draw_break_even(data: BreakEven, width: float) -> Figure:
+def draw_break_even(data: Costs, width: float) -> Figure:
     """Draw the total time after each epoch; the line of the cache begins with stage one and the RDMs.
 
     If the crossing is early, one panel shows it and another the whole run.
 
     Args:
-        data: The two lines.
+        data: Of a method.
         width: Inches.
     """
     ranges = _ranges(data)
@@ -44,7 +44,7 @@ def draw_break_even(data: BreakEven, width: float) -> Figure:
     return figure
 
 
-def _ranges(data: BreakEven) -> list[tuple[str, float]]:
+def _ranges(data: Costs) -> list[tuple[str, float]]:
     """Titles of the panels, and the last epoch of each."""
     crossing = data.crossing
     whole = f"One student, {epochs_text(data.epochs)}"
@@ -55,7 +55,7 @@ def _ranges(data: BreakEven) -> list[tuple[str, float]]:
     return [("Break-even", max(data.epochs, 1.4 * crossing))]
 
 
-def _lines(axes: Axes, data: BreakEven, last: float) -> None:
+def _lines(axes: Axes, data: Costs, last: float) -> None:
     unit, name, short = next(
         (entry for entry in _UNITS if max(data.cached_s(last), data.live_s(last)) >= 1.5 * entry[0]), _UNITS[-1]
     )

@@ -10,12 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
+from teachonce.benchmarks.live.records import CaseResult, MethodResult
 from teachonce.methods.clip_embed_kd import MEMORY_CLAIM, TIME_CLAIM
 from teachonce.plots.draw.bars import name_rows
 from teachonce.plots.figure import INK, PALE, blank, is_narrow, legend_below, style, text_size
-from teachonce.plots.sweep import Sweep, SweepPoint
 from teachonce.plots.texts import broken
 
+CLAIMING = ("clip-embed-kd", "clip-teacher-kd")
+"""Methods to which the figures of CLIP-Embed-KD (arXiv 2404.06170) apply."""
 _STEP = 0.14  # inches between two dots of a row
 _LETTERS = {True: 12, False: 20}  # of a line of a name, narrow and wide
 _LINE = 0.17  # inches of a line of a name
@@ -27,33 +29,41 @@ _WIDE = 12  # a larger range of ratios gets a logarithmic axis
 class _Panel:
     title: str
     across: str
-    reached: Callable[[SweepPoint], float | None]
-    ceiling: Callable[[SweepPoint], float | None]
+    reached: Callable[[MethodResult], float | None]
+    ceiling: Callable[[MethodResult], float | None]
     claim: float | None = None
 
 
 _RATIO = "live / cached"
 _PANELS = (
-    _Panel("Time", _RATIO, lambda p: p.speedup, lambda p: p.time_ceiling, TIME_CLAIM),
+    _Panel("Time", _RATIO, lambda found: found.speedup, lambda found: found.time_ceiling, TIME_CLAIM),
     _Panel(
-        "Memory", "live / cached,\nbetween steps", lambda p: p.memory_ratio, lambda p: p.memory_ceiling, MEMORY_CLAIM
+        "Memory",
+        "live / cached,\nbetween steps",
+        lambda found: found.memory_ratio_of_epoch,
+        lambda found: found.memory_ceiling_of_epoch,
+        MEMORY_CLAIM,
     ),
-    _Panel("Peak memory", _RATIO, lambda p: p.peak_memory_ratio, lambda p: p.peak_memory_ceiling),
+    _Panel("Peak memory", _RATIO, lambda found: found.peak_memory_ratio, lambda found: found.peak_memory_ceiling),
 )
 _CLAIM: dict[str, Any] = {"color": INK, "linewidth": 1.2, "linestyle": (0, (4, 2))}
+Point = tuple[CaseResult, MethodResult]
 _LOOK: dict[str, Any] = {"linestyle": "", "markersize": 7}
 
 
-def draw_sweep(data: Sweep, width: float) -> Figure:
+def draw_sweep(cases: Sequence[CaseResult], method: str, width: float) -> Figure:
     """Draw ratios of live to cached: dots as measured, ticks for the ceilings, a line for the paper's figure.
 
     Args:
-        data: Of one method.
+        cases: Each with this method.
+        method: Its name.
         width: Inches; panels are stacked if it is narrow.
     """
-    rows = _rows(data.points, _LETTERS[is_narrow(width)])
-    batches = sorted({point.batch_size for point in data.points})
-    panels = [panel if data.claimed else replace(panel, claim=None) for panel in _PANELS if _known(panel, data)]
+    points = [(case, case.methods[method]) for case in cases]
+    rows = _rows(points, _LETTERS[is_narrow(width)])
+    batches = sorted({case.batch_size for case in cases})
+    panels = [panel for panel in _PANELS if any(panel.reached(found) is not None for _, found in points)]
+    panels = panels if method in CLAIMING else [replace(panel, claim=None) for panel in panels]
     stacked = is_narrow(width)
     with style(size=text_size(width)):
         lines = max(name.count("\n") for name in rows) + 1
@@ -66,29 +76,25 @@ def draw_sweep(data: Sweep, width: float) -> Figure:
     return figure
 
 
-def _known(panel: _Panel, data: Sweep) -> bool:
-    return any(panel.reached(point) is not None for point in data.points)
-
-
-def _rows(points: Sequence[SweepPoint], letters: int) -> dict[str, list[SweepPoint]]:
+def _rows(points: Sequence[Point], letters: int) -> dict[str, list[Point]]:
     """Points by the settings that differ (case, precision, compiled), one per line; batch sizes share a row."""
-    words = [(p.case, p.precision, "compiled" if p.compile else "eager") for p in points]
+    words = [(case.title, case.precision, "compiled" if case.compile else "eager") for case, _ in points]
     differing = [place for place in range(3) if len({word[place] for word in words}) > 1] or [0]
-    rows: dict[str, list[SweepPoint]] = {}
+    rows: dict[str, list[Point]] = {}
     for point, word in zip(points, words, strict=True):
         name = "\n".join(broken(word[place], letters) for place in differing)
         rows.setdefault(name, []).append(point)
     return rows
 
 
-def _fill(axes: Axes, panel: _Panel, rows: Mapping[str, Sequence[SweepPoint]], batches: Sequence[int]) -> None:
+def _fill(axes: Axes, panel: _Panel, rows: Mapping[str, Sequence[Point]], batches: Sequence[int]) -> None:
     name_rows(axes, list(rows))
     values = [1.0]
     for place, points in enumerate(rows.values()):
-        for point in points:
-            batch = batches.index(point.batch_size)
+        for case, found in points:
+            batch = batches.index(case.batch_size)
             y = _height(place, batch, len(batches))
-            values += _dot(axes, y, panel.reached(point), panel.ceiling(point), _colour(batch, len(batches)))
+            values += _dot(axes, y, panel.reached(found), panel.ceiling(found), _colour(batch, len(batches)))
     axes.axvline(1, color="#888888", linewidth=1, zorder=1)
     if panel.claim is not None:
         values.append(panel.claim)
