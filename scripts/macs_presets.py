@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from teachonce.benchmarks.parts import MacsSaid
 from teachonce.errors import InputError
 from teachonce.models.rdm import Preset as RdmPreset
 
@@ -39,14 +40,9 @@ class Schedule:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Said:
-    """What the paper says of a scheme."""
+class Said(MacsSaid):
+    """What the paper says of a scheme; without a text: nothing."""
 
-    text: str
-    """As printed; empty: nothing."""
-    macs: float | None = None
-    ratio: float | None = None
-    """To the preset's reference."""
     why: str
     """Why it differs from what is counted, or where it comes from."""
 

@@ -6,9 +6,9 @@ from teachonce.benchmarks.live.records import ArmResult, CaseResult, MethodResul
 from teachonce.console.folding import Folding
 from teachonce.console.tables import Parts, Result, pairs
 from teachonce.console.texts import duration_text, rate_text, size_text
+from teachonce.plots.arms import STEP_PARTS
 from teachonce.texts import count_text, epochs_text
 
-_PARTS = ("data", "transfer", "teacher", "student_forward", "loss", "backward", "optimiser")
 _CLAIMS = {
     "memory_9x": "9 times less memory between steps",
     "memory_9x_without_data": "... without images and targets",
@@ -89,9 +89,9 @@ def _arms(arms: dict[str, ArmResult]) -> Folding:
 
 def _steps(arms: dict[str, ArmResult]) -> Folding:
     """The parts of a step."""
-    table = Folding(left=("of a step, ms",), right=[part.replace("_", " ") for part in _PARTS])
+    table = Folding(left=("of a step, ms",), right=list(STEP_PARTS.values()))
     for name, arm in arms.items():
-        table.add_row(name, *(_ms(ms) if (ms := arm.parts_ms.get(part)) else "-" for part in _PARTS))
+        table.add_row(name, *(_ms(ms) if (ms := arm.parts_ms.get(part)) else "-" for part in STEP_PARTS))
     return table
 
 

@@ -149,7 +149,7 @@ class Arm:
         return self._ask("run", steps=steps, lead=lead)  # type: ignore[no-any-return]
 
     def parts(self, steps: int, lead: int = 1) -> dict[str, float]:
-        """Milliseconds a step of each part (see `meters.PARTS`); together they are the step."""
+        """Milliseconds a step of each part (see `records.PARTS`); together they are the step."""
         return self._ask("parts", steps=steps, lead=lead)  # type: ignore[no-any-return]
 
     def teacher(self, steps: int, lead: int = 1) -> float:

@@ -5,16 +5,10 @@ from collections.abc import Callable
 
 import torch
 
+from teachonce.benchmarks.live.records import PARTS
 from teachonce.benchmarks.rounds import wait
 from teachonce.engine.probe import probed
 from teachonce.engine.session import Session
-
-PARTS = ("data", "transfer", "teacher", "student_forward", "loss", "backward", "optimiser")
-"""The parts of a step, in its order.
-
-`data`: drawing, decoding and rendering the batch, on the host or the device. `transfer`: bringing rows, labels and
-pixels to the device, and reading the cache's targets. `teacher`: the live teacher's forward, and of RDMs that run live.
-"""
 
 
 def timed_ms(work: Callable[[], object], device: torch.device) -> float:

@@ -13,6 +13,12 @@ from teachonce.bounds import Above, Count, NotBelow, Positive
 from teachonce.methods.clip_embed_kd import MEMORY_CLAIM, TIME_CLAIM
 from teachonce.records import REST, SPARSE, key, parse
 
+PARTS = ("data", "transfer", "teacher", "student_forward", "loss", "backward", "optimiser")
+"""The parts of a step, in its order.
+
+`data`: drawing, decoding and rendering the batch, on the host or the device. `transfer`: bringing rows, labels and
+pixels to the device, and reading the cache's targets. `teacher`: the live teacher's forward, and of RDMs that run live.
+"""
 Size = Annotated[Count | None, SPARSE]
 Whole = Annotated[Positive | None, SPARSE]
 Number = Annotated[NotBelow | None, SPARSE]
@@ -76,7 +82,7 @@ class ArmResult(_Open):
     energy_j: NotBelow | None = None
     """Of a step; None where the device does not report it."""
     parts_ms: Mapping[str, NotBelow] = field(default_factory=dict)
-    """Of a step, by `meters.PARTS`."""
+    """Of a step, by its PARTS."""
 
 
 @dataclass(frozen=True, kw_only=True)
