@@ -51,4 +51,4 @@ def _copy(source: Path, target: Path, how: str, drawn: random.Random) -> None:
     target.write_bytes(data[:kept].ljust(len(data) if how == "zeros" else 0, b"\0"))
 
 
-FAULT = Fault(trials, full=200, part=6)
+FAULT = Fault(trials, full=200, part=4)

@@ -38,4 +38,4 @@ def _reader(name: str, bit: int) -> str:
     return "clip-embed-kd" if "classes" in name else ("kd", "clip-embed-kd", "cifd")[bit % 3]
 
 
-FAULT = Fault(trials, full=1000, part=8)
+FAULT = Fault(trials, full=1000, part=5)

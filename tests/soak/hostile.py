@@ -94,4 +94,4 @@ def _try(attack: Attack, seed: int, sound: Path, place: Path) -> Trial:
     return attack(random.Random(seed), sound, place)
 
 
-FAULT = Fault(trials, full=200, part=6)
+FAULT = Fault(trials, full=200, part=4)

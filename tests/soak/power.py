@@ -230,4 +230,4 @@ def _again(work: Work, sound: Path, place: Path, what: str) -> Trial:
     return Trial(what, f"{work.name}: {how}, the same bytes")
 
 
-FAULT = Fault(trials, full=1 << 30, part=12)
+FAULT = Fault(trials, full=1 << 30, part=8)
