@@ -134,7 +134,7 @@ def work(*, debug: bool = False) -> Iterator[RichEvents]:
 
 def finish(
     result: Any,
-    render: Callable[[Mapping[str, Any]], Sequence[RenderableType]],
+    render: Callable[[Any], Sequence[RenderableType]],
     *,
     as_json: bool,
     cut_short: Exception | None = None,
@@ -143,13 +143,10 @@ def finish(
 
     What ended the work before its time is told on stderr, is `error` of the object, and makes the exit code 1.
     """
-    value = plain(result)
-    if cut_short is not None:
-        value |= {"error": describe_error(cut_short)}
     if as_json:
-        _print_json(value)
+        _print_json(plain(result) | ({} if cut_short is None else {"error": describe_error(cut_short)}))
     else:
-        show(*render(value))
+        show(*render(result))
     sys.stdout.flush()
     if cut_short is not None:
         sys.stderr.write(error_text(cut_short) + "\n")

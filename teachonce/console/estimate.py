@@ -4,14 +4,12 @@ from rich.table import Table
 from rich.text import Text
 
 from teachonce.benchmarks.estimate.records import Estimate, StudentCost, TeacherMemory
-from teachonce.console.tables import Parts, Result, columns, pairs
+from teachonce.console.tables import Parts, columns, pairs
 from teachonce.console.texts import duration_text, memory_text, rate_text, size_text
-from teachonce.records import parse
 
 
-def estimate_parts(result: Result) -> Parts:
+def estimate_parts(found: Estimate) -> Parts:
     """The verdict, the facts of the pass, what other views and dtypes would cost, and the student."""
-    found = parse(Estimate, result, "the result", mend="Estimate it again")
     assert found.memory is not None, "this version writes it"
     alone = ", ".join(f"{name} {rate_text(rate)}" for name, rate in found.alone_samples_per_s.items())
     rows = [
@@ -19,7 +17,7 @@ def estimate_parts(result: Result) -> Parts:
         ("time", f"{duration_text(found.seconds)}, {rate_text(found.samples_per_s)} rows/s"),
         ("store", f"{found.store_bytes:,} bytes, {found.bytes_per_sample:,.0f} a sample"),
         ("disk", f"{size_text(found.free_bytes)} free"),
-        ("peak memory", memory_text(result)),
+        ("peak memory", memory_text(found.peak_memory_bytes, found.host_memory_bytes)),
         ("teacher", _memory(found.memory)),
         ("limited by", found.limit),
         ("alone, rows/s", alone),

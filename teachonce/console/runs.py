@@ -1,32 +1,38 @@
 """The steps of a run, planned or done, and the tables at its end."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from teachonce.console.folding import Folding
-from teachonce.console.reports import report_parts
+from teachonce.console.reports import verdict_parts
 from teachonce.console.tables import Parts, Result, columns
 from teachonce.console.texts import duration_text, memory_text, rate_text, share_text, source_text
 from teachonce.texts import count_text, points_text, range_text
+
+if TYPE_CHECKING:
+    from teachonce.pipeline.run import RunResult, StepResult
 
 _STYLES = {"run": "green", "reuse": "cyan", "refuse": "red"}
 _DONE = {"run": "done", "reuse": "reused"}
 
 
-def run_parts(result: Result) -> Parts:
+def run_parts(result: "RunResult") -> Parts:
     """The plan, or what was done; where trainings were done, tables that compare them; and the report."""
-    if result["dry_run"]:
-        return [steps_table(result["steps"])]
-    parts: Parts = [done_table(result["steps"])]
-    if result["comparison"]:
-        parts += ["", _comparison(result["comparison"])]
-    if result["over_seeds"]:
-        parts += ["", _over_seeds(result["over_seeds"])]
-    parts += [*([""] if result["ratios"] else []), *(Text(_ratio(ratio)) for ratio in result["ratios"])]
-    return [*parts, "", *report_parts(result["report"])] if result["report"] else parts
+    if result.dry_run:
+        return [steps_table(result.steps)]
+    parts: Parts = [done_table(result.steps)]
+    if result.comparison:
+        parts += ["", _comparison(result.comparison)]
+    if result.over_seeds:
+        parts += ["", _over_seeds(result.over_seeds)]
+    parts += [*([""] if result.ratios else []), *(Text(_ratio(ratio)) for ratio in result.ratios)]
+    if result.report:
+        parts += ["", *verdict_parts(*(result.report[name] for name in ("verdict", "pays", "out")))]
+    return parts
 
 
 def _ratio(ratio: Result) -> str:
@@ -47,20 +53,20 @@ def _chance(ratio: Result) -> str:
     return f" (95 % interval {100 * low:+.2f} to {points_text(high)} on {images}: {verdict})"
 
 
-def steps_table(steps: Sequence[Result]) -> Table:
+def steps_table(steps: Sequence["StepResult"]) -> Table:
     """What will become of each step, and why."""
     table = columns("step", "action", "reason")
     for step in steps:
-        table.add_row(Text(step["name"]), Text(step["action"], style=_STYLES[step["action"]]), Text(step["reason"]))
+        table.add_row(Text(step.name), Text(step.action, style=_STYLES[step.action]), Text(step.reason))
     return table
 
 
-def done_table(steps: Sequence[Result]) -> Table:
+def done_table(steps: Sequence["StepResult"]) -> Table:
     """What became of each step."""
     table = columns("step", "", "result")
     for step in steps:
-        done = Text(_DONE[str(step["action"])], style=_STYLES[str(step["action"])])
-        table.add_row(Text(step["name"]), done, Text(_outcome(step["result"] or {})))
+        done = Text(_DONE[step.action], style=_STYLES[step.action])
+        table.add_row(Text(step.name), done, Text(_outcome(step.result or {})))
     return table
 
 
@@ -93,12 +99,12 @@ def _comparison(rows: Sequence[Result]) -> RenderableType:
         table.add_row(
             Text(row["name"]),
             row["method"],
-            source_text(row),
+            source_text(row["method"], row["source"]),
             share_text(row.get("top1")),
             range_text(*interval) if interval else "-",
             duration_text(row.get("seconds")),
             rate_text(row.get("step_ms")),
-            memory_text(row),
+            memory_text(row.get("peak_memory_bytes"), row.get("host_memory_bytes")),
         )
     return table
 
@@ -110,7 +116,7 @@ def _over_seeds(rows: Sequence[Result]) -> RenderableType:
         table.add_row(
             Text(row["student"]),
             Text(row["label"]),
-            source_text(row),
+            source_text(row["method"], row["source"]),
             str(row["epochs"]),
             str(row["seeds"]),
             share_text(row["top1_mean"]),

@@ -3,7 +3,7 @@
 import io
 import sys
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -13,6 +13,13 @@ from teachonce.console.terminal import Terminal
 from teachonce.console.texts import duration_text, memory_text, rate_text, share_text, source_text
 from teachonce.intervals import wilson
 from teachonce.texts import range_text
+
+if TYPE_CHECKING:
+    from teachonce.engine.records import EvaluateRunResult, TrainResult
+    from teachonce.stages.embed import EmbedResult
+    from teachonce.stages.evaluate import EvaluateStoreResult
+    from teachonce.stages.export import ExportResult
+    from teachonce.stages.rdm import RdmResult
 
 Result = Mapping[str, Any]
 Parts = list[RenderableType]
@@ -50,88 +57,93 @@ def columns(*left: str, right: Iterable[str] = ()) -> Table:
     return table
 
 
-def embed_parts(result: Result) -> Parts:
+def embed_parts(result: "EmbedResult") -> Parts:
     """What a teacher pass did."""
     rows = [
-        ("store", f"{result['store']}, target {result['target']}"),
-        ("rows", f"{result['rows']:,}, of which {result['failed']:,} failed"),
-        ("reused", f"{result['reused_blocks']:,} blocks"),
+        ("store", f"{result.store}, target {result.target}"),
+        ("rows", f"{result.rows:,}, of which {result.failed:,} failed"),
+        ("reused", f"{result.reused_blocks:,} blocks"),
         ("time", _embed_time(result)),
-        ("state", "sealed" if result["sealed"] else "waiting for the blocks of other processes"),
+        ("state", "sealed" if result.sealed else "waiting for the blocks of other processes"),
     ]
-    if result.get("teacher_top1") is not None:
-        rows.append(("teacher's top-1", share_text(result["teacher_top1"])))
+    if result.teacher_top1 is not None:
+        rows.append(("teacher's top-1", share_text(result.teacher_top1)))
     return [pairs(rows)]
 
 
-def _embed_time(result: Result) -> str:
-    if not result["samples_per_s"]:
+def _embed_time(result: "EmbedResult") -> str:
+    if not result.samples_per_s:
         return "-, nothing was left to run"
-    return f"{duration_text(result['seconds'])}, {rate_text(result['samples_per_s'])} rows/s"
+    return f"{duration_text(result.seconds)}, {rate_text(result.samples_per_s)} rows/s"
 
 
-def train_parts(result: Result) -> Parts:
+def train_parts(result: "TrainResult") -> Parts:
     """What a training did."""
     rows = [
-        ("run", str(result["run"])),
-        ("method", result["method"]),
-        ("targets", source_text(result)),
-        ("epochs", f"{result['epochs']:,}"),
+        ("run", str(result.run)),
+        ("method", result.method),
+        ("targets", source_text(result.method, result.source)),
+        ("epochs", f"{result.epochs:,}"),
     ]
-    if result["step_ms"]:
-        rows.append(("speed", f"{result['step_ms']:.3g} ms per step, {rate_text(result['samples_per_s'])} samples/s"))
-    rows += [("peak memory", memory_text(result)), ("validation top-1", share_text(result["val_top1"]))]
+    if result.step_ms:
+        rows.append(("speed", f"{result.step_ms:.3g} ms per step, {rate_text(result.samples_per_s)} samples/s"))
+    rows += [
+        ("peak memory", memory_text(result.peak_memory_bytes, result.host_memory_bytes)),
+        ("validation top-1", share_text(result.val_top1)),
+    ]
     return [pairs(rows)]
 
 
-def rdm_parts(result: Result) -> Parts:
+def rdm_parts(result: "RdmResult") -> Parts:
     """What became of each RDM."""
     rows = [
-        ("store", f"{result['store']}, target {result['target']}"),
-        ("rows", f"{result['rows']:,} train, {result['val_rows']:,} validate"),
-        ("epochs", f"{result['epochs']:,}"),
+        ("store", f"{result.store}, target {result.target}"),
+        ("rows", f"{result.rows:,} train, {result.val_rows:,} validate"),
+        ("epochs", f"{result.epochs:,}"),
         ("time", _rdm_time(result)),
-        ("teacher's top-1", share_text(result["teacher_top1"])),
+        ("teacher's top-1", share_text(result.teacher_top1)),
     ]
     table = columns("target", right=("R", "bits a sample", "distortion", "top-1", "best epoch", ""))
-    for rdm in result["rdms"]:
-        distortion = "-" if rdm["distortion"] is None else f"{rdm['distortion']:.4g}"
+    for rdm in result.rdms:
+        distortion = "-" if rdm.distortion is None else f"{rdm.distortion:.4g}"
         table.add_row(
-            Text(rdm["name"]),
-            f"{rdm['distortion_weight']:g}",
-            f"{rdm['bits']:.1f}",
+            Text(rdm.name),
+            f"{rdm.distortion_weight:g}",
+            f"{rdm.bits:.1f}",
             distortion,
-            share_text(rdm["top1"]),
-            f"{rdm['best_epoch']:,}",
-            "reused" if rdm["reused"] else "",
+            share_text(rdm.top1),
+            f"{rdm.best_epoch:,}",
+            "reused" if rdm.reused else "",
         )
     return [pairs(rows), "", table]
 
 
-def _rdm_time(result: Result) -> str:
-    if not result["seconds"]:
+def _rdm_time(result: "RdmResult") -> str:
+    if not result.seconds:
         return "-, nothing was left to train"
-    return f"{duration_text(result['seconds'])}, {rate_text(result['samples_per_s'])} rows/s"
+    return f"{duration_text(result.seconds)}, {rate_text(result.samples_per_s)} rows/s"
 
 
-def evaluate_parts(result: Result) -> Parts:
+def evaluate_parts(result: "EvaluateRunResult | EvaluateStoreResult") -> Parts:
     """The accuracy of a run, with its classes; or what the embeddings of a store are worth."""
-    if "knn_top1" in result:
+    from teachonce.stages.evaluate import EvaluateStoreResult  # imports torch, as the command has done by now
+
+    if isinstance(result, EvaluateStoreResult):
         worth = [
-            ("nearest neighbours", _top1(result["knn_top1"], result["rows"])),
-            ("linear probe", _top1(result["linear_top1"], result["rows"])),
+            ("nearest neighbours", _top1(result.knn_top1, result.rows)),
+            ("linear probe", _top1(result.linear_top1, result.rows)),
         ]
-        held_out = f"{result['rows']:,} held out of {result['rows'] + result['train_rows']:,}"
+        held_out = f"{result.rows:,} held out of {result.rows + result.train_rows:,}"
         return [pairs([("rows", held_out), *worth])]
     rows = [
-        ("rows", f"{result['rows']:,}"),
-        ("top-1", _top1(result["top1"], result["rows"])),
-        ("top-5", share_text(result["top5"])),
-        ("loss", f"{result['loss']:.4f} nats (cross-entropy)"),
+        ("rows", f"{result.rows:,}"),
+        ("top-1", _top1(result.top1, result.rows)),
+        ("top-5", share_text(result.top5)),
+        ("loss", f"{result.loss:.4f} nats (cross-entropy)"),
     ]
     classes = columns("class", right=("rows", "top-1"))
-    for entry in result.get("per_class") or ():
-        classes.add_row(Text(str(entry["class"])), f"{entry['rows']:,}", share_text(entry["top1"]))
+    for entry in result.per_class:
+        classes.add_row(Text(str(entry.name)), f"{entry.rows:,}", share_text(entry.top1))
     return [pairs(rows), "", classes]
 
 
@@ -140,6 +152,6 @@ def _top1(share: float, rows: int) -> str:
     return f"{share_text(share)} (95 % interval {range_text(*wilson(share * rows, rows))})"
 
 
-def export_parts(result: Result) -> Parts:
+def export_parts(result: "ExportResult") -> Parts:
     """Where the arrays went."""
-    return [Text(f"{result['store']} is now {result['out']} ({result['format']})")]
+    return [Text(f"{result.store} is now {result.out} ({result.format})")]

@@ -4,6 +4,7 @@ import errno
 import io
 import sys
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from teachonce.console.runs import run_parts
 from teachonce.console.tables import columns, show
 from teachonce.console.texts import duration_text, rate_text, share_text, size_text
 from teachonce.errors import MismatchError
+from teachonce.pipeline.run import RunResult, StepResult
 from teachonce.texts import measure_text
 
 
@@ -176,13 +178,13 @@ TRAINED = {"epochs": 30, "seconds": 80.0, "val_top1": 0.9706}
 
 
 def test_steps_are_a_plan_before_a_run_and_results_after_it(capsys: pytest.CaptureFixture[str]):
-    step = {"name": "train kd", "action": "run", "reason": "there is no such run yet"}
-    common = {"comparison": [], "over_seeds": [], "ratios": [], "report": None}
+    step = StepResult(name="train kd", action="run", reason="there is no such run yet", result=None)
     shown = []
     for dry_run, result in ((True, None), (False, TRAINED)):
-        show(*run_parts({"steps": [step | {"result": result}], "dry_run": dry_run, **common}))
+        steps = [replace(step, result=result)]
+        show(*run_parts(RunResult(steps=steps, comparison=[], ratios=[], over_seeds=[], dry_run=dry_run)))
         shown.append(capsys.readouterr().out)
-    assert [step["reason"] in text for text in shown] == [True, False]
+    assert [step.reason in text for text in shown] == [True, False]
     assert [f"{duration_text(80.0)}" in text for text in shown] == [False, True]
     assert [share_text(0.9706) in text for text in shown] == [False, True]
 
