@@ -73,7 +73,9 @@ def other_value(stage: Callable[..., Any], name: str, given: Mapping[str, Any]) 
     values = (
         {bool: not plain, int: (plain or 1) + 1, float: (plain or 0.25) * 2} if kinds[0] in (bool, int, float) else {}
     )
-    assert kinds[0] in values, f"no other value is known for option {name} of {stage.__name__}: add it to OTHER"
+    assert kinds[0] in values, (
+        f"no other value is known for option {name} of {stage.__name__}: add one to OTHER in tests/optionkit.py"
+    )
     return values[kinds[0]]
 
 

@@ -138,7 +138,7 @@ def _default(each: object) -> object:
 
 
 def _option(name: str, hint: object, default: object) -> Option:
-    assert get_origin(hint) is Annotated, f"{name} is not annotated with an Opt"
-    kind, *marks = get_args(hint)
-    opt = next(mark for mark in marks if isinstance(mark, Opt))
+    kind, *marks = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+    opt = next((mark for mark in marks if isinstance(mark, Opt)), None)
+    assert opt is not None, f"option {name} is not declared as Annotated[TYPE, Opt(help=...)]"
     return Option(name=name, kind=kind, default=default, opt=opt)

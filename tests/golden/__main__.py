@@ -1,6 +1,7 @@
 """`python -m tests.golden`: compare what the code gives now with the golden files; with --write, renew them."""
 
 import argparse
+import logging
 import sys
 
 from tests.golden.files import PARTS, differences, make, write
@@ -11,6 +12,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.golden", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all if absent")
     parser.add_argument("--write", action="store_true", help="keep what the code gives now")
+    logging.raiseExceptions = False  # handlers of libraries keep the stderr of a command that has ended
     chosen = parser.parse_args()
     if unknown := set(chosen.parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")

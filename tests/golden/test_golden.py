@@ -14,7 +14,9 @@ from tests.golden.masks import changes, masked
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")  # of --compile
 @pytest.mark.parametrize("part", files.PARTS)
 def test_as_kept(part: str):
-    assert files.differences(part, files.make(part)) == ""
+    found = files.differences(part, files.make(part))
+    if found:
+        pytest.fail(f"{found}If this is meant: python -m tests.golden {part} --write", pytrace=False)
 
 
 def test_a_difference_is_shown_and_can_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
