@@ -30,8 +30,10 @@ class Bounds:
 MOST_SIDE = 1 << 14
 Side = Annotated[int, Bounds(min=1, max=MOST_SIDE)]
 """Of an image, in pixels."""
-Count = Annotated[int, Bounds(min=0)]
-Positive = Annotated[int, Bounds(min=1)]
+MOST_COUNT, MOST_AMOUNT = (1 << 63) - 1, 1e30
+"""Of things, and of seconds, bytes or operations: more are no numbers that anybody has measured."""
+Count = Annotated[int, Bounds(min=0, max=MOST_COUNT)]
+Positive = Annotated[int, Bounds(min=1, max=MOST_COUNT)]
 Share = Annotated[float, Bounds(min=0, max=1)]
-NotBelow = Annotated[float, Bounds(min=0)]
-Above = Annotated[float, Bounds(above=0)]
+NotBelow = Annotated[float, Bounds(min=0, max=MOST_AMOUNT)]
+Above = Annotated[float, Bounds(above=0, max=MOST_AMOUNT)]

@@ -80,7 +80,8 @@ def interrupted(words: Sequence[str], seen: Sequence[int], error: BaseException 
         The exit code that a shell gives to what a signal ended.
     """
     stop = error if isinstance(error, KeyboardInterrupt) else KeyboardInterrupt()
-    stop.args = () if _CONTINUES.intersection(words[:1]) else (AFRESH,)
+    kept = words[:2] == ["bench", "live"] and any(word.startswith("--out") for word in words)
+    stop.args = () if kept or _CONTINUES.intersection(words[:1]) else (AFRESH,)
     _failure(stop, words)
     return 128 + (seen[0] if seen else signal.SIGINT)
 

@@ -19,6 +19,10 @@ class TeachonceError(Exception):
         self.message = " ".join(message.split())
         self.mend = " ".join(mend.split())
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by what it holds: subclasses may be made of other things."""
+        return type(self).__new__, (type(self), self.message, self.mend), self.__dict__
+
     def __str__(self) -> str:
         return f"{self.message}. {self.mend}" if self.mend else self.message
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teachonce.bounds import CLOSED, Above, Bounds, Count, Positive, Share
+from teachonce.bounds import CLOSED, MOST_COUNT, Above, Bounds, Count, Positive, Share
 from teachonce.errors import CorruptError
 from teachonce.records import REST, SPARSE, as_json, key, parse, read, to_json, write
 
@@ -46,11 +46,13 @@ def parsed(value: object, kind: type[Any] = Whole) -> Any:
     return parse(kind, json.loads(json.dumps(value)), "it", mend="Do")
 
 
-PARTS = st.builds(Part, size=st.integers(1) | st.tuples(st.integers(), st.integers()), kind=st.sampled_from("ab"))
+PARTS = st.builds(
+    Part, size=st.integers(1, MOST_COUNT) | st.tuples(st.integers(), st.integers()), kind=st.sampled_from("ab")
+)
 NAMES = st.text(max_size=3).filter(lambda name: name not in Whole.__dataclass_fields__)
 WHOLES = st.builds(
     Whole,
-    rows=st.integers(0),
+    rows=st.integers(0, MOST_COUNT),
     share=st.floats(0, 1),
     parts=st.lists(PARTS, max_size=3).map(tuple),
     named=st.dictionaries(st.text(max_size=3), PARTS, max_size=2),
@@ -97,6 +99,7 @@ def test_keys_that_are_not_declared_are_ignored_unless_the_record_is_closed():
     [
         ({"share": None}, "'rows' is missing"),
         ({"rows": -1, "share": 0.5}, "rows: "),
+        ({"rows": 10**30, "share": 0.5}, "rows: "),
         ({"rows": True, "share": 0.5}, "rows: "),
         ({"rows": "1", "share": 0.5}, "rows: "),
         ({"rows": 1, "share": 1.5}, "share: "),

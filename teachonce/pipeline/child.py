@@ -6,12 +6,19 @@ from typing import Any
 from teachonce.events import Events
 from teachonce.options.make import make
 from teachonce.options.verbs import VERBS, load
-from teachonce.processes.command import importing
+from teachonce.options.words import command_words
+from teachonce.processes.command import importing, stands_for
 from teachonce.records import plain
 
-PLACE = "teachonce.pipeline.child:do_step"
+PLACE = "teachonce.pipeline.child:do_command"
 """What a process is started with to do a step."""
 MEND = "If the memory was full, use a smaller batch_size; then run the same command again: it resumes"
+
+
+def do_command(events: Events, verb: str, options: Mapping[str, Any]) -> dict[str, object]:
+    """Do a step as a process that is its command; see `do_step`."""
+    stands_for([verb, *command_words(VERBS[verb].kind, options)])
+    return do_step(events, verb, options)
 
 
 def do_step(events: Events, verb: str, options: Mapping[str, Any]) -> dict[str, object]:

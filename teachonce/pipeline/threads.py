@@ -1,12 +1,8 @@
-"""How many processors there are, and how processes share them."""
+"""How processes share the processors."""
 
 import os
 
-
-def cores() -> int:
-    """How many processors this process may use."""
-    # macOS has no affinity
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+from teachonce.data.workers import count_processors
 
 
 def share(jobs: int, threads: int | None) -> dict[str, str]:
@@ -18,4 +14,4 @@ def share(jobs: int, threads: int | None) -> dict[str, str]:
     """
     if threads is None and (jobs == 1 or "OMP_NUM_THREADS" in os.environ):
         return {}
-    return {"OMP_NUM_THREADS": str(threads or max(1, cores() // jobs))}
+    return {"OMP_NUM_THREADS": str(threads or max(1, count_processors() // jobs))}

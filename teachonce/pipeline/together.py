@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from teachonce.data.workers import count_processors
 from teachonce.errors import TeachonceError
 from teachonce.events import Events, Lines, Silent, Task, WarnOnce
 from teachonce.fsio import disk_errors
@@ -17,7 +18,7 @@ from teachonce.pipeline.execute import HERE, Results, do_here
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.plan import Planned
 from teachonce.pipeline.steps import Step
-from teachonce.pipeline.threads import cores, share
+from teachonce.pipeline.threads import share
 from teachonce.processes.process import Pool
 from teachonce.processwide import limited_threads
 
@@ -48,7 +49,7 @@ def execute_together(
     """
     with (
         events.task("steps", total=len(planned), unit="steps") as task,
-        limited_threads(threads or max(1, cores() // jobs)),
+        limited_threads(threads or max(1, count_processors() // jobs)),
         ThreadPoolExecutor(jobs) as executor,
         Pool() as pool,
     ):

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from teachonce.errors import UnexpectedError
 from teachonce.heap import keep_freed
-from teachonce.processes.command import importing, interrupts, leave
+from teachonce.processes.command import deaf, importing, interrupts, leave
 from teachonce.processes.failures import as_ours
 from teachonce.processes.messages import Sender
 
@@ -33,6 +33,7 @@ def main() -> None:
             try:
                 _serve(pipe, _loaded(target, seen), seen)
             except KeyboardInterrupt:
+                deaf()  # our parent may end us as well
                 with suppress(OSError):
                     pipe.send(("interrupted", ()))
                 sys.exit(128 + (seen[0] if seen else signal.SIGINT))

@@ -3,8 +3,9 @@
 import gc
 import os
 import signal
+import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any
@@ -74,6 +75,21 @@ def leave() -> None:
     gc.freeze()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def deaf() -> None:
+    """From now on no signal interrupts this process, which is about to end."""
+    for number in _ENDS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def stands_for(words: Sequence[str]) -> None:
+    """This process does what a command line does, and what it writes records that command line, not its own.
+
+    Args:
+        words: Those after `teachonce`.
+    """
+    sys.argv = ["teachonce", *words]
 
 
 def die(number: int) -> None:

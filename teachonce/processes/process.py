@@ -200,7 +200,11 @@ class Pool:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         with self._guard:
             self._ending = True  # a process that a thread is about to start is not started any more
-        end(self._processes)
+        try:
+            end(self._processes)
+        except BaseException:  # such as a second Ctrl-C
+            end(self._processes, at_once=True)
+            raise
 
     def start(self, target: str, **given: Any) -> Process:
         """Start one of them.

@@ -105,5 +105,7 @@ def test_a_child_process_has_it_and_its_run_is_known_by_it(patched: Path):
     runs = [Path(patched, step["result"]["run"]) for step in done["steps"]]
     assert [path.name for path in runs] == ["ce-cnn-2-s0-made-up=6", "ce-cnn-2-s0-made-up=7"]
     assert [json.loads((path / "run.json").read_text())["settings"]["made_up"] for path in runs] == [6, 7]
+    words = json.loads((runs[0] / "run.json").read_text())["command"]
+    assert (words[:2], words[words.index("--made-up") + 1]) == (["teachonce", "train"], "6")
     again = run(patched, "-m", "teachonce", "run", "plain.toml", "--dry-run", "--json")
     assert [step["action"] for step in again["steps"]] == ["reuse", "reuse"]

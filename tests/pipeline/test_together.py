@@ -12,13 +12,13 @@ from typing import Any, cast
 import psutil
 import pytest
 
+from teachonce.data.workers import count_processors
 from teachonce.errors import InputError, MismatchError, ProcessEndedError
 from teachonce.events import Events, Silent
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.judge import Verdict
 from teachonce.pipeline.plan import Planned
 from teachonce.pipeline.steps import Step, in_order
-from teachonce.pipeline.threads import cores
 from teachonce.pipeline.together import execute_together
 from teachonce.processes import process as runner
 
@@ -156,7 +156,7 @@ def test_the_accuracy_of_rdms_is_their_own(stage: Stage):
     assert stage.heard.lines[1::2] == ["[1/2] a: done, top-1 40.00 %, 25.00 %", "[2/2] b: done"]
 
 
-@pytest.mark.parametrize(("threads", "told"), [(None, str(max(1, cores() // 2))), (3, "3")])
+@pytest.mark.parametrize(("threads", "told"), [(None, str(max(1, count_processors() // 2))), (3, "3")])
 def test_each_has_its_share_of_the_cores(stage: Stage, threads: int | None, told: str):
     stage.run(step("a"), threads=threads)
     assert (stage.folder / "a").read_text() == told

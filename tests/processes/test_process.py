@@ -1,5 +1,6 @@
 """Programs of our own: their results and errors are ours, their events are shown, and none of them stays behind."""
 
+import pickle
 import re
 import signal
 import subprocess
@@ -160,10 +161,37 @@ def test_one_that_is_lost_is_told_of(request_: tuple[Any, ...], how: str):
             process.ask("echo", 1)
 
 
-def test_one_that_somebody_interrupts_interrupts_us():
-    with Process(DO, name="it") as process, pytest.raises(KeyboardInterrupt):
-        process.ask("kill", signal.SIGTERM)
-    assert process.wait(0)
+def test_one_that_somebody_interrupts_interrupts_us_and_ends_without_a_word(tmp_path: Path):
+    """Others may signal it, and its parent then ends it as well."""
+    for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT):
+        with (
+            (tmp_path / "log").open("ab") as log,
+            Process(DO, name="it", log=log) as process,
+            pytest.raises(KeyboardInterrupt),
+        ):
+            process.ask("kill", number)
+        assert process.wait(0)
+    assert not (tmp_path / "log").read_text()
+
+
+def error_classes(kind: type[errors.TeachonceError]) -> list[type[errors.TeachonceError]]:
+    return [kind, *(each for child in kind.__subclasses__() for each in error_classes(child))]
+
+
+@pytest.mark.parametrize("kind", error_classes(errors.TeachonceError))
+def test_every_error_survives_pickling(kind: type[errors.TeachonceError]):
+    made = kind.__new__(kind, "expected a, got b", "give a")
+    errors.TeachonceError.__init__(made, "expected a, got b", "give a")
+    made.result = {"measured": 1}
+    again = pickle.loads(pickle.dumps(made))  # noqa: S301 - our own
+    assert (type(again), again.message, again.mend) == (kind, "expected a, got b", "give a")
+    assert (again.result, str(again)) == ({"measured": 1}, str(made))
+
+
+def test_an_error_that_holds_a_result_comes_with_it():
+    cut = errors.CutShortError(errors.DiskError("full", "make room"), {"measured": 1})
+    again = pickle.loads(pickle.dumps(cut))  # noqa: S301 - our own
+    assert (type(again), again.message, again.mend, again.result) == (type(cut), "full", "make room", {"measured": 1})
 
 
 @contextmanager

@@ -9,10 +9,13 @@ import torch
 from teachonce.engine.metrics import read_metrics
 from teachonce.events import Events
 from teachonce.heap import give_back
+from teachonce.options.train import TrainOptions
+from teachonce.options.words import command_words
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.judge import train_options
 from teachonce.pipeline.steps import Step
 from teachonce.pipeline.tune.workers import PrunedError
+from teachonce.processes.command import stands_for
 from teachonce.processwide import limited_threads
 from teachonce.records import to_json
 from teachonce.stages.train import run_training
@@ -26,6 +29,7 @@ class Trainer:
 
     def __call__(self, events: Events, options: Mapping[str, Any]) -> bool:
         """See `train_trial`."""
+        stands_for(["train", *command_words(TrainOptions, options)])
         try:
             return train_trial(options, self._facts, events)
         finally:
