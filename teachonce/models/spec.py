@@ -1,10 +1,16 @@
 """Model specs: `name:key=value,...` for built-in networks; and initial weights from a seed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from teachonce.errors import ModelError
+
+
+def modules_of(specs: Iterable[str]) -> tuple[str, ...]:
+    """The modules that a process needs for most models of these specs, and that take long to import."""
+    uses_transformers = any(spec.partition(":")[0] in ("vit", "transformers") for spec in specs)
+    return ("transformers.models.vit.modeling_vit",) if uses_transformers else ()
 
 
 def parse_options(spec: str, defaults: Mapping[str, int | float | str]) -> dict[str, Any]:

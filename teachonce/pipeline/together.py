@@ -14,7 +14,7 @@ from teachonce.events import Events, Lines, Silent, Task, WarnOnce
 from teachonce.fsio import disk_errors
 from teachonce.models.trust import factory_environment
 from teachonce.pipeline.child import MEND, PLACE
-from teachonce.pipeline.execute import HERE, Results, do_here
+from teachonce.pipeline.execute import HERE, Results, do_here, template_of
 from teachonce.pipeline.facts import Facts
 from teachonce.pipeline.plan import Planned
 from teachonce.pipeline.steps import Step
@@ -51,13 +51,14 @@ def execute_together(
         events.task("steps", total=len(planned), unit="steps") as task,
         limited_threads(threads or max(1, count_processors() // jobs)),
         ThreadPoolExecutor(jobs) as executor,
-        Pool() as pool,
+        template_of(planned, share(jobs, threads) | factory_environment()) as template,
+        Pool(template) as pool,
     ):
-        work = partial(_in_process, pool, share(jobs, threads) | factory_environment())
+        work = partial(_in_process, pool)
         return _Course(planned, facts, events, task, lambda *step: executor.submit(work, *step), logs).run(jobs)
 
 
-def _in_process(pool: Pool, environment: Mapping[str, str], step: Step, log: Path) -> Done:
+def _in_process(pool: Pool, step: Step, log: Path) -> Done:
     """Do a step; what it says, and what libraries say meanwhile, is in its log."""
     with disk_errors(log):
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -69,7 +70,7 @@ def _in_process(pool: Pool, environment: Mapping[str, str], step: Step, log: Pat
 
     events = WarnOnce(Lines(say))
     with file:
-        given = {"name": step.name, "log": file, "environment": environment, "mend": MEND}
+        given = {"name": step.name, "log": file, "mend": MEND}
         try:
             return pool.run(PLACE, step.verb, step.options, events=events, **given), events.warnings
         except TeachonceError as error:

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from teachonce.errors import UnexpectedError
 from teachonce.heap import keep_freed
-from teachonce.processes.command import deaf, importing, interrupts, leave
+from teachonce.processes.command import ENDS, deaf, importing, interrupts, leave
 from teachonce.processes.failures import as_ours
 from teachonce.processes.messages import Sender
 
@@ -25,12 +25,23 @@ def main() -> None:
     """Answer what the parent asks: the words of our command line are a descriptor, its process, `module:function`."""
     descriptor, parent, target = sys.argv[1:]
     end_with(int(parent))
+    answer(int(descriptor), target)
+
+
+def answer(descriptor: int, target: str) -> None:
+    """Answer what the parent asks until it hangs up.
+
+    Args:
+        descriptor: Of the pipe, whose other end the parent has.
+        target: `module:function` or `module:Class`.
+    """
     with suppress(OSError):
         os.dup2(2, 1)  # what libraries print is no result of anybody's
     keep_freed()
     try:
-        with interrupts() as seen, Connection(int(descriptor)) as pipe:
+        with interrupts() as seen, Connection(descriptor) as pipe:
             try:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)  # a template blocks them
                 _serve(pipe, _loaded(target, seen), seen)
             except KeyboardInterrupt:
                 deaf()  # our parent may end us as well

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any
 
-_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def interrupts() -> Iterator[list[int]]:
         seen.append(number)
         raise KeyboardInterrupt
 
-    with handlers(interrupt, *(number for number in _ENDS if not _ignored(number))):
+    with handlers(interrupt, *(number for number in ENDS if not _ignored(number))):
         yield seen
 
 
@@ -79,7 +79,7 @@ def leave() -> None:
 
 def deaf() -> None:
     """From now on no signal interrupts this process, which is about to end."""
-    for number in _ENDS:
+    for number in ENDS:
         signal.signal(number, signal.SIG_IGN)
 
 

@@ -3,22 +3,21 @@
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from multiprocessing import Pipe
-from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
 from teachonce.errors import ProcessEndedError, TeachonceError
 from teachonce.events import SILENT, Events
 from teachonce.processes.messages import Receiver
+from teachonce.processes.program import start_program
+from teachonce.processes.template import Template
 
 PATIENCE = (30.0, 10.0)  # seconds that a process has to end after SIGTERM, SIGKILL
-_ROOT = str(Path(__file__).resolve().parents[2])  # where the package lies, installed or not
 _LOOK = 1.0  # seconds between two looks whether the process is still there
 _FULL = "If the memory was full, use a smaller batch size; the system's log says why it was killed"
 
@@ -38,6 +37,7 @@ class Process:
         name: Goes before the messages of its errors.
         log: Where its stdout and stderr go: a file or `subprocess.DEVNULL`; None: to our stderr.
         environment: Variables on top of ours.
+        template: What it is forked from, where that can be; with the template's environment.
         mend: What to do where it is killed.
     """
 
@@ -48,22 +48,17 @@ class Process:
         name: str = "",
         log: IO[bytes] | int | None = None,
         environment: Mapping[str, str] | None = None,
+        template: Template | None = None,
         mend: str = _FULL,
     ) -> None:
         self._named, self._log, self._mend = name and f"{name}: ", log, mend
         self._signals: set[int] = set()
         self._pipe, theirs = Pipe()
         with theirs:
-            # -P: else a zarr.py in the working folder would be run in the place of the library.
-            command = [sys.executable, "-P", "-W", "ignore", "-m", "teachonce.processes.child"]
-            self._process = subprocess.Popen(
-                [*command, str(theirs.fileno()), str(os.getpid()), target],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-                pass_fds=(theirs.fileno(),),
-                env={**os.environ, "PYTHONPATH": _our_path(), **(environment or {})},
-                process_group=0,
+            forked = None if template is None or isinstance(log, int) else template.fork(target, theirs, log)
+            variables = {} if template is None else template.environment
+            self._process = forked or start_program(
+                "child", theirs.fileno(), target, log=log, environment={**variables, **(environment or {})}
             )
 
     @property
@@ -187,10 +182,13 @@ class Pool:
 
     A thread starts its process, not the main one: a signal handler runs in the main thread only, so it cannot come
     between the start of a process and our knowing of it.
+
+    Args:
+        template: See `Process`; it ends after them.
     """
 
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
+    def __init__(self, template: Template | None = None) -> None:
+        self._template, self._guard = template, threading.Lock()
         self._ending = False
         self._processes: list[Process] = []
 
@@ -219,7 +217,7 @@ class Pool:
         with self._guard:
             if self._ending:
                 raise KeyboardInterrupt
-            self._processes.append(Process(target, **given))
+            self._processes.append(Process(target, template=self._template, **given))
             return self._processes[-1]
 
     def run(self, target: str, *request: object, events: Events = SILENT, **given: Any) -> Any:
@@ -245,7 +243,3 @@ def _told(events: Events, entry: Mapping[str, Any]) -> Exception | None:
     except Exception as error:  # noqa: BLE001 - it ends the training, in the process
         return error
     return None
-
-
-def _our_path() -> str:
-    return os.pathsep.join(dict.fromkeys([*(place or str(Path.cwd()) for place in sys.path), _ROOT]))

@@ -15,6 +15,8 @@ import pytest
 from teachonce.benchmarks.live.arm import Arm, Memory, Ready
 from teachonce.benchmarks.live.data import DataSpec
 from teachonce.errors import InputError, MemoryFullError, MismatchError, TeachonceError, UnexpectedError
+from teachonce.models.spec import modules_of
+from teachonce.processes.template import Template
 from tests.benchmarks.livekit import BATCH, CLASSES, HELD, PAUSE_MS, QUICK, ROWS, make_store, spec
 from tests.stages.trainkit import Heard
 
@@ -28,12 +30,18 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def arms(store: Path) -> Iterator[dict[str, Arm]]:
+def template() -> Iterator[Template]:
+    with Template(("teachonce.benchmarks.live.work", *modules_of(["vit"]))) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def arms(store: Path, template: Template) -> Iterator[dict[str, Arm]]:
     """Alive together, as in a measurement; `wrong` is live, slower by a known time, and holds known bytes."""
     specs = {kind: spec(kind, store) for kind in ("constant", "cached", "live")}
     specs["wrong"] = spec("live", store, wrap="slow_and_holding")
     with ExitStack() as stack:
-        yield {name: stack.enter_context(Arm(one)) for name, one in specs.items()}
+        yield {name: stack.enter_context(Arm(one, template=template)) for name, one in specs.items()}
 
 
 @pytest.fixture(scope="module")
@@ -93,10 +101,10 @@ def test_a_teacher_is_asked_of_live_arms_only(arms: dict[str, Arm], ready: dict[
     assert arms["cached"].run(1) > 0  # it works on
 
 
-def test_the_error_of_a_child_is_ours(store: Path):
+def test_the_error_of_a_child_is_ours(store: Path, template: Template):
     other = DataSpec(data=f"random:rows={ROWS},classes={CLASSES},seed=1")
     with (
-        Arm(spec("cached", store, student=QUICK, data=other)) as arm,
+        Arm(spec("cached", store, student=QUICK, data=other), template=template) as arm,
         pytest.raises(MismatchError, match=r"arm cached: .* row 0") as told,
     ):
         arm.ready()
@@ -104,9 +112,9 @@ def test_the_error_of_a_child_is_ours(store: Path):
 
 
 @pytest.mark.parametrize(("wrap", "kind"), [("broken", UnexpectedError), ("greedy", MemoryFullError)])
-def test_what_nobody_foresaw_is_told(store: Path, wrap: str, kind: type[TeachonceError]):
+def test_what_nobody_foresaw_is_told(store: Path, template: Template, wrap: str, kind: type[TeachonceError]):
     with (
-        Arm(spec("cached", store, student=QUICK, wrap=wrap)) as arm,
+        Arm(spec("cached", store, student=QUICK, wrap=wrap), template=template) as arm,
         pytest.raises(kind, match="arm cached") as error,
     ):
         arm.ready()
@@ -114,9 +122,9 @@ def test_what_nobody_foresaw_is_told(store: Path, wrap: str, kind: type[Teachonc
     assert wrap != "broken" or "in broken" in str(error.value.__cause__)
 
 
-def test_a_child_warns_through_us(store: Path):
+def test_a_child_warns_through_us(store: Path, template: Template):
     heard = Heard()
-    with Arm(spec("live", store, student=QUICK, teacher="cnn-2"), events=heard) as arm:
+    with Arm(spec("live", store, student=QUICK, teacher="cnn-2"), events=heard, template=template) as arm:
         arm.ready()
     assert any("other weights" in text for text in heard.warnings)
 
@@ -138,8 +146,8 @@ def gone(number: int) -> bool:
     return True
 
 
-def test_a_killed_child_is_told_of(store: Path):
-    with Arm(spec("student-only", store, student=QUICK)) as arm:
+def test_a_killed_child_is_told_of(store: Path, template: Template):
+    with Arm(spec("student-only", store, student=QUICK), template=template) as arm:
         os.kill(pid(arm), signal.SIGKILL)
         with pytest.raises(TeachonceError, match="by signal 9") as told:
             arm.ready()
@@ -150,10 +158,13 @@ def interrupted(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def test_ctrl_c_leaves_no_process_behind(store: Path):
+def test_ctrl_c_leaves_no_process_behind(store: Path, template: Template):
     before = signal.signal(signal.SIGALRM, interrupted)
     try:
-        with pytest.raises(KeyboardInterrupt), Arm(spec("student-only", store, student=QUICK)) as arm:  # noqa: PT012
+        with (
+            pytest.raises(KeyboardInterrupt),
+            Arm(spec("student-only", store, student=QUICK), template=template) as arm,
+        ):  # noqa: PT012
             number = pid(arm)
             arm.ready()
             signal.setitimer(signal.ITIMER_REAL, 0.3)

@@ -7,9 +7,11 @@ from typing import ClassVar
 import pytest
 
 from teachonce.benchmarks.live import conduct as conducting
-from teachonce.benchmarks.live.arm import Memory, Ready
+from teachonce.benchmarks.live.arm import ArmSpec, Memory, Ready
 from teachonce.benchmarks.live.conduct import Key, conduct
+from teachonce.benchmarks.live.data import DataSpec
 from teachonce.events import SILENT
+from teachonce.options.train import TrainOptions
 from tests.benchmarks import livemade
 
 KEYS = (Key("student-only", "ce"), Key("constant", "kd"), Key("cached", "kd"), Key("live", "kd"))
@@ -23,8 +25,8 @@ class Counted:
     built: ClassVar[list[object]] = []
     building = threading.Lock()
 
-    def __init__(self, spec: object, *, events: object) -> None:
-        self.key, self._ms = spec, count(1)
+    def __init__(self, spec: ArmSpec, **others: object) -> None:
+        self.key, self._ms = next(key for key in KEYS if key.kind == spec.kind), count(1)
 
     def __enter__(self) -> "Counted":
         type(self).started += 1
@@ -65,7 +67,9 @@ def test_starts_share_the_rounds(monkeypatch: pytest.MonkeyPatch, rounds: int, s
     monkeypatch.setattr(conducting, "Arm", Counted)
     Counted.started = 0
     Counted.leads.clear()
-    found = conduct({key: key for key in KEYS}, rounds=rounds, starts=starts, steps=4, events=SILENT)
+    config = TrainOptions(data="digits", store="s", student="cnn-2", out="o")
+    specs = {key: ArmSpec(kind=key.kind, config=config, data=DataSpec(data="digits")) for key in KEYS}
+    found = conduct(specs, rounds=rounds, starts=starts, steps=4, events=SILENT)
     assert found.times[Key("cached", "kd")] == times
     assert set(found.times) == set(KEYS)
     assert len(found.teacher[Key("live", "kd")]) == rounds

@@ -26,7 +26,7 @@ from tests.benchmarks import livekit
 from tests.stages.trainkit import Heard
 
 SMALL = "tests.models.student_factories:own"
-QUICK: dict[str, Any] = {"teacher": livekit.TEACHER, "student": SMALL, "data": "digits", "rows": 96}
+QUICK: dict[str, Any] = {"teacher": "cnn-10", "student": SMALL, "data": "digits", "rows": 96}
 QUICK |= {"batch_size": 16, "starts": 1, "threads": 1, "workers": 0, "device": "cpu"}
 """A student without transformers: its processes start sooner."""
 WORDS = [

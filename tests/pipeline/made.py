@@ -16,7 +16,7 @@ def training(name: str, label: str | None = None, **given: Any) -> Training:
     return Training(name, TRAIN.options(given), given, label)
 
 
-def here(step: Step, events: Events) -> Any:
+def here(step: Step, events: Events, template: object) -> Any:
     """Do a step as its process would."""
     return json.loads(json.dumps(do_step(events, step.verb, step.options)))
 

@@ -12,6 +12,7 @@ from teachonce.events import SILENT, Lines
 from teachonce.pipeline.execute import in_process
 from teachonce.pipeline.run import RunResult
 from teachonce.pipeline.steps import Step
+from teachonce.processes.template import Template
 from tests.cli import made
 from tests.pipeline.conftest import Written
 from tests.pipeline.trusted import run
@@ -206,10 +207,11 @@ def test_a_step_gives_its_result_or_its_error(tmp_path: Path):
     }
     step = Step(name="train it", verb="train", options={**options, "workers": 0, "device": "cpu", "threads": 1})
     lines: list[str] = []
-    assert in_process(step, Lines(lines.append))["epochs"] == 1
-    assert any(line.startswith("train ce: 2/2") for line in lines)
-    with pytest.raises(MismatchError, match="train it: ") as caught:
-        in_process(replace(step, options={**step.options, "lr": 0.5}), SILENT)
+    with Template(()) as template:
+        assert in_process(step, Lines(lines.append), template)["epochs"] == 1
+        assert any(line.startswith("train ce: 2/2") for line in lines)
+        with pytest.raises(MismatchError, match="train it: ") as caught:
+            in_process(replace(step, options={**step.options, "lr": 0.5}), SILENT, template)
     assert caught.value.mend
 
 

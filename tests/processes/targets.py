@@ -119,5 +119,10 @@ def state(events: Events) -> Mapping[str, Any]:
     return told | {"path": sys.path, "variable": os.environ.get("TEACHONCE_TEST")}
 
 
+def inherited(events: Events) -> tuple[bool, float]:
+    """Whether a module is there that this program does not import, and a number of NumPy's global generator."""
+    return "colorsys" in sys.modules, float(np.random.random())
+
+
 def array(events: Events, size: int) -> np.ndarray:
     return np.arange(size, dtype=np.uint8)

@@ -22,16 +22,28 @@ from teachonce import errors
 from teachonce.events import Lines, Silent
 from teachonce.processes import process as runner
 from teachonce.processes.process import Pool, Process, end
+from teachonce.processes.template import Template
 from tests.processes import targets
 
 DO = "tests.processes.targets:do"
 PATIENCE = 30.0  # seconds
 
 
+@pytest.fixture(scope="module", params=["started", "forked"])
+def template(request: pytest.FixtureRequest) -> Iterator[Template | None]:
+    """What processes are forked from; None where each is started."""
+    if request.param == "started":
+        yield None
+        return
+    with Template(("json", "no.such.module"), {"TEACHONCE_TEST": "told"}) as made:
+        yield made
+
+
 @pytest.fixture(scope="module")
-def shared() -> Iterator[Process]:
+def shared(template: Template | None) -> Iterator[Process]:
     """One that answers what does not end it."""
-    with Process(DO, name="it", environment={"TEACHONCE_TEST": "told"}) as process:
+    environment = None if template else {"TEACHONCE_TEST": "told"}
+    with Process(DO, name="it", environment=environment, template=template) as process:
         yield process
 
 
@@ -72,8 +84,8 @@ def test_each_has_what_every_program_of_ours_has(shared: Process):
     assert set(filter(None, sys.path)) <= set(told["path"])
 
 
-def test_a_class_has_one_instance():
-    with Process("tests.processes.targets:Counter", name="it") as process:
+def test_a_class_has_one_instance(template: Template | None):
+    with Process("tests.processes.targets:Counter", name="it", template=template) as process:
         assert [process.ask(amount) for amount in (1, 2, 4)] == [1, 3, 7]
 
 
@@ -131,14 +143,17 @@ def test_a_result_that_cannot_be_sent_is_an_error(shared: Process):
 
 
 @pytest.mark.parametrize("target", ["tests.processes.nothing:at_all", "tests.processes.targets:nothing"])
-def test_a_target_that_is_nowhere_is_an_error(target: str):
-    with Process(target, name="it") as process, pytest.raises(errors.UnexpectedError, match="nothing"):
+def test_a_target_that_is_nowhere_is_an_error(target: str, template: Template | None):
+    with (
+        Process(target, name="it", template=template) as process,
+        pytest.raises(errors.UnexpectedError, match="nothing"),
+    ):
         process.ask()
 
 
-def test_what_it_prints_is_in_its_log_and_no_result():
+def test_what_it_prints_is_in_its_log_and_no_result(template: Template | None):
     with tempfile.TemporaryFile() as log:
-        with Process(DO, name="it", log=log) as process:
+        with Process(DO, name="it", template=template, log=log) as process:
             assert process.ask("chat", ["{", "}"]) == 2
         log.seek(0)
         assert sorted(log.read().split()) == sorted([b"{", b"}", b"of", b"C"])  # and no warning of a library
@@ -152,8 +167,8 @@ def test_what_it_prints_is_in_its_log_and_no_result():
         (("kill", signal.SIGABRT), "it: its process ended by signal 6"),
     ],
 )
-def test_one_that_is_lost_is_told_of(request_: tuple[Any, ...], how: str):
-    with tempfile.TemporaryFile() as log, Process(DO, name="it", log=log, mend="smaller") as process:
+def test_one_that_is_lost_is_told_of(request_: tuple[Any, ...], how: str, template: Template | None):
+    with tempfile.TemporaryFile() as log, Process(DO, name="it", template=template, log=log, mend="smaller") as process:
         with pytest.raises(errors.ProcessEndedError) as caught:
             process.ask(*request_)
         assert (caught.value.message, caught.value.mend) == (how, "smaller")
@@ -161,12 +176,12 @@ def test_one_that_is_lost_is_told_of(request_: tuple[Any, ...], how: str):
             process.ask("echo", 1)
 
 
-def test_one_that_somebody_interrupts_interrupts_us_and_ends_without_a_word(tmp_path: Path):
+def test_one_that_somebody_interrupts_interrupts_us_and_ends_without_a_word(tmp_path: Path, template: Template | None):
     """Others may signal it, and its parent then ends it as well."""
     for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT):
         with (
             (tmp_path / "log").open("ab") as log,
-            Process(DO, name="it", log=log) as process,
+            Process(DO, name="it", template=template, log=log) as process,
             pytest.raises(KeyboardInterrupt),
         ):
             process.ask("kill", number)
@@ -195,9 +210,9 @@ def test_an_error_that_holds_a_result_comes_with_it():
 
 
 @contextmanager
-def hanging(folder: Path, *how: bool) -> Iterator[tuple[Process, list[int]]]:
+def hanging(folder: Path, template: Template | None, *how: bool) -> Iterator[tuple[Process, list[int]]]:
     """One that does not answer, and the numbers of its processes; whoever asks it hears that it was ended."""
-    with Process(DO, name="it") as process, ThreadPoolExecutor(1) as asking:
+    with Process(DO, name="it", template=template) as process, ThreadPoolExecutor(1) as asking:
         asked = asking.submit(process.ask, "hang", folder / "told", *how)
         wait_for(lambda: (folder / "told.pid").exists() and len((folder / "told.pid").read_text().split()) == 2)
         yield process, [int(number) for number in (folder / "told.pid").read_text().split()]
@@ -206,15 +221,17 @@ def hanging(folder: Path, *how: bool) -> Iterator[tuple[Process, list[int]]]:
         assert process.wait(0)
 
 
-def test_sigterm_is_an_interrupt(tmp_path: Path):
-    with hanging(tmp_path, False):
+def test_sigterm_is_an_interrupt(tmp_path: Path, template: Template | None):
+    with hanging(tmp_path, template, False):
         pass
     assert (tmp_path / "told").read_text() == "interrupted"
 
 
-def test_the_deaf_are_killed_with_their_helpers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_deaf_are_killed_with_their_helpers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template: Template | None
+):
     monkeypatch.setattr(runner, "PATIENCE", (0.2, PATIENCE))
-    with hanging(tmp_path, True, True) as (process, (own, helper)):
+    with hanging(tmp_path, template, True, True) as (process, (own, helper)):
         assert process.pid == own
     wait_for(lambda: gone(helper))
 
@@ -223,29 +240,34 @@ PARENT = """
 import os, sys, threading
 from teachonce.events import Silent
 from teachonce.processes.process import Process
+from teachonce.processes.template import Template
 from tests.processes.test_process import DO
 
 class Said(Silent):
     def info(self, text):
-        os.write(1, f"{process.pid}\\n".encode())
+        os.write(1, b"%d %d\\n" % (process.pid, os.getpgid(process.pid)))
 
-process = Process(DO, name="it")
+template = {template}
+process = Process(DO, name="it", template=template)
 process.ask("stuck", events=Said())
 """
 
 
-def test_it_ends_with_its_parent_whatever_it_is_at():
-    root = Path(__file__).parents[2]
-    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, cwd=root) as parent:
+@pytest.mark.parametrize("made", ["None", "Template(())"])
+def test_it_ends_with_its_parent_whatever_it_is_at(made: str):
+    root, program = Path(__file__).parents[2], PARENT.replace("{template}", made)
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=root) as parent:
         assert parent.stdout is not None
-        number = int(parent.stdout.readline())
-        assert not gone(number)
+        number, group = map(int, parent.stdout.readline().split())
+        others = psutil.Process(parent.pid).children(recursive=True)
+        assert number == group
+        assert number in [other.pid for other in others]
         parent.kill()
-    wait_for(lambda: gone(number))
+    wait_for(lambda: all(gone(other.pid) for other in others))
 
 
-def test_a_pool_ends_all_and_starts_no_other(tmp_path: Path):
-    pool = Pool()
+def test_a_pool_ends_all_and_starts_no_other(tmp_path: Path, template: Template | None):
+    pool = Pool(template)
     places = [tmp_path / str(number) for number in range(2)]
     with ThreadPoolExecutor(3) as threads:
         with pytest.raises(ZeroDivisionError), pool:  # noqa: PT012
@@ -257,6 +279,6 @@ def test_a_pool_ends_all_and_starts_no_other(tmp_path: Path):
         assert {type(future.exception(PATIENCE)) for future in asked} == {KeyboardInterrupt}
 
 
-def test_a_pool_gives_results():
-    with Pool() as pool, ThreadPoolExecutor(2) as threads:
+def test_a_pool_gives_results(template: Template | None):
+    with Pool(template) as pool, ThreadPoolExecutor(2) as threads:
         assert list(threads.map(lambda value: pool.run(DO, "echo", value, name="it"), [1, 2])) == [1, 2]

@@ -9,6 +9,7 @@ from teachonce.benchmarks.live.data import DataSpec
 from teachonce.events import SILENT, Events
 from teachonce.options.train import TrainOptions
 from teachonce.processes.process import Process
+from teachonce.processes.template import Template
 
 Kind = Literal["student-only", "constant", "cached", "live"]
 ARMS: tuple[Kind, ...] = get_args(Kind)
@@ -100,10 +101,11 @@ class Arm:
     Args:
         spec: What it is made from.
         events: Hears the child's notes and warnings.
+        template: What its process is forked from; all arms that are compared have the same.
     """
 
-    def __init__(self, spec: ArmSpec, *, events: Events = SILENT) -> None:
-        self.spec, self._events = spec, events
+    def __init__(self, spec: ArmSpec, *, events: Events = SILENT, template: Template | None = None) -> None:
+        self.spec, self._events, self._template = spec, events, template
         self._process: Process | None = None
         self._said: IO[bytes] | None = None
 
@@ -114,7 +116,12 @@ class Arm:
 
     def __enter__(self) -> Self:
         self._said = tempfile.TemporaryFile()
-        self._process = Process("teachonce.benchmarks.live.work:Answers", name=f"arm {self.name}", log=self._said)
+        self._process = Process(
+            "teachonce.benchmarks.live.work:Answers",
+            name=f"arm {self.name}",
+            log=self._said,
+            template=self._template,
+        )
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

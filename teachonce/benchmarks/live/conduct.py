@@ -9,6 +9,8 @@ from typing import Literal, NamedTuple
 
 from teachonce.benchmarks.live.arm import Arm, ArmSpec, Kind, Memory, Ready
 from teachonce.events import Events, Task
+from teachonce.models.spec import modules_of
+from teachonce.processes.template import Template
 
 _TURN_MS = 250.0  # what an arm's turn should take, where the number of steps is not given
 _MOST_STEPS = 20
@@ -80,13 +82,18 @@ def _joined(starts: Sequence[Mapping[Key, Sequence[float]]]) -> dict[Key, list[f
     return {key: [ms for found in starts for ms in found[key]] for key in starts[0]}
 
 
+def _models(specs: Mapping[Key, ArmSpec]) -> set[str]:
+    return {spec.config.student for spec in specs.values()} | {str(spec.config.teacher) for spec in specs.values()}
+
+
 def _started_once(
     specs: Mapping[Key, ArmSpec], *, rounds: int, steps: int | None, look: bool, events: Events
 ) -> Measured:
     """The rounds of one start; parts, memory and energy only with `look`."""
     # in this order: on an error the arms end first, and with them the threads that wait for them
     with ThreadPoolExecutor(len(specs), "teachonce-arm") as pool, ExitStack() as stack:
-        arms = {key: stack.enter_context(Arm(spec, events=events)) for key, spec in specs.items()}
+        template = stack.enter_context(Template(("teachonce.benchmarks.live.work", *modules_of(_models(specs)))))
+        arms = {key: stack.enter_context(Arm(spec, events=events, template=template)) for key, spec in specs.items()}
         ready = _started(arms, pool, events)
         live = {key: arm for key, arm in arms.items() if key.kind == "live"}
         with events.task("rounds", total=rounds + 1, unit="rounds") as task:
