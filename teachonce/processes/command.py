@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any
 
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_LOOK = 0.02  # seconds between two looks whether an exception would be lost
 
 
 @contextmanager
@@ -27,7 +28,8 @@ def handlers(handler: Callable[[int, FrameType | None], Any], *numbers: signal.S
 def interrupts() -> Iterator[list[int]]:
     """Ctrl-C, a batch system's SIGTERM and a closed terminal raise KeyboardInterrupt; yields those that came.
 
-    They are remembered, since C code on the way may make another error of it, such as an import that fails.
+    They are remembered, since C code on the way may make another error of it. The first one waits for the end of an
+    import: C++ modules abort the process where an exception comes through their initialisation.
     """
     seen: list[int] = []
     owner = os.getpid()
@@ -36,11 +38,29 @@ def interrupts() -> Iterator[list[int]]:
         if os.getpid() != owner and number == signal.SIGTERM:  # a forked helper that is being ended
             die(number)
             return
-        seen.append(number)
-        raise KeyboardInterrupt
+        is_first = not seen
+        if number != signal.SIGALRM:
+            seen.append(number)
+        if (is_first or number == signal.SIGALRM) and _is_lost(frame):
+            signal.setitimer(signal.ITIMER_REAL, _LOOK)
+        else:
+            raise KeyboardInterrupt
 
-    with handlers(interrupt, *(number for number in ENDS if not _ignored(number))):
-        yield seen
+    with handlers(interrupt, signal.SIGALRM, *(number for number in ENDS if not _ignored(number))):
+        try:
+            yield seen
+        finally:
+            if seen:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _is_lost(frame: FrameType | None) -> bool:
+    """Whether an exception would come through an import, or from a finaliser, of which Python ignores it."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib") or frame.f_code.co_name == "__del__":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _ignored(number: signal.Signals) -> bool:

@@ -161,10 +161,8 @@ def interrupted(*_: object) -> None:
 def test_ctrl_c_leaves_no_process_behind(store: Path, template: Template):
     before = signal.signal(signal.SIGALRM, interrupted)
     try:
-        with (
-            pytest.raises(KeyboardInterrupt),
-            Arm(spec("student-only", store, student=QUICK), template=template) as arm,
-        ):  # noqa: PT012
+        quick = spec("student-only", store, student=QUICK)
+        with pytest.raises(KeyboardInterrupt), Arm(quick, template=template) as arm:  # noqa: PT012
             number = pid(arm)
             arm.ready()
             signal.setitimer(signal.ITIMER_REAL, 0.3)
