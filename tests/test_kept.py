@@ -17,7 +17,11 @@ from teachonce.data.open import open_samples
 from teachonce.digests import digest_bytes, digest_hex
 from teachonce.engine.datacheck import check_data
 from teachonce.engine.rdm.stored import load_rdm
+from teachonce.engine.records import TrainResult
+from teachonce.errors import CorruptError
+from teachonce.fsio import read_json
 from teachonce.models.students import load_student
+from teachonce.records import parse
 from tests.kept.format_1.make import BROKEN, COMMANDS, FROM_STORE, ROWS, TRAIN
 
 KEPT = Path(__file__).parent / "kept" / "format_1"
@@ -210,3 +214,10 @@ def test_the_passes_are_reused(home: Path, store: Store) -> None:
     assert run(*quick(COMMANDS["embed"]))["reused_blocks"] == store.blocks
     assert all(entry["reused"] for entry in run(*quick(COMMANDS["rdm"]))["rdms"])
     assert arrays_of(store) == ARRAYS
+
+
+def test_a_result_of_a_format_that_is_not_known_is_refused() -> None:
+    document = read_json(KEPT / "student" / "result.json")
+    assert parse(TrainResult, document, "it", mend="Do").format == 1  # it had none
+    with pytest.raises(CorruptError, match="format"):
+        parse(TrainResult, document | {"format": 2}, "it", mend="Do")

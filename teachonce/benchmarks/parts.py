@@ -20,6 +20,7 @@ Quotient = Annotated[Ratio | None, SPARSE]
 class EmbedBench(Origin):
     """Medians over rounds in which the arms take turns; a ratio is the median of the rounds' own ratios."""
 
+    format: Literal[1] = 1
     kind: str = "teachonce.bench-embed"
     teacher: str
     device: str
@@ -56,6 +57,7 @@ class PartArm:
 class RdmBench(Origin):
     """Medians over the rounds of one run, the arms taking turns; a ratio is the median of the rounds' own ratios."""
 
+    format: Literal[1] = 1
     kind: str = "teachonce.bench-rdm"
     teacher: str
     device: str
@@ -100,6 +102,7 @@ class LossPart:
 class LossBench(Origin):
     """The parts of a method's loss, on targets of a temporary store."""
 
+    format: Literal[1] = 1
     kind: str = "teachonce.bench-loss"
     method: str
     rdm: tuple[str, ...]
@@ -114,6 +117,7 @@ class LossBench(Origin):
 class StepBench(Origin):
     """Steps from the cache, with constant targets, by `ce` alone and with the live teacher, taking turns."""
 
+    format: Literal[1] = 1
     kind: str = "teachonce.bench-step"
     method: Word = None
     student: Word = None
@@ -189,6 +193,7 @@ class MacsNetwork:
 class MacsBench(Origin):
     """Training costs, counted as in CIFD's appendix D.2."""
 
+    format: Literal[1] = 1
     kind: str = "teachonce.bench-macs"
     preset: str
     counting: str

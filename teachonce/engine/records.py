@@ -184,8 +184,9 @@ class RdmRun(_RunFile):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainResult:
-    """What a training did."""
+    """What a training did; a result.json."""
 
+    format: Literal[1] = 1
     run: str
     method: str
     source: str
@@ -285,6 +286,7 @@ class Evaluated:
 class Evaluation(Origin):
     """An evaluation.json; see `write_evaluation`."""
 
+    format: Literal[1] = 1
     of: Evaluated
     result: EvaluateRunResult
     time: str = ""

@@ -67,6 +67,7 @@ class StudentCost(Payoff, _Steps):  # the fields of the last base come first
 class Estimate(Origin):
     """What stage one will take on this machine, and what it will leave on the disk."""
 
+    format: Literal[1] = 1
     kind: str = "teachonce.estimate"
     verdict: str
     """One sentence."""

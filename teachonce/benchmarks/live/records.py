@@ -5,7 +5,7 @@ What may be None, or has a default, is not in files of all versions.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated
+from typing import Annotated, Literal
 
 from teachonce.benchmarks.live.payoff import Costs, Payoff
 from teachonce.benchmarks.origin import Head, Origin
@@ -241,6 +241,7 @@ class _Preset(Head):
 class Frame(Origin, _Preset):  # the fields of the last base come first
     """What is the same for all cases of a call."""
 
+    format: Literal[1] = 1
     kind: str = "teachonce.bench-live"
 
 
