@@ -55,7 +55,7 @@ class Frame(TyperGroup):
             except BaseException as error:  # noqa: BLE001  (the last place that can turn it into one line)
                 code = _tell(error, words, seen)
             else:
-                if seen and code:  # typer has made a number of it
+                if code and (seen or code == 128 + signal.SIGINT):  # typer has made a number of it
                     code = interrupted(words, seen)
         sys.exit(code if isinstance(code, int) else 0)
 

@@ -186,6 +186,16 @@ def test_interrupts_end_like_any_error(call: Call, monkeypatch: pytest.MonkeyPat
     assert call("inspect", "x").err.startswith("error: interrupted")
 
 
+def test_an_interrupt_of_a_process_that_we_started_is_told_as_ours(call: Call, monkeypatch: pytest.MonkeyPatch):
+    def interrupted(path: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("teachonce.stages.inspect.describe", interrupted)
+    done = call("inspect", "x", "--json")
+    assert done.code == 128 + signal.SIGINT
+    assert done.error == describe_error(KeyboardInterrupt(AFRESH))
+
+
 def test_stdout_holds_the_object_and_nothing_else(call: Call, monkeypatch: pytest.MonkeyPatch):
     def chatty(path: object) -> dict[str, object]:
         print("a library speaks")  # noqa: T201
