@@ -24,7 +24,7 @@ from teachonce.records import to_json
 from teachonce.stages.embed import embed
 from teachonce.stages.train import TrainResult, train
 from tests.engine.enginekit import digits, make_store, some
-from tests.stages.trainkit import STUDENT, Heard, quick
+from tests.stages.trainkit import STUDENT, Heard, assert_trained_alike, quick
 
 WITH_TEACHER = sorted(n for n, method in METHODS.items() if method.needs.teacher and not method.needs_extras)
 JSON = {
@@ -82,9 +82,7 @@ def test_cached_and_live_train_alike(made: Path, tmp_path: Path, method: str, au
     common = {"method": method, "store": made / "s.zarr", "student_augment": augment}
     quick(tmp_path / "cached", **common)
     quick(tmp_path / "live", **common, source="live", teacher=str(made / "teacher"))
-    for cached, live in zip(*(map(to_json, read_metrics(tmp_path / run)) for run in ("cached", "live")), strict=True):
-        for key in (key for key in cached if key.startswith(("loss", "val_loss", "lr"))):
-            assert cached[key] == pytest.approx(live[key], rel=2e-3), key
+    assert_trained_alike(tmp_path / "cached", tmp_path / "live", rel=2e-3)
     for run in ("cached", "live"):
         assert read_run(tmp_path / run).targets == ("exact" if augment is None else "fixed-teacher")
 

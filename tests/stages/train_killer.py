@@ -40,7 +40,7 @@ def run(root: Path, out: Path) -> None:
         store=open_store(root / "s.zarr").path,
         out=out,
         epochs=3,
-        batch_size=16,
+        batch_size=32,
         clip_norm=1.0,
         student_augment="crop=0.6",
         device="cpu",

@@ -4,6 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from teachonce.engine.metrics import read_metrics
+from teachonce.errors import TeachonceError
+from teachonce.records import to_json
 from teachonce.stages.train import TrainResult, train
 from tests.heard import Heard as Heard
 
@@ -38,3 +43,21 @@ def quick(out: Path, **options: Any) -> TrainResult:
         "workers": 0,
     }
     return train(out=out, **(common | options))
+
+
+def refused(out: Path, kind: type[TeachonceError], **options: Any) -> TeachonceError:
+    """The error of a training that must leave nothing behind."""
+    with pytest.raises(kind) as caught:
+        quick(out, **options)
+    assert type(caught.value) is kind
+    assert caught.value.mend
+    assert "\n" not in str(caught.value)
+    assert not out.exists()
+    return caught.value
+
+
+def assert_trained_alike(*runs: Path, **tolerance: float) -> None:
+    """The losses and rates of each epoch of two runs are finite and close."""
+    for first, second in zip(*(map(to_json, read_metrics(run)) for run in runs), strict=True):
+        keys = [key for key in first if key.startswith(("loss", "val_loss", "lr"))]
+        assert [first[key] for key in keys] == pytest.approx([second[key] for key in keys], **tolerance), keys
