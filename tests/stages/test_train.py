@@ -219,11 +219,11 @@ def test_options_of_the_optimiser_and_of_the_arithmetic(tmp_path: Path):
 
 def test_compiled_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Through torch.compile, with the backend that needs no compiler; saving the best does not compile anew."""
-    quick(tmp_path / "plain", epochs=3)
+    quick(tmp_path / "plain")
     torch._dynamo.reset()
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
     with torch._dynamo.config.patch(error_on_recompile=True):
-        quick(tmp_path / "compiled", epochs=3, compile=True)
+        quick(tmp_path / "compiled", compile=True)
     plain, compiled = (read_metrics(tmp_path / name)[-1].losses["loss"] for name in ("plain", "compiled"))
     assert compiled == pytest.approx(plain, rel=1e-5)
 
