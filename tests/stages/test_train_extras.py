@@ -29,7 +29,7 @@ from tests.alike import assert_alike
 from tests.engine.enginekit import BLOCK, digits, make_store, make_teacher
 from tests.engine.rdmkit import add_rdm
 from tests.stages import trainkit
-from tests.stages.trainkit import STUDENT, Heard, assert_trained_alike, quick
+from tests.stages.trainkit import STUDENT, Heard, assert_trained_alike, out_of_reach, quick
 
 VIT = "vit:patch=8,width=32,layers=1,heads=2"
 RDMS = ("rdm-10", "rdm-1")
@@ -83,11 +83,8 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
 
 def test_cifd_from_the_cache(home: Path, tmp_path: Path):
     heard = Heard()
-    shutil.move(home / "teacher", home / "hidden")
-    try:
+    with out_of_reach(home / "teacher"):
         result = cifd(tmp_path / "run", home, epochs=4, events=heard)
-    finally:
-        shutil.move(home / "hidden", home / "teacher")
     assert (result.method, result.source) == ("cifd", "cached")
     lines = read_metrics(tmp_path / "run")
     names = {"ce", "kl", "kl_rdm-10", "kl_rdm-1", "embedding", "embedding_rdm-10", "embedding_rdm-1", "rate"}

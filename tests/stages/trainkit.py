@@ -1,5 +1,8 @@
 """Short trainings on digits, and an audience that remembers."""
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +46,16 @@ def quick(out: Path, **options: Any) -> TrainResult:
         "workers": 0,
     }
     return train(out=out, **(common | options))
+
+
+@contextmanager
+def out_of_reach(folder: Path) -> Iterator[None]:
+    """While a teacher is nowhere to be found."""
+    hidden = Path(shutil.move(folder, folder.with_name("hidden")))
+    try:
+        yield
+    finally:
+        shutil.move(hidden, folder)
 
 
 def refused(out: Path, kind: type[TeachonceError], **options: Any) -> TeachonceError:
