@@ -5,6 +5,7 @@ the memory. So everything is opened through here, or looked at here first.
 """
 
 import errno
+import functools
 import itertools
 import json
 import math
@@ -331,8 +332,13 @@ def write_json(path: Path, value: Any) -> None:
 
 def json_bytes(value: Any) -> bytes:
     """The bytes that `write_json` writes; a file's name that is no text, in a command, say, has `?` in it."""
-    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    return f"{text}\n".encode(errors="replace")
+    return _indented(json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False))
+
+
+@functools.lru_cache(maxsize=64)
+def _indented(text: str) -> bytes:
+    """JSON with indents. Python is slow to give them, and wants those of a sealed document at each of its readings."""
+    return f"{json.dumps(json.loads(text), indent=2, ensure_ascii=False)}\n".encode(errors="replace")
 
 
 def open_regular(path: Path) -> int:

@@ -31,7 +31,8 @@ from tests.engine.enginekit import BLOCK, DTYPES, VIT, digits, make_store, make_
 CPU = torch.device("cpu")
 EVERYTHING = Needs(image_embedding=True, logits=True, class_mean=True)
 METHODS_WITH_TEACHER = sorted(n for n, method in METHODS.items() if method.needs.teacher and not method.needs_extras)
-STUDENTS = {"vit": "vit:patch=16,width=16,layers=1,heads=2", "cnn": "cnn-2"}
+SIZE = 16
+STUDENTS = {"vit": "vit:patch=8,width=16,layers=1,heads=2", "cnn": "cnn-2"}
 
 
 class Pair:
@@ -98,7 +99,7 @@ class Echo:
 )
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pair:
     dtype, views, spec, kept = request.param
-    teacher = make_teacher(spec, dtype=kept)
+    teacher = make_teacher(spec, dtype=kept, image_size=32 if spec == VIT else SIZE)
     store = make_store(tmp_path_factory.mktemp("pair") / "s.zarr", teacher=teacher, dtype=dtype, views=views)
     shift(store)
     return Pair(store, teacher, f"{dtype} {views} {spec} {kept}", dtype)
@@ -154,7 +155,7 @@ def gradients(
     pair: Pair, source: TargetSource, method: Method, student_spec: str, rows: np.ndarray, view: int
 ) -> dict[str, Tensor]:
     """The loss, its terms, and the gradient of every parameter of the student and of what trains beside it."""
-    student = build_student(student_spec, classes=10, image_size=32, seed=1)
+    student = build_student(student_spec, classes=10, image_size=SIZE, seed=1)
     modules = method.build(student, source.spec, seed=1)
     shown, seen = pair.images.batch(rows, pair.params[rows, view], student.input, pair.teacher.info.input)
     labels = torch.from_numpy(pair.store.labels()[rows].astype(np.int64))

@@ -1,5 +1,6 @@
 """The built-in data: scikit-learn's 1,797 scans of handwritten digits, 8 x 8 pixels, in a fixed split."""
 
+import functools
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def load_digits(split: str = "train", limit: int | None = None) -> ArraySamples:
     return ArraySamples(np.repeat(grey[..., None], 3, axis=3), classes[rows], names, description)
 
 
+@functools.cache
 def _read() -> tuple[np.ndarray, np.ndarray]:
     """Pixels, float64 (1797, 8, 8) from 0 to 16, and classes, int64 (1797,).
 

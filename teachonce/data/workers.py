@@ -110,7 +110,7 @@ class Decoder:
 
 def read_row(samples: Samples, row: int) -> Decoded:
     """One row: its bytes are read once, for pixels and identity alike."""
-    if isinstance(samples, EncodedSamples) and samples.identity != "array":
+    if samples.identity != "array" and isinstance(samples, EncodedSamples):
         data = _encoded(samples, row)
         digest = samples.digest(row) if samples.identity == "key" else digest_bytes(data) if data else 0
         try:

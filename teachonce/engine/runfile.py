@@ -2,14 +2,13 @@
 
 import fcntl
 import os
-import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from teachonce.engine import machine
 from teachonce.engine.records import RdmRun, RunRecord, Settings, TrainResult
 from teachonce.errors import BusyError, CorruptError, InputError, MismatchError
 from teachonce.fsio import TEMPORARY, disk_errors, make_folder, read_json
@@ -19,7 +18,6 @@ from teachonce.records import parse, read, to_json
 
 RUN, RESULT = "run.json", "result.json"
 _ANEW = "Choose another --out, or remove this folder to train again"
-_PACKAGES = ("teachonce", "torch", "transformers", "safetensors", "numpy")
 
 
 def check_folder(run: Path) -> None:
@@ -125,7 +123,7 @@ def first_difference(old: Any, new: Any, name: str = "") -> tuple[str, Any, Any]
 
 def versions() -> dict[str, str]:
     """The versions that a run is recorded with."""
-    return {"python": platform.python_version(), **{package: version(package) for package in _PACKAGES}}
+    return machine.versions("teachonce", "torch", "transformers", "safetensors", "numpy")
 
 
 def _short(value: Any) -> str:

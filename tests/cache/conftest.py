@@ -1,22 +1,12 @@
 import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from storekit import Stop, build, stop_after
+from storekit import HALF, Stop, build, stop_after
 
 from teachonce.cache import Store, open_store
-
-
-@contextmanager
-def memory_folder() -> Iterator[Path]:
-    """A folder in memory where there is such a place: thousands of fsyncs are slow elsewhere, and test nothing more."""
-    memory = Path("/dev/shm")
-    folder = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
-    yield folder
-    shutil.rmtree(folder)
+from tests.memory import memory_folder
 
 
 @pytest.fixture
@@ -27,7 +17,7 @@ def tmp_path() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def made() -> Iterator[Path]:
-    """A sealed store of 1,797 rows in 29 blocks, for reading only."""
+    """A sealed store of 581 rows in 10 blocks, for reading only."""
     with memory_folder() as folder:
         build(folder / "made.zarr")
         yield folder / "made.zarr"
@@ -44,9 +34,16 @@ def copy(made: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made, tmp_path / "copy.zarr"))
 
 
+@pytest.fixture(scope="session")
+def begun() -> Iterator[Path]:
+    """A store with 5 of 10 blocks, to be copied only."""
+    with memory_folder() as folder:
+        with pytest.raises(Stop):
+            build(folder / "begun.zarr", between=stop_after(HALF - 1))
+        yield folder / "begun.zarr"
+
+
 @pytest.fixture
-def half(tmp_path: Path) -> Path:
-    """A store with 15 of 29 blocks."""
-    with pytest.raises(Stop):
-        build(tmp_path / "half.zarr", between=stop_after(14))
-    return tmp_path / "half.zarr"
+def half(begun: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be gone on with."""
+    return Path(shutil.copytree(begun, tmp_path / "half.zarr"))

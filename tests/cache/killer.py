@@ -1,15 +1,16 @@
 """Run as a script: kill a writer at many points by SIGKILL, let it go on, compare with the undisturbed store.
 
-Prints JSON: for each point its operation, its file, whether the writer was killed, whether the store came out equal.
-It forks, so that a point costs milliseconds and not the start of an interpreter.
+Prints JSON: for each point of each kind its operation, its file, whether the writer was killed, whether the store came
+out equal. It forks, so that a point costs milliseconds and not the start of an interpreter.
 """
 
+import gc
 import json
 import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from storekit import BLOCK_ROWS, build, spec, tree
 from teachonce import fsio
 
 Event = tuple[str, str]
-ROWS = 10 * BLOCK_ROWS - 7
+ROWS = 6 * BLOCK_ROWS - 7
 FAILURES = {5: "truncated", 64: "missing", ROWS - 1: "not-an-image"}
 
 
@@ -51,7 +52,7 @@ def hook(tick: Callable[[str, Path, Callable[[], None]], None]) -> None:
 
 
 def events(place: Path) -> list[Event]:
-    """All steps of an undisturbed run, which leaves its store at `place`."""
+    """All steps of an undisturbed run."""
     seen: list[Event] = []
 
     def run() -> None:
@@ -93,8 +94,8 @@ def in_child(run: Callable[[], None]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def choose(steps: list[Event], kind: str) -> list[list[int]]:
-    """Points of one kind; a list of several is killed several times."""
+def choose(steps: list[Event]) -> Iterator[tuple[str, list[int]]]:
+    """Points of each kind; a list of several is killed several times."""
     numbered = list(enumerate(steps))
     first_record = min(i for i, (_, path) in numbered if path.endswith("000000.json"))
     last_record = max(i for i, (_, path) in numbered if path.endswith(".json") and path.startswith("journal/"))
@@ -108,7 +109,7 @@ def choose(steps: list[Event], kind: str) -> list[list[int]]:
     ends = [i + 2 for i in records if i + 2 < len(steps)]  # after a record's rename, at its folder's sync
     sealing = list(range(last_record + 1, len(steps)))
     thousandth = (len(steps) * 37 + i * 7919 for i in range(1000))
-    return {
+    chosen: dict[str, list[list[int]]] = {
         "beginning": [[i] for i in range(0, first_record, 5)],
         "inside a chunk": [[i] for i in chunks[:4] + chunks[4::19] + chunks[-4:]],
         "between chunks": [[i] for i in renames[:4] + renames[4::19] + renames[-4:]],
@@ -118,21 +119,26 @@ def choose(steps: list[Event], kind: str) -> list[list[int]]:
         "several times": [
             [next(thousandth) % len(steps), next(thousandth) % 40, next(thousandth) % 25] for _ in range(8)
         ],
-    }[kind]
+    }
+    return ((kind, points) for kind, several in chosen.items() for points in several)
 
 
-def main(folder: Path, kind: str) -> None:
+def main(folder: Path) -> None:
     undisturbed, place = folder / "undisturbed.zarr", folder / "killed.zarr"
-    steps = events(undisturbed)
+    write(undisturbed)  # and computes its values, which children then have
     expected = tree(undisturbed)
-    results = []
-    for points in choose(steps, kind):
+    gc.freeze()
+    steps = events(place)
+    shutil.rmtree(place)
+    results: dict[str, list[Any]] = {}
+    for kind, points in choose(steps):
         killed = [kill_at(place, point) for point in points]
         finished = in_child(lambda: write(place)) == 0
-        results.append([points, steps[points[0]], killed, finished and tree(place) == expected])
+        result = [points, steps[points[0]], killed, finished and tree(place) == expected]
+        results.setdefault(kind, []).append(result)
         shutil.rmtree(place)
     print(json.dumps(results))  # noqa: T201 - it is a script
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]))

@@ -1,12 +1,16 @@
 """Writing files: all or nothing, no temporary left, disk errors in one line."""
 
 import errno
+import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from teachonce import fsio, places
 from teachonce.errors import DiskError
@@ -46,6 +50,30 @@ def test_a_failed_write_keeps_the_old_content(tmp_path: Path, monkeypatch: pytes
     assert caught.value.mend
     assert first.read_bytes() == second.read_bytes() == b"old"
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["first", "second", "x"]
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(), inner, max_size=3)
+        | st.dictionaries(st.integers(), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(value=VALUES)
+@settings(max_examples=40, deadline=None)
+def test_json_has_its_keys_in_order_and_two_spaces(value: Any):
+    expected = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    assert fsio.json_bytes(value) == expected.encode(errors="replace")
+
+
+@pytest.mark.parametrize("value", [math.nan, [math.inf], {"a": -math.inf}])
+def test_what_json_does_not_have_is_refused(value: Any):
+    with pytest.raises(ValueError, match="JSON"):
+        fsio.json_bytes(value)
 
 
 def test_an_interrupt_leaves_no_temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -129,7 +129,7 @@ def test_logits_alone_have_none(tmp_path: Path):
 @pytest.mark.parametrize(
     ("changes", "error", "words"),
     [
-        ({"labels": np.zeros(5, np.int32)}, InputError, "expected 1797 labels"),
+        ({"labels": np.zeros(5, np.int32)}, InputError, "expected 581 labels"),
         ({"per_class": 0}, InputError, "--per-class is 0"),
         ({"classes": 9}, MismatchError, "a label is 9, but there are 9 classes"),
     ],

@@ -5,8 +5,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.memory import memory_folder
 
 # kind -> operations, and what their files look like, so that each kind kills where it says
 KINDS = {
@@ -20,22 +23,26 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_killed_and_run_again_is_the_undisturbed_store(kind: str, tmp_path: Path):
+@pytest.fixture(scope="module")
+def results() -> dict[str, Any]:
     script = Path(__file__).with_name("killer.py")
-    done = subprocess.run(
-        [sys.executable, str(script), str(tmp_path), kind], capture_output=True, text=True, timeout=240, check=False
-    )
+    with memory_folder() as folder:
+        command = [sys.executable, str(script), str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
-    results = json.loads(done.stdout)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_killed_and_run_again_is_the_undisturbed_store(kind: str, results: dict[str, Any]):
     operations, file = KINDS[kind]
-    assert len(results) >= 8
-    for points, (operation, path), killed, equal in results:
+    assert len(results[kind]) >= 8
+    for points, (operation, path), killed, equal in results[kind]:
         assert operation in operations.split()
         assert kind == "beginning" or re.fullmatch(file, path)
         assert killed[0], (points, path)
         assert equal, (points, operation, path)
     if kind == "sealing":
         assert {"samples/zarr.json", "classes/teacher/mean/c/0/0", "targets/teacher/zarr.json"} <= {
-            r[1][1] for r in results
+            r[1][1] for r in results[kind]
         }

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from storekit import (
     ARRAYS,
+    BLOCKS,
     build,
     commit_samples,
     commit_target,
@@ -32,7 +33,7 @@ from teachonce.types import ArraySpec
 class TestSeveralWriters:
     def test_disjoint_ranges_fill_one_store(self, tmp_path: Path, made: Path):
         store = create_or_open(tmp_path / "s.zarr", spec())
-        ranges = [range(11), range(11, 29)]
+        ranges = [range(4), range(4, BLOCKS)]
         samples = [SamplesWriter(store, blocks) for blocks in ranges]
         targets = [open_writer(store, blocks=blocks) for blocks in ranges]
         for pair, target, blocks in zip(samples, targets, ranges, strict=True):
@@ -56,7 +57,7 @@ class TestSeveralWriters:
         )
         folder = str(Path(__file__).parent)
         command = [sys.executable, "-c", script, str(tmp_path / "s.zarr")]
-        parts = [("0", "10"), ("10", "20"), ("20", "29")]
+        parts = [("0", "3"), ("3", "7"), ("7", str(BLOCKS))]
         running = [subprocess.Popen([*command, *part], cwd=folder, stderr=subprocess.PIPE, text=True) for part in parts]
         for process in running:
             assert process.wait(60) == 0, process.stderr.read() if process.stderr else ""
@@ -66,10 +67,10 @@ class TestSeveralWriters:
 
     def test_overlap_is_busy_in_one_process(self, half: Path):
         store = open_store(half)
-        first = open_writer(store, blocks=range(15, 20))
+        first = open_writer(store, blocks=range(5, 7))
         with pytest.raises(BusyError, match="holds blocks"):
-            open_writer(store, blocks=range(19, 22))
-        other = open_writer(store, blocks=range(20, 22))
+            open_writer(store, blocks=range(6, 9))
+        other = open_writer(store, blocks=range(7, 9))
         other.close()
         with pytest.raises(BusyError):  # closing one has not dropped the lock of the other
             open_writer(store)
@@ -79,7 +80,7 @@ class TestSeveralWriters:
     def test_overlap_is_busy_between_processes_until_the_other_dies(self, half: Path):
         script = (
             "import sys; from storekit import *; from teachonce.cache import open_store\n"
-            "store = open_store(sys.argv[1]); writer = open_writer(store, blocks=range(15, 20))\n"
+            "store = open_store(sys.argv[1]); writer = open_writer(store, blocks=range(5, 7))\n"
             "print('locked', flush=True); sys.stdin.read()"
         )
         folder = str(Path(__file__).parent)
@@ -88,14 +89,14 @@ class TestSeveralWriters:
         with subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
             assert other.stdout is not None
             assert other.stdout.readline() == b"locked\n"
-            with pytest.raises(BusyError, match="another process is writing some of blocks 0 to 28") as caught:
+            with pytest.raises(BusyError, match="another process is writing some of blocks 0 to 9") as caught:
                 open_writer(store)
             assert "disjoint" in caught.value.mend
-            with open_writer(store, blocks=range(20, 29)) as target:
-                commit_target(store, target, 20)
+            with open_writer(store, blocks=range(7, BLOCKS)) as target:
+                commit_target(store, target, 7)
             other.kill()
         with open_writer(store) as target:
-            assert target.done() == {*range(15), 20}
+            assert target.done() == {*range(5), 7}
 
     def test_a_second_target_beside_the_first(self, copy: Path, made: Path):
         build(copy, name="other", fingerprint={"teacher": "b"}, arrays={"logits": ARRAYS["logits"]}, head=None)

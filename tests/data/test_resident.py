@@ -1,8 +1,5 @@
 """Images in memory, on the host, or streamed: one interface, the same bytes."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -184,41 +181,3 @@ def test_the_gpu_draws_the_same_bytes(samples: Samples, monkeypatch: pytest.Monk
         halves = list(source.stream([rows[:7], rows[7:]], lambda rows: params[rows], *SPECS))  # beside the kernels
         for theirs, ours in zip(expected, zip(*(drawn for _, drawn in halves), strict=True), strict=True):
             assert torch.allclose(theirs, torch.cat(ours).cpu(), atol=1e-6)
-
-
-LOADED = """
-import sys
-import torch
-from teachonce.data.open import open_samples
-
-class Photos(torch.utils.data.Dataset):
-    def __init__(self, samples):
-        self.samples = samples
-    def __len__(self):
-        return self.samples.rows
-    def __getitem__(self, row):
-        return torch.from_numpy(self.samples.decode(row)), self.samples.digest(row) % 1000
-
-if __name__ == "__main__":
-    samples = open_samples(sys.argv[1])
-    photos = Photos(samples)
-    here = [photos[row] for row in range(len(photos))]
-    for context in ("fork", "spawn"):
-        loader = torch.utils.data.DataLoader(photos, batch_size=None, num_workers=1, multiprocessing_context=context)
-        for (image, digest), (theirs, other) in zip(here, loader, strict=True):
-            assert torch.equal(image, theirs) and digest == other
-        print(context)
-"""
-
-
-def test_samples_serve_a_users_own_loader(tmp_path: Path):
-    """They are read in the parent, then by forked and by spawned workers."""
-    files = [encode(photo(*size, row), "JPEG") for row, size in enumerate(MIXED)]
-    spec = write_images(tmp_path / "d.parquet", list(files))
-    script = tmp_path / "loaded.py"
-    script.write_text(LOADED)
-    environment = os.environ | {"HF_HOME": str(tmp_path / "home")}
-    done = subprocess.run(
-        [sys.executable, str(script), spec], capture_output=True, text=True, timeout=120, check=False, env=environment
-    )
-    assert done.stdout == "fork\nspawn\n", done.stderr

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+import torch
 from imagekit import encode, noise, photo, write_images
 
 from teachonce.data import workers
@@ -143,6 +144,33 @@ def test_processes_end_with_the_decoder(samples: Samples, monkeypatch: pytest.Mo
         assert psutil.Process().children()
     assert not psutil.Process().children()
     gc.collect()  # an open pipe would warn
+
+
+class Photos(torch.utils.data.Dataset):
+    """A user's own dataset."""
+
+    def __init__(self, samples: Samples) -> None:
+        self.samples = samples
+
+    def __len__(self) -> int:
+        return self.samples.rows
+
+    def __getitem__(self, row: int) -> tuple[torch.Tensor, int]:
+        return torch.from_numpy(self.samples.decode(row)), self.samples.digest(row) % 1000
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of a fork beside threads, by Python 3.12
+@pytest.mark.parametrize("context", ["fork", "spawn"])
+def test_samples_serve_a_users_own_loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context: str):
+    """They are read in the parent, then by a forked or a spawned worker."""
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    files = [encode(photo(12 + row % 9, 30 - row % 11, row), "JPEG") for row in range(40)]
+    photos = Photos(open_samples(write_images(tmp_path / "d.parquet", list(files))))
+    here = [photos[row] for row in range(len(photos))]
+    loader = torch.utils.data.DataLoader(photos, batch_size=None, num_workers=1, multiprocessing_context=context)
+    for (image, digest), (theirs, other) in zip(here, loader, strict=True):
+        assert torch.equal(image, theirs)
+        assert digest == other
 
 
 def test_the_pixels_are_probed(samples: Samples):

@@ -28,8 +28,10 @@ def some(samples: ArraySamples, **changes: object) -> ArraySamples:
     return ArraySamples(parts["images"], parts["labels"], parts["class_names"])
 
 
-def make_teacher(spec: str = VIT, classes: int = 10, seed: int = 0, dtype: str = "float32") -> Teacher:
-    return load_teacher(spec, image_size=32, classes=classes, seed=seed, dtype=dtype)
+def make_teacher(
+    spec: str = VIT, classes: int = 10, seed: int = 0, dtype: str = "float32", image_size: int = 32
+) -> Teacher:
+    return load_teacher(spec, image_size=image_size, classes=classes, seed=seed, dtype=dtype)
 
 
 def make_store(

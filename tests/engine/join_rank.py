@@ -1,11 +1,7 @@
-"""One of the processes of a distributed training: joins, reads its share, and writes down what it saw.
+"""One of the processes of a distributed training: joins, reads its share, and says what it saw."""
 
-Arguments: rank, processes, the file they meet at, store, data, out.
-"""
-
-import json
-import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -15,11 +11,11 @@ import teachonce
 from tests.engine.joinkit import ImageFolder
 
 
-def main(rank: int, processes: int, meeting: str, store: str, data: str, out: str) -> None:
+def read_share(rank: int, *, processes: int, meeting: Path, store: Path, data: Path) -> list[dict[str, Any]]:
+    """The rows of two epochs; the processes meet at a file."""
     dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=processes)
     teacher = teachonce.CachedTeacher(store, device="cpu")
-    folder = ImageFolder(Path(data))
-    joined = teacher.dataset(folder)
+    joined = teacher.dataset(ImageFolder(data))
     sampler = DistributedSampler(joined, shuffle=True, seed=1)
     seen = []
     for epoch in range(2):
@@ -29,9 +25,5 @@ def main(rank: int, processes: int, meeting: str, store: str, data: str, out: st
             assert torch.equal(teacher(targets["row"])["logits"], targets["logits"])
             together = targets["image_embedding"].float().sum()
             dist.all_reduce(together)
-    Path(out).write_text(json.dumps(seen))
     dist.destroy_process_group()
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])
+    return seen

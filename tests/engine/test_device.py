@@ -115,7 +115,7 @@ def test_memory():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there a child's ru_maxrss begins at its parent's")
 def test_memory_of_a_child_is_its_own():
-    ballast = np.ones(1 << 27)  # 1 GiB, which a child does not have
+    ballast = np.ones(1 << 26)  # 512 MiB, which a child does not have
     code = "from teachonce.engine.device import autocast, host_memory_bytes; print(host_memory_bytes())"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(told.stdout) < ballast.nbytes <= host_memory_bytes()

@@ -1,11 +1,9 @@
 """A joined dataset in loaders: workers by fork and spawn, several processes, a transformers Trainer; and its cost."""
 
-import json
 import os
 import resource
 import runpy
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +11,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, StackDataset, TensorDataset
 
 import teachonce
 from teachonce.data.quiet import quiet
 from teachonce.digests import digest_bytes
 from tests.data.imagekit import encode, noise
+from tests.engine.join_rank import read_share
 from tests.engine.joinkit import FileItems, expected, make_store, write_files
+from tests.forks import Child
 
 ROOT = Path(__file__).parents[2]
 CONTENTS = {f"{'ab'[i % 2]}/{i:03d}.png": encode(noise(8, 8, i)) for i in range(60)}
@@ -67,30 +67,22 @@ def test_workers(store: Path, paths: list[str], context: str):
     _ = plain[0]  # a forked worker goes on with what is open
     seen = []
     workers = {"fork": 2, "spawn": 1}[context]  # one that is spawned imports everything anew
-    options: dict[str, Any] = {"batch_size": 7, "num_workers": workers, "multiprocessing_context": context}
-    for (numbers, _), targets in DataLoader(plain, shuffle=True, **options):
+    both = StackDataset(plain, Views(teacher, given))
+    loader = DataLoader(both, shuffle=True, batch_size=7, num_workers=workers, multiprocessing_context=context)
+    for ((numbers, _), targets), (pixels, rows) in loader:
         wanted = torch.stack([expected(VALUES[59 - number], view=1) for number in numbers.tolist()])
         assert torch.equal(targets["image_embedding"], wanted)
+        assert torch.equal(pixels, torch.stack([teacher.view(VALUES[row], row, 1, size=8) for row in rows.tolist()]))
         seen += numbers.tolist()
     assert sorted(seen) == list(range(60))
     assert joined.rows.tolist() == list(range(60))[::-1]
-    views = DataLoader(Views(teacher, given), **options)
-    for pixels, rows in views:
-        assert torch.equal(pixels, torch.stack([teacher.view(VALUES[row], row, 1, size=8) for row in rows.tolist()]))
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of a fork beside threads, by Python 3.12
 def test_two_processes_share_the_rows(store: Path, paths: list[str], tmp_path: Path):
-    outs = [tmp_path / f"{rank}.json" for rank in range(2)]
-    words = [sys.executable, "-W", "error", str(Path(__file__).with_name("join_rank.py"))]
-    started = [
-        subprocess.Popen(
-            [*words, str(rank), "2", str(tmp_path / "meeting"), str(store), str(tmp_path / "data"), str(out)],
-            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        )
-        for rank, out in enumerate(outs)
-    ]
-    assert [process.wait(timeout=120) for process in started] == [0, 0]
-    seen = [json.loads(out.read_text()) for out in outs]
+    read = partial(read_share, processes=2, meeting=tmp_path / "meeting", store=store, data=tmp_path / "data")
+    ranks = [Child(partial(read, rank)) for rank in range(2)]
+    seen = [rank.wait().must() for rank in ranks]
     for epoch in range(2):
         shares = [[entry["row"] for entry in share if entry["epoch"] == epoch] for share in seen]
         assert sorted(shares[0] + shares[1]) == list(range(60))
@@ -135,4 +127,4 @@ def test_it_costs_next_to_nothing_over_tensors_in_memory(tmp_path: Path):
     joined = teacher.dataset(TensorDataset(images), digests=[digest_bytes(contents[row]) for row in order])
     targets = teacher(order)
     plain = TensorDataset(images, *targets.values(), torch.from_numpy(order))
-    assert min(epoch(joined) - epoch(plain) for _ in range(3)) < COST
+    assert any(epoch(joined) - epoch(plain) < COST for _ in range(3))

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 import teachonce
 from teachonce.digests import digest_bytes
 from teachonce.errors import TeachonceError
+from tests.drawn import WHOLE
 from tests.engine.joinkit import FileItems, expected, make_store, write_files
 
 POOL = [f"content {i}".encode() * (1 + i % 3) for i in range(12)]
@@ -49,7 +50,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Iterator[Path]
         yield (home / str(number) for number in count())
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=80 if WHOLE else 40, deadline=None, derandomize=True)
 @given(st.one_of(CASES, ALMOST), st.randoms(use_true_random=False))
 def test_every_target_is_that_of_the_bytes(folders, case, random):
     folder = next(folders)

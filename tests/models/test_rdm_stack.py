@@ -185,7 +185,7 @@ def test_a_larger_weight_on_distortion_gives_a_higher_rate_and_less_distortion()
     def terms() -> dict[str, Tensor]:
         return rdm_loss(stack(x), x, None, None, weights=weights, settings=settings)
 
-    for _ in range(400):
+    for _ in range(200):
         optimizer.zero_grad()
         terms()["total"].sum().backward()
         optimizer.step()

@@ -4,6 +4,7 @@ Called as `python rdm_killer.py FOLDER`. Everything is imported once and each ca
 JSON object: the moments of an undisturbed run by kind, and moment -> exit statuses of the killed calls and of the last.
 """
 
+import gc
 import json
 import os
 import shutil
@@ -33,7 +34,7 @@ KINDS: dict[str, tuple[Any, str]] = {
 
 
 def run(path: Path) -> None:
-    quick(path, 10, 1, epochs=3)
+    quick(path, 10, 1, epochs=3, batch_size=16)
 
 
 def hook(tick: Callable[[str], None]) -> None:
@@ -94,12 +95,13 @@ def ends(path: Path, points: list[tuple[str, int]]) -> list[Any]:
 
 def main(root: Path) -> None:
     torch.set_num_threads(1)
-    make(root / "fresh.zarr", views=2, dtype="float16", failed={5: "truncated"})
+    make(root / "fresh.zarr", rows=150, views=2, dtype="float16", failed={5: "truncated"})
 
     def copy(name: str) -> Path:
         return Path(shutil.copytree(root / "fresh.zarr", root / name / "s.zarr"))
 
     run(copy("undisturbed"))  # and imports everything
+    gc.freeze()
     counting = copy("counted")
     counts = forked(lambda: counted(counting)).must()
     statuses = {}

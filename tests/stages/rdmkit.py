@@ -1,10 +1,7 @@
 """Small stores whose embeddings are principal components of digits, made without a teacher; and short trainings."""
 
 import functools
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ from teachonce.cache import SamplesWriter, Store, StoreSpec, TargetWriter, creat
 from teachonce.data.digits import load_digits
 from teachonce.stages.rdm import RdmResult, rdm
 from teachonce.types import DECODED, FAILED, ArraySpec
+from tests.memory import memory_folder as memory_folder
 
 ROWS, WIDTH, BLOCK, CLASSES = 300, 16, 64, 10
 NAMES = [f"digit {number}" for number in range(CLASSES)]
@@ -110,17 +108,6 @@ def quick(store: Path, *distortion_weight: float, **changed: Any) -> RdmResult:
     common: dict[str, Any] = {"epochs": 2, "batch_size": 32, "val_fraction": 0.2, "device": "cpu"}
     common["distortion_weight"] = distortion_weight or (10.0, 1.0)
     return rdm(store=store, **(common | changed))
-
-
-@contextmanager
-def memory_folder() -> Iterator[Path]:
-    """A folder in memory where there is such a place: every chunk is synced, which is slow elsewhere."""
-    memory = Path("/dev/shm")
-    folder = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder)
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:

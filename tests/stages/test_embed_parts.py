@@ -156,8 +156,11 @@ def full(error: BaseException, most: int, held: list[Any]) -> Teacher:
     return Wrapped(teacher(), change)
 
 
-@pytest.mark.parametrize("error", FULL, ids=[str(error)[:32] for error in FULL])
-@pytest.mark.parametrize(("most", "found"), [(1, 1), (5, 4), (40, 32)])
+@pytest.mark.parametrize(
+    ("error", "most", "found"),
+    [*((error, 20, 16) for error in FULL), *((FULL[0], most, found) for most, found in ((1, 1), (5, 4), (40, 32)))],
+    ids=lambda value: str(value)[:32],
+)
 def test_a_batch_size_is_found_however_memory_runs_out(error: BaseException, most: int, found: int):
     held: list[Any] = []
     made = full(error, most, held)

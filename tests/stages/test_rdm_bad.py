@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 from collections import namedtuple
 from collections.abc import Iterator
@@ -68,18 +69,33 @@ def undisturbed() -> Iterator[dict[str, bytes]]:
         yield snapshot(folder)
 
 
-def refused(
-    path: Path,
-    kind: type[TeachonceError] | tuple[type[TeachonceError], ...],
-    words: str,
-    *distortion_weight: float,
-    **changed: Any,
-) -> None:
+def refused(path: Path, kind: type[TeachonceError], words: str, *distortion_weight: float, **changed: Any) -> None:
     before = snapshot(path.parent)
     with pytest.raises(kind, match=words) as caught:
         quick(path, *distortion_weight, **changed)
     assert caught.value.mend
     assert snapshot(path.parent) == before
+
+
+def stops(owner: object, name: str, number: int, error: BaseException) -> tuple[object, str, Any]:
+    """A function, by its owner and name, that raises in the place of all calls but so many."""
+    real, left = getattr(owner, name), iter(range(number))
+
+    def call(*args: Any) -> Any:
+        if next(left, None) is None:
+            raise type(error)(*error.args)
+        return real(*args)
+
+    return owner, name, call
+
+
+def broken_off(replaced: tuple[object, str, Any], kind: type[BaseException], path: Path, *weights: float) -> Any:
+    """What a call raises while a function is another."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(*replaced)
+        with pytest.raises(kind) as caught:
+            quick(path, *weights)
+    return caught.value
 
 
 @pytest.mark.parametrize(
@@ -99,7 +115,6 @@ def test_distortion_weights(copy: Path, weights: tuple[float, ...], words: str):
 
 
 def test_a_weight_alone(copy: Path):
-    one: Any
     for one in (10, 10.0, "10"):
         assert [entry.name for entry in quick(copy, distortion_weight=one).rdms] == ["rdm-10"]
     for one in ("10,", "ten", [None]):
@@ -117,6 +132,8 @@ def test_no_distortion_weight(copy: Path):
     [
         ({"preset": "r18"}, "preset: .* got 'r18'"),
         ({"preset": None}, "preset"),
+        ({"hidden": 0}, "hidden"),
+        ({"activation": "sine"}, "activation: .* got 'sine'"),
         ({"distortion": "l1"}, "distortion: .* got 'l1'"),
         ({"reduction": "max"}, "reduction"),
         ({"select": "bits"}, "select"),
@@ -144,16 +161,8 @@ def test_settings(copy: Path, changed: dict[str, Any], words: str):
     refused(copy, InputError, words, 3.0, **changed)
 
 
-@pytest.mark.parametrize(
-    ("changed", "words"),
-    [
-        ({"preset": "r34", "hidden": 8}, "fixes its width"),
-        ({"hidden": 0}, "hidden"),
-        ({"activation": "sine"}, "activation: .* got 'sine'"),
-    ],
-)
-def test_layers(copy: Path, changed: dict[str, Any], words: str):
-    refused(copy, (InputError, ModelError), words, 3.0, **changed)
+def test_a_width_that_the_preset_has(copy: Path):
+    refused(copy, ModelError, "fixes its width", 3.0, preset="r34", hidden=8)
 
 
 def test_no_store_and_no_target(copy: Path, tmp_path: Path):
@@ -236,11 +245,9 @@ def test_classes_that_are_not_the_labels(tmp_path: Path):
     path = tmp_path / "s.zarr"
     make(path, class_names=[f"thing {number}" for number in range(10)])
     refused(path, MismatchError, "class 0 is 'thing 0' and 'digit 0'")
-    result = quick(path, 1.0, ce_weight=0)
-    assert (result.rdms[0].top1, result.teacher_top1) == (None, None)
-    result = quick(path, 2.0, kl_weight=0)
-    assert result.rdms[0].top1 is not None
-    assert result.teacher_top1 is None
+    for weight, without, scored in ((1.0, "ce_weight", False), (2.0, "kl_weight", True)):
+        result = quick(path, weight, **{without: 0})
+        assert (result.rdms[0].top1 is not None, result.teacher_top1) == (scored, None)
     assert open_store(path).record("rdm-1").spec.class_names[0] == "thing 0"
     assert open_store(path).record("rdm-2").spec.class_names[0] == "digit 0"
 
@@ -252,21 +259,13 @@ def test_no_rows_to_train_on(tmp_path: Path):
 
 def test_damaged_embeddings(copy: Path):
     path = copy / "targets/teacher/image_embedding/c/2/0/0"
-    data = bytearray(path.read_bytes())
-    data[100] ^= 1
-    path.write_bytes(data)
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
     with pytest.raises(CorruptError, match="image_embedding/c/2/0/0"):
         quick(copy, 3.0)
 
 
-def test_damaged_embeddings_are_seen_when_only_the_writing_is_left(copy: Path, monkeypatch: pytest.MonkeyPatch):
-    def interrupted(*args: Any) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(TargetWriter, "commit", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        quick(copy, 3.0)
-    monkeypatch.undo()
+def test_damaged_embeddings_are_seen_when_only_the_writing_is_left(copy: Path):
+    broken_off(stops(TargetWriter, "commit", 0, KeyboardInterrupt()), KeyboardInterrupt, copy, 3.0)
     path = copy / "targets/teacher/image_embedding/c/2/0/0"
     path.write_bytes(bytes(len(path.read_bytes())))
     with pytest.raises(CorruptError, match="image_embedding/c/2/0/0"):
@@ -296,7 +295,7 @@ def test_a_loss_that_explodes(copy: Path, weight: float, lr: float):
     assert snapshot(copy) == before
 
 
-def test_the_last_good_weights_are_kept_where_a_loss_explodes(copy: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_last_good_weights_are_kept_where_a_loss_explodes(copy: Path):
     real, calls = Targeted.loss, [0]
 
     def loss(self: Targeted, out: Any, targets: Any, rows: Any) -> Any:
@@ -306,12 +305,10 @@ def test_the_last_good_weights_are_kept_where_a_loss_explodes(copy: Path, monkey
             terms["rate"] = terms["rate"] * torch.tensor([1.0, float("nan")])
         return terms
 
-    monkeypatch.setattr(Targeted, "loss", loss)
-    with pytest.raises(NonFiniteError, match=r"step 11 \(epoch 2\): .*rdm-3 rate nan"):
-        quick(copy, 3.0, 2.0)
+    error = broken_off((Targeted, "loss", loss), NonFiniteError, copy, 3.0, 2.0)
+    assert re.search(r"step 11 \(epoch 2\): .*rdm-3 rate nan", error.message)
     (work,) = (copy.parent / "s.zarr.work").iterdir()
     assert (work / "checkpoints/last/model.safetensors").exists()
-    monkeypatch.undo()
     heard = Heard()
     quick(copy, 3.0, 2.0, events=heard)
     assert "resumes after epoch 1 of 2" in heard.infos
@@ -334,22 +331,9 @@ def test_outputs_that_do_not_fit_the_dtype(copy: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("step", [0, 5, 9])
-def test_an_interrupt_leaves_what_can_be_gone_on_with(
-    tmp_path: Path, undisturbed: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, step: int
-):
+def test_an_interrupt_leaves_what_can_be_gone_on_with(tmp_path: Path, undisturbed: dict[str, bytes], step: int):
     make(tmp_path / "s.zarr")
-    real, left = Fit._step, [step]
-
-    def interrupted(self: Fit, *args: Any) -> None:
-        left[0] -= 1
-        if left[0] < 0:
-            raise KeyboardInterrupt
-        real(self, *args)
-
-    monkeypatch.setattr(Fit, "_step", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        quick(tmp_path / "s.zarr")
-    monkeypatch.undo()
+    broken_off(stops(Fit, "_step", step, KeyboardInterrupt()), KeyboardInterrupt, tmp_path / "s.zarr")
     quick(tmp_path / "s.zarr")
     assert snapshot(tmp_path) == undisturbed
 
@@ -367,10 +351,7 @@ def test_a_target_that_was_begun_needs_no_training(
             raise KeyboardInterrupt
         commit(self, block, *args)
 
-    monkeypatch.setattr(TargetWriter, "commit", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        quick(path)
-    monkeypatch.undo()
+    broken_off((TargetWriter, "commit", interrupted), KeyboardInterrupt, path)
     assert open_store(path).record("rdm-10").blocks_done == 3
     with pytest.raises(UnsealedError) as caught:
         open_store(path).target("rdm-10")
@@ -381,24 +362,13 @@ def test_a_target_that_was_begun_needs_no_training(
     assert snapshot(tmp_path) == undisturbed
 
 
-@pytest.mark.parametrize("number", [0, 3, 20, 30, 45, 60])
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS], ids=["full", "read-only"])
-def test_a_disk_that_fails(
-    tmp_path: Path, undisturbed: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, number: int, code: int
-):
+@pytest.mark.parametrize(
+    ("number", "code"), [*((number, errno.ENOSPC) for number in (0, 3, 20, 30, 45, 60)), (30, errno.EROFS)]
+)
+def test_a_disk_that_fails(tmp_path: Path, undisturbed: dict[str, bytes], number: int, code: int):
     make(tmp_path / "s.zarr")
-    real, left = os.fsync, [number]
-
-    def fsync(descriptor: int) -> None:
-        left[0] -= 1
-        if left[0] < 0:
-            raise OSError(code, os.strerror(code))
-        real(descriptor)
-
-    monkeypatch.setattr(os, "fsync", fsync)
-    with pytest.raises(DiskError, match="could not write"):
-        quick(tmp_path / "s.zarr")
-    monkeypatch.undo()
+    fsync = stops(os, "fsync", number, OSError(code, os.strerror(code)))
+    assert "could not write" in broken_off(fsync, DiskError, tmp_path / "s.zarr").message
     assert not [name for name in snapshot(tmp_path) if ".teachonce-tmp-" in name]
     quick(tmp_path / "s.zarr")
     assert snapshot(tmp_path) == undisturbed
@@ -415,17 +385,14 @@ def test_a_read_only_store(copy: Path, monkeypatch: pytest.MonkeyPatch):
     assert quick(copy, 10).rdms[0].reused  # nothing has to be written
 
 
-def test_two_processes_do_not_train_the_same(copy: Path, monkeypatch: pytest.MonkeyPatch):
+def test_two_processes_do_not_train_the_same(copy: Path):
     folders: list[Path] = []
 
     def remembered(self: Fit) -> None:
         folders.append(self.folder)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Fit, "run", remembered)
-    with pytest.raises(KeyboardInterrupt):
-        quick(copy, 3.0)
-    monkeypatch.undo()
+    broken_off((Fit, "run", remembered), KeyboardInterrupt, copy, 3.0)
     with owned(folders[0]), pytest.raises(BusyError, match="another process is training"):
         quick(copy, 3.0)
     assert not quick(copy, 3.0).rdms[0].reused

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from teachonce.cache import open_store
-from tests.stages.rdmkit import memory_folder, snapshot
+from tests.memory import memory_folder
+from tests.stages.rdmkit import snapshot
 
 
 @pytest.fixture(scope="module")

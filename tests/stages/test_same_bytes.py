@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.stages.rdmkit import memory_folder, snapshot
+from tests.memory import memory_folder
+from tests.stages.rdmkit import snapshot
 from tests.stages.same_bytes import TEACHERS, THREADS
 from tests.stages.test_train_killed import contents, metrics
 

@@ -79,11 +79,12 @@ SAMPLES = ["samples/digest", "samples/label", "samples/status", "views/params"]
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Stores of the same samples: `sound` by the teacher, `other` by another, `views` of other views."""
+    """`sound` by the teacher, `other` by another one, `views` of other views, and `plain`, in which no row fails."""
     home = tmp_path_factory.mktemp("made")
     run(home / "sound", given=data(OneFails), per_class=5)
     run(home / "other", teacher(1), data(OneFails), per_class=5)
     run(home / "views", given=data(OneFails), per_class=5, seed=7)
+    run(home / "plain")
     return home
 
 
@@ -257,17 +258,16 @@ def test_whole_folders_come_back(made: Path, store: Path, lost: str, instead: st
 
 
 @pytest.mark.parametrize("count", range(0, 14, 2))
-def test_a_killed_creation_is_gone_on_with(tmp_path: Path, count: int):
-    run(tmp_path / "sound")
-    files = sorted((tmp_path / "sound").rglob("zarr.json"), key=lambda path: (len(path.parts), path))
+def test_a_killed_creation_is_gone_on_with(made: Path, tmp_path: Path, count: int):
+    files = sorted((made / "plain").rglob("zarr.json"), key=lambda path: (len(path.parts), path))
     documents = [path for path in files[1:] if "teacher" not in path.parts]
     for path in documents[:count]:
-        place = tmp_path / "s.zarr" / path.relative_to(tmp_path / "sound")
+        place = tmp_path / "s.zarr" / path.relative_to(made / "plain")
         place.parent.mkdir(parents=True)
         shutil.copyfile(path, place)
     (tmp_path / "s.zarr").mkdir(exist_ok=True)
     run(tmp_path / "s.zarr", repair=True)
-    assert snapshot(tmp_path / "s.zarr") == snapshot(tmp_path / "sound")
+    assert snapshot(tmp_path / "s.zarr") == snapshot(made / "plain")
 
 
 def test_a_flipped_bit_of_the_root_of_an_unsealed_store(tmp_path: Path):

@@ -24,7 +24,7 @@ from teachonce.records import to_json
 from teachonce.stages.embed import embed
 from teachonce.stages.train import TrainResult, train
 from tests.engine.enginekit import digits, make_store, some
-from tests.stages.trainkit import STUDENT, Heard, quick
+from tests.stages.trainkit import STUDENT, Heard, assert_trained_alike, out_of_reach, quick
 
 WITH_TEACHER = sorted(n for n, method in METHODS.items() if method.needs.teacher and not method.needs_extras)
 JSON = {
@@ -42,7 +42,7 @@ JSON = {
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A teacher that was trained here, and its store; the teacher's folder is moved out of reach afterwards."""
+    """A teacher that was trained here, and its store."""
     home = tmp_path_factory.mktemp("made")
     quick(home / "teacher", student="vit:patch=8,width=32,layers=1,heads=2", epochs=4, lr=3e-3)
     embed(
@@ -59,32 +59,26 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.fixture
-def without_teacher(made: Path) -> Any:
-    """The same folder, while the teacher is nowhere to be found."""
-    shutil.move(made / "teacher", made / "hidden")
-    yield made
-    shutil.move(made / "hidden", made / "teacher")
-
-
-@pytest.mark.parametrize("method", WITH_TEACHER)
-def test_from_the_cache_the_teacher_is_never_touched(without_teacher: Path, tmp_path: Path, method: str):
-    result = quick(tmp_path / "run", method=method, store=without_teacher / "s.zarr")
-    assert (result.method, result.source, result.epochs) == (method, "cached", 2)
-    lines = read_metrics(tmp_path / "run")
-    assert lines[1].losses["loss"] < lines[0].losses["loss"]
-    assert read_run(tmp_path / "run").targets == "exact"
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run with nothing beside the defaults, which stays as it is."""
+    run = tmp_path_factory.mktemp("plain") / "run"
+    quick(run)
+    return run
 
 
 @pytest.mark.parametrize("method", WITH_TEACHER)
 @pytest.mark.parametrize("augment", [None, "crop=0.5,flip"])
 def test_cached_and_live_train_alike(made: Path, tmp_path: Path, method: str, augment: str | None):
+    """From the cache without a look at the teacher."""
     common = {"method": method, "store": made / "s.zarr", "student_augment": augment}
-    quick(tmp_path / "cached", **common)
+    with out_of_reach(made / "teacher"):
+        result = quick(tmp_path / "cached", **common)
+    assert (result.method, result.source, result.epochs) == (method, "cached", 2)
+    lines = read_metrics(tmp_path / "cached")
+    assert augment is not None or lines[1].losses["loss"] < lines[0].losses["loss"]
     quick(tmp_path / "live", **common, source="live", teacher=str(made / "teacher"))
-    for cached, live in zip(*(map(to_json, read_metrics(tmp_path / run)) for run in ("cached", "live")), strict=True):
-        for key in (key for key in cached if key.startswith(("loss", "val_loss", "lr"))):
-            assert cached[key] == pytest.approx(live[key], rel=2e-3), key
+    assert_trained_alike(tmp_path / "cached", tmp_path / "live", rel=2e-3)
     for run in ("cached", "live"):
         assert read_run(tmp_path / run).targets == ("exact" if augment is None else "fixed-teacher")
 
@@ -125,11 +119,10 @@ def test_the_best_student_is_kept_and_loads(tmp_path: Path):
     assert [line.val_top1 for line in read_metrics(tmp_path / "run")] == [None, None]
 
 
-def test_a_transformers_student_opens_in_transformers(tmp_path: Path):
+def test_a_transformers_student_opens_in_transformers(plain: Path):
     from transformers import AutoModelForImageClassification
 
-    quick(tmp_path / "run")
-    network = AutoModelForImageClassification.from_pretrained(tmp_path / "run" / "best")
+    network = AutoModelForImageClassification.from_pretrained(plain / "best")
     assert network.config.id2label[3] == "3"
 
 
@@ -162,18 +155,17 @@ def test_a_finished_run_is_not_reused_for_other_data(tmp_path: Path):
         ({"epochs": 3}, "epochs 2, got 3"),
     ],
 )
-def test_other_settings_in_the_same_folder_are_refused(tmp_path: Path, changed: dict[str, Any], told: str):
-    quick(tmp_path / "run")
-    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+def test_other_settings_in_the_same_folder_are_refused(plain: Path, changed: dict[str, Any], told: str):
+    before = {path: path.read_bytes() for path in plain.rglob("*") if path.is_file()}
     with pytest.raises(MismatchError) as caught:
-        quick(tmp_path / "run", **changed)
+        quick(plain, **changed)
     assert told in caught.value.message
     assert "--out" in caught.value.mend
-    assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
+    assert {path: path.read_bytes() for path in plain.rglob("*") if path.is_file()} == before
 
 
-def test_two_processes_do_not_share_a_run(tmp_path: Path):
-    quick(tmp_path / "run")
+def test_two_processes_do_not_share_a_run(plain: Path, tmp_path: Path):
+    shutil.copytree(plain, tmp_path / "run")
     (tmp_path / "run" / "result.json").unlink()
     with owned(tmp_path / "run"), pytest.raises(BusyError):
         quick(tmp_path / "run")
@@ -206,28 +198,26 @@ def test_the_seed_decides_and_the_callers_generator_is_left_alone(tmp_path: Path
     assert losses["a"] == losses["b"] != losses["c"]
 
 
-def test_options_of_the_optimiser_and_of_the_arithmetic(tmp_path: Path):
+def test_options_of_the_optimiser_and_of_the_arithmetic(plain: Path, tmp_path: Path):
     sgd = {"optimizer": "sgd", "lr": 0.05, "schedule": "milestones", "milestones": [1], "gamma": 0.5}
     quick(tmp_path / "sgd", student="cnn-2", image_size=32, **sgd)
     assert [line.lr for line in read_metrics(tmp_path / "sgd")] == pytest.approx([0.05, 0.025])
     quick(tmp_path / "bf16", precision="bf16")
-    quick(tmp_path / "float32")
-    bf16, float32 = (read_metrics(tmp_path / name)[-1].losses["loss"] for name in ("bf16", "float32"))
+    bf16, float32 = (read_metrics(run)[-1].losses["loss"] for run in (tmp_path / "bf16", plain))
     assert bf16 != float32
     assert bf16 == pytest.approx(float32, rel=0.02)
     state = safetensors.torch.load_file(tmp_path / "bf16" / "checkpoints" / "last" / "model.safetensors")
     assert {value.dtype for value in state.values()} == {torch.float32}
 
 
-def test_compiled_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_compiled_is_the_same(plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Through torch.compile, with the backend that needs no compiler; saving the best does not compile anew."""
-    quick(tmp_path / "plain", epochs=3)
     torch._dynamo.reset()
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
     with torch._dynamo.config.patch(error_on_recompile=True):
-        quick(tmp_path / "compiled", epochs=3, compile=True)
-    plain, compiled = (read_metrics(tmp_path / name)[-1].losses["loss"] for name in ("plain", "compiled"))
-    assert compiled == pytest.approx(plain, rel=1e-5)
+        quick(tmp_path / "compiled", compile=True)
+    expected, compiled = (read_metrics(run)[-1].losses["loss"] for run in (plain, tmp_path / "compiled"))
+    assert compiled == pytest.approx(expected, rel=1e-5)
 
 
 def test_opened_samples_and_unnamed_classes(tmp_path: Path):
@@ -277,8 +267,8 @@ def test_every_field_of_the_result_is_told_of():
     assert {field.name for field in fields(TrainResult)} >= JSON | {"seconds", "train_rows"}
 
 
-def test_another_live_teacher_in_the_same_place_is_refused(tmp_path: Path):
-    quick(tmp_path / "teacher")
+def test_another_live_teacher_in_the_same_place_is_refused(plain: Path, tmp_path: Path):
+    shutil.copytree(plain, tmp_path / "teacher")
     common = {"method": "kd", "source": "live", "teacher": str(tmp_path / "teacher")}
     quick(tmp_path / "run", **common)
     (tmp_path / "run" / "result.json").unlink()

@@ -18,29 +18,17 @@ from teachonce.errors import (
     MismatchError,
     ModelError,
     StoreMissingError,
-    TeachonceError,
     UnsealedError,
 )
 from teachonce.stages.embed import embed
 from teachonce.types import DECODED
 from tests.engine.enginekit import digits, make_store, make_teacher, some
-from tests.stages.trainkit import Heard, quick
+from tests.stages.trainkit import Heard, quick, refused
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return make_store(tmp_path_factory.mktemp("bad") / "s.zarr")
-
-
-def refused(out: Path, kind: type[TeachonceError], **options: Any) -> TeachonceError:
-    """The error of a training that must leave nothing behind."""
-    with pytest.raises(kind) as caught:
-        quick(out, **options)
-    assert type(caught.value) is kind
-    assert caught.value.mend
-    assert "\n" not in str(caught.value)
-    assert not out.exists()
-    return caught.value
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.enginekit import make_store
-from tests.stages.train_killer import MOMENTS
+from tests.engine.enginekit import digits, make_store
+from tests.stages.train_killer import MOMENTS, ROWS
 
 NAMES = [f"{kind}-{number}" for kind, number in MOMENTS]
 
@@ -18,7 +18,7 @@ NAMES = [f"{kind}-{number}" for kind, number in MOMENTS]
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("killed")
-    make_store(path / "s.zarr", views=2)
+    make_store(path / "s.zarr", samples=digits(ROWS), views=2)
     return path
 
 

@@ -8,16 +8,14 @@ import torch
 
 from teachonce.cache.store import Store
 from teachonce.data.samples import ArraySamples
-from teachonce.engine.metrics import read_metrics
 from teachonce.errors import DataError
 from teachonce.models import Signal
-from teachonce.records import to_json
 from teachonce.stages.embed import embed
 from teachonce.stages.evaluate import evaluate
 from tests.engine.enginekit import VIT, digits, make_store, some
 from tests.stages.embedding import Wrapped
 from tests.stages.embedding import teacher as small_teacher
-from tests.stages.trainkit import Heard, quick
+from tests.stages.trainkit import Heard, assert_trained_alike, quick
 
 BARE = np.arange(200) % 3 == 0
 
@@ -61,10 +59,7 @@ def test_a_class_without_rows_is_masked_live_and_cached_alike(data: ArraySamples
     common = {"data": data, "limit": None, "method": "clip-embed-kd", "store": full.path}
     quick(tmp_path / "cached", **common)
     quick(tmp_path / "live", **common, source="live", teacher=VIT)
-    for cached, live in zip(*(map(to_json, read_metrics(tmp_path / run)) for run in ("cached", "live")), strict=True):
-        for key in (key for key in cached if key.startswith(("loss", "val_loss"))):
-            assert np.isfinite(cached[key])
-            assert cached[key] == pytest.approx(live[key], rel=2e-3), key
+    assert_trained_alike(tmp_path / "cached", tmp_path / "live", rel=2e-3)
 
 
 def test_evaluating_needs_a_row_with_a_label(data: ArraySamples, tmp_path: Path):

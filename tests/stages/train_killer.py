@@ -4,6 +4,7 @@ Called as `python train_killer.py FOLDER`. Everything is imported once and each 
 that many moments can be tried in little time. Prints a JSON object: moment -> exit status of the killed child.
 """
 
+import gc
 import json
 import os
 import signal
@@ -25,13 +26,14 @@ MOMENTS = [
     *(("fsync", number) for number in some((1, 4, 9, 15, 22, 30, 41), 3, "fsync")),
     *(("rename", number) for number in range(1, 7)),  # 4 and 6: the old folder is set aside, the new not in place
 ]
+ROWS = 104
 STUDENT = "tests.models.student_factories:attentive"
 
 
 def run(root: Path, out: Path) -> None:
     train(
         data="digits",
-        limit=200,
+        limit=ROWS,
         student=STUDENT,
         image_size=16,
         method="clip-teacher-kd",
@@ -72,6 +74,7 @@ def arm(kind: str, number: int) -> None:
 def main(root: Path) -> None:
     torch.set_num_threads(1)
     run(root, root / "undisturbed")  # and imports everything
+    gc.freeze()
     statuses = {}
     for kind, number in MOMENTS:
         name = f"{kind}-{number}"

@@ -1,9 +1,17 @@
 """Short trainings on digits, and an audience that remembers."""
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from teachonce.engine.metrics import read_metrics
+from teachonce.errors import TeachonceError
+from teachonce.records import to_json
 from teachonce.stages.train import TrainResult, train
 from tests.heard import Heard as Heard
 
@@ -38,3 +46,31 @@ def quick(out: Path, **options: Any) -> TrainResult:
         "workers": 0,
     }
     return train(out=out, **(common | options))
+
+
+@contextmanager
+def out_of_reach(folder: Path) -> Iterator[None]:
+    """While a teacher is nowhere to be found."""
+    hidden = Path(shutil.move(folder, folder.with_name("hidden")))
+    try:
+        yield
+    finally:
+        shutil.move(hidden, folder)
+
+
+def refused(out: Path, kind: type[TeachonceError], **options: Any) -> TeachonceError:
+    """The error of a training that must leave nothing behind."""
+    with pytest.raises(kind) as caught:
+        quick(out, **options)
+    assert type(caught.value) is kind
+    assert caught.value.mend
+    assert "\n" not in str(caught.value)
+    assert not out.exists()
+    return caught.value
+
+
+def assert_trained_alike(*runs: Path, **tolerance: float) -> None:
+    """The losses and rates of each epoch of two runs are finite and close."""
+    for first, second in zip(*(map(to_json, read_metrics(run)) for run in runs), strict=True):
+        keys = [key for key in first if key.startswith(("loss", "val_loss", "lr"))]
+        assert [first[key] for key in keys] == pytest.approx([second[key] for key in keys], **tolerance), keys

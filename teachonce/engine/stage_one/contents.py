@@ -5,9 +5,7 @@ names of its classes (or null), the xxh3-128 of its labels as little-endian int3
 The attributes `views_spec` are {"augment", "seed", "view", "resizing"}: see `views.ViewsSpec`.
 """
 
-import platform
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +16,12 @@ from teachonce.cache.identity import canonical_json, first_difference, plain
 from teachonce.cache.targets import TargetRecord
 from teachonce.data.samples import Samples
 from teachonce.digests import digest_hex
+from teachonce.engine import machine
 from teachonce.models import Teacher
 from teachonce.models.macs import count_macs
 from teachonce.models.precision import parse_teacher_dtype
 from teachonce.records import to_json
 from teachonce.types import TeacherDtype
-
-_LIBRARIES = ("teachonce", "torch", "transformers", "datasets", "pillow", "numpy", "zarr")
-
 
 DECODING = {"transparency": "on white", "grey_above_8_bits": "scaled to 8 bits"}
 """How images become RGB where pipelines differ: a store's description says it once."""
@@ -120,4 +116,4 @@ def teacher_attributes(teacher: Teacher) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """The versions of what the bytes may depend on."""
-    return {"python": platform.python_version()} | {name: metadata.version(name) for name in _LIBRARIES}
+    return machine.versions("teachonce", "torch", "transformers", "datasets", "pillow", "numpy", "zarr")
