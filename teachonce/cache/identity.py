@@ -36,13 +36,10 @@ def plain(value: Any) -> Any:
 
 
 def first_difference(stored: Any, given: Any, name: str = "") -> tuple[str, Any, Any] | None:
-    """The first field, in the order of its name, in which two JSON values differ: (name in words, stored, given)."""
+    """The first field, in the order of those given, in which two JSON values differ: (name in words, stored, given)."""
     if isinstance(stored, Mapping) and isinstance(given, Mapping):
-        for key in sorted({*stored, *given}):
-            found = first_difference(stored.get(key), given.get(key), f"{name} {key}".strip())
-            if found:
-                return found
-        return None
+        parts = (first_difference(stored.get(k), given.get(k), f"{name} {k}".strip()) for k in {**given, **stored})
+        return next(filter(None, parts), None)
     return None if stored == given else (name.replace("_", " "), stored, given)
 
 

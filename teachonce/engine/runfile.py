@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
+from teachonce.cache.identity import first_difference, short
 from teachonce.engine.records import RdmRun, RunRecord, Settings, TrainResult
 from teachonce.errors import BusyError, CorruptError, InputError, MismatchError
 from teachonce.fsio import TEMPORARY, disk_errors, make_folder, read_json
@@ -111,23 +111,9 @@ def refuse_others(run: Path, known: RunRecord | RdmRun, settings: Settings) -> R
     if isinstance(known, RunRecord) and found is None:
         return known
     name, old, new = found or ("rdms", None, None)
-    raise MismatchError(f"{run} was trained with {name} {_short(old)}, got {_short(new)}", _ANEW)
-
-
-def first_difference(old: Any, new: Any, name: str = "") -> tuple[str, Any, Any] | None:
-    """The first entry of two JSON values that differs: its dotted name, and both values."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        keys = [*new, *(key for key in old if key not in new)]
-        parts = (first_difference(old.get(k), new.get(k), f"{name}.{k}".lstrip(".")) for k in keys)
-        return next((part for part in parts if part is not None), None)
-    return None if old == new else (name, old, new)
+    raise MismatchError(f"{run} was trained with {name} {short(old)}, got {short(new)}", _ANEW)
 
 
 def versions() -> dict[str, str]:
     """The versions that a run is recorded with."""
     return {"python": platform.python_version(), **{package: version(package) for package in _PACKAGES}}
-
-
-def _short(value: Any) -> str:
-    text = "nothing" if value is None else str(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -294,11 +294,11 @@ class TestOtherRuns:
     @pytest.mark.parametrize(
         ("changed", "told"),
         [
-            ({"rdm": ("rdm-1", "rdm-10")}, "store.rdm.names rdm-10,rdm-1, got rdm-1,rdm-10"),
-            ({"rdm": ("rdm-10",)}, "store.rdm.names rdm-10,rdm-1, got rdm-10"),
-            ({"rdm": ()}, "store.rdm"),
-            ({"rdm_logits": "head"}, "store.rdm.logits stored, got head"),
-            ({"settings": {"kd_dropout": 0.5}}, "settings.kd_dropout 0.25, got 0.5"),
+            ({"rdm": ("rdm-1", "rdm-10")}, "store rdm names rdm-10,rdm-1, got rdm-1,rdm-10"),
+            ({"rdm": ("rdm-10",)}, "store rdm names rdm-10,rdm-1, got rdm-10"),
+            ({"rdm": ()}, "store rdm"),
+            ({"rdm_logits": "head"}, "store rdm logits stored, got head"),
+            ({"settings": {"kd_dropout": 0.5}}, "settings kd dropout 0.25, got 0.5"),
         ],
     )
     def test_are_refused_in_the_same_folder(self, home: Path, tmp_path: Path, changed: dict[str, Any], told: str):
@@ -315,7 +315,7 @@ class TestOtherRuns:
         for folder in ("targets", "journal", "classes"):
             shutil.rmtree(store.path / folder / "rdm-10")
         add_rdm(store, "rdm-10", seed=5)
-        with pytest.raises(MismatchError, match=r"store\.rdm\.rdm-10\.target"):
+        with pytest.raises(MismatchError, match="store rdm rdm-10 target"):
             quick(tmp_path / "run", **run)
 
 

@@ -55,5 +55,5 @@ def test_the_stores_own_rows_are_the_default(store: Store, tmp_path: Path):
 
 def test_it_tells_runs_apart(store: Store, tmp_path: Path):
     losses(store, tmp_path / "run", settings={"per_class": 2})
-    with pytest.raises(MismatchError, match="per_class"):
+    with pytest.raises(MismatchError, match="per class"):
         losses(store, tmp_path / "run", settings={"per_class": 3})

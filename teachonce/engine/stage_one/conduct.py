@@ -51,7 +51,7 @@ def conduct(job: Job, events: Events, given: JsonObject) -> Done:
     """
     tell_unused(job.teacher.info, events)
     if job.store is not None:
-        check_digests(job.store, job.samples, events)
+        check_digests(job.data, events)
         tell_differences(job, events)
     if is_complete(job) and not job.options.repair:
         _require_whole(job)
