@@ -43,6 +43,11 @@ class Journal:
     grids: tuple[Grid, ...]
 
     @property
+    def named(self) -> dict[str, Grid]:
+        """The arrays by their names."""
+        return {grid.name: grid for grid in self.grids}
+
+    @property
     def blocks(self) -> int:
         """How many blocks there have to be."""
         return self.grids[0].blocks

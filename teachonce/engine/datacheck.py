@@ -145,17 +145,6 @@ def check_data(store: Store, samples: Samples, *, every: bool, events: Events = 
     return check
 
 
-def check_all_data(store: Store, samples: Samples, *, events: Events = SILENT) -> None:
-    """Refuse data that differs from the store's in any identity or label, also of rows that failed.
-
-    Raises:
-        MismatchError: Names the first row that differs, and how.
-    """
-    check = DataCheck(store, samples, failed=True)
-    check.check_start(every=True, events=events)
-    check.check_labels()
-
-
 def tell_unproven(store: Store, names: Sequence[str], events: Events) -> None:
     """Say once what the seals of an earlier version cannot prove.
 
@@ -186,7 +175,7 @@ def _stored(store: Store) -> tuple[Digests, NDArray[np.int32], NDArray[np.uint8]
     if store.samples_sealed:
         return store.digests(), store.labels(), store.sample_status()
     rows, present = store.spec.rows, store.journal.present()
-    chunks, grids = store.journal.chunks_of(present.values()), {grid.name: grid for grid in store.journal.grids}
+    chunks, grids = store.journal.chunks_of(present.values()), store.journal.named
     digests, labels, status = np.zeros(rows, np.uint64), np.full(rows, -1, np.int32), np.zeros(rows, np.uint8)
     for block in present:
         place = slice(*store.block_range(block))

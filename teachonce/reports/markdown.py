@@ -64,7 +64,7 @@ def _block(block: Block, folder: str) -> Iterator[str]:
             yield from _table(block)
         case Facts():
             yield from _titled(block.title)
-            yield _grid(("", ""), block.pairs, (False, False))
+            yield _grid(("", ""), block.pairs, (0, 1))
         case Commands():
             yield from _titled(block.title)
             yield from (_fenced(line) for line in block.lines)
@@ -94,16 +94,16 @@ def _table(table: Table) -> Iterator[str]:
         tuple(f"**{shown(cell)}**" if place in table.strong and cell.strip() else shown(cell) for cell in row)
         for place, row in enumerate(table.rows)
     ]
-    yield _lines([tuple(map(shown, table.columns)), *rows], table.numeric)
+    yield _lines([tuple(map(shown, table.columns)), *rows], table.texts)
 
 
-def _grid(heads: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool]) -> str:
-    return _lines([tuple(map(shown, row)) for row in (heads, *rows)], numeric)
+def _grid(heads: Sequence[str], rows: Sequence[Sequence[str]], texts: Sequence[int]) -> str:
+    return _lines([tuple(map(shown, row)) for row in (heads, *rows)], texts)
 
 
-def _lines(rows: Sequence[Sequence[str]], numeric: Sequence[bool]) -> str:
+def _lines(rows: Sequence[Sequence[str]], texts: Sequence[int]) -> str:
     heads, *body = (f"| {' | '.join(row)} |" for row in rows)
-    rule = f"|{'|'.join('---:' if right else '---' for right in numeric)}|"
+    rule = f"|{'|'.join('---' if place in texts else '---:' for place in range(len(rows[0])))}|"
     return "\n".join([heads, rule, *body])
 
 

@@ -14,9 +14,9 @@ class Table:
     """A table of formatted cells."""
 
     columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    numeric: tuple[bool, ...]
-    """Of each column: whether it is aligned to the right."""
+    rows: Sequence[tuple[str, ...]]
+    texts: tuple[int, ...] = (0,)
+    """Columns that are aligned to the left; the others are numbers."""
     caption: str = ""
     strong: tuple[int, ...] = ()
     """Rows in bold, such as the best."""
@@ -73,7 +73,8 @@ class Section:
     name: str
     """Unique in the page, of a-z, 0-9 and `-`."""
     title: str
-    blocks: tuple[Block, ...]
+    blocks: Sequence[Block]
+    """A section without any is left out."""
     lead: str = ""
     """A sentence under the title; may be empty."""
 

@@ -98,8 +98,8 @@ def accuracy_table(caption: str, ranked: Sequence[Scored], teachers: Sequence[Ru
     columns += ("epochs", "ms per step")
     return Table(
         columns=columns,
-        rows=tuple(_row(one, spread, others) for one in every),
-        numeric=(False, False, *[True] * (len(columns) - 2)),
+        rows=[_row(one, spread, others) for one in every],
+        texts=(0, 1),
         caption=caption,
         strong=(len(first),) if is_best else (),
     )

@@ -21,7 +21,7 @@ def pair_arms(place: int, pair: Pair) -> Figure:
     which = comparable(run for runs in each.values() for run in runs)
     rows = tuple(_run_row(ARMS[arm], runs, which) for arm, runs in each.items() if runs)
     columns = ("arm", "runs", "ms per step", "quartiles over epochs", "epoch", "device peak", "host peak", "top-1")
-    table = Table(columns=columns, rows=rows, numeric=(False, *[True] * 7))
+    table = Table(columns=columns, rows=rows)
     seeds = f"The median of {pair.seeds} seeds" if pair.seeds > 1 else "One seed"
     return arms_figure(
         place, f"{pair.label}: {pair.student}", arms, f"{seeds}; lines are quartiles over epochs.", table

@@ -41,7 +41,7 @@ def stored_block(store: Store, block: int) -> StoredBlock | None:
     record = store.journal.valid(block)
     if record is None:
         return None
-    chunks, grids = store.journal.chunks_of([record]), {grid.name: grid for grid in store.journal.grids}
+    chunks, grids = store.journal.chunks_of([record]), store.journal.named
     params = [chunks.block(grids["params"], block, view) for view in range(store.spec.views)]
     return StoredBlock(
         store=store,
