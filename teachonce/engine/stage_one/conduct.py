@@ -200,9 +200,5 @@ def _mark(job: Job, events: Events) -> None:
 
 
 def _record(job: Job, output: Output, events: Events, facts: Mapping[str, Any]) -> None:
-    if output.store is None:
-        return  # nothing was written, so nothing is left behind
-    try:
-        record_run(job.path, target=job.options.name, device=str(job.device), **facts)
-    except DiskError as error:
-        events.warn(error.message)
+    if output.store is not None:  # else nothing was written, so nothing is left behind
+        record_run(job.path, events, target=job.options.name, device=str(job.device), **facts)
