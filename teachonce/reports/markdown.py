@@ -27,13 +27,9 @@ def render_markdown(page: Page, folder: str, *, events: Events = SILENT) -> tupl
     Returns:
         The file, and its figures by file name.
     """
-    figures = [block for section in page.sections for block in section.blocks if isinstance(block, Figure)]
-    pictures = {}
-    with events.task("drawing", total=len(figures), unit="figures") as task:
-        for figure in figures:
-            pictures[f"{figure.name}.png"] = png(figure, WIDTH)
-            task.advance()
-    return printable("\n\n".join(_parts(page, folder)) + "\n").encode(), pictures
+    pictures = page.drawn(lambda figure: png(figure, WIDTH), events)
+    text = printable("\n\n".join(_parts(page, folder)) + "\n")
+    return text.encode(), {f"{name}.png": picture for name, picture in pictures.items()}
 
 
 def _parts(page: Page, folder: str) -> Iterator[str]:

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 from matplotlib.figure import Figure as Drawing
 
+from teachonce.events import Events
+
+Picture = TypeVar("Picture")
 Verdict = Literal["cached", "live", "mixed", "open"]
 
 
@@ -102,3 +105,17 @@ class Page:
     sections: Sequence[Section]
     warnings: tuple[str, ...] = field(default=())
     """What may be wrong with the numbers."""
+
+    @property
+    def figures(self) -> list[Figure]:
+        """Of all sections, in order."""
+        return [block for section in self.sections for block in section.blocks if isinstance(block, Figure)]
+
+    def drawn(self, draw: Callable[[Figure], Picture], events: Events) -> dict[str, Picture]:
+        """Name of a figure -> what `draw` makes of it; `events` receives the progress."""
+        pictures = {}
+        with events.task("drawing", total=len(self.figures), unit="figures") as task:
+            for figure in self.figures:
+                pictures[figure.name] = draw(figure)
+                task.advance()
+        return pictures

@@ -124,8 +124,7 @@ def _require_whole(job: Job) -> None:
     assert job.store is not None
     assert job.record is not None
     for journal in (job.store.journal, job.record.journal):
-        missing = sorted(set(range(journal.blocks)) - set(journal.present()))
-        if missing:
+        if missing := journal.missing():
             raise missing_blocks(journal, missing)
     check_parts(job.record)
 

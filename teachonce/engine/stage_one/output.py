@@ -128,7 +128,7 @@ class Output:
         """
         samples, target = self.open()
         for writer in (samples, target):
-            missing = sorted(set(range(writer.journal.blocks)) - set(writer.journal.present()))
+            missing = writer.journal.missing()
             if missing and writer.sealed:
                 raise missing_blocks(writer.journal, missing)
             if missing:
