@@ -8,7 +8,7 @@ import argparse
 import sys
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING
 from pathlib import Path
 from typing import get_args, get_origin, get_type_hints
@@ -79,7 +79,7 @@ def _kind(option: Option) -> str:
     """The type that the Python API takes: texts for paths, any sequence or one value for a tuple."""
     own = [OPENED[option.name]] if option.opened else []
     parts = [name for part in option.members for name in _names(part, opened=option.opened)]
-    return " | ".join(dict.fromkeys([*parts, *own, *(["None"] if _is_optional(option) else [])]))
+    return " | ".join(dict.fromkeys([*parts, *own, *(["None"] if types.NoneType in get_args(option.kind) else [])]))
 
 
 def _names(part: object, *, opened: bool) -> Iterator[str]:
@@ -90,20 +90,10 @@ def _names(part: object, *, opened: bool) -> Iterator[str]:
         yield from ("str", "Path")
     elif get_origin(part) is typing.Literal:
         yield f"Literal[{', '.join(map(repr, get_args(part)))}]".replace("'", '"')
-    elif option_mapping(part):
+    elif get_origin(part) is Mapping:
         yield from ("Mapping[str, str | int | float | bool]", "None")
     else:
         yield getattr(part, "__name__", str(part))
-
-
-def option_mapping(part: object) -> bool:
-    """Whether a type is that of settings by name."""
-    return get_origin(part) is not None and "Mapping" in str(get_origin(part))
-
-
-def _is_optional(option: Option) -> bool:
-    is_union = get_origin(option.kind) in (typing.Union, types.UnionType)
-    return is_union and types.NoneType in get_args(option.kind)
 
 
 def page() -> str:

@@ -115,7 +115,7 @@ def run_part(part: Part, device: str) -> dict[str, Any]:
 
 def live(*, device: str, **options: Any) -> dict[str, Any]:
     """See `bench_live`."""
-    return bench_live(device=device, **options)
+    return to_json(bench_live(device=device, **options))
 
 
 def stage(*, device: str, rows: int, size: int, **options: Any) -> dict[str, Any]:

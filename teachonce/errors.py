@@ -64,7 +64,7 @@ class CutShortError(DiskError):
         result: What was measured until then.
     """
 
-    def __init__(self, error: DiskError, result: dict[str, Any]) -> None:
+    def __init__(self, error: DiskError, result: object) -> None:
         super().__init__(error.message, error.mend)
         self.result = result
 

@@ -49,7 +49,7 @@ OTHER: dict[str, Any] = {
     "workers": 1,
     "teacher": WIDER,
     "teacher_dtype": "bf16",
-    "teacher_device_map": "auto,cpu=2GB",
+    "teacher_device_map": "auto",
     "revision": "v2",
     "blocks": "0:3",
     "embedding": "mean",

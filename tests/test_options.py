@@ -92,7 +92,7 @@ def test_a_training_with_another_option_is_another_run(name: str):
         train(out=base, **{**TRAININGS[base], **changed(name)})
 
 
-AT_ANOTHER_PLACE = {"device": None, "teacher_device_map": "auto", "threads": 1}
+AT_ANOTHER_PLACE = {"device": None, "threads": 1}
 """Where the value that `other_value` gives does not suit the smallest training."""
 
 

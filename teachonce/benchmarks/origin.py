@@ -2,18 +2,15 @@
 
 import shlex
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import torch
 
 from teachonce.engine import runfile
 from teachonce.engine.machine import this_machine
-from teachonce.engine.records import Machine
+from teachonce.engine.records import Source
 from teachonce.engine.stage_one import contents
-from teachonce.records import SPARSE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,14 +23,8 @@ class Head:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Origin(Head):
-    """What every result that was measured says of itself."""
-
-    machine: Annotated[Machine | None, SPARSE] = None
-    versions: Annotated[Mapping[str, str] | None, SPARSE] = None
-    """Of Python, and package -> version."""
-    command: Annotated[str | tuple[str, ...] | None, SPARSE] = None
-    """See `command_line`; earlier versions wrote its words."""
+class Origin(Source, Head):  # the fields of the last base come first
+    """What every result that was measured says of itself; for its command see `command_line`."""
 
 
 def origin(kind: str, device: torch.device) -> Origin:

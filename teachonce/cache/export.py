@@ -3,7 +3,7 @@
 import math
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +12,7 @@ import numpy as np
 
 from teachonce.cache.chunks import Chunks
 from teachonce.cache.hdf5 import write_hdf5
+from teachonce.cache.journal import Journal
 from teachonce.cache.layout import FORMAT, KIND, Grid
 from teachonce.cache.store import Store, open_store
 from teachonce.cache.targets import TargetRecord
@@ -69,7 +70,7 @@ def contents(store: Store) -> tuple[list[tuple[Grid, Chunks]], Provenance]:
     arrays = [(grid, samples) for grid in store.journal.grids]
     provenance: Provenance = {
         "": {"kind": KIND, "format": FORMAT, **store.spec.to_json()},
-        "samples": {"failed": _failed(store.journal.present())},
+        "samples": {"failed": _failed(store.journal)},
     }
     for name in store.targets():
         record = store.sealed(name)
@@ -86,12 +87,12 @@ def _attributes(record: TargetRecord) -> dict[str, Any]:
         "fingerprint_fields": dict(record.fingerprint_fields),
         **record.attributes,
         "seal": dict(record.seal),
-        "failed": _failed(record.journal.present()),
+        "failed": _failed(record.journal),
     }
 
 
-def _failed(records: Mapping[int, Any]) -> dict[str, str]:
-    return {str(row): code for record in records.values() for row, code in record.failed}
+def _failed(journal: Journal) -> dict[str, str]:
+    return {str(row): code for row, code in journal.failed().items()}
 
 
 @contextmanager

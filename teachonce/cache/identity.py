@@ -35,15 +35,20 @@ def plain(value: Any) -> Any:
     return json.loads(canonical_json(value))
 
 
-def first_difference(stored: Any, given: Any, name: str = "") -> tuple[str, Any, Any] | None:
-    """The first field, in the order of its name, in which two JSON values differ: (name in words, stored, given)."""
+def first_difference(stored: Any, given: Any, name: str = "", *, dotted: bool = False) -> tuple[str, Any, Any] | None:
+    """The first field, in the order of those given, in which two JSON values differ: (name, stored, given).
+
+    Args:
+        stored: A JSON value.
+        given: Another.
+        name: Of both.
+        dotted: Give the name as `a.b_c`, not in words: `a b c`.
+    """
     if isinstance(stored, Mapping) and isinstance(given, Mapping):
-        for key in sorted({*stored, *given}):
-            found = first_difference(stored.get(key), given.get(key), f"{name} {key}".strip())
-            if found:
-                return found
-        return None
-    return None if stored == given else (name.replace("_", " "), stored, given)
+        names = {key: f"{name}{'.' if dotted and name else ' '}{key}".strip() for key in {**given, **stored}}
+        parts = (first_difference(stored.get(k), given.get(k), names[k], dotted=dotted) for k in names)
+        return next(filter(None, parts), None)
+    return None if stored == given else (name if dotted else name.replace("_", " "), stored, given)
 
 
 def short(value: Any, limit: int = 72) -> str:

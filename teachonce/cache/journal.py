@@ -43,9 +43,23 @@ class Journal:
     grids: tuple[Grid, ...]
 
     @property
+    def named(self) -> dict[str, Grid]:
+        """The arrays by their names."""
+        return {grid.name: grid for grid in self.grids}
+
+    @property
     def blocks(self) -> int:
         """How many blocks there have to be."""
         return self.grids[0].blocks
+
+    def missing(self) -> list[int]:
+        """The blocks that have no valid record, ascending."""
+        present = self.present()
+        return [block for block in range(self.blocks) if block not in present]
+
+    def failed(self) -> dict[int, str]:
+        """Row -> reason code, over the blocks that have a valid record."""
+        return {row: code for record in self.present().values() for row, code in record.failed}
 
     def path(self, block: int) -> Path:
         """The file of a block's record."""

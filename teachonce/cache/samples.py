@@ -69,7 +69,7 @@ class Writer:
 
     def failed(self) -> dict[int, str]:
         """Row -> reason code, over all committed blocks of the store."""
-        return {row: code for record in self.journal.present().values() for row, code in record.failed}
+        return self.journal.failed()
 
     def _commit(
         self, block: int, arrays: Mapping[str, NDArray[Any]], failed: Mapping[int, str], blanked: frozenset[str]

@@ -91,7 +91,7 @@ class Store:
         return self._samples("params")
 
     def _samples(self, name: str) -> NDArray[Any]:
-        return self._whole(self.chunks, next(grid for grid in self.journal.grids if grid.name == name))
+        return self._whole(self.chunks, self.journal.named[name])
 
     @property
     def chunks(self) -> Chunks:

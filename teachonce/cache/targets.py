@@ -18,7 +18,7 @@ from teachonce.cache.documents import (
 from teachonce.cache.dtypes import STORED
 from teachonce.cache.journal import Journal
 from teachonce.cache.layout import Grid, class_grids, head_grids, is_name, row_grid, view_grid, weights_grid
-from teachonce.cache.spec import is_names
+from teachonce.cache.spec import StoreSpec, is_names
 from teachonce.errors import CorruptError, MismatchError, TeachonceError
 from teachonce.types import ArraySpec, TargetSpec
 
@@ -181,6 +181,11 @@ def target_grids(name: str, arrays: Mapping[str, ArraySpec], block_rows: int) ->
     rows = next(iter(arrays.values())).shape[0]
     status = row_grid(f"targets/{name}/status", rows, block_rows, "uint8")
     return (status, *(_grid(f"targets/{name}", array, spec, block_rows) for array, spec in sorted(arrays.items())))
+
+
+def full_arrays(arrays: Mapping[str, ArraySpec], spec: StoreSpec) -> dict[str, ArraySpec]:
+    """Arrays of one row of one view, (length,), in the shape that they have in a store: (rows, views, length)."""
+    return {key: ArraySpec(shape=(spec.rows, spec.views, *one.shape), dtype=one.dtype) for key, one in arrays.items()}
 
 
 def _grid(place: str, array: str, spec: ArraySpec, block_rows: int) -> Grid:

@@ -26,7 +26,7 @@ from teachonce.cache.seal import (
     write_class_means,
 )
 from teachonce.cache.store import Store
-from teachonce.cache.targets import TargetRecord
+from teachonce.cache.targets import TargetRecord, full_arrays
 from teachonce.cache.verify import check_parts
 from teachonce.errors import CorruptError, InputError, MismatchError, UnsealedError
 from teachonce.events import SILENT, Events
@@ -214,7 +214,4 @@ def _full_shapes(store: Store, arrays: Mapping[str, ArraySpec]) -> dict[str, Arr
             raise InputError(f"no array {name} {spec}: expected shape (length,) and float16, bfloat16 or float32")
     if not arrays:
         raise InputError("a target needs at least one array")
-    return {
-        name: ArraySpec(shape=(store.spec.rows, store.spec.views, *spec.shape), dtype=spec.dtype)
-        for name, spec in arrays.items()
-    }
+    return full_arrays(arrays, store.spec)

@@ -2,9 +2,9 @@
 
 from rich.text import Text
 
-from teachonce.benchmarks.live.records import ArmResult, CaseResult, MethodResult, SweepResult, live_result
+from teachonce.benchmarks.live.records import ArmResult, CaseResult, MethodResult, SweepResult
 from teachonce.console.folding import Folding
-from teachonce.console.tables import Parts, Result, pairs
+from teachonce.console.tables import Parts, pairs
 from teachonce.console.texts import duration_text, rate_text, size_text
 from teachonce.plots.arms import STEP_PARTS
 from teachonce.texts import count_text, epochs_text
@@ -21,10 +21,9 @@ _METERS = {
 }
 
 
-def live_parts(result: Result) -> Parts:
+def live_parts(result: CaseResult | SweepResult) -> Parts:
     """The verdict first; then of one case all that it rests on, of several a table."""
-    found = live_result(result, "the result", mend="Measure it again")
-    return _sweep_parts(found) if isinstance(found, SweepResult) else _case_parts(found)
+    return _sweep_parts(result) if isinstance(result, SweepResult) else _case_parts(result)
 
 
 def _case_parts(case: CaseResult) -> Parts:

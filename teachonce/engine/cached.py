@@ -196,8 +196,7 @@ def _with_logits(spec: TargetSpec, classes: int) -> TargetSpec:
 def has_targets(store: Store, name: str) -> NDArray[np.bool_]:
     """Which rows did not fail in the teacher pass, (N,)."""
     record = store.sealed(name)
-    grid = next(grid for grid in record.grids if grid.name == "status")
-    usable: NDArray[np.bool_] = record.chunks.whole(grid) == DECODED
+    usable: NDArray[np.bool_] = record.chunks.whole(record.journal.named["status"]) == DECODED
     return usable
 
 

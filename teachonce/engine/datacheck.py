@@ -36,9 +36,10 @@ class DataCheck:
 
     def __init__(self, store: Store, samples: Samples, *, failed: bool = False) -> None:
         _check_kind(store, samples)
-        self._store, self._samples, self._failed = store, samples, failed
+        self.store, self.samples, self._failed = store, samples, failed
         self._digests, self._labels, status = _stored(store)
-        self._compared = status != 0 if failed else status == DECODED
+        self._decoded = status == DECODED
+        self._compared = status != 0 if failed else self._decoded
         self._unseen = self._compared & (self._digests != 0)
 
     @property
@@ -46,13 +47,14 @@ class DataCheck:
         """Whether every row has been compared."""
         return not self._unseen.any()
 
-    def check_start(self, *, every: bool, events: Events = SILENT) -> None:
-        """Compare identities: of every row, or of 1,024 spread ones.
+    def check_start(self, *, every: bool, decoded: bool = False, events: Events = SILENT) -> None:
+        """Compare identities: of every row, or of 1,024 spread ones; none that failed where `decoded` is said.
 
         Raises:
             MismatchError: Names the first row, and whether the data is another or reordered.
         """
-        rows = np.flatnonzero(self._compared) if every else spread(np.flatnonzero(self._compared), SPREAD)
+        rows = np.flatnonzero(self._decoded if decoded else self._compared)
+        rows = rows if every else spread(rows, SPREAD)
         watch = events if len(rows) > WORTH_TELLING else SILENT
         with watch.task("compare the data with the store", total=len(rows)) as task:
             for part in np.array_split(rows, max(1, len(rows) // 1024)):
@@ -66,8 +68,8 @@ class DataCheck:
             MismatchError: See `check_start`.
         """
         rows = np.sort(rows[self._unseen[rows]])
-        given = np.fromiter((self._samples.digest(int(row)) for row in rows), np.uint64, len(rows))
-        refuse_other(self._store, rows, self._digests[rows], given, known=self._digests)
+        given = np.fromiter((self.samples.digest(int(row)) for row in rows), np.uint64, len(rows))
+        refuse_other(self.store, rows, self._digests[rows], given, known=self._digests)
         self._unseen[rows] = False
 
     def check_labels(self) -> None:
@@ -76,16 +78,16 @@ class DataCheck:
         Raises:
             MismatchError: Names the first row that differs, or class; or the data has none.
         """
-        labels = self._samples.labels
+        labels = self.samples.labels
         if (self._labels < 0).all():
             return
         if labels is None and self._failed:
-            raise MismatchError(f"the store {self._store.path} has labels, the data has none", _LABELS)
+            raise MismatchError(f"the store {self.store.path} has labels, the data has none", _LABELS)
         if labels is None:
             return
-        names = self._store.spec.data.get("class_names")
-        if names and self._samples.class_names:
-            check_classes(f"the store {self._store.path}", len(names), names, self._samples, _SAME)
+        names = self.store.spec.data.get("class_names")
+        if names and self.samples.class_names:
+            check_classes(f"the store {self.store.path}", len(names), names, self.samples, _SAME)
         wrong = np.flatnonzero((labels != self._labels) & self._compared)
         if len(wrong):
             row = int(wrong[0])
@@ -143,17 +145,6 @@ def check_data(store: Store, samples: Samples, *, every: bool, events: Events = 
     return check
 
 
-def check_all_data(store: Store, samples: Samples, *, events: Events = SILENT) -> None:
-    """Refuse data that differs from the store's in any identity or label, also of rows that failed.
-
-    Raises:
-        MismatchError: Names the first row that differs, and how.
-    """
-    check = DataCheck(store, samples, failed=True)
-    check.check_start(every=True, events=events)
-    check.check_labels()
-
-
 def tell_unproven(store: Store, names: Sequence[str], events: Events) -> None:
     """Say once what the seals of an earlier version cannot prove.
 
@@ -184,7 +175,7 @@ def _stored(store: Store) -> tuple[Digests, NDArray[np.int32], NDArray[np.uint8]
     if store.samples_sealed:
         return store.digests(), store.labels(), store.sample_status()
     rows, present = store.spec.rows, store.journal.present()
-    chunks, grids = store.journal.chunks_of(present.values()), {grid.name: grid for grid in store.journal.grids}
+    chunks, grids = store.journal.chunks_of(present.values()), store.journal.named
     digests, labels, status = np.zeros(rows, np.uint64), np.full(rows, -1, np.int32), np.zeros(rows, np.uint8)
     for block in present:
         place = slice(*store.block_range(block))

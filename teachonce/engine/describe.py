@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from teachonce.cache.identity import first_difference
 from teachonce.cache.store import Store
 from teachonce.data.samples import Samples
 from teachonce.engine.device import pick_device, pick_precision, warn_tf32
@@ -14,7 +15,7 @@ from teachonce.engine.evalfile import data_content
 from teachonce.engine.extras import identify_extras
 from teachonce.engine.machine import this_machine
 from teachonce.engine.records import Fingerprint, Origin, Rows, RunRecord, Settings, StoreContent, StorePlace
-from teachonce.engine.runfile import first_difference, versions
+from teachonce.engine.runfile import versions
 from teachonce.engine.session import Session
 from teachonce.engine.settings import method_of
 from teachonce.errors import MismatchError
@@ -135,7 +136,7 @@ def refuse_other_teacher(known: RunRecord, session: Session) -> None:
         MismatchError: Names what differs.
     """
     old, new = (None if each is None else to_json(each) for each in (known.teacher, _fingerprint(session)))
-    found = first_difference(old, new)
+    found = first_difference(old, new, dotted=True)
     if found is not None:
         message = f"{session.config.out} was begun with another live teacher: its {found[0]} differ"
         raise MismatchError(message, "Use the teacher it was begun with, or choose another --out")

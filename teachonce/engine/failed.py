@@ -26,10 +26,10 @@ def failed_rows(journal: Journal, seal: Mapping[str, Any]) -> dict[int, str]:
     Raises:
         CorruptError: The records are not those that were sealed.
     """
-    if seal:
-        journal.chunks(seal)
-    records = [journal.read(block) for block in range(journal.blocks)] if seal else journal.present().values()
-    return {row: code for record in records for row, code in record.failed}
+    if not seal:
+        return journal.failed()
+    journal.chunks(seal)
+    return {row: code for block in range(journal.blocks) for row, code in journal.read(block).failed}
 
 
 def list_failed(store: Store, samples: Samples | None = None) -> list[dict[str, Any]]:

@@ -26,8 +26,6 @@ from teachonce.records import to_json
 from teachonce.types import EvalView
 
 Rows = NDArray[np.int64]
-CHECK_STEPS = 50  # steps between two looks at the losses
-CHECK_SECONDS = 1.0  # or seconds, where steps are slow
 _VAL_BATCH = 256
 _PARTS = ("model", "method", "optimizer", "random")
 
@@ -130,15 +128,13 @@ class Loop:
         view, first = self.feed.views.view(epoch), stepper.done
         stepper.source.plan(batches, view)
         began = time.perf_counter()
-        shown, looked = 0, began
-        for index, batch in enumerate(self.feed.batches(batches, epoch), 1):
+        for batch in self.feed.batches(batches, epoch):
             self._timer.mark()
             self._losses.put(*stepper.step(batch, view))
-            if index % CHECK_STEPS == 0 or time.perf_counter() - looked > CHECK_SECONDS:
-                self._look(task, epoch, first, index - shown)
-                shown, looked = index, time.perf_counter()
+            if self._losses.is_due:
+                self._losses.show(task, epoch + 1, first)
         self._timer.mark()
-        self._look(task, epoch, first, len(batches) - shown)
+        self._losses.show(task, epoch + 1, first)
         intervals, seconds = self._timer.read(), time.perf_counter() - began
         rows = sum(len(rows) for rows in batches)
         return Epoch(
@@ -150,12 +146,6 @@ class Loop:
             seconds=seconds,
             step_ms=steady_ms(intervals),
         )
-
-    def _look(self, task: Task, epoch: int, first: int, steps: int) -> None:
-        """Read the losses of the last steps, which waits for the device, and show how far the epoch is."""
-        if steps:
-            task.note(f"epoch {epoch + 1}, loss {self._losses.check(epoch + 1, first):.4g}")
-            task.advance(steps)
 
     def batches(self, epoch: int) -> list[Rows]:
         """The rows of each batch of an epoch (from 0), in the order of (seed, epoch)."""

@@ -29,14 +29,21 @@ class Machine:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Origin:
-    """What a result says of where it is from."""
+class Source:
+    """Where a result is from."""
 
     machine: Annotated[Machine | None, SPARSE] = None
-    device: Annotated[str, SPARSE] = ""
     versions: Annotated[Mapping[str, str] | None, SPARSE] = None
+    """Of Python, and package -> version."""
     command: Annotated[str | tuple[str, ...] | None, SPARSE] = None
     """The words of a command line; a text where it is shown as it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin(Source):
+    """What a run or an evaluation says of where it is from."""
+
+    device: Annotated[str, SPARSE] = ""
 
 
 @dataclass(frozen=True, kw_only=True)

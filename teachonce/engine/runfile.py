@@ -6,8 +6,8 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+from teachonce.cache.identity import first_difference, short
 from teachonce.engine import machine
 from teachonce.engine.records import RdmRun, RunRecord, Settings, TrainResult
 from teachonce.errors import BusyError, CorruptError, InputError, MismatchError
@@ -105,27 +105,13 @@ def refuse_others(run: Path, known: RunRecord | RdmRun, settings: Settings) -> R
         MismatchError: Names the first that differs.
     """
     recorded = known.settings if isinstance(known, RdmRun) else to_json(known.settings)
-    found = first_difference(with_defaults(TrainOptions, recorded), to_json(settings))
+    found = first_difference(with_defaults(TrainOptions, recorded), to_json(settings), dotted=True)
     if isinstance(known, RunRecord) and found is None:
         return known
     name, old, new = found or ("rdms", None, None)
-    raise MismatchError(f"{run} was trained with {name} {_short(old)}, got {_short(new)}", _ANEW)
-
-
-def first_difference(old: Any, new: Any, name: str = "") -> tuple[str, Any, Any] | None:
-    """The first entry of two JSON values that differs: its dotted name, and both values."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        keys = [*new, *(key for key in old if key not in new)]
-        parts = (first_difference(old.get(k), new.get(k), f"{name}.{k}".lstrip(".")) for k in keys)
-        return next((part for part in parts if part is not None), None)
-    return None if old == new else (name, old, new)
+    raise MismatchError(f"{run} was trained with {name} {short(old)}, got {short(new)}", _ANEW)
 
 
 def versions() -> dict[str, str]:
     """The versions that a run is recorded with."""
     return machine.versions("teachonce", "torch", "transformers", "safetensors", "numpy")
-
-
-def _short(value: Any) -> str:
-    text = "nothing" if value is None else str(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -93,7 +93,7 @@ def judge_embed(step: Step, facts: Facts) -> Verdict:
             return Verdict(action="run", reason="there is no store yet")
         job = make_job(step, store, facts)
         job.check()
-        check_digests(store, job.samples, facts.events)
+        check_digests(job.data, facts.events)
     except StoreError as error:
         return Verdict(action="refuse", reason=error.message)
     if job.record is None:

@@ -139,7 +139,7 @@ def _point(label: str, runs: Sequence[Run], counter: CostCounter, which: Which) 
 
 
 def _accuracy(run: Run, which: Which) -> float:
-    value = run.test_top1 if which == "test" else run.result.val_top1
+    value = run.top1(which)
     if value is None:
         mend = "Evaluate it with `teachonce run`, or use --accuracy validation" if which == "test" else "Leave it out"
         raise DataError(f"{run.folder} has no {which} accuracy", mend)

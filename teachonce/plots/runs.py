@@ -42,6 +42,10 @@ class Run:
         """In [0, 1], of its evaluation; None without one."""
         return None if self.evaluation is None else self.evaluation.result.top1
 
+    def top1(self, which: str) -> float | None:
+        """In [0, 1], on `test` or `validation` data; None without one."""
+        return self.test_top1 if which == "test" else self.result.val_top1
+
     @property
     def test_rows(self) -> int | None:
         """Of its evaluation."""

@@ -36,19 +36,15 @@ def networks(runs: Sequence[Run]) -> dict[str, list[Group]]:
     return {name: grouped(each[name]) for name in sorted(names, key=lambda name: -len(each[name]))}
 
 
-def accuracy_section(material: Material) -> Section | None:
-    """A table per student: its teacher as the reference, then methods by accuracy; None without runs."""
-    blocks: list[Block] = []
-    for student, groups in students(material).items():
-        ranked = scored(groups)
-        if ranked:
-            blocks += _student_blocks(student, ranked, material)
-    if not blocks:
-        return None
+def accuracy_section(material: Material) -> Section:
+    """A table per student: its teacher as the reference, then methods by accuracy; empty without runs."""
+    each = {student: scored(groups) for student, groups in students(material).items()}
+    blocks = [block for name, ranked in each.items() if ranked for block in _student_blocks(name, ranked, material)]
     searched = f"Hyperparameters were searched for with {material.trials} trials, which are not in these tables."
     given = "No hyperparameter search is among these runs: each method is compared with the settings it was given."
-    blocks.append(Text(text=searched if material.trials else given))
-    return Section(name="accuracy", title="Accuracy", blocks=tuple(blocks), lead=_lead(blocks))
+    if blocks:
+        blocks.append(Text(text=searched if material.trials else given))
+    return Section(name="accuracy", title="Accuracy", blocks=blocks, lead=_lead(blocks))
 
 
 def _lead(blocks: Sequence[Block]) -> str:

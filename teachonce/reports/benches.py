@@ -20,10 +20,10 @@ _HIDDEN = {"arms", *(field.name for field in fields(Origin))}
 """What is not shown beside the numbers."""
 
 
-def estimate_section(material: Material) -> Section | None:
-    """What was estimated before the teacher ran; None without an estimate."""
+def estimate_section(material: Material) -> Section:
+    """What was estimated before the teacher ran; empty without an estimate."""
     blocks = [block for result in material.of(Estimate) for block in _estimate(result)]
-    return Section(name="estimate", title="Estimate", blocks=tuple(blocks)) if blocks else None
+    return Section(name="estimate", title="Estimate", blocks=blocks)
 
 
 def _estimate(result: Estimate) -> Iterator[Block]:
@@ -44,11 +44,11 @@ def _estimate(result: Estimate) -> Iterator[Block]:
     )
     yield Table(
         columns=("views", "dtype", "store", "stage one", "bottleneck"),
-        rows=tuple(
+        rows=[
             (str(one.views), one.dtype, size_text(one.store_bytes), duration_text(one.seconds), one.limit)
             for one in result.table
-        ),
-        numeric=(True, False, True, True, False),
+        ],
+        texts=(1, 4),
         caption="Other views and dtypes",
     )
 
@@ -65,16 +65,16 @@ def _student(student: StudentCost | None) -> tuple[tuple[str, str], ...]:
     )
 
 
-def parts_section(material: Material) -> Section | None:
-    """Benchmarks of single parts; None if there are none."""
+def parts_section(material: Material) -> Section:
+    """Benchmarks of single parts; empty if there are none."""
     parts = [
         (f"{name} ({bench.path.name})", bench.result)
         for kind, name in _NAMES.items()
         for bench in material.benches
         if isinstance(bench.result, kind)
     ]
-    blocks = tuple(block for title, result in parts for block in _part(title, result))
-    return Section(name="parts", title="Benchmarks of single parts", blocks=blocks) if blocks else None
+    blocks = [block for title, result in parts for block in _part(title, result)]
+    return Section(name="parts", title="Benchmarks of single parts", blocks=blocks)
 
 
 def _part(title: str, result: EmbedBench | RdmBench | StepBench) -> Iterator[Block]:
@@ -83,7 +83,6 @@ def _part(title: str, result: EmbedBench | RdmBench | StepBench) -> Iterator[Blo
     if not isinstance(result, EmbedBench):
         yield Table(
             columns=("arm", "ms per step", "half the interquartile range, ms"),
-            rows=tuple((name, step_text(arm.step_ms), step_text(arm.spread_ms)) for name, arm in result.arms.items()),
-            numeric=(False, True, True),
+            rows=[(name, step_text(arm.step_ms), step_text(arm.spread_ms)) for name, arm in result.arms.items()],
             caption=title,
         )

@@ -9,14 +9,12 @@ from teachonce.reports.pairs import pairs
 from teachonce.texts import count_text, duration_text, epochs_text
 
 
-def break_even_section(material: Material) -> Section | None:
-    """Time over epochs; None if nothing was measured both ways, or the time of stage one was not recorded."""
+def break_even_section(material: Material) -> Section:
+    """Time over epochs; empty if nothing was measured both ways, or the time of stage one was not recorded."""
     lines = [(one.title, one.case.costs(one.method)) for one in measurements(material)[:MOST]] or [
         (f"{pair.label}, {pair.student}", pair.costs) for pair in pairs(material)[:MOST] if pair.costs is not None
     ]
-    if not lines:
-        return None
-    blocks = tuple(_line_figure(place, title, line) for place, (title, line) in enumerate(lines, 1))
+    blocks = [_line_figure(place, title, line) for place, (title, line) in enumerate(lines, 1)]
     lead = "Total time after each epoch. Stage one and RDM training count as time of the cache."
     return Section(name="break-even", title="Break-even", blocks=blocks, lead=lead)
 
@@ -39,5 +37,5 @@ def _line_figure(place: int, title: str, line: Costs) -> Figure:
         caption=summary,
         alt=f"Two lines, time over epochs, from the cache and live. {summary}",
         draw=lambda width: draw_break_even(line, width),
-        table=Table(columns=("what", "time"), rows=rows, numeric=(False, True)),
+        table=Table(columns=("what", "time"), rows=rows),
     )

@@ -59,6 +59,6 @@ def build_page(
         verdict=verdict,
         pays=pays,
         tiles=tiles(material),
-        sections=[section for section in made if section is not None],
+        sections=[section for section in made if section.blocks],
         warnings=(*caveats(material), *once.warnings),
     )

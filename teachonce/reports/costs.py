@@ -8,11 +8,11 @@ from teachonce.reports.gather import Material
 from teachonce.reports.page import Block, Figure, Section, Table, Text
 
 
-def costs_section(material: Material) -> Section | None:
-    """Training cost in multiply-accumulates, with the paper's; None without a result of `bench.py macs`."""
+def costs_section(material: Material) -> Section:
+    """Training cost in multiply-accumulates, with the paper's; empty without a result of `bench.py macs`."""
     blocks = [block for place, result in enumerate(material.of(MacsBench), 1) for block in _costs(place, result)]
     lead = "Forward multiply-accumulates on the real networks, counted as in appendix D.2 of the CIFD paper."
-    return Section(name="training-cost", title="Training cost", blocks=tuple(blocks), lead=lead) if blocks else None
+    return Section(name="training-cost", title="Training cost", blocks=blocks, lead=lead)
 
 
 def _costs(place: int, result: MacsBench) -> Iterator[Block]:
@@ -39,7 +39,7 @@ def _cost_table(result: MacsBench) -> Table:
     base = result.base
     return Table(
         columns=("scheme", "counted", f"over {base.label}", "with the paper's numbers", "in the paper", "reason"),
-        rows=tuple(
+        rows=[
             (
                 scheme.label,
                 short(scheme.macs),
@@ -49,17 +49,15 @@ def _cost_table(result: MacsBench) -> Table:
                 scheme.why or "-",
             )
             for scheme in result.schemes
-        ),
-        numeric=(False, True, True, True, False, False),
+        ],
+        texts=(0, 4, 5),
     )
 
 
 def _networks(result: MacsBench) -> Table:
     return Table(
         columns=("network", "role", "counted", "in the paper"),
-        rows=tuple(
-            (one.name, one.role, short(one.macs), short(one.paper) if one.paper else "-") for one in result.networks
-        ),
-        numeric=(False, False, True, True),
+        rows=[(one.name, one.role, short(one.macs), short(one.paper) if one.paper else "-") for one in result.networks],
+        texts=(0, 1),
         caption="Multiply-accumulates of one sample",
     )

@@ -12,16 +12,13 @@ from teachonce.reports.page import Figure, Section, Table
 from teachonce.texts import share_text
 
 _COLUMNS = ("method", "seeds", "epochs", "best validation top-1", "at epoch", "last validation top-1", "last loss")
-_NUMERIC = (False, True, True, True, True, True, True)
 
 
-def curves_section(material: Material) -> Section | None:
-    """A figure for each student that was trained with several settings, or for the only one; None without metrics."""
+def curves_section(material: Material) -> Section:
+    """A figure for each student that was trained with several settings, or for the only one; empty without metrics."""
     each = {student: training_curves(groups) for student, groups in students(material).items()}
     shown = {student: curves for student, curves in each.items() if len(curves) > 1}
     shown = shown or {student: curves for student, curves in each.items() if curves}
-    if not shown:
-        return None
     figures = [_figure(place, student, curves) for place, (student, curves) in enumerate(shown.items(), 1)]
     terms = [table for student, curves in each.items() if (table := _terms(student, curves)) is not None]
     left = [student for student, curves in each.items() if curves and student not in shown]
@@ -48,7 +45,7 @@ def _summary(curve: Curve) -> str:
 
 
 def _table(curves: Sequence[Curve]) -> Table:
-    return Table(columns=_COLUMNS, rows=tuple(map(_row, curves)), numeric=_NUMERIC)
+    return Table(columns=_COLUMNS, rows=tuple(map(_row, curves)))
 
 
 def _row(curve: Curve) -> tuple[str, ...]:
@@ -78,8 +75,8 @@ def _terms(student: str, curves: Sequence[Curve]) -> Table | None:
     seeds = " and over the seeds" if any(curve.seeds > 1 for curve in curves) else ""
     return Table(
         columns=("method", "loss term", "first epoch", "last epoch", "epochs"),
-        rows=tuple(rows),
-        numeric=(False, False, True, True, True),
+        rows=rows,
+        texts=(0, 1),
         caption=f"Loss terms of {student}, before their weights; means over the steps of an epoch{seeds}",
     )
 

@@ -25,14 +25,15 @@ ROWS, RDMS = 500, 3
 """Rows of a map; RDMs beside the teacher: the least, the middle and the largest R."""
 
 
-def rdm_section(material: Material) -> Section | None:
-    """Rate and distortion of the RDMs of each store; None without RDMs."""
-    blocks: list[Block] = []
-    for place, store in enumerate(material.stores, 1):
-        if any(record.kind == KIND and record.sealed for record in store.targets().values()):
-            blocks.append(_curves(place, rate_distortion(store)))
+def rdm_section(material: Material) -> Section:
+    """Rate and distortion of the RDMs of each store; empty without RDMs."""
+    blocks = [
+        _curves(place, rate_distortion(store))
+        for place, store in enumerate(material.stores, 1)
+        if any(record.kind == KIND and record.sealed for record in store.targets().values())
+    ]
     lead = "Rate (bits per sample) and distortion of each RDM; R is the weight of the distortion."
-    return Section(name="rdm", title="Rate-distortion modules", blocks=tuple(blocks), lead=lead) if blocks else None
+    return Section(name="rdm", title="Rate-distortion modules", blocks=blocks, lead=lead)
 
 
 def _curves(place: int, curves: Sequence[RdmCurve]) -> Figure:
@@ -47,7 +48,6 @@ def _curves(place: int, curves: Sequence[RdmCurve]) -> Figure:
         table=Table(
             columns=("RDM", "R", "bits per sample", "validation top-1", "distortion", "best epoch"),
             rows=tuple(map(_rdm_row, points)),
-            numeric=(False, *[True] * 5),
         ),
     )
 
@@ -58,12 +58,12 @@ def _rdm_row(point: RdmPoint) -> tuple[str, ...]:
     return (point.target, weight, bits, share_text(point.top1), distortion, str(point.best_epoch))
 
 
-def embedding_section(material: Material, events: Events) -> Section | None:
-    """t-SNE of the same rows for teacher, RDMs and students; None if there is nothing to map."""
+def embedding_section(material: Material, events: Events) -> Section:
+    """t-SNE of the same rows for teacher, RDMs and students; empty if there is nothing to map."""
     blocks = [
         block for place, store in enumerate(material.stores, 1) for block in _maps(place, store, material, events)
     ]
-    return Section(name="embeddings", title="Embeddings", blocks=tuple(blocks)) if blocks else None
+    return Section(name="embeddings", title="Embeddings", blocks=blocks)
 
 
 def _maps(place: int, store: Store, material: Material, events: Events) -> Iterator[Block]:
@@ -83,10 +83,10 @@ def _maps(place: int, store: Store, material: Material, events: Events) -> Itera
 
 def _map_figure(place: int, maps: Maps) -> Figure:
     names = ", ".join(panel.target for panel in maps.panels)
-    rows = tuple(
+    rows = [
         (panel.target, panel.array, f"{panel.width:,}", f"{panel.distinct:,}", f"{panel.kl:.3g}")
         for panel in maps.panels
-    )
+    ]
     return Figure(
         name=f"embeddings-{place}",
         title=f"t-SNE of {names}",
@@ -96,7 +96,7 @@ def _map_figure(place: int, maps: Maps) -> Figure:
         table=Table(
             columns=("embeddings", "array", "width", "distinct rows", "KL of the map"),
             rows=rows,
-            numeric=(False, False, True, True, True),
+            texts=(0, 1),
         ),
     )
 
@@ -145,12 +145,11 @@ def _best_run(one: Scored) -> Run:
     return max(one.group.runs, key=lambda run: run.result.val_top1 or 0.0)
 
 
-def cost_section(material: Material, events: Events) -> Section | None:
-    """A figure per store, of the student with the most runs; None if no store has two settings to compare."""
-    places = range(1, len(material.stores) + 1)
-    found = (_store_costs(place, store, material, events) for place, store in zip(places, material.stores, strict=True))
-    blocks = tuple(figure for figure in found if figure is not None)
-    return Section(name="cost", title="Accuracy over training cost", blocks=blocks) if blocks else None
+def cost_section(material: Material, events: Events) -> Section:
+    """A figure per store, of the student with the most runs; empty if no store has two settings to compare."""
+    found = (_store_costs(place, store, material, events) for place, store in enumerate(material.stores, 1))
+    blocks = [figure for figure in found if figure is not None]
+    return Section(name="cost", title="Accuracy over training cost", blocks=blocks)
 
 
 def _store_costs(place: int, store: Store, material: Material, events: Events) -> Figure | None:
@@ -178,7 +177,7 @@ def _macs(point: CostPoint, *, is_live: bool) -> str:
 
 def _cost_figure(place: int, title: str, costs: Costs) -> Figure:
     summary = "; ".join(f"{point.label} {share_text(point.accuracy_mean)}" for point in costs.points)
-    rows = tuple(
+    rows = [
         (
             point.label,
             share_text(point.accuracy_mean),
@@ -186,7 +185,7 @@ def _cost_figure(place: int, title: str, costs: Costs) -> Figure:
             f"{point.cached_macs / point.live_macs:.3f}",
         )
         for point in costs.points
-    )
+    ]
     return Figure(
         name=f"cost-{place}",
         title=title,
@@ -197,6 +196,5 @@ def _cost_figure(place: int, title: str, costs: Costs) -> Figure:
         table=Table(
             columns=("training", f"{costs.accuracy} top-1", "from the cache, MACs", "live, MACs", "cached over live"),
             rows=rows,
-            numeric=(False, True, True, True, True),
         ),
     )

@@ -1,8 +1,6 @@
 """A page as one HTML file: no script, no network, light and dark mode, narrow and wide screens."""
 
-from collections.abc import Mapping
 from importlib.metadata import version
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -10,7 +8,7 @@ from markupsafe import Markup
 from teachonce.events import SILENT, Events
 from teachonce.reports.colours import rules
 from teachonce.reports.line_breaks import is_short, kept
-from teachonce.reports.page import Block, Figure, Page
+from teachonce.reports.page import Block, Page
 from teachonce.reports.svg import SvgRenderer
 from teachonce.texts import printable
 
@@ -41,7 +39,10 @@ def render_html(page: Page, *, events: Events = SILENT) -> bytes:
     templates.tests |= {"kind": _is_kind, "short": is_short}
     templates.filters["kept"] = kept
     renderer = SvgRenderer()
-    drawings = _drawings(page, renderer, events)
+    sizes = {"wide": WIDE, "narrow": NARROW}
+    drawings = page.drawn(
+        lambda figure: {size: Markup(renderer.draw(figure, inches)) for size, inches in sizes.items()}, events
+    )
     text = templates.get_template("report.html.j2").render(
         page=page,
         badge=BADGES[page.pays],
@@ -52,19 +53,6 @@ def render_html(page: Page, *, events: Events = SILENT) -> bytes:
         version=version("teachonce"),
     )
     return printable(text).encode()
-
-
-def _drawings(page: Page, renderer: SvgRenderer, events: Events) -> Mapping[str, Any]:
-    """Name of a figure -> its SVGs."""
-    figures = [block for section in page.sections for block in section.blocks if isinstance(block, Figure)]
-    drawn = {}
-    with events.task("drawing", total=len(figures), unit="figures") as task:
-        for figure in figures:
-            drawn[figure.name] = {
-                size: Markup(renderer.draw(figure, inches)) for size, inches in (("wide", WIDE), ("narrow", NARROW))
-            }
-            task.advance()
-    return drawn
 
 
 def _is_kind(block: Block, kind: str) -> bool:

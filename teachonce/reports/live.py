@@ -23,21 +23,21 @@ from teachonce.texts import (
 _BESIDE = 4  # methods and settings that stand beside each other in a table
 
 
-def arms_section(material: Material) -> Section | None:
-    """Time and memory of the arms; None if nothing was measured both ways."""
+def arms_section(material: Material) -> Section:
+    """Time and memory of the arms; empty if nothing was measured both ways."""
     measured = measurements(material)
     title = "Live against cached: a step"
     if measured:
         blocks = [block for place, one in enumerate(measured[:MOST], 1) for block in _bench_arms(place, one)]
         blocks += [_ratios(measured), *_facts(measured)]
-        return Section(name="arms", title=title, blocks=tuple(blocks), lead=_lead(measured))
+        return Section(name="arms", title=title, blocks=blocks, lead=_lead(measured))
     found = pairs(material)
     blocks = [block for place, pair in enumerate(found[:MOST], 1) for block in pair_blocks(place, pair)]
     lead = (
         "From runs, which were made at different times. teachonce bench live measures the arms in turn, "
         "and also the memory between steps."
     )
-    return Section(name="arms", title=title, blocks=tuple(blocks), lead=lead) if blocks else None
+    return Section(name="arms", title=title, blocks=blocks, lead=lead)
 
 
 def _lead(measured: Sequence[Measured]) -> str:
@@ -75,8 +75,7 @@ def _ratios(measured: Sequence[Measured]) -> Table:
     is_wide = len(measured) > _BESIDE
     first, *rows = columns if is_wide else zip(*columns, strict=True)
     caption = "Ratios of the arms. Ceiling: the ratio that a cache without any cost would reach"
-    numeric = (False, *[True] * (len(first) - 1))
-    return Table(columns=tuple(first), rows=tuple(map(tuple, rows)), numeric=numeric, caption=caption)
+    return Table(columns=tuple(first), rows=tuple(map(tuple, rows)), caption=caption)
 
 
 def _cells(found: MethodResult) -> list[tuple[str, str]]:
@@ -134,7 +133,7 @@ def _bench_table(arms: Mapping[str, ArmResult]) -> Table:
     names = ("arm", "ms per step", "quartiles", "samples/s", "epoch", "between steps", "peak", "host", "J per step")
     columns = names + tuple(f"{STEP_PARTS[part]}, ms" for part in parts)
     rows = tuple(_bench_row(ARMS[name], arm, parts) for name, arm in arms.items())
-    return Table(columns=columns, rows=rows, numeric=(False, *[True] * (len(columns) - 1)))
+    return Table(columns=columns, rows=rows)
 
 
 def _bench_row(name: str, arm: ArmResult, parts: Sequence[str]) -> tuple[str, ...]:

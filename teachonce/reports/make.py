@@ -6,7 +6,7 @@ from teachonce.errors import InputError
 from teachonce.events import Events
 from teachonce.options.runs import ReportOptions
 from teachonce.options.verb import verb
-from teachonce.reports.page import Figure, Verdict
+from teachonce.reports.page import Verdict
 from teachonce.reports.write import check_outs, write_page
 
 
@@ -49,6 +49,6 @@ def report(options: ReportOptions, events: Events) -> ReportResult:
         verdict=page.verdict,
         pays=page.pays,
         sections=tuple(section.name for section in page.sections),
-        figures=tuple(b.name for section in page.sections for b in section.blocks if isinstance(b, Figure)),
+        figures=tuple(figure.name for figure in page.figures),
         warnings=tuple(page.warnings),
     )

@@ -27,13 +27,9 @@ def render_markdown(page: Page, folder: str, *, events: Events = SILENT) -> tupl
     Returns:
         The file, and its figures by file name.
     """
-    figures = [block for section in page.sections for block in section.blocks if isinstance(block, Figure)]
-    pictures = {}
-    with events.task("drawing", total=len(figures), unit="figures") as task:
-        for figure in figures:
-            pictures[f"{figure.name}.png"] = png(figure, WIDTH)
-            task.advance()
-    return printable("\n\n".join(_parts(page, folder)) + "\n").encode(), pictures
+    pictures = page.drawn(lambda figure: png(figure, WIDTH), events)
+    text = printable("\n\n".join(_parts(page, folder)) + "\n")
+    return text.encode(), {f"{name}.png": picture for name, picture in pictures.items()}
 
 
 def _parts(page: Page, folder: str) -> Iterator[str]:
@@ -64,7 +60,7 @@ def _block(block: Block, folder: str) -> Iterator[str]:
             yield from _table(block)
         case Facts():
             yield from _titled(block.title)
-            yield _grid(("", ""), block.pairs, (False, False))
+            yield _grid(("", ""), block.pairs, (0, 1))
         case Commands():
             yield from _titled(block.title)
             yield from (_fenced(line) for line in block.lines)
@@ -94,16 +90,16 @@ def _table(table: Table) -> Iterator[str]:
         tuple(f"**{shown(cell)}**" if place in table.strong and cell.strip() else shown(cell) for cell in row)
         for place, row in enumerate(table.rows)
     ]
-    yield _lines([tuple(map(shown, table.columns)), *rows], table.numeric)
+    yield _lines([tuple(map(shown, table.columns)), *rows], table.texts)
 
 
-def _grid(heads: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool]) -> str:
-    return _lines([tuple(map(shown, row)) for row in (heads, *rows)], numeric)
+def _grid(heads: Sequence[str], rows: Sequence[Sequence[str]], texts: Sequence[int]) -> str:
+    return _lines([tuple(map(shown, row)) for row in (heads, *rows)], texts)
 
 
-def _lines(rows: Sequence[Sequence[str]], numeric: Sequence[bool]) -> str:
+def _lines(rows: Sequence[Sequence[str]], texts: Sequence[int]) -> str:
     heads, *body = (f"| {' | '.join(row)} |" for row in rows)
-    rule = f"|{'|'.join('---:' if right else '---' for right in numeric)}|"
+    rule = f"|{'|'.join('---' if place in texts else '---:' for place in range(len(rows[0])))}|"
     return "\n".join([heads, rule, *body])
 
 

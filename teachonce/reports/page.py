@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 from matplotlib.figure import Figure as Drawing
 
+from teachonce.events import Events
+
+Picture = TypeVar("Picture")
 Verdict = Literal["cached", "live", "mixed", "open"]
 
 
@@ -14,9 +17,9 @@ class Table:
     """A table of formatted cells."""
 
     columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    numeric: tuple[bool, ...]
-    """Of each column: whether it is aligned to the right."""
+    rows: Sequence[tuple[str, ...]]
+    texts: tuple[int, ...] = (0,)
+    """Columns that are aligned to the left; the others are numbers."""
     caption: str = ""
     strong: tuple[int, ...] = ()
     """Rows in bold, such as the best."""
@@ -73,7 +76,8 @@ class Section:
     name: str
     """Unique in the page, of a-z, 0-9 and `-`."""
     title: str
-    blocks: tuple[Block, ...]
+    blocks: Sequence[Block]
+    """A section without any is left out."""
     lead: str = ""
     """A sentence under the title; may be empty."""
 
@@ -101,3 +105,17 @@ class Page:
     sections: Sequence[Section]
     warnings: tuple[str, ...] = field(default=())
     """What may be wrong with the numbers."""
+
+    @property
+    def figures(self) -> list[Figure]:
+        """Of all sections, in order."""
+        return [block for section in self.sections for block in section.blocks if isinstance(block, Figure)]
+
+    def drawn(self, draw: Callable[[Figure], Picture], events: Events) -> dict[str, Picture]:
+        """Name of a figure -> what `draw` makes of it; `events` receives the progress."""
+        pictures = {}
+        with events.task("drawing", total=len(self.figures), unit="figures") as task:
+            for figure in self.figures:
+                pictures[figure.name] = draw(figure)
+                task.advance()
+        return pictures

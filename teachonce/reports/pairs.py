@@ -49,9 +49,7 @@ class Pair:
     @property
     def speedup(self) -> float:
         """live/cached of the milliseconds of a step, the median over the seeds."""
-        return statistics.median(
-            step_ms([live]) / step_ms([own]) for own, live in zip(self.cached, self.live, strict=True)
-        )
+        return statistics.median(step_ms([live]) / step_ms([own]) for own, live in self._both())
 
     @property
     def spread(self) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TypeGuard
 
-from teachonce.engine.records import Machine, Origin
+from teachonce.engine.records import Machine, Source
 from teachonce.engine.stage_one.runs import RunLine, run_lines
 from teachonce.errors import TeachonceError
 from teachonce.methods.base import make_method
@@ -28,8 +28,8 @@ _NOT_FROM_SETTINGS = ("data", "store", "settings", "seed", "init")
 """Settings that identify contents, where the options of `train` are paths."""
 
 
-def provenance_section(material: Material) -> Section | None:
-    """Machines, versions, commands and seeds; None if nothing is recorded."""
+def provenance_section(material: Material) -> Section:
+    """Machines, versions, commands and seeds; empty if nothing is recorded."""
     blocks: list[Block] = [*_machines(material), *_versions(material)]
     recorded = list(dict.fromkeys(_recorded(material)))
     if recorded:
@@ -42,18 +42,16 @@ def provenance_section(material: Material) -> Section | None:
     if groups:
         blocks.append(_seeds(material))
     title = "Reproduction"
-    return Section(name="reproduction", title=title, blocks=tuple(blocks)) if blocks else None
+    return Section(name="reproduction", title=title, blocks=blocks)
 
 
-def _sources(material: Material) -> Iterator[Origin]:
+def _sources(material: Material) -> Iterator[Source]:
     """Records with a machine, versions and a command, by time; benchmarks last."""
-    runs: list[tuple[str, Origin]] = [(run.begun, run.record) for run in material.runs]
+    runs: list[tuple[str, Source]] = [(run.begun, run.record) for run in material.runs]
     evaluations = [(found.time, found) for run in material.runs if (found := run.evaluation) is not None]
     made = [(line.time, line) for line in _sealed(material)]
     yield from (source for _, source in sorted((*runs, *made, *evaluations), key=itemgetter(0)))
-    for result in (bench.result for bench in material.benches):
-        device = getattr(result, "device", None) or ""  # counts of operations have none
-        yield Origin(machine=result.machine, device=device, versions=result.versions, command=result.command)
+    yield from (bench.result for bench in material.benches)
 
 
 def _sealed(material: Material) -> list[RunLine]:
@@ -63,7 +61,7 @@ def _sealed(material: Material) -> list[RunLine]:
 def _machines(material: Material) -> Iterator[Facts]:
     sources = list(_sources(material))
     distinct = _distinct([source.machine for source in sources if source.machine])
-    devices = list(dict.fromkeys(source.device for source in sources if source.device))
+    devices = list(filter(None, dict.fromkeys(getattr(source, "device", None) for source in sources)))
     for machine in distinct:
         yield Facts(title="Machine" if len(distinct) == 1 else "Machine (one of several)", pairs=_machine(machine))
     if not distinct and devices:
@@ -180,13 +178,13 @@ def _shell(words: Iterable[str]) -> str:
 
 
 def _seeds(material: Material) -> Table:
-    rows = tuple(
+    rows = [
         (_role(group, material), network, _listed(group.runs), ", ".join(run.folder.name for run in group.runs))
         for network, groups in networks(material.runs).items()
         for group in groups
-    )
+    ]
     columns = ("method", "network", "seeds", "runs")
-    return Table(columns=columns, rows=rows, numeric=(False,) * 4, caption="Seeds and runs")
+    return Table(columns=columns, rows=rows, texts=(0, 1, 2, 3), caption="Seeds and runs")
 
 
 def _role(group: Group, material: Material) -> str:

@@ -46,7 +46,7 @@ class Scored:
 def scored(groups: Sequence[Group]) -> list[Scored]:
     """The groups with accuracies, the best first: on test data if all were tested on the same, else in validation."""
     which = comparable(run for group in groups for run in group.runs)
-    found = [Scored(group=group, which=which, values=_values(group.runs, which)) for group in groups]
+    found = [Scored(group=group, which=which, values=values_of(group.runs, which)) for group in groups]
     return sorted((one for one in found if one.values), key=lambda one: -one.mean)
 
 
@@ -62,13 +62,12 @@ def reference(run: Run, students: Sequence[Scored], *, is_named: bool = False) -
     is_alike = which == "validation" or run.test_data == first.test_data
     summary = f"{run.settings.student}{f', {run.folder.name}' if is_named else ''}"
     group = Group(label=f"teacher ({summary})", runs=(run,))
-    return Scored(group=group, which=which, values=_values([run], which) if is_alike else ())
+    return Scored(group=group, which=which, values=values_of([run], which) if is_alike else ())
 
 
-def _values(runs: Sequence[Run], which: str) -> tuple[float, ...]:
-    """Of the runs that have it."""
-    of = [run.test_top1 if which == "test" else run.result.val_top1 for run in runs]
-    return tuple(float(value) for value in of if value is not None)
+def values_of(runs: Sequence[Run], which: str) -> tuple[float, ...]:
+    """The accuracies, `test` or `validation`, of the runs that have one."""
+    return tuple(value for run in runs if (value := run.top1(which)) is not None)
 
 
 def stands_out(best: Scored, others: Sequence[Scored]) -> bool:
@@ -98,8 +97,8 @@ def accuracy_table(caption: str, ranked: Sequence[Scored], teachers: Sequence[Ru
     columns += ("epochs", "ms per step")
     return Table(
         columns=columns,
-        rows=tuple(_row(one, spread, others) for one in every),
-        numeric=(False, False, *[True] * (len(columns) - 2)),
+        rows=[_row(one, spread, others) for one in every],
+        texts=(0, 1),
         caption=caption,
         strong=(len(first),) if is_best else (),
     )
@@ -109,7 +108,7 @@ def _others(runs: Sequence[Run], ranked: Sequence[Scored]) -> tuple[str, ...]:
     """The accuracy that they are not sorted by, if it is comparable and any student has it."""
     other = "validation" if ranked[0].which == "test" else "test"
     is_shown = other == "validation" or is_one_test(runs)
-    return (other,) if is_shown and any(_values(one.group.runs, other) for one in ranked) else ()
+    return (other,) if is_shown and any(values_of(one.group.runs, other) for one in ranked) else ()
 
 
 def _row(one: Scored, spread: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
@@ -126,7 +125,7 @@ def _row(one: Scored, spread: Sequence[str], others: Sequence[str]) -> tuple[str
         str(len(group.runs)),
         _mean(one.values),
         *(cells[name] for name in spread),
-        *(_mean(_values(group.runs, name)) for name in others),
+        *(_mean(values_of(group.runs, name)) for name in others),
         str(group.settings.epochs),
         step_text(statistics.median(steps) if steps else None),
     )

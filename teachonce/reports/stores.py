@@ -8,20 +8,17 @@ from teachonce.cache.targets import TargetRecord
 from teachonce.engine.rdm.stored import KIND
 from teachonce.engine.stage_one.runs import RunLine, run_lines
 from teachonce.reports.gather import Material
-from teachonce.reports.page import Block, Facts, Section, Table
+from teachonce.reports.page import Facts, Section, Table
 from teachonce.texts import duration_text, rate_text, share_text, size_text
 from teachonce.types import JsonObject
 
 _COLUMNS = ("target", "source", "arrays", "dtype", "size", "state", "time", "rows/s")
-_NUMERIC = (False, False, False, False, True, False, True, True)
 
 
-def store_section(material: Material) -> Section | None:
-    """Facts and targets of each store; None without one."""
-    blocks: list[Block] = []
-    for store in material.stores:
-        blocks += [_facts(store), _table(store)]
-    return Section(name="store", title="The cache", blocks=tuple(blocks)) if blocks else None
+def store_section(material: Material) -> Section:
+    """Facts and targets of each store; empty without one."""
+    blocks = [make(store) for store in material.stores for make in (_facts, _table)]
+    return Section(name="store", title="The cache", blocks=blocks)
 
 
 def stage_one_seconds(store: Store, target: str) -> float | None:
@@ -81,9 +78,8 @@ def _views(views: JsonObject) -> str:
 
 
 def _table(store: Store) -> Table:
-    records = list(store.targets().values())
-    rows = tuple(_row(store, record) for record in sorted(records, key=_order))
-    return Table(columns=_COLUMNS, rows=rows, numeric=_NUMERIC, caption=f"Targets of {store.path.name}")
+    rows = [_row(store, record) for record in sorted(store.targets().values(), key=_order)]
+    return Table(columns=_COLUMNS, rows=rows, texts=(0, 1, 2, 3, 5), caption=f"Targets of {store.path.name}")
 
 
 def _order(record: TargetRecord) -> tuple[bool, bool, str]:

@@ -13,15 +13,15 @@ _SWEEP = ("setting", "speed-up", "quartiles", "ceiling", "between steps", "ceili
 _FEW = 3  # settings that a sentence names
 
 
-def sweep_section(material: Material) -> Section | None:
-    """Ratios over all settings, a figure per method; None if no method was measured with two settings."""
+def sweep_section(material: Material) -> Section:
+    """Ratios over all settings, a figure per method; empty if no method was measured with two settings."""
     methods: dict[str, list[Measured]] = {}
     for one in measurements(material):
         methods.setdefault(one.method, []).append(one)
     many = {method: found for method, found in methods.items() if len(found) > 1}
     blocks = [block for place, found in enumerate(many.values(), 1) for block in _sweep_blocks(place, found)]
     title = "Batch size, precision, teacher"
-    return Section(name="sweep", title=title, blocks=tuple(blocks)) if blocks else None
+    return Section(name="sweep", title=title, blocks=blocks)
 
 
 def _sweep_blocks(place: int, measured: Sequence[Measured]) -> Iterator[Block]:
@@ -34,9 +34,7 @@ def _sweep_blocks(place: int, measured: Sequence[Measured]) -> Iterator[Block]:
         caption="Larger is better for the cache. Ticks: the ceiling that a cache without any cost would reach.",
         alt=f"Points of the speed-up and the memory ratios by setting. {summary}.",
         draw=lambda width: draw_sweep(cases, method, width),
-        table=Table(
-            columns=_SWEEP, rows=tuple(map(_sweep_row, measured)), numeric=(False, *[True] * (len(_SWEEP) - 1))
-        ),
+        table=Table(columns=_SWEEP, rows=list(map(_sweep_row, measured))),
     )
     if method in CLAIMING:
         yield from _claims(measured)
@@ -72,11 +70,11 @@ def _claims(found: Sequence[Measured]) -> Iterator[Block]:
     if len(found) > _FEW:
         yield Table(
             columns=("setting", "memory", "no images", "at the peak", "time"),
-            rows=tuple(
+            rows=[
                 (one.setting or "-", *("yes" if is_so else "-" for is_so in line))
                 for one, line in zip(found, holds, strict=True)
-            ),
-            numeric=(False,) * 5,
+            ],
+            texts=(0, 1, 2, 3, 4),
             caption=f"{MEMORY_CLAIM:.0f} times less memory, and {TIME_CLAIM:.0f} times less time",
         )
 

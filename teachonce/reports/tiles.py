@@ -1,6 +1,5 @@
 """The key numbers at the top of a report."""
 
-import statistics
 from collections.abc import Sequence
 
 from teachonce.reports.accuracy import students
@@ -52,13 +51,11 @@ def _saved(ratio: float, better: str, worse: str, what: str) -> tuple[str, str]:
 
 def _best(material: Material) -> Tile | None:
     """The best setting of the student with the most runs."""
-    for groups in students(material).values():
-        ranked = scored(groups)
-        if ranked:
-            best = ranked[0]
-            note = f"{best.group.label}, {_spread(best)}"
-            return Tile(value=share_text(statistics.fmean(best.values)), label=f"best {best.which} top-1", note=note)
-    return None
+    best = next((ranked[0] for groups in students(material).values() if (ranked := scored(groups))), None)
+    if best is None:
+        return None
+    note = f"{best.group.label}, {_spread(best)}"
+    return Tile(value=share_text(best.mean), label=f"best {best.which} top-1", note=note)
 
 
 def _spread(best: Scored) -> str:

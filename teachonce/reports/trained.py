@@ -11,6 +11,7 @@ from teachonce.plots.runs import Run, comparable
 from teachonce.reports.chance import chance_text, run_difference
 from teachonce.reports.page import Block, Figure, Table, Text
 from teachonce.reports.pairs import Pair, epoch_seconds, quartiles, step_ms
+from teachonce.reports.scores import values_of
 from teachonce.texts import duration_text, points_text, share_text, size_text, step_text
 
 
@@ -21,7 +22,7 @@ def pair_arms(place: int, pair: Pair) -> Figure:
     which = comparable(run for runs in each.values() for run in runs)
     rows = tuple(_run_row(ARMS[arm], runs, which) for arm, runs in each.items() if runs)
     columns = ("arm", "runs", "ms per step", "quartiles over epochs", "epoch", "device peak", "host peak", "top-1")
-    table = Table(columns=columns, rows=rows, numeric=(False, *[True] * 7))
+    table = Table(columns=columns, rows=rows)
     seeds = f"The median of {pair.seeds} seeds" if pair.seeds > 1 else "One seed"
     return arms_figure(
         place, f"{pair.label}: {pair.student}", arms, f"{seeds}; lines are quartiles over epochs.", table
@@ -73,11 +74,8 @@ def _run_row(name: str, runs: Sequence[Run], which: str) -> tuple[str, ...]:
 
 def _accuracy(runs: Sequence[Run], which: str) -> str:
     """The mean, and the kind of data."""
-    values = [run.test_top1 if which == "test" else run.result.val_top1 for run in runs]
-    if None in values:
-        return "-"
-    mean = statistics.fmean(float(value) for value in values if value is not None)
-    return f"{share_text(mean)} ({which})"
+    values = values_of(runs, which)
+    return f"{share_text(statistics.fmean(values))} ({which})" if len(values) == len(runs) else "-"
 
 
 def _peak(peaks: Sequence[int | None]) -> int | None:

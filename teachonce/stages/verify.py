@@ -19,7 +19,7 @@ from teachonce.cache.verify import Checked
 from teachonce.data.memory import available_memory
 from teachonce.data.open import opened_samples
 from teachonce.data.samples import Samples
-from teachonce.engine.datacheck import check_all_data
+from teachonce.engine.datacheck import DataCheck
 from teachonce.engine.device import pick_device
 from teachonce.engine.stage_one.again import TeacherCheck, refuse_rdm, run_again
 from teachonce.engine.stage_one.contents import teacher_dtype
@@ -183,7 +183,9 @@ def _unmark(path: Path, events: Events) -> None:
 
 def _difference(store: Store, samples: Samples, events: Events) -> str:
     try:
-        check_all_data(store, samples, events=events)
+        check = DataCheck(store, samples, failed=True)
+        check.check_start(every=True, events=events)
+        check.check_labels()
     except MismatchError as error:
         return error.message
     return "ok"

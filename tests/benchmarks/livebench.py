@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from teachonce.benchmarks.live.arm import ArmSpec
@@ -10,9 +9,11 @@ from teachonce.benchmarks.live.conduct import Key, Measured
 from teachonce.benchmarks.live.stage_one import StageOne, StageSpec
 from teachonce.benchmarks.live.sweep import bench_live
 from teachonce.events import Events
+from teachonce.records import to_json
 from tests.benchmarks import livemade
 
 OWN = {"teacher": "cnn-2", "student": "cnn-2", "data": "digits", "device": "cpu"}
+CLIP = {"preset": "clip-embed-kd", "device": "cpu"}
 
 
 @dataclass
@@ -43,4 +44,6 @@ class Bench:
         return livemade.measured(specs, teacher_ms=self.teacher_ms, rounds=options["rounds"])
 
 
-clip = partial(bench_live, preset="clip-embed-kd", device="cpu")
+def clip(**options: Any) -> dict[str, Any]:
+    """The preset of CLIP-Embed-KD on the CPU, as JSON."""
+    return to_json(bench_live(**CLIP | options))

@@ -11,7 +11,7 @@ from rich.console import Console
 from teachonce.benchmarks.live.sweep import bench_live
 from teachonce.console.live import live_parts
 from teachonce.errors import CutShortError, DiskError
-from tests.benchmarks.livebench import OWN, Bench, clip
+from tests.benchmarks.livebench import CLIP, OWN, Bench, clip
 from tests.cli import made
 from tests.cli.conftest import Call
 
@@ -21,7 +21,7 @@ SWEPT = {"cases": ("l32-32", "b16-64"), "batch_size": (8, 64)}
 @pytest.mark.parametrize("width", [40, 70, 100, 240])
 @pytest.mark.parametrize("options", [{}, {**OWN, "preset": None}, SWEPT], ids=["one", "own", "sweep"])
 def test_nothing_is_cut_on_a_narrow_terminal(bench: Bench, width: int, options: dict[str, Any]):
-    found = clip(**options)
+    found = bench_live(**CLIP | options)
     console = Console(width=width, highlight=False, file=(file := io.StringIO()))
     console.print(*live_parts(found), sep="\n")
     text = file.getvalue()
@@ -36,7 +36,7 @@ def test_nothing_is_cut_on_a_narrow_terminal(bench: Bench, width: int, options: 
 
 def test_one_is_no_plural(bench: Bench):
     file = io.StringIO()
-    Console(width=240, file=file).print(*live_parts(clip(rounds=1, epochs=1, threads=1)), sep="\n")
+    Console(width=240, file=file).print(*live_parts(bench_live(**CLIP, rounds=1, epochs=1, threads=1)), sep="\n")
     assert re.findall(r"\b1 (?:rounds|steps|epochs|threads)\b", file.getvalue()) == []
     assert "1 round in turns" in file.getvalue()
     assert "5 steps each" in file.getvalue()
@@ -89,7 +89,7 @@ def test_from_python_the_error_has_what_was_measured(bench: Bench):
     bench.stop_after, bench.stop = 1, DiskError("no space for the next store")
     with pytest.raises(CutShortError, match="next store") as caught:
         clip(batch_size=(8, 64))
-    assert [case["batch_size"] for case in caught.value.result["cases"]] == [8]
+    assert [case.batch_size for case in caught.value.result.cases] == [8]
     with pytest.raises(DiskError) as plain:
         clip(batch_size=(8, 64))
     assert not isinstance(plain.value, CutShortError)  # nothing was measured
@@ -98,8 +98,8 @@ def test_from_python_the_error_has_what_was_measured(bench: Bench):
 def test_the_column_of_labels_is_named(bench: Bench, tmp_path: Path, call: Call):
     data = made.parquet(tmp_path / "d.parquet", made.pictures(), made.labels())
     own = {"teacher": "cnn-2", "student": "cnn-2", "data": data, "device": "cpu", "rows": 64}
-    assert "labels in column 'label'" not in bench_live(**own)["data"]
-    assert bench_live(**own, label_column="label")["data"].endswith("labels in column 'label'")
+    assert "labels in column 'label'" not in bench_live(**own).data
+    assert bench_live(**own, label_column="label").data.endswith("labels in column 'label'")
     assert bench.staged[-1].data.label_column == "label"
     words = ("--teacher", "cnn-2", "--student", "cnn-2", "--data", data, "--label-column", "image", "--json")
     assert "image" in call("bench", "live", *words).error["message"]

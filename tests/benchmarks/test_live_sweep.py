@@ -111,14 +111,15 @@ def test_all_arms_have_the_same_training(bench: Bench):
 
 
 def test_rdms_are_charged_to_the_cache(bench: Bench):
-    methods = bench_live(preset="cifd-imagenet", device="cpu")["methods"]
+    methods = bench_live(preset="cifd-imagenet", device="cpu").methods
     assert bench.staged[0].distortion_weight == (1e4, 5e3, 1e3)
     assert bench.staged[0].rdm_preset == "r34"
-    assert methods["kd"]["rdm"] == []
-    assert methods["cifd"]["rdm"] == ["rdm-10000", "rdm-5000", "rdm-1000"]
-    assert (methods["kd"]["rdm_s"], methods["cifd"]["rdm_s"]) == (0.0, pytest.approx(1_281_167 * (30 + 1) / 1000))
-    assert methods["cifd"]["store_bytes"] - methods["kd"]["store_bytes"] == 50 * 1_281_167
-    assert methods["cifd"]["break_even_epochs"] > methods["kd"]["break_even_epochs"]
+    kd, cifd = methods["kd"], methods["cifd"]
+    assert kd.rdm == ()
+    assert cifd.rdm == ("rdm-10000", "rdm-5000", "rdm-1000")
+    assert (kd.rdm_s, cifd.rdm_s) == (0.0, pytest.approx(1_281_167 * (30 + 1) / 1000))
+    assert cifd.store_bytes - kd.store_bytes == 50 * 1_281_167
+    assert cifd.break_even_epochs > kd.break_even_epochs
     assert bench.conducted[0][Key("cached", "kd")].config.rdm == ()
     assert len(bench.conducted[0][Key("live", "cifd")].config.rdm) == 3
 
@@ -235,7 +236,7 @@ def test_what_no_case_survives_is_an_error(bench: Bench, error: TeachonceError):
     ("changed", "told"),
     [
         ({"rounds": 7}, "measured with rounds 9, got 7"),
-        ({"batch_size": 32}, "measured with batch_sizes"),
+        ({"batch_size": 32}, "measured with batch sizes"),
         ({"cases": "b16-32"}, "measured with cases"),
         ({"precision": "bf16"}, "measured with precisions"),
     ],
@@ -304,7 +305,7 @@ def test_a_file_that_another_command_has_made_meanwhile_is_left_alone(
         CutShortError, match="with rounds 7, got 9: another command has written it in the meantime"
     ) as caught:
         clip(out=out)
-    assert caught.value.result["rounds"] == 9
+    assert caught.value.result.rounds == 9
     assert json.loads(out.read_text())["rounds"] == 7
 
 

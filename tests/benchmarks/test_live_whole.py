@@ -18,6 +18,7 @@ from teachonce.benchmarks.live.arm import ArmSpec
 from teachonce.benchmarks.live.armspecs import arm_specs
 from teachonce.benchmarks.live.conduct import Key
 from teachonce.benchmarks.live.data import DataSpec
+from teachonce.benchmarks.live.records import live_result
 from teachonce.benchmarks.live.stage_one import StageSpec, measure_stage_one
 from teachonce.console.live import live_parts
 from teachonce.console.tables import show
@@ -113,7 +114,8 @@ def test_a_sweep_is_a_line_a_method(told: tuple[dict[str, Any], str], capsys: py
     case = told[0] | {"methods": {"cifd": found | paid | {"live_method": "kd"}}}
     claims = {"memory_9x": [], "memory_9x_at_peak": [], "time_8x": ["b16-32, batch 16, float32, eager, cifd"]}
     common = {"preset": "clip-embed-kd", "device": "cpu", "left_out": {"l32-64, batch 256": "not enough memory"}}
-    show(*live_parts({**common, "cases": [case, case | {"batch_size": 32}], "claims": claims}))
+    several = {**common, "cases": [case, case | {"batch_size": 32}], "claims": claims}
+    show(*live_parts(live_result(several, "a sweep", mend="")))
     shown = capsys.readouterr().out
     assert shown.startswith("The live teacher is better here: a step from the cache takes 2.5 times less time, but ")
     assert "live rival of cifd kd" in " ".join(shown.split())
@@ -154,14 +156,14 @@ def test_a_slowed_down_teacher_fails_the_check_and_one_as_it_is_does_not(
     monkeypatch.setattr(sweep, "arm_specs", specs)
     options = QUICK if wrap else QUICK | {"student": livekit.STUDENT}  # whose steps are long enough to be compared
     found = sweep.bench_live(methods="kd", rounds=6, steps=3, **options)
-    check = found["methods"]["kd"]["live_check"]
-    flattered = [note for note in found["warnings"] if "speed-up is exaggerated" in note]
+    check = found.methods["kd"].live_check
+    flattered = [note for note in found.warnings if "speed-up is exaggerated" in note]
     if wrap is None:
-        assert check["ratio"] < 1.5  # of a busy machine, too
-        assert check["within"] == (0.9 <= check["ratio"] <= 1.1)
+        assert check.ratio < 1.5  # of a busy machine, too
+        assert check.within == (0.9 <= check.ratio <= 1.1)
     else:
-        assert check["ratio"] > 2
-        assert not check["within"]
+        assert check.ratio > 2
+        assert not check.within
         assert len(flattered) == 1
 
 

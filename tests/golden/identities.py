@@ -21,7 +21,6 @@ from tests.cli.words import TINY
 from tests.golden.masks import canonical, changes, masked
 from tests.optionkit import EMBED, OF, RDM, TRAIN, TRAININGS, changed, options_of, other_value
 
-AT_ANOTHER_PLACE: dict[str, Any] = {"workers": 1, "teacher_device_map": "auto"}
 OF_EMBED = {"embedding": "encoder", "teacher_device_map": "encoder", "image_size": "network"}
 """The teacher with which an option of `embed` is tried, where the smallest does not have it."""
 LEFT_OUT = ("events", "repair", "device")
@@ -43,11 +42,10 @@ def identities() -> str:
     """`settings` of run.json: of the base trainings, and what each option of `train` changes in them."""
     bases = {name: _run_settings(options) for name, options in TRAININGS.items()}
     train(out="begun", **TRAIN)
-    own = {**AT_ANOTHER_PLACE, "init": "begun"}
     told: dict[str, Any] = {}
     for option in options_of(train, *LEFT_OUT, "out"):
         base = OF.get(option, "ce")
-        given = {option: own[option]} if option in own else changed(option)
+        given = {"init": "begun"} if option == "init" else changed(option)
         told[option] = {"base": base, **_change(_run_settings, bases[base], TRAININGS[base], given)}
     return canonical({"bases": masked(bases), "options": told})
 
@@ -73,7 +71,7 @@ def _of_embed() -> dict[str, Any]:
     told: dict[str, Any] = {}
     for option in options_of(embed, *LEFT_OUT, "store"):
         base = OF_EMBED.get(option, "tiny")
-        given = {option: AT_ANOTHER_PLACE.get(option, other_value(embed, option, bases[base]))}
+        given = {option: other_value(embed, option, bases[base])}
         told[option] = {"base": base, **_change(_target_of_embed, made[base], bases[base], given)}
     return {"bases": masked(made), "options": told}
 

@@ -67,7 +67,6 @@ def table(columns: int = 5, rows: int = 4) -> Table:
     return Table(
         columns=heads[:columns],
         rows=tuple(row[:columns] for row in body[:rows]),
-        numeric=tuple(place > 0 for place in range(columns)),
         caption="Students of 3 seeds, on 10,000 test images",
         strong=(1,),
     )

@@ -174,7 +174,7 @@ def test_the_benchmarks_of_single_parts(tmp_path: Path):
     assert names(page) == ["parts"]
     told, table = page.sections[0].blocks
     assert dict(told.pairs)["speedup"] == "4.000 (3.500 to 4.500)"
-    assert table.rows == (("ce", "12.5", "1.5"),)
+    assert table.rows == [("ce", "12.5", "1.5")]
 
 
 def test_many_runs_of_unknown_cost_are_one_warning(tmp_path: Path):

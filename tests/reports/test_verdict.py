@@ -353,6 +353,7 @@ def test_every_figure_can_be_drawn_at_both_widths(tmp_path: Path, store: Store):
 @pytest.mark.parametrize("pays", ["cached", "live"])
 def test_an_estimate_speaks_where_nothing_was_measured(tmp_path: Path, store: Store, pays: str):
     student = {"student": "cnn-2", "method": "kd", "epochs": 10, "cached_step_ms": 10.0, "live_step_ms": 20.0}
+    student |= {"live_method": None, "batch_size": 64, "cached_epoch_s": 2.0, "live_epoch_s": 4.0, "speedup": 2.0}
     one = {"views": 1, "dtype": "float16", "store_bytes": 10**6, "seconds": 60.0, "limit": "teacher"}
     told = {
         "kind": "teachonce.estimate",
@@ -363,6 +364,13 @@ def test_an_estimate_speaks_where_nothing_was_measured(tmp_path: Path, store: St
         "peak_memory_bytes": None,
         "host_memory_bytes": 10**8,
         "device": "cpu",
+        "data": {},
+        "compute_dtype": "float32",
+        "alone_samples_per_s": {},
+        "warnings": [],
+        "hours": 1 / 60,
+        **dict.fromkeys(("threads", "rows_left", "batch_size", "block_rows", "free_bytes", "probe_rows"), 1000),
+        "bytes_per_sample": 1e3,
         "table": [one],
         "student": {**student, "break_even_epochs": 3.0, "pays": pays},
         **one,

@@ -10,9 +10,9 @@ from teachonce.benchmarks.estimate.records import Cost, Limit
 from teachonce.cache.begin import Beginning
 from teachonce.cache.layout import sample_grids
 from teachonce.cache.size import sealed_bytes
-from teachonce.cache.targets import target_grids
+from teachonce.cache.targets import full_arrays, target_grids
 from teachonce.engine.stage_one.job import Job
-from teachonce.engine.stage_one.output import full_arrays, teacher_head
+from teachonce.engine.stage_one.output import teacher_head
 from teachonce.types import StoredDtype
 
 _AUGMENT = "crop=0.35,flip"  # for views beyond the one without an augmentation; a few bytes of the store tell of it
@@ -80,7 +80,7 @@ def size_of_block(job: Job) -> BlockSize:
     """What a block of the job puts on the disk."""
     spec = job.spec
     samples = sample_grids(spec.rows, spec.views, spec.block_rows)
-    return block_size((*samples, *target_grids(job.options.name, full_arrays(job), spec.block_rows)))
+    return block_size((*samples, *target_grids(job.options.name, full_arrays(job.arrays, job.spec), spec.block_rows)))
 
 
 def buffered_bytes(job: Job) -> int:
@@ -97,7 +97,7 @@ def store_bytes(job: Job, settings: Mapping[str, Any], info: Mapping[str, Any]) 
         fingerprint=job.fingerprint,
         settings=settings,
         info=info,
-        arrays=full_arrays(job),
+        arrays=full_arrays(job.arrays, job.spec),
         head=teacher_head(job.teacher),
         weights=None,
         block_rows=job.spec.block_rows,

@@ -53,7 +53,7 @@ def probe(job: Job, *, workers: int | None, seconds: float, events: Events, task
         TeachonceError: As `embed`.
     """
     if job.store is not None:
-        check_digests(job.store, job.samples, events)
+        check_digests(job.data, events)
     forward = forward_of(job)
     settings = pass_settings(job, forward, events)
     task.note("decoding and teacher")

@@ -1,7 +1,7 @@
-"""The JSON of `estimate`; what has a default, a report does not need."""
+"""The JSON of `estimate`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from teachonce.benchmarks.live.payoff import Payoff
@@ -47,14 +47,14 @@ class TeacherMemory:
 class _Steps:
     student: str
     method: str
-    live_method: str | None = None
-    batch_size: Positive = 1
+    live_method: str | None
+    batch_size: Positive
     epochs: Positive
     cached_step_ms: NotBelow
     live_step_ms: NotBelow
-    cached_epoch_s: NotBelow = 0.0
-    live_epoch_s: NotBelow = 0.0
-    speedup: NotBelow = 0.0
+    cached_epoch_s: NotBelow
+    live_epoch_s: NotBelow
+    speedup: NotBelow
     """live/cached, of a step."""
 
 
@@ -72,30 +72,30 @@ class Estimate(Origin):
     verdict: str
     """One sentence."""
     teacher: str
-    data: Mapping[str, object] = field(default_factory=dict)
+    data: Mapping[str, object]
     """Where it came from; see `Samples.description`."""
     device: str
-    compute_dtype: str = ""
+    compute_dtype: str
     memory: Annotated[TeacherMemory | None, SPARSE] = None
     """What the teacher takes; None in files of earlier versions."""
-    threads: Positive = 1
+    threads: Positive
     """CPU threads."""
     rows: Positive
-    rows_left: Count = 0
+    rows_left: Count
     """That a store which is there already does not hold yet."""
     views: Positive
     dtype: str
-    batch_size: Positive = 1
-    block_rows: Positive = 1
+    batch_size: Positive
+    block_rows: Positive
     seconds: NotBelow
     """From the first row that is left to the seal, as `embed` reports it."""
-    hours: NotBelow = 0.0
+    hours: NotBelow
     samples_per_s: NotBelow
     """Rows that are left over `seconds`; 0 where none is."""
     store_bytes: Count
     """All files of the sealed store, with this target alone; exact where no row fails."""
-    bytes_per_sample: NotBelow = 0.0
-    free_bytes: Count = 0
+    bytes_per_sample: NotBelow
+    free_bytes: Count
     """On the disk of the store, now."""
     peak_memory_bytes: Count | None
     """Of the device; None on a CPU."""
@@ -103,11 +103,12 @@ class Estimate(Origin):
     """Of the process that embeds."""
     limit: Limit
     """What the rest waits for."""
-    alone_samples_per_s: Mapping[str, NotBelow] = field(default_factory=dict)
+    alone_samples_per_s: Mapping[str, NotBelow]
     """Teacher, decode and disk, each with nothing else at work; rows with all their views."""
-    probe_rows: Count = 0
+    probe_rows: Count
     """The teacher has run over, for `seconds`."""
     table: list[Cost]
     """New stores of other views and dtypes, over all rows."""
     student: StudentCost | None = None
-    warnings: list[str] = field(default_factory=list)
+    """None in files of earlier versions, too."""
+    warnings: list[str]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from teachonce.benchmarks.live.cases import Combination, Request
 from teachonce.benchmarks.live.records import CaseResult, Frame, SweepResult, live_result
-from teachonce.engine.runfile import first_difference
+from teachonce.cache.identity import first_difference
 from teachonce.errors import CorruptError, DiskError, InputError, MismatchError
 from teachonce.fsio import disk_errors, read_json
 from teachonce.places import require_writable
@@ -52,7 +52,7 @@ class OutFile:
         if known is None:
             return
         measured = known.each
-        found = first_difference(self._told(known), self._settings())
+        found = first_difference(self._told(known), self._settings(), dotted=True)
         if found is not None:
             name, old, new = found
             raise MismatchError(f"{path} was measured with {name} {old}, got {new}", _ANEW)

@@ -3,7 +3,6 @@
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -11,7 +10,7 @@ from teachonce.benchmarks.live.armspecs import STORE, arm_specs
 from teachonce.benchmarks.live.cases import Combination, Request
 from teachonce.benchmarks.live.conduct import conduct
 from teachonce.benchmarks.live.outfile import OutFile
-from teachonce.benchmarks.live.records import CaseResult, Frame
+from teachonce.benchmarks.live.records import CaseResult, Frame, SweepResult
 from teachonce.benchmarks.live.request import request_of
 from teachonce.benchmarks.live.result import CaseMeasured
 from teachonce.benchmarks.live.stage_one import StageOne, StageSpec, measure_stage_one
@@ -20,11 +19,10 @@ from teachonce.errors import CutShortError, DiskError, TeachonceError
 from teachonce.events import SILENT, Events, WarnOnce
 from teachonce.options.live import LiveOptions
 from teachonce.options.verb import verb
-from teachonce.records import to_json
 
 
 @verb(LiveOptions, own_threads=True)
-def bench_live(options: LiveOptions, events: Events) -> dict[str, Any]:
+def bench_live(options: LiveOptions, events: Events) -> CaseResult | SweepResult:
     """Measure what a training from the cache saves against the live teacher, and when break-even is reached.
 
     For each method four arms make steps of the same training, in turns: `student-only` (method ce), `constant` (the
@@ -55,7 +53,7 @@ class _Sweep:
         self._folder = ExitStack()
         self._stage: tuple[Combination, Path, StageOne] | None = None
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> CaseResult | SweepResult:
         """What is missing, then all of it."""
         self.file.load(self.combinations)
         missing = [found for found in self.combinations if found.label not in self.file.cases]
@@ -79,9 +77,9 @@ class _Sweep:
                     task.advance()
         except DiskError as error:
             if self.file.cases:
-                raise CutShortError(error, to_json(self.file.result())) from error
+                raise CutShortError(error, self.file.result()) from error
             raise
-        return to_json(self.file.result())
+        return self.file.result()
 
     def _measure(self, combination: Combination) -> None:
         if self.several:

@@ -110,12 +110,8 @@ def _make(job: Job, reused: frozenset[str], events: Events) -> float:
 def _record(job: Job, reused: frozenset[str], events: Events, facts: Mapping[str, Any]) -> None:
     """Tell the run record beside the store what was made, together, and how long it trained."""
     made = [name for name in job.names if name not in reused]
-    if not made:
-        return
-    try:
-        record_run(job.store.path, targets=made, device=str(job.device), outcome="sealed", **facts)
-    except DiskError as error:
-        events.warn(error.message)
+    if made:
+        record_run(job.store.path, events, targets=made, device=str(job.device), outcome="sealed", **facts)
 
 
 def _train(job: Job, events: Events) -> float:

@@ -13,7 +13,6 @@ from teachonce.data.memory import device_budget
 from teachonce.engine import checkpoint
 from teachonce.engine.cached import CachedTargets
 from teachonce.engine.feed import cut
-from teachonce.engine.loop import CHECK_SECONDS, CHECK_STEPS
 from teachonce.engine.losslog import LossLog
 from teachonce.engine.metrics import MetricsLog
 from teachonce.engine.optim import learning_rate, make_optimizer, set_rate
@@ -112,14 +111,12 @@ class Fit:
         rows = shuffled(self.job.rows.train, config.seed, epoch)
         batches, view = cut(rows, config.batch_size, drop_last=True), epoch % self.job.store.spec.views
         self.source.plan(batches, view)
-        began = looked = time.perf_counter()
-        shown = 0
-        for index, batch in enumerate(on_device(batches, self.job.device), 1):
-            self._step(batch, view, first + index - 1)
-            if index % CHECK_STEPS == 0 or index == len(batches) or time.perf_counter() - looked > CHECK_SECONDS:
-                task.note(f"epoch {epoch + 1}, loss {self._losses.check(epoch + 1, first):.4g}")
-                task.advance(index - shown)
-                shown, looked = index, time.perf_counter()
+        began = time.perf_counter()
+        for done, batch in enumerate(on_device(batches, self.job.device), first):
+            self._step(batch, view, done)
+            if self._losses.is_due:
+                self._losses.show(task, epoch + 1, first)
+        self._losses.show(task, epoch + 1, first)
         self.progress.step += len(batches)
         return {"seconds": time.perf_counter() - began, **self._losses.finish()}
 

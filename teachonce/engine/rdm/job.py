@@ -125,7 +125,7 @@ class Job:
     @cached_property
     def failed(self) -> Mapping[int, str]:
         """Row of the parent that failed -> its reason code."""
-        return {row: code for record in self.parent.journal.present().values() for row, code in record.failed}
+        return self.parent.journal.failed()
 
 
 def _mend(record: TargetRecord) -> str:

@@ -12,7 +12,7 @@ from teachonce.cache.layout import Grid
 from teachonce.cache.mark import mark_entries, write_mark
 from teachonce.cache.repair import RepairRule, readable
 from teachonce.cache.restore import restore_documents
-from teachonce.cache.targets import TargetRecord, target_grids
+from teachonce.cache.targets import TargetRecord, full_arrays, target_grids
 from teachonce.cache.verify import read_weights
 from teachonce.cache.writer import TargetWriter
 from teachonce.digests import digest_hex
@@ -190,7 +190,7 @@ def _fill(job: Job, rdm: RdmStack, writer: TargetWriter, blocks: list[int], task
 
 def _block(job: Job, rdm: RdmStack, block: int) -> Arrays:
     """The outputs for a block, (rows, views, length) as stored; those of failed rows are NaN."""
-    grid = next(grid for grid in job.parent.grids if grid.name == "image_embedding")
+    grid = job.parent.journal.named["image_embedding"]
     views = [apply(rdm, _read(job, grid, block, view), job.dtype) for view in range(job.store.spec.views)]
     return {name: np.stack([view[name] for view in views], axis=1) for name in views[0]}
 
@@ -217,11 +217,7 @@ def require_room(job: Job, missing: int) -> None:
         DiskError: The place cannot be written, or has too little space.
     """
     spec = job.store.spec
-    full = {
-        key: ArraySpec(shape=(spec.rows, spec.views, *array.shape), dtype=array.dtype)
-        for key, array in arrays(job).items()
-    }
-    target = job.store.blocks * block_bytes(target_grids("rdm", full, spec.block_rows))
+    target = job.store.blocks * block_bytes(target_grids("rdm", full_arrays(arrays(job), spec), spec.block_rows))
     parameters = sum(p.numel() for p in RdmStack(job.spec).parameters())
     training = 2 * 4 * 4 * parameters  # weights, the best, two moments; a checkpoint and the one before it
     require_writable(job.store.path)

@@ -51,7 +51,7 @@ def conduct(job: Job, events: Events, given: JsonObject) -> Done:
     """
     tell_unused(job.teacher.info, events)
     if job.store is not None:
-        check_digests(job.store, job.samples, events)
+        check_digests(job.data, events)
         tell_differences(job, events)
     if is_complete(job) and not job.options.repair:
         _require_whole(job)
@@ -124,8 +124,7 @@ def _require_whole(job: Job) -> None:
     assert job.store is not None
     assert job.record is not None
     for journal in (job.store.journal, job.record.journal):
-        missing = sorted(set(range(journal.blocks)) - set(journal.present()))
-        if missing:
+        if missing := journal.missing():
             raise missing_blocks(journal, missing)
     check_parts(job.record)
 
@@ -200,9 +199,5 @@ def _mark(job: Job, events: Events) -> None:
 
 
 def _record(job: Job, output: Output, events: Events, facts: Mapping[str, Any]) -> None:
-    if output.store is None:
-        return  # nothing was written, so nothing is left behind
-    try:
-        record_run(job.path, target=job.options.name, device=str(job.device), **facts)
-    except DiskError as error:
-        events.warn(error.message)
+    if output.store is not None:  # else nothing was written, so nothing is left behind
+        record_run(job.path, events, target=job.options.name, device=str(job.device), **facts)

@@ -17,6 +17,7 @@ from teachonce.cache.store import read_store
 from teachonce.cache.targets import target_names
 from teachonce.data.rules import RULES
 from teachonce.data.samples import Samples
+from teachonce.engine.datacheck import DataCheck
 from teachonce.engine.stage_one.contents import data_attributes, fingerprint, fingerprint_difference
 from teachonce.engine.stage_one.forward import array_specs
 from teachonce.engine.stage_one.options import parse_blocks
@@ -48,6 +49,16 @@ class Job:
     def path(self) -> Path:
         """The folder of the store."""
         return self.options.store
+
+    @cached_property
+    def data(self) -> DataCheck:
+        """The data beside the store that is there.
+
+        Raises:
+            MismatchError: Another number of rows, or another kind of identity.
+        """
+        assert self.store is not None
+        return DataCheck(self.store, self.samples, failed=True)
 
     @cached_property
     def views(self) -> ViewPlan:
@@ -171,7 +182,7 @@ class Job:
             MismatchError: The store, or its target, was made from other things.
         """
         if self.store is not None:
-            check_attributes(self.store, self.samples)
+            check_attributes(self.data)
         _ = self.views, self.block_rows, self.blocks, self.record
 
 

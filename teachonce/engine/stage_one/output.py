@@ -13,7 +13,7 @@ from teachonce.cache.begin import Head
 from teachonce.cache.journal import Journal
 from teachonce.cache.layout import Grid, sample_grids
 from teachonce.cache.repair import RepairRule
-from teachonce.cache.targets import target_grids
+from teachonce.cache.targets import full_arrays, target_grids
 from teachonce.engine.failed import tell_failed
 from teachonce.engine.stage_one.contents import teacher_attributes
 from teachonce.engine.stage_one.job import Job
@@ -22,7 +22,6 @@ from teachonce.errors import CorruptError, FailedSamplesError
 from teachonce.events import Events
 from teachonce.models import Teacher
 from teachonce.places import require_space, require_writable
-from teachonce.types import ArraySpec
 
 _RECORD_BYTES = 4096  # of a block's journal records, generously
 
@@ -39,8 +38,7 @@ class Output:
         self._job, self._settings = job, settings
         # before threads start: both run the teacher
         self._info, self._head = teacher_attributes(job.teacher), teacher_head(job.teacher)
-        self._samples: SamplesWriter | None = None
-        self._target: TargetWriter | None = None
+        self._writers: tuple[SamplesWriter, TargetWriter] | None = None
         self.store: Store | None = job.store
         if job.store is not None:
             self.open()
@@ -53,16 +51,15 @@ class Output:
             BusyError: Another process writes these blocks.
             DiskError: The disk is full or read-only.
         """
-        if self._samples is None or self._target is None:
+        if self._writers is None:
             self.store = create_or_open(self._job.path, self._job.spec)
             samples = SamplesWriter(self.store, self._job.blocks)
             try:
-                self._target = self._begin(self.store)
+                self._writers = samples, self._begin(self.store)
             except BaseException:
                 samples.close()
                 raise
-            self._samples = samples
-        return self._samples, self._target
+        return self._writers
 
     def _begin(self, store: Store) -> TargetWriter:
         job = self._job
@@ -89,16 +86,18 @@ class Output:
 
         Without an earlier seal nothing proves that they are the samples that the target's blocks are of.
         """
-        if self._samples is None or self._target is None or not self._samples.reopened:
+        if self._writers is None or not self._writers[0].reopened:
             return []
-        done = self._target.done() - self._samples.done()
+        samples, target = self._writers
+        done = target.done() - samples.done()
         return [block for block in self._job.blocks if block in done]
 
     def missing(self) -> list[int]:
         """The blocks of the job that are not committed."""
-        if self._samples is None or self._target is None:
+        if self._writers is None:
             return list(self._job.blocks)
-        done = self._samples.done() & self._target.done()
+        samples, target = self._writers
+        done = samples.done() & target.done()
         return [block for block in self._job.blocks if block not in done]
 
     def commit(self, filled: FilledBlock) -> None:
@@ -129,7 +128,7 @@ class Output:
         """
         samples, target = self.open()
         for writer in (samples, target):
-            missing = sorted(set(range(writer.journal.blocks)) - set(writer.journal.present()))
+            missing = writer.journal.missing()
             if missing and writer.sealed:
                 raise missing_blocks(writer.journal, missing)
             if missing:
@@ -157,9 +156,8 @@ class Output:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for writer in (self._samples, self._target):
-            if writer is not None:
-                writer.close()
+        for writer in self._writers or ():
+            writer.close()
 
 
 def missing_blocks(journal: Journal, missing: Sequence[int]) -> CorruptError:
@@ -203,7 +201,7 @@ def require_room(job: Job) -> None:
 
 
 def _missing_bytes(job: Job) -> int:
-    spec, name, full = job.spec, job.options.name, full_arrays(job)
+    spec, name, full = job.spec, job.options.name, full_arrays(job.arrays, job.spec)
     samples = set(job.blocks) - (set() if job.store is None else set(job.store.journal.present()))
     target = set(job.blocks) - (set() if job.record is None else set(job.record.journal.present()))
     classes = 4 * (job.samples.classes or 0) * job.teacher.info.embedding_dim
@@ -211,12 +209,6 @@ def _missing_bytes(job: Job) -> int:
     per_sample_block = block_bytes(sample_grids(spec.rows, spec.views, spec.block_rows))
     per_target_block = block_bytes(target_grids(name, full, spec.block_rows))
     return len(samples) * per_sample_block + len(target) * per_target_block + classes + head
-
-
-def full_arrays(job: Job) -> dict[str, ArraySpec]:
-    """The arrays of the target, in the shape that they have in the store: (rows, views, length)."""
-    rows, views = job.spec.rows, job.spec.views
-    return {name: ArraySpec(shape=(rows, views, *array.shape), dtype=array.dtype) for name, array in job.arrays.items()}
 
 
 def block_bytes(grids: tuple[Grid, ...]) -> int:

@@ -12,7 +12,8 @@ from teachonce.bounds import NotBelow
 from teachonce.engine.machine import now, this_machine
 from teachonce.engine.records import Origin
 from teachonce.engine.stage_one.contents import versions
-from teachonce.errors import CorruptError
+from teachonce.errors import CorruptError, DiskError
+from teachonce.events import Events
 from teachonce.fsio import append_line, parse_json, read_text
 from teachonce.records import REST, SPARSE, parse, to_json
 from teachonce.types import JsonObject
@@ -50,16 +51,18 @@ class RunLine(Origin):
     others: Annotated[JsonObject, REST] = field(default_factory=dict)
 
 
-def record_run(store: Path, **facts: Any) -> None:
+def record_run(store: Path, events: Events, **facts: Any) -> None:
     """Append a line: when it ended, where, on what machine, by which command and versions, and `facts` of RunLine.
 
-    Raises:
-        DiskError: It cannot be written.
+    Where it cannot be written, `events` is warned.
     """
     words, host = tuple(sys.argv), socket.gethostname()
     line = RunLine(time=now(), host=host, machine=this_machine(), command=words, versions=versions(), **facts)
     text = json.dumps(to_json(line), ensure_ascii=False)
-    append_line(runs_path(store), f"{text}\n".encode(errors="replace"))
+    try:
+        append_line(runs_path(store), f"{text}\n".encode(errors="replace"))
+    except DiskError as error:
+        events.warn(error.message)
 
 
 def run_lines(store: Path) -> list[RunLine]:

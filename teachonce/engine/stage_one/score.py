@@ -23,7 +23,7 @@ def teacher_top1(store: Store, name: str, labels: NDArray[np.int32]) -> tuple[fl
         A share from 0 to 1, and the rows that are labelled and did not fail; None where there is no such row.
     """
     record = store.sealed(name)
-    chunks, grids = record.chunks, {grid.name: grid for grid in record.grids}
+    chunks, grids = record.chunks, record.journal.named
     dtype = grids["logits"].dtype
     right = count = 0
     for block in range(store.blocks):
@@ -38,7 +38,7 @@ def teacher_top1(store: Store, name: str, labels: NDArray[np.int32]) -> tuple[fl
 def first_logits(store: Store, name: str) -> NDArray[np.float32]:
     """The logits of view 0 in the first block of a sealed target, float32 (n, classes), without failed rows."""
     record = store.sealed(name)
-    grids = {grid.name: grid for grid in record.grids}
+    grids = record.journal.named
     usable = record.chunks.block(grids["status"], 0) == DECODED
     return from_stored(record.chunks.block(grids["logits"], 0)[usable], grids["logits"].dtype)
 

@@ -41,7 +41,7 @@ def stored_block(store: Store, block: int) -> StoredBlock | None:
     record = store.journal.valid(block)
     if record is None:
         return None
-    chunks, grids = store.journal.chunks_of([record]), {grid.name: grid for grid in store.journal.grids}
+    chunks, grids = store.journal.chunks_of([record]), store.journal.named
     params = [chunks.block(grids["params"], block, view) for view in range(store.spec.views)]
     return StoredBlock(
         store=store,
@@ -51,13 +51,13 @@ def stored_block(store: Store, block: int) -> StoredBlock | None:
     )
 
 
-def check_attributes(store: Store, samples: Samples) -> None:
+def check_attributes(check: DataCheck) -> None:
     """Refuse data that differs from the store's in what both say about themselves.
 
     Raises:
         MismatchError: Another number of rows, another identity, other classes, or labels; names the first row.
     """
-    check = DataCheck(store, samples, failed=True)
+    store, samples = check.store, check.samples
     if (store.spec.data.get("labels") is None) != (samples.labels is None):
         there, here = ("labels", "none") if samples.labels is None else ("no labels", "some")
         raise MismatchError(
@@ -80,14 +80,14 @@ def _refuse(store: Store, name: str, stored: object, given: object) -> None:
         )
 
 
-def check_digests(store: Store, samples: Samples, events: Events) -> None:
+def check_digests(check: DataCheck, events: Events) -> None:
     """Compare identities of what is committed: all where that takes seconds, else 1,024 spread ones.
 
     Raises:
         MismatchError: Names the first row that differs.
     """
-    check = DataCheck(store, samples, failed=not store.samples_sealed)
-    check.check_start(every=_seconds(samples) <= _SECONDS, events=events)
+    every = _seconds(check.samples) <= _SECONDS
+    check.check_start(every=every, decoded=check.store.samples_sealed, events=events)
 
 
 def _seconds(samples: Samples) -> float:
