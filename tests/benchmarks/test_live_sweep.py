@@ -236,7 +236,7 @@ def test_what_no_case_survives_is_an_error(bench: Bench, error: TeachonceError):
     ("changed", "told"),
     [
         ({"rounds": 7}, "measured with rounds 9, got 7"),
-        ({"batch_size": 32}, "measured with batch sizes"),
+        ({"batch_size": 32}, "measured with batch_sizes"),
         ({"cases": "b16-32"}, "measured with cases"),
         ({"precision": "bf16"}, "measured with precisions"),
     ],
