@@ -150,8 +150,8 @@ def test_a_finished_run_is_not_reused_for_other_data(tmp_path: Path):
         ({"lr": 0.5}, "lr 0.001, got 0.5"),
         ({"student": "cnn-2"}, "student"),
         ({"seed": 1}, "seed 0, got 1"),
-        ({"limit": 190}, "data rows 200, got 190"),
-        ({"settings": {"label_smoothing": "0.2"}}, "settings label smoothing 0.0, got 0.2"),
+        ({"limit": 190}, "data.rows 200, got 190"),
+        ({"settings": {"label_smoothing": "0.2"}}, "settings.label_smoothing 0.0, got 0.2"),
         ({"epochs": 3}, "epochs 2, got 3"),
     ],
 )
