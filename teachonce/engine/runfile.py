@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from teachonce.engine import machine
 from teachonce.engine.records import RdmRun, RunRecord, Settings, TrainResult
+from teachonce.engine.versions import versions_of
 from teachonce.errors import BusyError, CorruptError, InputError, MismatchError
 from teachonce.fsio import TEMPORARY, disk_errors, make_folder, read_json
 from teachonce.options.identity import with_defaults
@@ -123,7 +123,7 @@ def first_difference(old: Any, new: Any, name: str = "") -> tuple[str, Any, Any]
 
 def versions() -> dict[str, str]:
     """The versions that a run is recorded with."""
-    return machine.versions("teachonce", "torch", "transformers", "safetensors", "numpy")
+    return versions_of("teachonce", "torch", "transformers", "safetensors", "numpy")
 
 
 def _short(value: Any) -> str:
