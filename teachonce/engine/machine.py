@@ -1,9 +1,7 @@
 """The machine that numbers were measured on: its parts, and nothing that tells whose it is."""
 
-import functools
 import platform
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 
 import psutil
@@ -29,16 +27,6 @@ def this_machine(device: torch.device | None = None) -> Machine:
         platform=f"{platform.system()} {platform.release()} {platform.machine()}",
         gpus=_gpus(device),
     )
-
-
-def versions(*packages: str) -> dict[str, str]:
-    """The versions of Python and of these packages."""
-    return {"python": platform.python_version()} | {package: _version(package) for package in packages}
-
-
-@functools.cache
-def _version(package: str) -> str:
-    return metadata.version(package)  # it parses the whole description of a package
 
 
 def _processor() -> str:

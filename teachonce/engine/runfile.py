@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from teachonce.cache.identity import first_difference, short
-from teachonce.engine import machine
 from teachonce.engine.records import RdmRun, RunRecord, Settings, TrainResult
+from teachonce.engine.versions import versions_of
 from teachonce.errors import BusyError, CorruptError, InputError, MismatchError
 from teachonce.fsio import TEMPORARY, disk_errors, make_folder, read_json
 from teachonce.options.identity import with_defaults
@@ -114,4 +114,4 @@ def refuse_others(run: Path, known: RunRecord | RdmRun, settings: Settings) -> R
 
 def versions() -> dict[str, str]:
     """The versions that a run is recorded with."""
-    return machine.versions("teachonce", "torch", "transformers", "safetensors", "numpy")
+    return versions_of("teachonce", "torch", "transformers", "safetensors", "numpy")

@@ -77,7 +77,7 @@ def killed(path: Path, wanted: str, number: int) -> None:
 
 def moments(counts: dict[str, int]) -> list[list[tuple[str, int]]]:
     """Spread over each kind; the last of them are killed twice and three times."""
-    shares = {"step": 2, "fsync": 5, "rename": 3, "replace": 3, "commit": 2, "seal": 2, "rmtree": 3}
+    shares = {"step": 2, "fsync": 4, "rename": 3, "replace": 3, "commit": 2, "seal": 2, "rmtree": 2}
     shares = {kind: share * (1 + 2 * WHOLE) for kind, share in shares.items()}
     spread = {
         kind: {round(i * (counts[kind] - 1) / (share - 1)) for i in range(share)} for kind, share in shares.items()

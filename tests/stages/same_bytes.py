@@ -24,7 +24,7 @@ from tests.stages.train_killer import forked
 OWN = "tests.models.student_factories:attentive"
 THREADS = (1, 2)
 TEACHERS = {"self": "vit:patch=4,width=32,layers=3,heads=4", "cross": "siglip", "own": OWN}
-DATA: dict[str, Any] = {"data": "digits", "limit": 96, "device": "cpu", "workers": 1}
+DATA: dict[str, Any] = {"data": "digits", "limit": 80, "device": "cpu", "workers": 1}
 
 
 def embedded(root: Path, place: Path, name: str) -> None:

@@ -115,7 +115,7 @@ DAMAGED = {
 
 @pytest.mark.parametrize(
     ("name", "damage"),
-    [(name, DAMAGES[(at + turn) % 3]) for at, name in enumerate(DAMAGED) for turn in range(3 if WHOLE else 2)],
+    [(name, DAMAGES[(at + turn) % 3]) for at, name in enumerate(DAMAGED) for turn in range(3 if WHOLE else 1)],
 )
 def test_only_what_is_damaged_is_made_again(store: Path, sound: Path, name: str, damage: str):
     file = store / name

@@ -243,10 +243,13 @@ def test_a_repair_waits_for_no_writer_and_takes_nothing_from_it(store: Path):
     assert left.exists()
 
 
+LOST = ["journal", "targets/teacher/logits", "samples/label/c", "classes/teacher", "views", "journal/teacher"]
+
+
 @pytest.mark.parametrize(
-    "lost", ["journal", "targets/teacher/logits", "samples/label/c", "classes/teacher", "views", "journal/teacher"]
+    ("lost", "instead"),
+    [(lost, instead) for at, lost in enumerate(LOST) for instead in (None, ("file", "link")[at % 2])],
 )
-@pytest.mark.parametrize("instead", [None, "file", "link"])
 def test_whole_folders_come_back(made: Path, store: Path, lost: str, instead: str | None):
     shutil.rmtree(store / lost)
     if instead == "file":

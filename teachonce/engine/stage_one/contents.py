@@ -16,7 +16,7 @@ from teachonce.cache.identity import canonical_json, first_difference, plain
 from teachonce.cache.targets import TargetRecord
 from teachonce.data.samples import Samples
 from teachonce.digests import digest_hex
-from teachonce.engine import machine
+from teachonce.engine.versions import versions_of
 from teachonce.models import Teacher
 from teachonce.models.macs import count_macs
 from teachonce.models.precision import parse_teacher_dtype
@@ -116,4 +116,4 @@ def teacher_attributes(teacher: Teacher) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """The versions of what the bytes may depend on."""
-    return machine.versions("teachonce", "torch", "transformers", "datasets", "pillow", "numpy", "zarr")
+    return versions_of("teachonce", "torch", "transformers", "datasets", "pillow", "numpy", "zarr")
