@@ -43,6 +43,7 @@ FLAGS = {
 NEW = "a network that this function made or was given to freeze, before anything runs it"
 ALLOWED = {
     "heap.py": ({"mallopt"}, "a program calls it once, as it begins"),
+    "processes/fork.py": ({"seed"}, "a process is forked, and has no threads yet"),
     "processes/command.py": ({"signal"}, "handlers of signals are put back there"),
     "engine/session.py": ({"train"}, NEW),
     "engine/rdm/fit.py": ({"train", "eval"}, NEW),
