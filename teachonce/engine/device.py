@@ -112,7 +112,7 @@ def peak_memory_bytes(device: torch.device) -> int | None:
 
 
 def host_memory_bytes() -> int:
-    """The most resident memory this process ever had."""
+    """The most resident memory this process ever had; if it was forked, without what it has not touched since."""
     if _STATUS.exists():  # Linux: there `ru_maxrss` begins at the parent's memory, whatever the child itself takes
         line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
         return int(line.split()[1]) * 1024

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 
@@ -17,8 +18,8 @@ LONGEST = 4096  # bytes of a request
 def main() -> None:
     """Import the modules that are named, then do what the parent asks for, until it hangs up.
 
-    A request with two descriptors, of a pipe and of stderr, is a target: a process is forked, the answer is its number.
-    One without is the number of a process that has ended: the answer is its exit code.
+    A request is a target, with two descriptors, of a pipe and of stderr: a process is forked, the answer is its number,
+    or 0. Or it is the number of a process that has ended: the answer is its exit code.
     """
     descriptor, parent, *modules = sys.argv[1:]
     end_with(int(parent))
@@ -34,16 +35,21 @@ def main() -> None:
             request, descriptors, _, _ = socket.recv_fds(ours, LONGEST, 2)
             if not request:
                 break
-            number = _fork(ours, request.decode(), *descriptors) if descriptors else _exit_code(int(request))
-            ours.send(str(number).encode())
+            text = request.decode()
+            told = _exit_code(int(text)) if text.isdecimal() else _fork(ours, text, descriptors)
+            ours.send(str(told).encode())
     leave()
 
 
-def _fork(ours: socket.socket, target: str, pipe: int, stderr: int) -> int:
-    """The number of the new process, which does not return from here."""
+def _fork(ours: socket.socket, target: str, descriptors: Sequence[int]) -> int:
+    """The number of the new process, which does not return from here; 0 where there can be none."""
     parent = os.getpid()
-    number = os.fork()
+    try:
+        number = os.fork() if len(descriptors) == 2 else None  # some are lost where this process may have no more
+    except OSError:
+        number = None
     if number == 0:
+        pipe, stderr = descriptors
         os.setpgid(0, 0)
         end_with(parent)
         ours.close()
@@ -52,8 +58,10 @@ def _fork(ours: socket.socket, target: str, pipe: int, stderr: int) -> int:
         _reseed()
         answer(pipe, target)
         sys.exit()
-    os.close(pipe)
-    os.close(stderr)
+    for descriptor in descriptors:
+        os.close(descriptor)
+    if number is None:
+        return 0
     with suppress(OSError):  # whoever is first: it may be signalled as soon as its number is known
         os.setpgid(number, number)
     return number

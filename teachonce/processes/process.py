@@ -14,7 +14,7 @@ from typing import IO, Any, Self
 from teachonce.errors import ProcessEndedError, TeachonceError
 from teachonce.events import SILENT, Events
 from teachonce.processes.messages import Receiver
-from teachonce.processes.program import start_program
+from teachonce.processes.program import start_program, take_standard
 from teachonce.processes.template import Template
 
 PATIENCE = (30.0, 10.0)  # seconds that a process has to end after SIGTERM, SIGKILL
@@ -53,6 +53,7 @@ class Process:
     ) -> None:
         self._named, self._log, self._mend = name and f"{name}: ", log, mend
         self._signals: set[int] = set()
+        take_standard()
         self._pipe, theirs = Pipe()
         with theirs:
             forked = None if template is None or isinstance(log, int) else template.fork(target, theirs, log)
@@ -196,9 +197,12 @@ class Pool:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        with self._guard:
-            self._ending = True  # a process that a thread is about to start is not started any more
+        self._ending = True  # a process that a thread is about to start is not started any more
         try:
+            if self._template is not None:
+                self._template.abandon()
+            with self._guard:  # one that is being started is known
+                pass
             end(self._processes)
         except BaseException:  # such as a second Ctrl-C
             end(self._processes, at_once=True)

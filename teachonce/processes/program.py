@@ -35,5 +35,12 @@ def start_program(
     )
 
 
+def take_standard() -> None:
+    """Open the standard descriptors that are closed, or a pipe would be opened in their place."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(number, True)
+    os.close(number)
+
+
 def _our_path() -> str:
     return os.pathsep.join(dict.fromkeys([*(place or str(Path.cwd()) for place in sys.path), _ROOT]))

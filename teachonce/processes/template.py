@@ -16,6 +16,18 @@ from typing import IO, Any, Self
 from teachonce.processes.program import start_program
 
 _GPUS = (Path("/dev/nvidiactl"), Path("/dev/kfd"), Path("/dev/dxg"))
+_LOOK = 0.1  # seconds between two looks whether we are ending
+
+
+def _can_fork() -> bool:
+    """Whether there is all that a template needs."""
+    if sys.platform != "linux" or any(place.exists() for place in _GPUS):
+        return False
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):  # an old kernel, a Python that was built on one, or a sandbox
+        return False
+    return True
 
 
 class Template:
@@ -38,7 +50,8 @@ class Template:
         self._modules, self._guard = modules, threading.Lock()
         self._ours: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self.is_usable = sys.platform == "linux" and not any(place.exists() for place in _GPUS)
+        self._is_ending = False
+        self.is_usable = _can_fork()
 
     def fork(self, target: str, pipe: "Connection[Any, Any]", log: IO[bytes] | None) -> "Forked | None":
         """A new process that answers what comes by a pipe; None where one has to be started in another way.
@@ -49,7 +62,18 @@ class Template:
             log: Its stderr; None: ours.
         """
         number = self.ask(target, pipe.fileno(), 2 if log is None else log.fileno()) if self.is_usable else None
-        return None if number is None else Forked(number, self)
+        if not number:  # 0: it could not fork
+            return None
+        try:
+            return Forked(number, self)
+        except OSError:  # there are no more descriptors
+            os.kill(number, signal.SIGKILL)
+            self.ask(str(number))
+            return None
+
+    def abandon(self) -> None:
+        """Whoever waits for the template's imports does not wait any longer; of another thread."""
+        self._is_ending = True
 
     def ask(self, request: str, *descriptors: int) -> int | None:
         """Send a request of `fork.main`; None where the template is lost."""
@@ -57,7 +81,9 @@ class Template:
             try:
                 ours = self._ours or self._started()
                 socket.send_fds(ours, [request.encode()], descriptors)
-                answer = ours.recv(32)
+                while not wait([ours], _LOOK) and not self._is_ending:
+                    pass
+                answer = ours.recv(32) if wait([ours], 0) else b""
             except OSError:
                 answer = b""
             self.is_usable = bool(answer)

@@ -87,7 +87,7 @@ class Memory:
     teacher_peak_bytes: int | None
     """What the live teacher's bare forward takes beyond `allocated_bytes`, at its most; None where none runs."""
     host_memory_bytes: int
-    """The most resident memory that the process ever had, all that a training has included."""
+    """The most resident memory that the process ever had, all that a training has included; see `host_memory_bytes`."""
 
 
 class Arm:
