@@ -6,7 +6,7 @@ import sys
 
 def main() -> None:
     """Run the command line of this process and exit; see `Frame.main` for the exit codes."""
-    from teachonce.processes.command import interrupts, leave
+    from teachonce.processes.command import heard, interrupts, leave
 
     try:
         with interrupts() as seen:
@@ -17,6 +17,7 @@ def main() -> None:
             except SystemExit:
                 raise
             except BaseException as error:
+                heard()
                 if not seen:
                     raise
                 from teachonce.cli import interrupted

@@ -29,7 +29,7 @@ from teachonce.heap import keep_freed
 from teachonce.options.make import make, typed
 from teachonce.options.opt import Option, options_of
 from teachonce.options.verbs import VERBS, Verb, load
-from teachonce.processes.command import importing, interrupts
+from teachonce.processes.command import heard, importing, interrupts
 from teachonce.processwide import unwarned
 from teachonce.records import plain
 from teachonce.texts import is_whole
@@ -53,6 +53,7 @@ class Frame(TyperGroup):
             try:
                 code = super().main(words, *rest, **options)
             except BaseException as error:  # noqa: BLE001  (the last place that can turn it into one line)
+                heard()
                 code = _tell(error, words, seen)
             else:
                 if code and (seen or code == 128 + signal.SIGINT):  # typer has made a number of it

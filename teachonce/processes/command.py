@@ -50,8 +50,7 @@ def interrupts() -> Iterator[list[int]]:
         try:
             yield seen
         finally:
-            if seen:
-                signal.setitimer(signal.ITIMER_REAL, 0)
+            heard()
 
 
 def _is_lost(frame: FrameType | None) -> bool:
@@ -97,8 +96,14 @@ def leave() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def heard() -> None:
+    """The interrupt that waits, if any, is not raised any more: an error that came before it is told in its place."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
+
+
 def deaf() -> None:
     """From now on no signal interrupts this process, which is about to end."""
+    heard()
     for number in ENDS:
         signal.signal(number, signal.SIG_IGN)
 
