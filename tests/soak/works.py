@@ -46,7 +46,7 @@ def _rdm(sound: Path, place: Path, **options: Any) -> None:
 
 
 def _train(sound: Path, place: Path) -> None:
-    train_killer.run(sound, place / "run")
+    train_killer.run(sound, place / "run", limit=200)
 
 
 EMBED = Work("embed", lambda sound, place: None, _embed, lambda s, p: _embed(s, p, repair=True))

@@ -30,10 +30,10 @@ ROWS = 104
 STUDENT = "tests.models.student_factories:attentive"
 
 
-def run(root: Path, out: Path) -> None:
+def run(root: Path, out: Path, *, limit: int = ROWS) -> None:
     train(
         data="digits",
-        limit=ROWS,
+        limit=limit,
         student=STUDENT,
         image_size=16,
         method="clip-teacher-kd",
