@@ -133,7 +133,7 @@ def _bare_forward(
         wait(device)
         begun = time.perf_counter()
         for batch in batches():
-            forward.signal(batch)
+            forward.signals(batch)
         wait(device)
         return time.perf_counter() - begun
 

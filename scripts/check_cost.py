@@ -32,7 +32,7 @@ from teachonce.cache.samples import SamplesWriter
 from teachonce.cache.store import create_or_open
 from teachonce.cache.writer import TargetWriter
 from teachonce.data.digits import load_digits
-from teachonce.engine.cached import as_tensor
+from teachonce.engine.cached_target import as_tensor
 from teachonce.engine.readahead import ReadAhead
 from teachonce.models.students import build_student
 from teachonce.models.teacher import load_teacher

@@ -87,9 +87,11 @@ class TargetSpec:
     name: str
     rows: int
     views: int
-    embedding_dim: int | None
-    classes: int | None
     class_names: tuple[str, ...] | None
+    """Of the logits, in their order."""
     arrays: Mapping[str, ArraySpec] = field(default_factory=dict)
-    extras: Mapping[str, "TargetSpec"] = field(default_factory=dict)
-    """Targets that are read beside this one, by name: those of RDMs, of assistants."""
+    """Signal -> shape (rows, views, width) and dtype."""
+
+    def width(self, signal: str) -> int | None:
+        """The width of a signal of rows, such as C of `logits`; None where the target has none."""
+        return self.arrays[signal].shape[-1] if signal in self.arrays else None

@@ -17,20 +17,21 @@ from teachonce.cache.classes import chosen_rows
 from teachonce.cache.store import Store
 from teachonce.data.resident import ImageSource, open_images
 from teachonce.engine.cached import CachedTargets
-from teachonce.engine.live import LiveTargets, live_class_means
+from teachonce.engine.live import LiveTargets, live_class_means, live_spec
 from teachonce.engine.step import Bottled
 from teachonce.engine.targets import BatchRows, TargetSource
 from teachonce.methods.base import METHODS, Method, make_method, total
-from teachonce.methods.targets import Needs, StudentOut, Targets
+from teachonce.methods.targets import StudentOut, Targets
 from teachonce.models.precision import TORCH_DTYPES
 from teachonce.models.students import build_student
 from teachonce.models.teacher import Teacher
+from teachonce.signals import Needs, needs
 from tests.drawn import some
 from tests.engine.enginekit import BLOCK, DTYPES, VIT, digits, make_store, make_teacher, shift
 
 CPU = torch.device("cpu")
-EVERYTHING = Needs(image_embedding=True, logits=True, class_mean=True)
-METHODS_WITH_TEACHER = sorted(n for n, method in METHODS.items() if method.needs.teacher and not method.needs_extras)
+EVERYTHING = needs("image_embedding", "logits", "class_mean")
+METHODS_WITH_TEACHER = sorted(n for n, method in METHODS.items() if method.needs and not method.needs_extras)
 SIZE = 16
 STUDENTS = {"vit": "vit:patch=8,width=16,layers=1,heads=2", "cnn": "cnn-2"}
 
@@ -51,14 +52,12 @@ class Pair:
     def pixels(self, rows: np.ndarray, view: int) -> Tensor:
         return self.images.batch(rows, self.params[rows, view], self.teacher.info.input)[0]
 
-    def cached(self, name: str = "teacher", needs: Needs = EVERYTHING, budget: int = 1 << 30) -> CachedTargets:
-        return CachedTargets(self.store, name, needs, device=CPU, budget_bytes=budget)
+    def cached(self, name: str = "teacher", signals: Needs = EVERYTHING, budget: int = 1 << 30) -> CachedTargets:
+        return CachedTargets(self.store, {name: signals}, device=CPU, budget_bytes=budget)
 
-    def live(self, needs: Needs = EVERYTHING, *, cast: bool) -> LiveTargets:
-        dtype = self.dtype if cast else None
-        return LiveTargets(
-            self.teacher, needs, rows=200, views=self.store.spec.views, class_mean=self.means(dtype), dtype=dtype
-        )
+    def live(self, signals: Needs = EVERYTHING, *, cast: bool) -> LiveTargets:
+        dtype, spec = self.dtype if cast else None, live_spec(self.teacher, 200, self.store.spec.views)
+        return LiveTargets(self.teacher, spec, {"live": signals}, class_mean=self.means(dtype), dtype=dtype)
 
     def means(self, dtype: torch.dtype | None) -> Tensor:
         labels = self.store.labels()
@@ -67,7 +66,7 @@ class Pair:
 
     @cached_property
     def embeddings(self) -> Tensor:
-        return torch.cat([self.teacher(self.pixels(rows, 0)).embedding for rows in self.blocks()])
+        return torch.cat([self.teacher(self.pixels(rows, 0))["image_embedding"] for rows in self.blocks()])
 
 
 class Echo:
@@ -78,7 +77,7 @@ class Echo:
         self.info: Any = type("Info", (), {"embedding_dim": embeddings.shape[1]})
 
     def __call__(self, rows: np.ndarray) -> Any:
-        return type("Signal", (), {"embedding": self.embeddings[torch.from_numpy(rows)]})
+        return {"image_embedding": self.embeddings[torch.from_numpy(rows)]}
 
 
 @pytest.fixture(
@@ -123,16 +122,14 @@ def check_elements(pair: Pair, name: str) -> None:
         for view in range(pair.store.spec.views):
             images = pair.pixels(rows, view)
             ours, theirs = fetched(cached, rows, view, images), fetched(live, rows, view, images)
-            check_tensor(ours.image_embedding, theirs.image_embedding, pair.dtype)
-            check_tensor(ours.logits, theirs.logits, pair.dtype)
-            assert theirs.logits.dtype == theirs.image_embedding.dtype == TORCH_DTYPES[pair.teacher.info.dtype]
-    check_tensor(ours.class_mean, theirs.class_mean, pair.dtype)
-    assert theirs.class_mean.dtype == torch.float32
+            for signal in ("image_embedding", "logits"):
+                check_tensor(ours[signal], theirs[signal], pair.dtype)
+                assert theirs[signal].dtype == TORCH_DTYPES[pair.teacher.info.dtype]
+    check_tensor(ours["class_mean"], theirs["class_mean"], pair.dtype)
+    assert theirs["class_mean"].dtype == torch.float32
 
 
-def check_tensor(cached: Tensor | None, live: Tensor | None, dtype: torch.dtype) -> None:
-    assert cached is not None
-    assert live is not None
+def check_tensor(cached: Tensor, live: Tensor, dtype: torch.dtype) -> None:
     distance = (cached.double() - live.double()).abs() / unit_in_the_last_place(live, dtype)
     assert distance.max() <= 1, f"{float(distance.max()):.3g} units in the last place"
 
@@ -141,9 +138,9 @@ def check_tensor(cached: Tensor | None, live: Tensor | None, dtype: torch.dtype)
 def test_every_cached_element_is_the_live_one(pair: Pair, budget: int):
     check_elements(pair, "teacher")
     source = pair.cached(budget=budget)
-    assert source.tier == ("resident" if budget else "mapped")
+    assert source.targets["teacher"].tier == ("resident" if budget else "mapped")
     rows = np.array([3, 199, 64, 3])
-    assert source.fetch(BatchRows(rows, torch.from_numpy(rows)), 0).logits.dtype == pair.dtype
+    assert source.fetch(BatchRows(rows, torch.from_numpy(rows)), 0)["logits"].dtype == pair.dtype
 
 
 def test_a_store_shifted_by_one_row_fails_elementwise(pair: Pair):
@@ -156,7 +153,7 @@ def gradients(
 ) -> dict[str, Tensor]:
     """The loss, its terms, and the gradient of every parameter of the student and of what trains beside it."""
     student = build_student(student_spec, classes=10, image_size=SIZE, seed=1)
-    modules = method.build(student, source.spec, seed=1)
+    modules = method.build(student, source.specs, seed=1)
     shown, seen = pair.images.batch(rows, pair.params[rows, view], student.input, pair.teacher.info.input)
     labels = torch.from_numpy(pair.store.labels()[rows].astype(np.int64))
     targets = fetched(source, rows, view, seen)
@@ -174,9 +171,9 @@ def gradients(
 
 def check_training(pair: Pair, name: str, student: str) -> None:
     """Loss and gradients against those from the live teacher cast to the stored dtype; of shifted rows they differ."""
-    needs = METHODS[name].needs
-    cached, shifted = (pair.cached(target, needs) for target in ("teacher", "shifted"))
-    live = pair.live(needs, cast=True)
+    wanted = METHODS[name].needs
+    cached, shifted = (pair.cached(target, wanted) for target in ("teacher", "shifted"))
+    live = pair.live(wanted, cast=True)
     for rows, view in ((pair.blocks()[2], pair.store.spec.views - 1), (pair.blocks()[0], 0)):
         theirs = gradients(pair, live, make_method(name), student, rows, view)
         check_gradients(gradients(pair, cached, make_method(name), student, rows, view), theirs)

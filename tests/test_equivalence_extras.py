@@ -4,6 +4,7 @@ The elements and the training of `cifd`, `dgkd` and a link of TAKD; any target s
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,25 +12,24 @@ import torch
 
 from teachonce.cache.writer import TargetWriter
 from teachonce.engine.cached import CachedTargets
-from teachonce.engine.live import LiveTargets
-from teachonce.engine.live_rdm import LiveRdms
+from teachonce.engine.live import LiveTargets, live_spec, rdm_spec
 from teachonce.engine.rdm.stored import load_rdm
-from teachonce.engine.several import SeveralTargets
 from teachonce.engine.targets import TargetSource
 from teachonce.methods.base import make_method
 from teachonce.methods.method import Method
-from teachonce.methods.targets import Needs, Targets
 from teachonce.models.teacher import Teacher
+from teachonce.signals import Needs, needs
 from teachonce.stages.embed import embed
 from teachonce.types import ArraySpec
 from tests.engine.enginekit import BLOCK, VIT, digits, make_store, make_teacher, shift
 from tests.engine.rdmkit import add_rdm
-from tests.test_equivalence import STUDENTS, Pair, check_gradients, check_tensor, fetched, gradients
+from tests.signalkit import Renamed, Together
+from tests.test_equivalence import CPU, STUDENTS, Pair, check_gradients, check_tensor, fetched, gradients
 
 RDMS = ("rdm-10", "rdm-5", "rdm-1")
 ASSISTANTS = ("assistant-2", "assistant-1")
 EXTRAS = {"cifd": RDMS, "dgkd": ASSISTANTS}
-BOTH = Needs(image_embedding=True, logits=True)
+BOTH = needs("image_embedding", "logits")
 
 
 class PairWithExtras(Pair):
@@ -37,25 +37,27 @@ class PairWithExtras(Pair):
 
     assistants: dict[str, Teacher]
 
-    def cached_all(self, method: Method, *, shifted: Sequence[str] = (), needs: Needs | None = None) -> TargetSource:
-        needs = needs or method.needs
-        names = {name: f"shifted-{name}" if name in shifted else name for name in method.extras}
-        main = self.cached("shifted" if "teacher" in shifted else "teacher", needs)
-        return SeveralTargets(main, {name: self.read(stored, needs) for name, stored in names.items()})
+    def cached_all(self, method: Method, *, shifted: Sequence[str] = ()) -> TargetSource:
+        stored = {name: f"shifted-{name}" if name in shifted else name for name in method.extras}
+        stored = {"teacher": "shifted" if "teacher" in shifted else "teacher"} | stored
+        reads = method.reads({name: self.store.sealed(place).spec for name, place in stored.items()})
+        of_store = {stored[name]: signals for name, signals in reads.items()}
+        source = CachedTargets(self.store, of_store, device=CPU, budget_bytes=1 << 30)
+        return Renamed(source, {place: name for name, place in stored.items()})
 
-    def read(self, name: str, needs: Needs) -> CachedTargets:
-        return self.cached(name, needs.of_extra(self.store.sealed(name).spec))
-
-    def live_all(self, method: Method, *, cast: bool, needs: Needs | None = None) -> TargetSource:
-        needs, dtype = needs or method.needs, self.dtype if cast else None
+    def live_all(self, method: Method, *, cast: bool) -> TargetSource:
+        dtype = self.dtype if cast else None
         if method.name == "dgkd":
-            models = {name: self.model(self.assistants[name], needs, dtype) for name in method.extras}
-            return SeveralTargets(self.model(self.teacher, needs, dtype), models)
+            teachers = {"teacher": self.teacher} | {name: self.assistants[name] for name in method.extras}
+            return Together({name: self.model(teacher, method.needs, dtype) for name, teacher in teachers.items()})
         rdms = {name: load_rdm(self.store, name) for name in method.extras}
-        return LiveRdms(self.model(self.teacher, BOTH, dtype), needs, rdms, stored=self.dtype, dtype=dtype)
+        spec = replace(live_spec(self.teacher, 200, self.store.spec.views), name="teacher")
+        reads = method.reads({"teacher": spec} | {name: rdm_spec(name, rdm, spec) for name, rdm in rdms.items()})
+        return LiveTargets(self.teacher, spec, reads, rdms=rdms, stored=self.dtype, dtype=dtype)
 
-    def model(self, teacher: Teacher, needs: Needs, dtype: torch.dtype | None) -> LiveTargets:
-        return LiveTargets(teacher, needs, rows=200, views=self.store.spec.views, dtype=dtype)
+    def model(self, teacher: Teacher, signals: Needs, dtype: torch.dtype | None) -> LiveTargets:
+        spec = live_spec(teacher, 200, self.store.spec.views)
+        return LiveTargets(teacher, spec, {"live": signals}, dtype=dtype)
 
 
 @pytest.fixture(
@@ -96,23 +98,16 @@ def copy_shifted(pair: Pair, name: str) -> None:
 
 
 def check_elements(pair: PairWithExtras, method: Method, shifted: Sequence[str] = ()) -> None:
-    cached = pair.cached_all(method, shifted=shifted, needs=BOTH)
-    live = pair.live_all(method, cast=False, needs=BOTH)
+    method.needs = BOTH
+    cached, live = pair.cached_all(method, shifted=shifted), pair.live_all(method, cast=False)
     for rows in pair.blocks():
         for view in range(pair.store.spec.views):
             images = pair.pixels(rows, view)
             ours, theirs = fetched(cached, rows, view, images), fetched(live, rows, view, images)
-            assert ours.extras.keys() == theirs.extras.keys() == set(method.extras)
-            check_outputs(ours, theirs, pair.dtype)
-            for name in method.extras:
-                check_outputs(ours.extras[name], theirs.extras[name], pair.dtype)
-
-
-def check_outputs(ours: Targets, theirs: Targets, dtype: torch.dtype) -> None:
-    assert (ours.image_embedding is None) == (theirs.image_embedding is None)
-    if ours.image_embedding is not None:
-        check_tensor(ours.image_embedding, theirs.image_embedding, dtype)
-    check_tensor(ours.logits, theirs.logits, dtype)
+            assert ours.keys() == theirs.keys()
+            assert {target for target, _ in ours} == {"teacher", *method.extras}
+            for place in ours:
+                check_tensor(ours[place], theirs[place], pair.dtype)
 
 
 def check_training(pair: PairWithExtras, name: str, student: str, shifted: Sequence[str] = ()) -> None:

@@ -22,7 +22,7 @@ class ConstantTargets(TargetSource):
     """
 
     def __init__(self, source: TargetSource, rows: BatchRows) -> None:
-        self.spec = source.spec
+        self.specs = source.specs
         self._targets = source.fetch(rows, 0, None)
 
     def fetch(self, rows: BatchRows, view: int, images: Tensor | None) -> Targets:

@@ -160,8 +160,6 @@ class TargetRecord:
             name=self.name,
             rows=shape[0],
             views=shape[1],
-            embedding_dim=self._length("image_embedding"),
-            classes=self._length("logits"),
             class_names=tuple(names) if names else None,
             arrays=self.arrays,
         )

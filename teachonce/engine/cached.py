@@ -1,214 +1,174 @@
 """Targets from a sealed store. The teacher's weights are never touched."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
-from teachonce.cache.mark import verified_at
-from teachonce.cache.reader import Check
 from teachonce.cache.store import Store
-from teachonce.data.transfer import Transfer
+from teachonce.engine.cached_target import EAGER, CachedTarget
 from teachonce.engine.readahead import ReadAhead, Rows
-from teachonce.engine.recheck import BackgroundCheck
 from teachonce.engine.targets import BatchRows, TargetSource
-from teachonce.errors import StoreMissingError
-from teachonce.methods.base import missing
-from teachonce.methods.targets import Needs, Targets
-from teachonce.types import DECODED, ArraySpec, TargetSpec
+from teachonce.methods.targets import Targets
+from teachonce.signals import Needs
 
-Head = tuple[Tensor, Tensor | None]
-EAGER = 4 << 30
-"""Bytes that are checked before the first step, so that a run on damaged ones is refused before it is begun."""
+Arrays = dict[str, Tensor]
 
 
 class CachedTargets(TargetSource):
-    """Reads what a method needs, and nothing else, from a store.
+    """The signals that a method needs of one or several targets of a store.
 
-    Arrays that fit the budget stay on the device, and a batch is one `index_select` each; larger ones are read from the
-    mapped chunks by a thread that runs ahead, through pinned memory. Where a method needs logits and the store holds
-    the teacher's linear head only, they are W e + b in float32.
+    Targets that fit the budget stay on the device, and a batch is one `index_select` of each array; where several do,
+    in one dtype, they lie side by side, and a batch is one of all. Others are read from the mapped chunks by one thread
+    that runs ahead, through pinned memory.
 
     Args:
         store: A store whose samples are sealed.
-        name: The target.
-        needs: What the method needs.
+        reads: Target -> the signals that are needed of it, the main target first.
         device: Where the targets are wanted.
-        budget_bytes: The most memory on the device that the arrays may take; 0 always reads from the map.
-        memory_bytes: Arrays up to this size fit in memory: each chunk is checked before its first row is used, and
-            up to EAGER bytes all of them here. Larger ones are not checked again where a verified mark holds, else
-            behind the reader, and `settle` checks what is left.
+        budget_bytes: The most memory on the device that the arrays may take, in the order of `reads`; 0 always reads
+            from the map.
+        memory_bytes: See CachedTarget.
         method: The method's name, for errors.
-        from_head: Compute logits from the stored head also where logits are stored.
+        from_head: Targets whose logits are computed with their head though they are stored.
 
     Attributes:
-        usable: (N,) bool, the rows that did not fail in the teacher pass.
-        class_counts: (C,) int64, the rows that each class mean was made from; None where means are not needed.
-        tier: `resident` or `mapped`.
-        size: Bytes of the arrays that are read.
-        resident: Array -> its rows (N, length) of each view, where the tier is so.
+        targets: The targets by name, the main one first.
 
     Raises:
         StoreMissingError: No such target, or it lacks what the method needs.
-        UnsealedError: The target is not finished.
+        UnsealedError: A target is not finished.
         CorruptError: Arrays that are checked are not, byte for byte, what was sealed.
     """
-
-    spec: TargetSpec
-    usable: NDArray[np.bool_]
 
     def __init__(
         self,
         store: Store,
-        name: str,
-        needs: Needs,
+        reads: Mapping[str, Needs],
         *,
         device: torch.device,
         budget_bytes: int,
         memory_bytes: int = EAGER,
         method: str = "the method",
-        from_head: bool = False,
+        from_head: Collection[str] = (),
     ) -> None:
-        spec = store.sealed(name).spec
-        self._device, self._needs, self._transfer = device, needs, Transfer(device)
-        derived = needs.logits and (from_head or "logits" not in spec.arrays)
-        self._head = _head(store, spec, device) if derived else None
-        if from_head and derived and self._head is None:
-            mend = "Use the stored logits: leave --rdm-logits out"
-            raise StoreMissingError(f"target {name!r} of {store.path} keeps no head to compute logits with", mend)
-        self.spec = spec if self._head is None else _with_logits(spec, len(self._head[0]))
-        self.class_counts, self._means = _class_means(store, name, needs, device) if needs.class_mean else (None, None)
-        missing(needs, self.spec, self._means is not None, method=method, store=str(store.path))
-        self.usable = has_targets(store, name)
-        self._names = _names(needs, derived=self._head is not None)
-        self.size = sum(_array_bytes(self.spec.arrays[array]) for array in self._names)
-        self.tier = "resident" if self.size <= budget_bytes else "mapped"
-        check = _check(store, name, fits=self.size <= memory_bytes)
-        self.reader = store.target(name, budget_bytes=0, check=check)
-        self._behind = self._begin_checks(check) if self.is_read else None
-        self.resident = {array: self._load(array) for array in self._names} if self.tier == "resident" else {}
-        self._ahead = ReadAhead(self.read)
-
-    def fetch(self, rows: BatchRows, view: int, images: Tensor | None = None) -> Targets:
-        """See TargetSource.fetch; the dtype is the stored one, but float32 for class means and derived logits."""
-        if self.tier == "resident":
-            return self.assemble({name: a[view].index_select(0, rows.device) for name, a in self.resident.items()})
-        return self.assemble(self._ahead.take(rows.host, view))
-
-    def _begin_checks(self, check: Check) -> BackgroundCheck | None:
-        self.reader.open(self._names)
-        if check == "background":
-            return BackgroundCheck(self.reader)
-        while self.size <= EAGER and self.reader.check_next():
-            pass
-        return None
+        self.targets: dict[str, CachedTarget] = {}
+        for name, needs in reads.items():
+            self.targets[name] = CachedTarget(
+                store,
+                name,
+                needs,
+                device=device,
+                budget_bytes=budget_bytes - self.kept_bytes,
+                memory_bytes=memory_bytes,
+                method=method,
+                from_head=name in from_head,
+            )
+        self.specs = {name: target.spec for name, target in self.targets.items()}
+        self.usable = np.logical_and.reduce([target.usable for target in self.targets.values()])
+        several = len(self.targets) > 1 and Packed.possible(self._all)
+        self._packed = Packed(self._all) if several else None
+        self._mapped = [target for target in self._all if target.is_read]
+        self._ahead = ReadAhead(self._read)
 
     @property
-    def checks_behind(self) -> bool:
-        """See TargetSource.checks_behind."""
-        return self._behind is not None
+    def _all(self) -> list[CachedTarget]:
+        return list(self.targets.values())
 
-    def settle(self) -> int:
-        """See TargetSource.settle."""
-        return 0 if self._behind is None else self._behind.finish()
+    @property
+    def class_counts(self) -> NDArray[np.int64] | None:
+        """(C,) int64, the rows that each class mean of the main target was made from; None where none are needed."""
+        return self._all[0].class_counts
+
+    @property
+    def size(self) -> int:
+        """Bytes of the arrays that are read."""
+        return sum(target.size for target in self._all)
 
     @property
     def kept_bytes(self) -> int:
         """See TargetSource.kept_bytes."""
-        return self.size if self.tier == "resident" else 0
+        return sum(target.kept_bytes for target in self._all)
 
     @property
     def ahead(self) -> int:
         """See TargetSource.ahead."""
-        return self._ahead.most if self.is_read else 0
+        return self._ahead.most if self._mapped else 0
 
-    @property
-    def is_read(self) -> bool:
-        """Whether batches are read from the map."""
-        return self.tier == "mapped" and bool(self._names)
-
-    def read(self, rows: Rows, view: int) -> dict[str, Tensor]:
-        """Rows of the arrays that are read, from the map: (B, length) on the host, pinned for a GPU."""
-        arrays = {name: as_tensor(self.reader.read(name, rows, view)) for name in self._names}
-        return {name: value.pin_memory() for name, value in arrays.items()} if self._device.type == "cuda" else arrays
-
-    def assemble(self, arrays: Mapping[str, Tensor]) -> Targets:
-        """The targets of a batch from its rows of the arrays that are read, on the host or on the device."""
-        arrays = {name: self._transfer.bring(value) for name, value in arrays.items()}
-        embedding, logits = arrays.get("image_embedding"), arrays.get("logits")
-        if self._head is not None and embedding is not None:
-            logits = F.linear(embedding.float(), *self._head)
+    def fetch(self, rows: BatchRows, view: int, images: Tensor | None = None) -> Targets:
+        """See TargetSource.fetch; the dtype is the stored one, but float32 for class means and derived logits."""
+        arrays = self._arrays(rows, view) if self._packed is None else self._packed.fetch(rows, view)
         return Targets(
-            image_embedding=embedding if self._needs.image_embedding else None, logits=logits, class_mean=self._means
+            self._all[0].name,
+            {
+                (target.name, signal): value
+                for target, read in zip(self._all, arrays, strict=True)
+                for signal, value in target.assemble(read).items()
+            },
         )
 
     def plan(self, batches: Sequence[Rows], view: int) -> None:
         """See TargetSource.plan."""
-        if self.is_read:
+        if self._mapped:
             self._ahead.plan(batches, view)
+
+    @property
+    def checks_behind(self) -> bool:
+        """See TargetSource.checks_behind."""
+        return any(target.checks_behind for target in self._all)
+
+    def settle(self) -> int:
+        """See TargetSource.settle."""
+        return sum(target.settle() for target in self._all)
 
     def close(self) -> None:
         """See TargetSource.close."""
         self._ahead.close()
-        if self._behind is not None:
-            self._behind.close()
+        for target in self._all:
+            target.close()
 
-    def _load(self, array: str) -> list[Tensor]:
-        return [as_tensor(self.reader.all(array, view)).to(self._device) for view in range(self.spec.views)]
+    def _read(self, rows: Rows, view: int) -> list[Arrays]:
+        return [target.read(rows, view) for target in self._mapped]
 
-
-def _check(store: Store, name: str, *, fits: bool) -> Check:
-    if fits:
-        return "first-touch"
-    return "background" if verified_at(store, name) is None else "marked"
-
-
-def as_tensor(stored: NDArray[np.generic]) -> Tensor:
-    """A copy of stored values as a tensor of the stored dtype: uint16 is bfloat16, which NumPy has not."""
-    if stored.dtype == np.uint16:
-        return torch.from_numpy(stored.view(np.int16).copy()).view(torch.bfloat16)
-    return torch.from_numpy(stored.copy())
+    def _arrays(self, rows: BatchRows, view: int) -> list[Arrays]:
+        """The rows of each target, from the device or from the map."""
+        read = iter(self._ahead.take(rows.host, view) if self._mapped else ())
+        return [next(read) if target in self._mapped else _resident(target, rows, view) for target in self._all]
 
 
-def _names(needs: Needs, *, derived: bool) -> list[str]:
-    """The arrays to read."""
-    wanted = {"image_embedding": needs.image_embedding or derived, "logits": needs.logits and not derived}
-    return [name for name, is_wanted in wanted.items() if is_wanted]
+def _resident(target: CachedTarget, rows: BatchRows, view: int) -> Arrays:
+    return {name: array[view].index_select(0, rows.device) for name, array in target.resident.items()}
 
 
-def _head(store: Store, spec: TargetSpec, device: torch.device) -> Head | None:
-    kept = store.head(spec.name) if "image_embedding" in spec.arrays else None
-    if kept is None:
-        return None
-    weight, bias = kept
-    return as_tensor(weight).to(device), None if bias is None else as_tensor(bias).to(device)
+class Packed:
+    """The arrays of resident targets side by side, a matrix a view; the targets keep views of it, and no copies.
 
+    Args:
+        targets: For which `possible` holds.
+    """
 
-def _with_logits(spec: TargetSpec, classes: int) -> TargetSpec:
-    arrays = {**spec.arrays, "logits": ArraySpec(shape=(spec.rows, spec.views, classes), dtype="float32")}
-    return replace(spec, arrays=arrays, classes=classes)
+    def __init__(self, targets: Sequence[CachedTarget]) -> None:
+        self._targets = list(targets)
+        self._widths = [array[0].shape[1] for target in targets for array in target.resident.values()]
+        self._views = [self._pack(view) for view in range(targets[0].spec.views)]
 
+    @staticmethod
+    def possible(targets: Sequence[CachedTarget]) -> bool:
+        """Whether all are resident, and their arrays of one dtype."""
+        resident = all(target.tier == "resident" for target in targets)
+        return resident and len({a[0].dtype for target in targets for a in target.resident.values()}) == 1
 
-def has_targets(store: Store, name: str) -> NDArray[np.bool_]:
-    """Which rows did not fail in the teacher pass, (N,)."""
-    record = store.sealed(name)
-    usable: NDArray[np.bool_] = record.chunks.whole(record.journal.named["status"]) == DECODED
-    return usable
+    def fetch(self, rows: BatchRows, view: int) -> list[Arrays]:
+        """The rows of a batch, of every target."""
+        parts = iter(torch.split(self._views[view].index_select(0, rows.device), self._widths, dim=1))
+        return [{name: next(parts) for name in target.resident} for target in self._targets]
 
-
-def _class_means(
-    store: Store, name: str, needs: Needs, device: torch.device
-) -> tuple[NDArray[np.int64] | None, Tensor | None]:
-    try:
-        means, counts = store.class_means(name, needs.per_class)
-    except StoreMissingError:
-        return None, None
-    return counts, as_tensor(means).to(device)
-
-
-def _array_bytes(spec: ArraySpec) -> int:
-    return int(np.prod(spec.shape, dtype=np.int64)) * (4 if spec.dtype == "float32" else 2)
+    def _pack(self, view: int) -> Tensor:
+        packed = torch.cat([array[view] for target in self._targets for array in target.resident.values()], dim=1)
+        parts = iter(torch.split(packed, self._widths, dim=1))
+        for target in self._targets:
+            for array in target.resident.values():
+                array[view] = next(parts)
+        return packed

@@ -43,7 +43,7 @@ def identify(config: TrainOptions, samples: Samples, store: Store | None, digest
         UnsealedError: The store or its target is not finished.
     """
     method = method_of(config)
-    is_live = config.source == "live" and method.needs.teacher
+    is_live = config.source == "live" and bool(method.needs)
     given = values_of(config) | {
         **_chosen(config, is_live),
         "weight_decay": config.decay,
@@ -55,7 +55,7 @@ def identify(config: TrainOptions, samples: Samples, store: Store | None, digest
         **declared,
         settings=asdict(method.settings),
         data=data_content(samples, digests),
-        store=None if store is None else _store(store, config, needs_target=method.needs.teacher and not is_live),
+        store=None if store is None else _store(store, config, needs_target=bool(method.needs) and not is_live),
         teacher=config.teacher if is_live else None,
         others=given,
     )
@@ -143,14 +143,14 @@ def refuse_other_teacher(known: RunRecord, session: Session) -> None:
 
 
 def _targets(session: Session) -> Literal["none", "exact", "fixed-teacher"]:
-    if not session.stepper.method.needs.teacher:
+    if not session.stepper.method.needs:
         return "none"
     return "fixed-teacher" if session.feed.views.augmented else "exact"
 
 
 def warn_unused(config: TrainOptions, store: Store | None, events: Events) -> None:
     """Say which settings have no effect; a store always has one, its views."""
-    needs_teacher = method_of(config).needs.teacher
+    needs_teacher = method_of(config).needs
     if config.teacher is not None and not (needs_teacher and config.source == "live"):
         events.warn("the teacher has no effect: it is used by --source live, with a method that needs one")
     if config.teacher_dtype != "float32" and not (needs_teacher and config.source == "live"):
@@ -174,7 +174,7 @@ def _warn_head(config: TrainOptions, events: Events) -> None:
         events.warn("--rdm-logits has no effect without --rdm")
     elif config.source == "live":
         events.warn("--rdm-logits has no effect: the RDMs run live")
-    elif not method_of(config).needs.logits:
+    elif "logits" not in method_of(config).needs:
         events.warn(f"--rdm-logits has no effect: with these settings method {config.method} reads no logits")
 
 

@@ -1,6 +1,6 @@
 """The pieces that a training is put together from, each checked against the others."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,10 +17,11 @@ from teachonce.data.resident import ImageSource
 from teachonce.data.samples import Samples
 from teachonce.data.views import parse_augment
 from teachonce.engine.cached import CachedTargets
+from teachonce.engine.cached_target import per_class
 from teachonce.engine.classes import check_classes, check_means
 from teachonce.engine.device import Autocast, Precision, autocast, teacher_precision
 from teachonce.engine.feed import cut
-from teachonce.engine.live import LiveTargets, live_class_means
+from teachonce.engine.live import LiveTargets, live_class_means, live_spec, rdm_spec
 from teachonce.engine.outputs import tell_nameless, tell_task, tell_unused
 from teachonce.engine.stage_one.contents import teacher_dtype
 from teachonce.engine.stage_one.views import stored_views
@@ -29,9 +30,10 @@ from teachonce.engine.views import EpochViews
 from teachonce.errors import MismatchError
 from teachonce.events import Events, Task
 from teachonce.methods.base import Method
-from teachonce.methods.targets import Needs
+from teachonce.models.rdm import RdmStack
 from teachonce.models.teacher import Teacher, load_teacher
 from teachonce.options.train import TrainOptions
+from teachonce.signals import Needs, member
 from teachonce.types import DECODED, EvalView, InputSpec
 
 PER_CLASS = 100  # rows of each class in its mean, where no store says otherwise
@@ -67,7 +69,7 @@ def live_teacher(parts: Parts) -> Teacher | None:
         MismatchError: The method needs its logits, and its classes are not the data's; or RDMs are to run on its
             embeddings, and they were trained on another's.
     """
-    if parts.config.source != "live" or not parts.method.needs.teacher:
+    if parts.config.source != "live" or not parts.method.needs:
         return None
     assert parts.config.teacher is not None
     record = _record(parts)
@@ -89,7 +91,7 @@ def live_teacher(parts: Parts) -> Teacher | None:
             raise MismatchError(f"{message}, on which the RDMs were trained", "Use that teacher, or leave --rdm out")
         parts.events.warn(message)
     tell_unused(teacher.info, parts.events)
-    if parts.method.needs.logits:
+    if "logits" in parts.method.needs:
         check_classes("the teacher", teacher.info.classes, teacher.info.class_names, parts.samples)
         if teacher.info.class_names is None:
             tell_nameless("the teacher's classes", parts.samples, parts.events)
@@ -117,62 +119,68 @@ def budget_for_targets(parts: Parts) -> int:
     return most if parts.epoch_rows is None else most * parts.samples.rows // parts.epoch_rows
 
 
-def cached_targets(parts: Parts, target: str, needs: Needs, *, budget: int, from_head: bool = False) -> CachedTargets:
-    """A target of the store.
+def cached_targets(parts: Parts, reads: Mapping[str, Needs], *, from_head: Collection[str] = ()) -> CachedTargets:
+    """Targets of the store.
 
     Args:
         parts: The session so far.
-        target: Its name.
-        needs: What of it is needed.
-        budget: Bytes of the device's memory that it may take.
+        reads: See `CachedTargets`.
         from_head: See `CachedTargets`.
 
     Raises:
         StoreMissingError: The store has no such target, or it lacks what the method needs.
-        UnsealedError: The target is not finished.
-        MismatchError: Its classes are not the data's.
+        UnsealedError: A target is not finished.
+        MismatchError: Classes are not the data's.
         DataError: A class that has rows has no mean, and the method needs one.
     """
     assert parts.store is not None
     source = CachedTargets(
         parts.store,
-        target,
-        needs,
+        reads,
         device=parts.device,
-        budget_bytes=budget,
+        budget_bytes=budget_for_targets(parts),
         memory_bytes=available_memory(),
         method=f"method {parts.method.name}",
         from_head=from_head,
     )
-    if needs.logits:
-        check_classes(f"target {target!r}", source.spec.classes, source.spec.class_names, parts.samples)
+    for name, target in source.targets.items():
+        if "logits" in reads[name]:
+            check_classes(f"target {name!r}", target.spec.width("logits"), target.spec.class_names, parts.samples)
     if source.class_counts is not None:
-        usable = parts.store.sample_status() == DECODED
-        if source.usable is not None:
-            usable &= source.usable
+        usable = (parts.store.sample_status() == DECODED) & source.usable
         check_means(source.class_counts, parts.labels[usable], parts.samples)
     return source
 
 
-def live_targets(parts: Parts, needs: Needs, teacher: Teacher, images: ImageSource, views: EpochViews) -> LiveTargets:
-    """The targets of the live teacher.
+def live_targets(
+    parts: Parts,
+    teacher: Teacher,
+    images: ImageSource,
+    views: EpochViews,
+    rdms: Mapping[str, RdmStack],
+    stored: torch.dtype,
+) -> LiveTargets:
+    """The targets of the live teacher, and of RDMs behind it.
 
     Raises:
         InputError: The method needs logits, and the teacher has none.
         DataError: A class that has rows has no mean, and the method needs one.
     """
     context = partial(autocast, parts.device, teacher_precision(parts.precision, teacher.info.dtype))
-    means = _live_means(parts, needs, teacher, images, views, context) if needs.class_mean else None
-    return LiveTargets(teacher, needs, rows=parts.samples.rows, views=views.count, class_mean=means, autocast=context)
+    spec = live_spec(teacher, parts.samples.rows, views.count)
+    reads = parts.method.reads({spec.name: spec} | {name: rdm_spec(name, rdm, spec) for name, rdm in rdms.items()})
+    wanted = member(parts.method.needs, "class_mean")
+    means = None if wanted is None else _live_means(parts, wanted, teacher, images, views, context)
+    return LiveTargets(teacher, spec, reads, class_mean=means, rdms=rdms, stored=stored, autocast=context)
 
 
 def _live_means(
-    parts: Parts, needs: Needs, teacher: Teacher, images: ImageSource, views: EpochViews, context: Autocast
+    parts: Parts, wanted: str, teacher: Teacher, images: ImageSource, views: EpochViews, context: Autocast
 ) -> Tensor:
     """As a seal computes them: over view 0 of the first rows of each class."""
     classes = parts.samples.classes
     assert classes is not None
-    rows = chosen_rows(parts.labels, usable_rows(parts, images).astype(np.uint8), _per_class(parts, needs))
+    rows = chosen_rows(parts.labels, usable_rows(parts, images).astype(np.uint8), _per_class(parts, wanted))
     check_means(np.bincount(parts.labels[rows], minlength=classes), parts.labels[rows], parts.samples)
     batches = cut(rows, _MEAN_BATCH, drop_last=False)
     drawn = images.stream(batches, partial(views.base, epoch=0), teacher.info.input)
@@ -194,15 +202,16 @@ def _record(parts: Parts) -> TargetRecord | None:
     return None if parts.store is None else parts.store.targets().get(parts.config.target)
 
 
-def _per_class(parts: Parts, needs: Needs) -> int | None:
-    """As many rows a class as the method asks for, else as the store's own means have; None: all."""
-    if needs.per_class is not None:
-        return None if needs.per_class == "all" else needs.per_class
+def _per_class(parts: Parts, wanted: str) -> int | None:
+    """As many rows a class as the signal asks for, else as the store's own means have; None: all."""
+    rows = per_class(wanted)
+    if rows is not None:
+        return None if rows == "all" else rows
     record = _record(parts)
     if record is None or "per_class" not in record.attributes:
         return PER_CLASS
-    per_class: int | None = record.attributes["per_class"]
-    return per_class
+    of_store: int | None = record.attributes["per_class"]
+    return of_store
 
 
 def usable_rows(parts: Parts, images: ImageSource, source: TargetSource | None = None) -> NDArray[np.bool_]:

@@ -99,7 +99,7 @@ def open_session(
     student, initial = _student(parts)
     parts.student_bytes = sum(p.nbytes for p in student.parameters()) * (1 + config.states)
     source: TargetSource | None = None
-    if method.needs.teacher and teacher is None:
+    if method.needs and teacher is None:
         source = cached_source(parts)
     kept = rule if store is None else stored_rule(store)
     images = open_images(samples, device=device, workers=config.workers, rule=kept, events=events)
@@ -170,7 +170,7 @@ def _student(parts: Parts) -> tuple[Student, Initial | None]:
 
 def _stepper(parts: Parts, student: Student, source: TargetSource, rows: Division) -> Stepper:
     config = parts.config
-    modules = parts.method.build(student, source.spec, seed=config.seed)
+    modules = parts.method.build(student, source.specs, seed=config.seed)
     modules.to(parts.device).train()
     for note in parts.method.notes:
         parts.events.info(note)

@@ -43,7 +43,7 @@ def _check_extras(options: TrainOptions) -> None:
 
 def _check_teacher(options: TrainOptions, method: Method) -> None:
     """Whether the method can have its targets."""
-    if not method.needs.teacher:
+    if not method.needs:
         return
     if options.source == "live" and options.teacher is None:
         raise InputError(f"method {options.method} from a live teacher needs the teacher", "Add --teacher T")

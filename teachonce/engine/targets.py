@@ -1,6 +1,7 @@
 """The one interface between the loop and what a student is pulled toward, wherever that comes from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from teachonce.methods.targets import Targets
+from teachonce.methods.targets import NO_TARGETS, Targets
 from teachonce.types import InputSpec, TargetSpec
 
 
@@ -29,13 +30,13 @@ class TargetSource:
     """Gives the targets of batches. A source overrides `fetch`; the rest is there for those that need it.
 
     Attributes:
-        spec: What it offers to a method.
+        specs: What it offers to a method: of each target by name, the main one first.
         input: The images that `fetch` must be given, or None when it looks at no image.
         usable: (N,) bool, the rows that have targets; None where all have.
         networks: The frozen networks that `fetch` runs, the teacher first.
     """
 
-    spec: TargetSpec | None = None
+    specs: Mapping[str, TargetSpec] = MappingProxyType({})
     input: InputSpec | None = None
     usable: NDArray[np.bool_] | None = None
     networks: tuple[nn.Module, ...] = ()
@@ -91,4 +92,4 @@ class NoTargets(TargetSource):
 
     def fetch(self, rows: BatchRows, view: int, images: Tensor | None) -> Targets:
         """See TargetSource.fetch."""
-        return Targets()
+        return NO_TARGETS

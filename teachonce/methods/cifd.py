@@ -1,7 +1,7 @@
 """`cifd`: teacher, rate-distortion modules and a bottleneck in the student (Saidutta et al., NeurIPS 2024)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from teachonce.errors import InputError, MismatchError
-from teachonce.methods.dgkd import kl_names, sources_of
+from teachonce.methods.dgkd import kl_names, of_sources
 from teachonce.methods.losses import ce_loss, widen
-from teachonce.methods.method import Method, Part, given, precise, require_same_classes, require_width
+from teachonce.methods.method import Method, Part, main, precise, require_same_classes, require_width
 from teachonce.methods.settings import Settings, require, require_weight
 from teachonce.methods.sources import Distance, DropForm, Reduction, distances, divergences, keep, stacked
-from teachonce.methods.targets import Needs, StudentOut, Targets
+from teachonce.methods.targets import StudentOut, Targets
 from teachonce.models.ibm import Ibm
 from teachonce.models.projector import Projector
 from teachonce.models.student import Student
@@ -79,7 +79,7 @@ class Cifd(Method):
     """
 
     name = "cifd"
-    needs = Needs(image_embedding=True, logits=True)
+    needs = frozenset({"image_embedding", "logits"})
     settings_type = CifdSettings
     settings: CifdSettings
     takes = "rdm"
@@ -89,9 +89,8 @@ class Cifd(Method):
     def __init__(self, settings: CifdSettings, extras: Sequence[str] = ()) -> None:
         self._with_embedding = tuple(extras) if settings.embedding_weight else ()
         super().__init__(settings, extras)
-        self.needs = Needs(
-            image_embedding=settings.embedding_weight > 0, logits=settings.kl_weight > 0, extras=self.extras
-        )
+        weights = {"image_embedding": settings.embedding_weight, "logits": settings.kl_weight}
+        self.needs = frozenset(name for name, weight in weights.items() if weight)
 
     def make_weights(self) -> dict[str, float]:
         """See Method.make_weights."""
@@ -103,30 +102,32 @@ class Cifd(Method):
             weights |= {f"embedding_{name}": own.embedding_weight * own.rdm_weight for name in self._with_embedding}
         return weights | ({"rate": own.rate_weight} if own.ibm else {})
 
-    def check(self, student: Student, spec: TargetSpec) -> None:
+    def check(self, student: Student, specs: Mapping[str, TargetSpec]) -> None:
         """See Method.check."""
-        if self.needs.logits:
-            for source in (spec, *spec.extras.values()):
+        spec = main(specs)
+        if "logits" in self.needs:
+            for source in specs.values():
                 require_same_classes(self.name, student, source)
-        if not self.needs.image_embedding:
+        if "image_embedding" not in self.needs:
             return
         width = require_width(self.name, spec)
-        self._with_embedding = tuple(name for name in self.extras if spec.extras[name].embedding_dim is not None)
+        widths = {name: specs[name].width("image_embedding") for name in self.extras}
+        self._with_embedding = tuple(name for name, theirs in widths.items() if theirs is not None)
         for name in self._with_embedding:
-            if spec.extras[name].embedding_dim != width:
-                message = f"target {name!r} has embeddings of width {spec.extras[name].embedding_dim}"
+            if widths[name] != width:
+                message = f"target {name!r} has embeddings of width {widths[name]}"
                 raise MismatchError(f"{message}, target {spec.name!r} of {width}", "Use RDMs of this target")
         self.weights = self.make_weights()
 
-    def make_modules(self, student: Student, spec: TargetSpec) -> nn.Module:
+    def make_modules(self, student: Student, specs: Mapping[str, TargetSpec]) -> nn.Module:
         """See Method.make_modules."""
-        modules, ours, theirs = nn.ModuleDict(), student.embedding_dim, spec.embedding_dim
+        modules, ours, theirs = nn.ModuleDict(), student.embedding_dim, main(specs).width("image_embedding")
         if self.settings.ibm:
             self.bottleneck = modules["ibm"] = Ibm(ours)
-        if self.needs.image_embedding and theirs is not None and theirs != ours:
+        if "image_embedding" in self.needs and theirs is not None and theirs != ours:
             modules["projector"] = Projector(ours, theirs)
             self.notes += (f"the student's embeddings ({ours}) are projected to the teacher's width ({theirs})",)
-        bare = [name for name in self.extras if self.needs.image_embedding and name not in self._with_embedding]
+        bare = [name for name in self.extras if "image_embedding" in self.needs and name not in self._with_embedding]
         if bare:
             self.notes += (f"{', '.join(bare)}: no embeddings, so only their logits are used",)
         if not self.extras:
@@ -142,9 +143,9 @@ class Cifd(Method):
         """See Method.parts: cross-entropy, divergences, distances and rate, with one draw of what is dropped."""
         kept = self._kept(out)
         parts: dict[str, Part] = {"ce": partial(self._cross_entropy, out, labels)}
-        if self.needs.logits:
+        if "logits" in self.needs:
             parts["kl"] = partial(self._divergences, out, targets, kept)
-        if self.needs.image_embedding:
+        if "image_embedding" in self.needs:
             parts["embedding"] = partial(
                 self._distances, out, targets, kept if self.settings.dropout_embedding else None
             )
@@ -168,7 +169,7 @@ class Cifd(Method):
 
     def _divergences(self, out: StudentOut, targets: Targets, kept: Tensor | None) -> dict[str, Tensor]:
         own = self.settings
-        sources = stacked([given(source.logits) for source in sources_of(targets, self.extras)])
+        sources = stacked(of_sources(targets, "logits", self.extras))
         apart = divergences(out.logits, sources, temperature=own.temperature, squared=own.squared_temperature)
         return dict(zip(kl_names(self.extras), _means(apart, kept), strict=True))
 
@@ -176,7 +177,7 @@ class Cifd(Method):
         own, embedding = self.settings, widen(out.embedding)
         if "projector" in self.modules:
             embedding = self.modules["projector"](embedding)
-        sources = stacked([given(s.image_embedding) for s in sources_of(targets, self._with_embedding)])
+        sources = stacked(of_sources(targets, "image_embedding", self._with_embedding))
         apart = distances(embedding, sources, kind=own.embedding_loss, reduction=own.reduction)
         if kept is not None and len(apart) < len(kept):
             there = [0, *(place for place, name in enumerate(self.extras, 1) if name in self._with_embedding)]

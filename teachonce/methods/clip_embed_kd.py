@@ -1,15 +1,15 @@
 """`clip-embed-kd`: students pulled toward the teacher's class means (CLIP-Embed-KD, arXiv 2404.06170)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from torch import Tensor
 
 from teachonce.methods.contrast import Contrast, ContrastSettings
 from teachonce.methods.losses import ce_loss, clip_embed_loss
-from teachonce.methods.method import given, precise
+from teachonce.methods.method import precise
 from teachonce.methods.settings import require
-from teachonce.methods.targets import Needs, StudentOut, Targets
+from teachonce.methods.targets import StudentOut, Targets
 from teachonce.types import PerClass
 
 TIME_CLAIM, MEMORY_CLAIM = 8.0, 9.0
@@ -39,18 +39,19 @@ class ClipEmbedKd(Contrast):
     """
 
     name = "clip-embed-kd"
-    needs = Needs(class_mean=True)
+    needs = frozenset({"class_mean"})
     settings_type = ClipEmbedSettings
     settings: ClipEmbedSettings
 
     def __init__(self, settings: ClipEmbedSettings, extras: Sequence[str] = ()) -> None:
         super().__init__(settings, extras)
-        self.needs = replace(self.needs, per_class=settings.per_class)
+        self._mean = "class_mean" if settings.per_class is None else f"class_mean:{settings.per_class}"
+        self.needs = frozenset({self._mean})
 
     def __call__(self, out: StudentOut, targets: Targets, labels: Tensor, step: int) -> dict[str, Tensor]:
         """See Method."""
         with precise(out.logits):
-            given_means = given(targets.class_mean)
+            given_means = targets[self._mean]
             absent = given_means.isnan().any(1)  # classes without a row
             known = given_means.masked_fill(absent[:, None], 0.0)
             student, means, scale = self.modules(out.embedding, known)

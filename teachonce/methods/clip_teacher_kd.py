@@ -6,8 +6,8 @@ from torch import Tensor
 
 from teachonce.methods.contrast import Contrast, ContrastSettings
 from teachonce.methods.losses import ce_loss, clip_teacher_loss
-from teachonce.methods.method import given, precise
-from teachonce.methods.targets import Needs, StudentOut, Targets
+from teachonce.methods.method import precise
+from teachonce.methods.targets import StudentOut, Targets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,14 +22,14 @@ class ClipTeacherKd(Contrast):
     """Terms: `ce`, and `clip` = CE(scale * cos(student embedding, projected teacher embedding), same sample)."""
 
     name = "clip-teacher-kd"
-    needs = Needs(image_embedding=True)
+    needs = frozenset({"image_embedding"})
     settings_type = ClipTeacherSettings
     settings: ClipTeacherSettings
 
     def __call__(self, out: StudentOut, targets: Targets, labels: Tensor, step: int) -> dict[str, Tensor]:
         """See Method."""
         with precise(out.logits):
-            student, teacher, scale = self.modules(out.embedding, given(targets.image_embedding))
+            student, teacher, scale = self.modules(out.embedding, targets["image_embedding"])
             return {
                 "ce": ce_loss(out.logits, labels, label_smoothing=self.settings.label_smoothing),
                 "clip": clip_teacher_loss(student, teacher, scale, symmetric=self.settings.symmetric),

@@ -1,6 +1,7 @@
 """What the two CLIP methods share: the learnable scale and the projector between the two embedding spaces."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from teachonce.errors import MismatchError
 from teachonce.methods.losses import widen
-from teachonce.methods.method import Method, require_width
+from teachonce.methods.method import Method, main, require_width
 from teachonce.methods.settings import Settings, require, require_weight
 from teachonce.models.projector import Projector
 from teachonce.models.student import Student
@@ -110,8 +111,9 @@ class Contrast(Method):
         """See Method.make_weights."""
         return {"ce": self.settings.ce_weight, "clip": self.settings.clip_weight}
 
-    def check(self, student: Student, spec: TargetSpec) -> None:
+    def check(self, student: Student, specs: Mapping[str, TargetSpec]) -> None:
         """See Method.check."""
+        spec = main(specs)
         width = require_width(self.name, spec)
         if self.settings.direction == "none" and student.embedding_dim != width:
             message = f"method {self.name} with direction=none compares embeddings of one width"
@@ -120,6 +122,6 @@ class Contrast(Method):
                 f"Use a student with embeddings of {width}, or --set {self.name}.direction=teacher-to-student",
             )
 
-    def make_modules(self, student: Student, spec: TargetSpec) -> nn.Module:
+    def make_modules(self, student: Student, specs: Mapping[str, TargetSpec]) -> nn.Module:
         """See Method.make_modules."""
-        return Bridge(student.embedding_dim, require_width(self.name, spec), self.settings)
+        return Bridge(student.embedding_dim, require_width(self.name, main(specs)), self.settings)

@@ -1,16 +1,16 @@
 """`dgkd`: the student learns from the teacher and all its assistants (Son et al., 2021, arXiv 2009.08825)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from teachonce.methods.losses import ce_loss
-from teachonce.methods.method import Method, given, precise, require_same_classes
+from teachonce.methods.method import Method, precise, require_same_classes
 from teachonce.methods.settings import Settings, require, require_weight
 from teachonce.methods.sources import divergences, keep_all_but, stacked
-from teachonce.methods.targets import Needs, StudentOut, Targets
+from teachonce.methods.targets import StudentOut, Targets
 from teachonce.models.student import Student
 from teachonce.types import TargetSpec
 
@@ -47,7 +47,7 @@ class Dgkd(Method):
     """
 
     name = "dgkd"
-    needs = Needs(logits=True)
+    needs = frozenset({"logits"})
     settings_type = DgkdSettings
     settings: DgkdSettings
     takes = "assistants"
@@ -62,15 +62,15 @@ class Dgkd(Method):
         """See Method.make_weights."""
         return {"ce": self.settings.ce_weight, **dict.fromkeys(kl_names(self.extras), self.settings.kd_weight)}
 
-    def check(self, student: Student, spec: TargetSpec) -> None:
+    def check(self, student: Student, specs: Mapping[str, TargetSpec]) -> None:
         """See Method.check."""
-        for source in (spec, *spec.extras.values()):
+        for source in specs.values():
             require_same_classes(self.name, student, source)
 
     def __call__(self, out: StudentOut, targets: Targets, labels: Tensor, step: int) -> dict[str, Tensor]:
         """See Method."""
         with precise(out.logits):
-            sources = stacked([given(source.logits) for source in sources_of(targets, self.extras)])
+            sources = stacked(of_sources(targets, "logits", self.extras))
             kl = divergences(out.logits, sources, temperature=self.settings.temperature).mean(1)
             if self.settings.drop:
                 kl = kl * keep_all_but(self.settings.drop, len(kl), kl.device)[:, 0].to(kl.dtype)
@@ -83,6 +83,6 @@ def kl_names(extras: Sequence[str]) -> list[str]:
     return ["kl", *(f"kl_{name}" for name in extras)]
 
 
-def sources_of(targets: Targets, extras: Sequence[str]) -> list[Targets]:
-    """The main target, then the extras in the order in which they were named."""
-    return [targets, *(targets.extras[name] for name in extras)]
+def of_sources(targets: Targets, signal: str, extras: Sequence[str]) -> list[Tensor]:
+    """A signal of the main target, then of the extras in the order in which they were named."""
+    return [targets[signal], *(targets[name, signal] for name in extras)]

@@ -1,14 +1,15 @@
 """`kd`: the teacher's softened logits beside the labels (Hinton et al., 2015, arXiv 1503.02531)."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from teachonce.methods.losses import ce_loss, kd_loss
-from teachonce.methods.method import Method, given, precise, require_same_classes
+from teachonce.methods.method import Method, main, precise, require_same_classes
 from teachonce.methods.settings import Settings, require, require_weight
-from teachonce.methods.targets import Needs, StudentOut, Targets
+from teachonce.methods.targets import StudentOut, Targets
 from teachonce.models.student import Student
 from teachonce.types import TargetSpec
 
@@ -36,7 +37,7 @@ class Kd(Method):
     """Terms: `ce`, and `kd` = T^2 KL(teacher || student)."""
 
     name = "kd"
-    needs = Needs(logits=True)
+    needs = frozenset({"logits"})
     settings_type = KdSettings
     settings: KdSettings
 
@@ -44,14 +45,14 @@ class Kd(Method):
         """See Method.make_weights."""
         return {"ce": self.settings.ce_weight, "kd": self.settings.kd_weight}
 
-    def check(self, student: Student, spec: TargetSpec) -> None:
+    def check(self, student: Student, specs: Mapping[str, TargetSpec]) -> None:
         """See Method.check."""
-        require_same_classes(self.name, student, spec)
+        require_same_classes(self.name, student, main(specs))
 
     def __call__(self, out: StudentOut, targets: Targets, labels: Tensor, step: int) -> dict[str, Tensor]:
         """See Method."""
         with precise(out.logits):
             return {
                 "ce": ce_loss(out.logits, labels, label_smoothing=self.settings.label_smoothing),
-                "kd": kd_loss(out.logits, given(targets.logits), temperature=self.settings.temperature),
+                "kd": kd_loss(out.logits, targets["logits"], temperature=self.settings.temperature),
             }

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import ClassVar, Literal
 
 import torch
@@ -10,9 +9,10 @@ from torch import Tensor, nn
 
 from teachonce.errors import MismatchError, StoreMissingError
 from teachonce.methods.settings import Settings
-from teachonce.methods.targets import Needs, StudentOut, Targets
+from teachonce.methods.targets import StudentOut, Targets
 from teachonce.models.student import Student
 from teachonce.processwide import seeded
+from teachonce.signals import Needs, needs, of_rows
 from teachonce.types import TargetSpec
 
 Takes = Literal["rdm", "assistants"]
@@ -22,13 +22,15 @@ Part = Callable[[], Mapping[str, Tensor]]
 class Method:
     """The base of all methods. A new one sets `name` and `needs`, and defines `__call__`.
 
+    A misspelt signal in `needs` is refused where the class is defined.
+
     Args:
         settings: Checked already (`make_method` does it).
         extras: The names of targets beside the main one, for methods that take some.
 
     Attributes:
         settings: Its own settings.
-        needs: What it needs of a teacher; an instance may say so more closely than its class.
+        needs: The signals that it needs of a teacher; an instance may say so more closely than its class.
         weights: Term -> weight; the caller applies them (`total`) and logs the terms apart. `build` may leave out
             terms that the targets at hand do not have.
         modules: What is trained beside the student and dropped afterwards; filled by `build`.
@@ -38,7 +40,7 @@ class Method:
     """
 
     name: ClassVar[str]
-    needs: Needs = Needs()
+    needs: Needs = frozenset()
     settings_type: ClassVar[type[Settings]] = Settings
     takes: ClassVar[Takes | None] = None
     """What its extras are, named as the option that gives them."""
@@ -49,8 +51,16 @@ class Method:
         self.modules: nn.Module = nn.ModuleDict()
         self.bottleneck: nn.Module | None = None
         self.notes: tuple[str, ...] = ()
-        self.needs = replace(self.needs, extras=self.extras)
         self.weights: dict[str, float] = self.make_weights()
+
+    def __init_subclass__(cls) -> None:
+        """Check the names of the signals.
+
+        Raises:
+            InputError: There is no such signal.
+        """
+        super().__init_subclass__()
+        needs(*cls.needs)
 
     def __call__(self, out: StudentOut, targets: Targets, labels: Tensor, step: int) -> dict[str, Tensor]:
         """The unweighted terms of a batch, each a scalar, in nats.
@@ -59,7 +69,7 @@ class Method:
 
         Args:
             out: The student's side.
-            targets: The teacher's side; detached whatever the caller did.
+            targets: The teacher's side, detached.
             labels: (B,) int64.
             step: Steps taken so far, for schedules.
         """
@@ -69,33 +79,57 @@ class Method:
         """What `__call__` is made of, for measurements: pieces that can be computed apart; empty where it is one."""
         return {}
 
-    def build(self, student: Student, spec: TargetSpec | None, *, seed: int = 0) -> nn.Module:
-        """Make `modules` for a student and a target, on the CPU, their init from `seed` alone.
+    def reads(self, specs: Mapping[str, TargetSpec]) -> dict[str, Needs]:
+        """The signals that are read of each target: what it needs of the main one, and what the extras have of it.
+
+        An extra without embeddings, such as an RDM without a reconstruction, is read for the others. What is of classes
+        is the main target's alone.
+
+        Args:
+            specs: The main target first, then the extras, by name.
+        """
+        main, *extras = specs
+        rows = frozenset(of_rows(self.needs))
+        lacks = {name: {"image_embedding"} - specs[name].arrays.keys() for name in extras}
+        return {main: self.needs} | {name: rows - lacks[name] or rows for name in extras}
+
+    def build(self, student: Student, specs: Mapping[str, TargetSpec], *, seed: int = 0) -> nn.Module:
+        """Make `modules` for a student and targets, on the CPU, their init from `seed` alone.
+
+        Args:
+            student: The student.
+            specs: Of the targets by name, the main one first; none where there is no teacher.
+            seed: Of the initial weights.
 
         Raises:
             MismatchError: The target does not fit the student.
             StoreMissingError: The target lacks what the method needs.
         """
-        if not self.needs.teacher:
+        if not self.needs:
             return self.modules
-        if spec is None:
+        if not specs:
             mend = "Give --store, or --source live with --teacher"
             raise StoreMissingError(f"method {self.name} needs a teacher's targets, got none", mend)
-        self.check(student, spec)
+        self.check(student, specs)
         with seeded(seed):
-            self.modules = self.make_modules(student, spec)
+            self.modules = self.make_modules(student, specs)
         return self.modules
 
     def make_weights(self) -> dict[str, float]:
         """Term -> weight."""
         return {"ce": 1.0}
 
-    def check(self, student: Student, spec: TargetSpec) -> None:
-        """Refuse a target that does not fit the student."""
+    def check(self, student: Student, specs: Mapping[str, TargetSpec]) -> None:
+        """Refuse targets that do not fit the student."""
 
-    def make_modules(self, student: Student, spec: TargetSpec) -> nn.Module:
+    def make_modules(self, student: Student, specs: Mapping[str, TargetSpec]) -> nn.Module:
         """What is trained beside the student."""
         return nn.ModuleDict()
+
+
+def main(specs: Mapping[str, TargetSpec]) -> TargetSpec:
+    """The first of the targets."""
+    return next(iter(specs.values()))
 
 
 def require_same_classes(name: str, student: Student, spec: TargetSpec) -> None:
@@ -104,8 +138,9 @@ def require_same_classes(name: str, student: Student, spec: TargetSpec) -> None:
     Raises:
         MismatchError: They have not.
     """
-    if spec.classes is not None and spec.classes != student.classes:
-        message = f"method {name}: the teacher's logits in {spec.name!r} are of {spec.classes} classes"
+    classes = spec.width("logits")
+    if classes is not None and classes != student.classes:
+        message = f"method {name}: the teacher's logits in {spec.name!r} are of {classes} classes"
         mend = (
             "Use a teacher of the same classes, or a method that needs embeddings only (clip-embed-kd, clip-teacher-kd)"
         )
@@ -118,16 +153,11 @@ def require_width(name: str, spec: TargetSpec) -> int:
     Raises:
         StoreMissingError: It has none.
     """
-    if spec.embedding_dim is None:
+    width = spec.width("image_embedding")
+    if width is None:
         mend = "Embed the data again: `teachonce embed`"
         raise StoreMissingError(f"method {name} needs embeddings, target {spec.name!r} has none", mend)
-    return spec.embedding_dim
-
-
-def given(tensor: Tensor | None) -> Tensor:
-    """A target that the method said it needs; detached, whatever the caller did."""
-    assert tensor is not None, "the targets do not have the arrays that the method needs"
-    return tensor.detach()
+    return width
 
 
 def precise(tensor: Tensor) -> AbstractContextManager[None]:

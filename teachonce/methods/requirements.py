@@ -1,43 +1,38 @@
-"""What a method needs, held against what a store has: before the first step, with the command that mends it."""
+"""What a method needs, held against what a target has: before the first step, with the command that mends it."""
+
+from collections.abc import Collection
 
 import numpy as np
 
 from teachonce.errors import DataError, StoreMissingError
-from teachonce.methods.targets import Needs
+from teachonce.signals import Needs, of_rows, signal
 from teachonce.types import TargetSpec
 
 
 def missing(
-    needs: Needs,
-    spec: TargetSpec,
-    class_means: bool,
-    *,
-    method: str = "the method",
-    store: str = "S",
+    needs: Needs, spec: TargetSpec, others: Collection[str] = (), *, method: str = "the method", store: str = "S"
 ) -> None:
     """Refuse a target that lacks what a method needs.
 
     Args:
-        needs: The method's.
+        needs: Signals.
         spec: The target's; logits that follow from a stored head count as its own.
-        class_means: Whether the store has class means for it.
+        others: The signals that it has beside its arrays, such as class means.
         method: The method's name, for the message.
         store: The store's path, for the command.
 
     Raises:
         StoreMissingError: It names what is missing and the `teachonce embed` command that adds it.
     """
-    command = f"teachonce embed --teacher T --data D --store {store} --name"
-    there = ", ".join(sorted(spec.arrays)) or "nothing"
-    if needs.logits and "logits" not in spec.arrays:
-        mend = f"Use a teacher with a classification head: `{command} OTHER`, then --target OTHER"
-        raise StoreMissingError(f"{method} needs logits, target {spec.name!r} has {there}", mend)
-    if needs.image_embedding and "image_embedding" not in spec.arrays:
-        mend = f"Add them: `{command} OTHER`, then --target OTHER"
-        raise StoreMissingError(f"{method} needs image embeddings, target {spec.name!r} has {there}", mend)
-    if needs.class_mean and not class_means:
-        mend = f"Use data with labels in another store: `{command} {spec.name} --label-column COLUMN`"
-        raise StoreMissingError(f"{method} needs class means, target {spec.name!r} was embedded without labels", mend)
+    rows = of_rows(needs)
+    for name in (*rows, *sorted(needs - {*rows})):
+        if name in spec.arrays or name in others:
+            continue
+        lacks = signal(name)
+        embed = f"teachonce embed --teacher T --data D --store {store} --name"
+        there = ", ".join(sorted(spec.arrays)) or "nothing"
+        message = f"{method} needs {lacks.text}, target {spec.name!r} has {there}"
+        raise StoreMissingError(message, lacks.mend.format(embed=embed, target=spec.name))
 
 
 def require_class_means(counts: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...] | None = None) -> None:

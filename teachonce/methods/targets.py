@@ -1,52 +1,44 @@
-"""What a method gets of the teacher, and what it says it needs: the same for cached and live targets."""
+"""What a method gets of a teacher and of the student: the same for cached and live targets."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from torch import Tensor
 
-from teachonce.types import PerClass, TargetSpec
+Place = tuple[str, str]
+"""(target, signal), such as ("rdm-10000", "logits")."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Needs:
-    """What a method needs beside the student's own output."""
+class Targets(Mapping[str | Place, Tensor]):
+    """The teacher's side of one batch: (target, signal) -> tensor, in the stored dtype, detached.
 
-    image_embedding: bool = False
-    logits: bool = False
-    class_mean: bool = False
-    labels: bool = True
-    per_class: PerClass | None = None
-    """The class means are over the first so many rows of each class; None: over those that the store says."""
-    extras: tuple[str, ...] = ()
-    """Targets beside the main one, by name; see `of_extra` for what is read of each."""
+    Methods compute in float32. A signal alone is the main target's. What is of rows is (B, width), what is of classes
+    (C, width), the same tensor for every batch.
 
-    @property
-    def teacher(self) -> bool:
-        """Whether it needs anything of a teacher at all."""
-        return self.image_embedding or self.logits or self.class_mean or bool(self.extras)
+    Args:
+        main: The name of the main target.
+        tensors: Of each target and signal that a method needs.
+    """
 
-    def of_extra(self, spec: TargetSpec) -> "Needs":
-        """What is needed of one of the extras: the same, but an extra that has logits may have no embeddings.
+    def __init__(self, main: str, tensors: Mapping[Place, Tensor]) -> None:
+        self._main, self._tensors = main, tensors
 
-        Class means are of the main target alone.
+    def __getitem__(self, key: str | Place) -> Tensor:
+        """Of (target, signal), or of a signal of the main target.
+
+        Raises:
+            KeyError: The method did not say that it needs it.
         """
-        may_lack = self.logits and "image_embedding" not in spec.arrays
-        return Needs(image_embedding=self.image_embedding and not may_lack, logits=self.logits, labels=self.labels)
+        return self._tensors[(self._main, key) if isinstance(key, str) else key].detach()
+
+    def __iter__(self) -> Iterator[Place]:
+        return iter(self._tensors)
+
+    def __len__(self) -> int:
+        return len(self._tensors)
 
 
-@dataclass(kw_only=True)
-class Targets:
-    """The teacher's side of one batch, in the stored dtype; methods detach it and compute in float32."""
-
-    image_embedding: Tensor | None = None
-    """(B, Dt)."""
-    logits: Tensor | None = None
-    """(B, C)."""
-    class_mean: Tensor | None = None
-    """(C, Dt): the mean embedding of each class; the same tensor for every batch."""
-    extras: Mapping[str, "Targets"] = field(default_factory=dict)
-    """What the targets beside the main one have for the same rows, by name."""
+NO_TARGETS = Targets("", {})
 
 
 @dataclass(kw_only=True)

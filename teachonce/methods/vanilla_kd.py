@@ -6,7 +6,7 @@ from torch import Tensor
 
 from teachonce.methods.kd import Kd, KdSettings
 from teachonce.methods.losses import ce_loss, soft_cross_entropy, widen
-from teachonce.methods.method import given, precise
+from teachonce.methods.method import precise
 from teachonce.methods.targets import StudentOut, Targets
 
 
@@ -37,7 +37,7 @@ class VanillaKd(Kd):
 
     def __call__(self, out: StudentOut, targets: Targets, labels: Tensor, step: int) -> dict[str, Tensor]:
         """See Method."""
-        settings, teacher = self.settings, given(targets.logits)
+        settings, teacher = self.settings, targets["logits"]
         with precise(out.logits):
             logits = widen(out.logits)
             logits = logits.softmax(1) if settings.double_softmax else logits

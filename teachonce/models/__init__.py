@@ -1,6 +1,6 @@
 """Teachers, students and projectors."""
 
-from teachonce.models.frozen import Signal, Teacher, TeacherInfo
+from teachonce.models.frozen import Signals, Teacher, TeacherInfo
 from teachonce.models.projector import Projector
 from teachonce.models.student import Student
 from teachonce.models.students import build_student, load_student, save_student
@@ -8,7 +8,7 @@ from teachonce.models.teacher import from_student, load_teacher
 
 __all__ = [
     "Projector",
-    "Signal",
+    "Signals",
     "Student",
     "Teacher",
     "TeacherInfo",

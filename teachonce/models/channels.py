@@ -8,7 +8,7 @@ from PIL import Image
 from torch import Tensor
 
 from teachonce.errors import ModelError
-from teachonce.models.frozen import Signal, Teacher
+from teachonce.models.frozen import Signals, Teacher
 from teachonce.models.hub import loading
 from teachonce.models.processor import translate
 from teachonce.types import EvalView, InputSpec
@@ -49,10 +49,14 @@ class BgrTeacher(Teacher):
         super().__init__(teacher.info)
         self.teacher = teacher
 
-    def forward(self, pixels: Tensor) -> Signal:
+    def forward(self, pixels: Tensor) -> Signals:
         """See Teacher.forward."""
-        signal: Signal = self.teacher(pixels.flip(1))
-        return signal
+        signals: Signals = self.teacher(pixels.flip(1))
+        return signals
+
+    def widths(self) -> dict[str, int]:
+        """See Teacher.widths."""
+        return self.teacher.widths()
 
     def head(self) -> tuple[Tensor, Tensor | None] | None:
         """See Teacher.head."""

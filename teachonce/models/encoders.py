@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from teachonce.errors import ModelError
-from teachonce.models.frozen import Signal, Teacher, TeacherInfo
+from teachonce.models.frozen import Signals, Teacher, TeacherInfo, on
 from teachonce.models.kinds import PROJECTED
 from teachonce.models.precision import as_taken
 
@@ -22,10 +22,10 @@ class EncoderTeacher(Teacher):
         self.network = network
         self.freeze()
 
-    def forward(self, pixels: Tensor) -> Signal:
+    def forward(self, pixels: Tensor) -> Signals:
         """See Teacher.forward."""
         embedding = take(self.network, as_taken(pixels, self), self.info.embedding)
-        return Signal(embedding=embedding, logits=None).on(pixels.device)
+        return on(pixels.device, image_embedding=embedding)
 
 
 def choose(network: nn.Module, embedding: str, probe: Tensor, spec: str) -> tuple[str, int]:

@@ -61,20 +61,13 @@ class TeacherInfo:
         }
 
 
-@dataclass(kw_only=True)
-class Signal:
-    """What a teacher says about a batch."""
+Signals = dict[str, Tensor]
+"""What a teacher gives for a batch: signal -> (B, width), see `teachonce.signals`."""
 
-    embedding: Tensor
-    """(B, D)."""
-    logits: Tensor | None
-    """(B, C), of classifiers."""
 
-    def on(self, device: torch.device) -> "Signal":
-        """On that device: parts of a teacher that a device map spreads may be on others."""
-        return Signal(
-            embedding=self.embedding.to(device), logits=None if self.logits is None else self.logits.to(device)
-        )
+def on(device: torch.device, **signals: Tensor) -> Signals:
+    """Signals on that device: parts of a teacher that a device map spreads may be on others."""
+    return {name: value.to(device) for name, value in signals.items()}
 
 
 class Teacher(nn.Module):
@@ -104,9 +97,14 @@ class Teacher(nn.Module):
         super().train(False)
         return self
 
-    def forward(self, pixels: Tensor) -> Signal:
-        """The signal for normalised pixels (B, 3, height, width), in the dtype of the weights."""
+    def forward(self, pixels: Tensor) -> Signals:
+        """The signals for normalised pixels (B, 3, height, width), in the dtype of the weights."""
         raise NotImplementedError
+
+    def widths(self) -> dict[str, int]:
+        """The width of each signal that `forward` gives."""
+        logits = {} if self.info.classes is None else {"logits": self.info.classes}
+        return {"image_embedding": self.info.embedding_dim} | logits
 
     def head(self) -> tuple[Tensor, Tensor | None] | None:
         """(W (C, D), b (C,) or None) where logits = W e + b, else None."""
@@ -121,10 +119,10 @@ class ClassifierTeacher(Teacher):
         self.student = student
         self.freeze()
 
-    def forward(self, pixels: Tensor) -> Signal:
+    def forward(self, pixels: Tensor) -> Signals:
         """See Teacher.forward."""
         embedding, logits = self.student(as_taken(pixels, self))
-        return Signal(embedding=embedding, logits=logits).on(pixels.device)
+        return on(pixels.device, image_embedding=embedding, logits=logits)
 
     def head(self) -> tuple[Tensor, Tensor | None] | None:
         """See Teacher.head."""

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from teachonce.errors import ModelError
 from teachonce.models.classifier import find_head
-from teachonce.models.frozen import Signal, Teacher, TeacherInfo
+from teachonce.models.frozen import Signals, Teacher, TeacherInfo, on
 from teachonce.models.precision import as_taken
 
 
@@ -26,10 +26,10 @@ class HookedClassifier(Teacher):
         self.network, self._path = network, path
         self.freeze()
 
-    def forward(self, pixels: Tensor) -> Signal:
+    def forward(self, pixels: Tensor) -> Signals:
         """See Teacher.forward."""
         embedding, logits = run_hooked(self.network, self._path, as_taken(pixels, self))
-        return Signal(embedding=embedding, logits=logits).on(pixels.device)
+        return on(pixels.device, image_embedding=embedding, logits=logits)
 
 
 def run_hooked(network: nn.Module, path: str, pixels: Tensor) -> tuple[Tensor, Tensor]:

@@ -92,6 +92,12 @@ class RdmSpec:
         return self.preset != "cnn"
 
     @property
+    def widths(self) -> dict[str, int]:
+        """The width of each signal that it gives."""
+        embedding = {"image_embedding": self.embedding_dim} if self.reconstructs else {}
+        return embedding | ({} if self.classes is None else {"logits": self.classes})
+
+    @property
     def layers(self) -> tuple[tuple[int, int], ...]:
         """(inputs, outputs) of every linear layer, the head's last."""
         head = ((self.embedding_dim, self.classes),) if self.reconstructs and self.classes else ()
@@ -187,9 +193,11 @@ class RdmStack(nn.Module):
         latent, embedding, logits = self._through(x)
         return RdmOut(latent, self.density.nats(latent).sum(-1), embedding, logits)
 
-    def outputs(self, x: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """The embedding and the logits of `forward` alone: without the density, which costs the most."""
-        return self._through(x)[1:]
+    def outputs(self, x: Tensor) -> dict[str, Tensor]:
+        """The signals of `forward` alone, each (K, B, width): without the density, which costs the most."""
+        _, embedding, logits = self._through(x)
+        given = {"image_embedding": embedding, "logits": logits}
+        return {name: value for name, value in given.items() if value is not None}
 
     def _through(self, x: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Latent, embedding and logits."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from teachonce.errors import ModelError
-from teachonce.models.frozen import ClassifierTeacher, Signal, Teacher, TeacherInfo, weights_digest
+from teachonce.models.frozen import ClassifierTeacher, Signals, Teacher, TeacherInfo, weights_digest
 from teachonce.models.placed import DeviceMap, Placing
 from teachonce.models.precision import TORCH_DTYPES, parse_teacher_dtype
 from teachonce.models.pretrained import load_pretrained
@@ -17,7 +17,7 @@ from teachonce.models.trust import is_factory
 from teachonce.records import read
 from teachonce.types import EARLY, EvalView, Resizing, TeacherDtype
 
-__all__ = ["Signal", "Teacher", "TeacherInfo", "from_student", "load_teacher"]
+__all__ = ["Signals", "Teacher", "TeacherInfo", "from_student", "load_teacher"]
 
 _AGAIN = "Train the run again, or restore the file from a copy"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from teachonce.cache.store import Store, open_store
 from teachonce.cache.targets import TargetRecord
-from teachonce.engine.cached import has_targets
+from teachonce.engine.cached_target import has_targets
 from teachonce.engine.split import split_rows
 from teachonce.errors import MismatchError, StoreMissingError
 from teachonce.events import Events

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from teachonce.cache.dtypes import from_stored
 from teachonce.cache.store import Store
-from teachonce.engine.cached import has_targets
+from teachonce.engine.cached_target import has_targets
 from teachonce.engine.rdm.stored import KIND, is_of
 from teachonce.errors import DataError, InputError, MismatchError
 from teachonce.events import SILENT, Events

@@ -13,7 +13,7 @@ from teachonce.cache.store import Store, open_store
 from teachonce.data.open import opened_samples
 from teachonce.data.resident import open_images
 from teachonce.data.samples import Samples
-from teachonce.engine.cached import as_tensor, has_targets
+from teachonce.engine.cached_target import as_tensor, has_targets
 from teachonce.engine.classes import labels_for
 from teachonce.engine.datacheck import check_data, tell_unproven
 from teachonce.engine.device import autocast, pick_device, pick_precision

@@ -69,7 +69,7 @@ def run_training(config: TrainOptions, samples: Samples, events: Events = SILENT
             return replace(result, run=str(config.out), reused=True)
         warn_versions(known, events)
     warn_unused(config, store, events)
-    if store is not None and method_of(config).needs.teacher:
+    if store is not None and method_of(config).needs:
         tell_unproven(store, (config.target, *config.extras), events)
     device = pick_device(config.device)
     with current(device), allow_tf32(config.tf32), random_kept(device):

@@ -60,7 +60,7 @@ class Doing(TargetSource):
     """A source that does something else with every batch, first."""
 
     def __init__(self, source: TargetSource, something: Callable[[], object]) -> None:
-        self.spec, self.input, self.usable = source.spec, source.input, source.usable
+        self.specs, self.input, self.usable = source.specs, source.input, source.usable
         self._source, self._something = source, something
 
     def fetch(self, rows: BatchRows, view: int, images: Tensor | None) -> Targets:

@@ -18,7 +18,7 @@ from teachonce.benchmarks.live.work import Work
 from teachonce.data import resident
 from teachonce.data.packed import Packed
 from teachonce.engine import parts, step
-from teachonce.engine.cached import CachedTargets
+from teachonce.engine.cached_target import CachedTarget
 from teachonce.engine.probe import probed
 from teachonce.types import InputSpec
 from tests.benchmarks import livekit
@@ -102,9 +102,9 @@ def test_a_known_sleep_is_found_in_the_step(work: Work):
 def test_what_is_read_ahead_is_read_in_its_own_time(store: Path, monkeypatch: pytest.MonkeyPatch, reading: str):
     """A turn comes after the others' turns, in which all that may wait could have been read for nothing."""
     if reading == "targets":
-        read = CachedTargets.read
+        read = CachedTarget.read
         monkeypatch.setattr(parts, "device_budget", lambda _: 0)
-        monkeypatch.setattr(CachedTargets, "read", lambda *given: (pause(), read(*given))[1])
+        monkeypatch.setattr(CachedTarget, "read", lambda *given: (pause(), read(*given))[1])
     else:
         draw = resident.ImageSource._draw
         monkeypatch.setattr(resident, "host_budget", lambda: 0)
@@ -123,7 +123,7 @@ def test_what_is_read_ahead_is_read_in_its_own_time(store: Path, monkeypatch: py
 @pytest.mark.parametrize("batch_size", [24, 48])
 def test_short_epochs_are_read_as_a_long_one_is(store: Path, monkeypatch: pytest.MonkeyPatch, batch_size: int):
     """Of 4 or 2 steps: fewer than a turn has, with those before it."""
-    reads, within, read, timed = [], [], CachedTargets.read, working.timed_ms
+    reads, within, read, timed = [], [], CachedTarget.read, working.timed_ms
 
     def counted(*given: Any) -> float:
         before, ms = len(reads), timed(*given)
@@ -131,7 +131,7 @@ def test_short_epochs_are_read_as_a_long_one_is(store: Path, monkeypatch: pytest
         return ms
 
     monkeypatch.setattr(parts, "device_budget", lambda _: 0)
-    monkeypatch.setattr(CachedTargets, "read", lambda *given: (reads.append(given), read(*given))[1])
+    monkeypatch.setattr(CachedTarget, "read", lambda *given: (reads.append(given), read(*given))[1])
     monkeypatch.setattr(working, "timed_ms", counted)
     work = Work(spec("cached", store, batch_size=batch_size))
     work.ready(warm_up=1)
@@ -263,7 +263,7 @@ def test_constant_targets_never_load_the_store(store: Path, monkeypatch: pytest.
     def load(*_: object) -> None:
         raise AssertionError("an array was loaded")
 
-    monkeypatch.setattr(CachedTargets, "_load", load)
+    monkeypatch.setattr(CachedTarget, "_load", load)
     constant = Work(spec("constant", store))
     assert constant.ready(warm_up=1).target_bytes == 0
     with pytest.raises(AssertionError, match="was loaded"):

@@ -76,9 +76,9 @@ def test_too_many_maps_fall_back_to_the_loop(store: Store, monkeypatch: pytest.M
 def test_what_it_offers(store: Store):
     arrays = store.record("teacher").arrays
     assert store.target("teacher").spec == TargetSpec(
-        name="teacher", rows=ROWS, views=VIEWS, embedding_dim=32, classes=CLASSES,
-        class_names=tuple("abcdefghij"), arrays=arrays,
+        name="teacher", rows=ROWS, views=VIEWS, class_names=tuple("abcdefghij"), arrays=arrays
     )  # fmt: skip
+    assert store.target("teacher").spec.width("image_embedding") == 32
     assert arrays["logits"].shape == (ROWS, VIEWS, CLASSES)
     assert arrays["logits"].dtype == "bfloat16"
 

@@ -34,13 +34,13 @@ def add_rdm(
     shifted: int = 0,
     failed: Sequence[int] = (),
     fingerprint: str | None = None,
+    dtype: str | None = None,
 ) -> RdmStack:
     """Seal what an RDM makes of the stored embeddings of its parent, block by block; `shifted` moves every row."""
     main = store.sealed(parent)
-    dim, dtype = main.arrays["image_embedding"].shape[-1], main.arrays["image_embedding"].dtype
+    dim, dtype = main.arrays["image_embedding"].shape[-1], dtype or main.arrays["image_embedding"].dtype
     rdm = random_rdm(dim, classes, preset=preset, seed=seed)
-    widths = {"image_embedding": dim if rdm.spec.reconstructs else None, "logits": classes}
-    specs = {key: ArraySpec(shape=(w,), dtype=dtype) for key, w in widths.items() if w}
+    specs = {key: ArraySpec(shape=(width,), dtype=dtype) for key, width in rdm.spec.widths.items()}
     fields = {
         "rdm": {"made": name, "seed": seed, "shifted": shifted},
         "parent": {

@@ -1,6 +1,7 @@
 """Several targets behind one interface: side by side where they fit, read ahead where not, rows that all have."""
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +10,15 @@ import torch
 
 from teachonce.cache.store import Store
 from teachonce.engine.cached import CachedTargets
-from teachonce.engine.several import SeveralTargets
-from teachonce.engine.targets import BatchRows, NoTargets
-from teachonce.methods.targets import Needs, Targets
+from teachonce.engine.cached_target import CachedTarget
+from teachonce.engine.targets import BatchRows
+from teachonce.methods.targets import Targets
+from teachonce.signals import needs
 from tests.alike import assert_alike
 from tests.engine.enginekit import make_store
 from tests.engine.rdmkit import add_rdm
 
-BOTH = Needs(image_embedding=True, logits=True)
+BOTH = needs("image_embedding", "logits")
 NAMES = ("rdm-10", "rdm-1")
 ROWS = np.array([5, 190, 5, 64])
 
@@ -29,32 +31,32 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return store
 
 
-def cached(store: Store, name: str, *, budget: int = 1 << 30, from_head: bool = False) -> CachedTargets:
-    cpu = torch.device("cpu")
-    return CachedTargets(store, name, BOTH, device=cpu, budget_bytes=budget, from_head=from_head)
+def several(store: Store, *names: str, budget: int = 1 << 30, from_head: Sequence[str] = ()) -> CachedTargets:
+    reads = dict.fromkeys(names or ("teacher", *NAMES), BOTH)
+    return CachedTargets(store, reads, device=torch.device("cpu"), budget_bytes=budget, from_head=from_head)
 
 
-def several(store: Store, *budgets: int) -> SeveralTargets:
-    main, *extras = budgets or (1 << 30,) * 3
-    sources = {name: cached(store, name, budget=budget) for name, budget in zip(NAMES, extras, strict=True)}
-    return SeveralTargets(cached(store, "teacher", budget=main), sources)
-
-
-def fetch(source: SeveralTargets, rows: np.ndarray = ROWS, view: int = 0) -> Targets:
+def fetch(source: CachedTargets, rows: np.ndarray = ROWS, view: int = 0) -> Targets:
     return source.fetch(BatchRows(rows, torch.from_numpy(rows)), view)
 
 
-@pytest.mark.parametrize("budgets", [(1 << 30,) * 3, (0,) * 3, (1 << 30, 0, 1 << 30)], ids=["packed", "mapped", "some"])
-def test_every_target_is_its_own(store: Store, budgets: tuple[int, ...]):
-    source = several(store, *budgets)
+def some_budget(store: Store) -> int:
+    """Room for the teacher alone."""
+    return several(store, "teacher").size
+
+
+@pytest.mark.parametrize("fit", ["all", "none", "some"])
+def test_every_target_is_its_own(store: Store, fit: str):
+    source = several(store, budget={"all": 1 << 30, "none": 0, "some": some_budget(store)}[fit])
+    tiers = {"all": {"resident"}, "none": {"mapped"}, "some": {"resident", "mapped"}}
+    assert {target.tier for target in source.targets.values()} == tiers[fit]
     for view in (0, 1):
         source.plan([ROWS], view)
         found = fetch(source, view=view)
-        assert list(found.extras) == list(NAMES)
-        for name, targets in {"teacher": found, **found.extras}.items():
-            for array in ("image_embedding", "logits"):
-                stored = store.target(name).all(array, view)[ROWS]
-                assert np.array_equal(getattr(targets, array).numpy(), stored, equal_nan=True)
+        assert {target for target, _ in found} == {"teacher", *NAMES}
+        for target, array in found:
+            stored = store.target(target).all(array, view)[ROWS]
+            assert np.array_equal(found[target, array].numpy(), stored, equal_nan=True)
     source.close()
     assert not readers()
 
@@ -66,47 +68,45 @@ def readers() -> list[threading.Thread]:
 def test_mapped_ones_are_read_by_one_thread_in_the_order_that_was_planned(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ):
-    by, read = [], CachedTargets.read
+    by, read = [], CachedTarget.read
     monkeypatch.setattr(
-        CachedTargets, "read", lambda *given: (by.append(threading.current_thread().name), read(*given))[1]
+        CachedTarget, "read", lambda *given: (by.append(threading.current_thread().name), read(*given))[1]
     )
-    source = several(store, 0, 0, 0)
+    source = several(store, budget=0)
     source.plan([ROWS + step for step in range(9)], 1)
     for rows in (ROWS, ROWS + 1):
         fetch(source, rows, 1)
     assert (len(readers()), set(by)) == (1, {"teachonce-ahead"})
     stored = store.target("rdm-1").all("logits", 1)[ROWS]
-    assert np.array_equal(fetch(source, ROWS, 1).extras["rdm-1"].logits.numpy(), stored, equal_nan=True)
+    assert np.array_equal(fetch(source, ROWS, 1)["rdm-1", "logits"].numpy(), stored, equal_nan=True)
     assert (readers(), by[-1]) == ([], threading.main_thread().name)  # not what was planned
 
 
 def test_side_by_side_nothing_is_kept_twice(store: Store):
-    main, extra = cached(store, "teacher"), cached(store, "rdm-10")
-    SeveralTargets(main, {"rdm-10": extra})
-    owners = {a.untyped_storage().data_ptr() for s in (main, extra) for views in s.resident.values() for a in views}
+    source = several(store, "teacher", "rdm-10")
+    kept = [target.resident for target in source.targets.values()]
+    owners = {a.untyped_storage().data_ptr() for arrays in kept for views in arrays.values() for a in views}
     assert len(owners) == store.spec.views
-    packed = main.resident["logits"][0].untyped_storage().nbytes()
-    assert packed == sum(s.size for s in (main, extra)) // store.spec.views
+    packed = kept[0]["logits"][0].untyped_storage().nbytes()
+    assert packed == source.size // store.spec.views == source.kept_bytes // store.spec.views
 
 
 def test_heads_go_along(store: Store):
-    rows = BatchRows(ROWS, torch.from_numpy(ROWS))
-    alone = cached(store, "rdm-10", from_head=True).fetch(rows, 0)
-    beside = SeveralTargets(cached(store, "teacher"), {"rdm-10": cached(store, "rdm-10", from_head=True)})
-    assert_alike(fetch(beside).extras["rdm-10"].logits, alone.logits)
+    alone = fetch(several(store, "rdm-10", from_head=["rdm-10"]))
+    beside = fetch(several(store, "teacher", "rdm-10", from_head=["rdm-10"]))
+    assert_alike(beside["rdm-10", "logits"], alone["logits"])
+    assert alone["logits"].dtype == torch.float32
+    assert not torch.equal(alone["logits"].half(), fetch(several(store, "rdm-10"))["logits"])
 
 
-def test_other_dtypes_are_fetched_one_by_one(store: Store, tmp_path: Path):
-    other = make_store(tmp_path / "o.zarr", dtype="float32", views=2)
-    found = fetch(SeveralTargets(cached(store, "teacher"), {"other": cached(other, "teacher")}))
-    assert (found.logits.dtype, found.extras["other"].logits.dtype) == (torch.float16, torch.float32)
+def test_other_dtypes_are_fetched_one_by_one(tmp_path: Path):
+    store = make_store(tmp_path / "o.zarr", dtype="float32", views=2)
+    add_rdm(store, "half", dtype="float16")
+    found = fetch(several(store, "teacher", "half"))
+    assert (found["logits"].dtype, found["half", "logits"].dtype) == (torch.float32, torch.float16)
 
 
 def test_rows_that_all_have(store: Store):
     source = several(store)
     assert np.flatnonzero(~source.usable).tolist() == [7, 9]
-    assert source.spec.name == "teacher"
-    assert {name: spec.name for name, spec in source.spec.extras.items()} == {name: name for name in NAMES}
-    plain = NoTargets()
-    plain.spec = source.spec
-    assert SeveralTargets(plain, {}).usable is None
+    assert {name: spec.name for name, spec in source.specs.items()} == {n: n for n in ("teacher", *NAMES)}

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,9 +13,9 @@ from teachonce.errors import InputError, MismatchError, StoreMissingError
 from teachonce.methods import StudentOut, Targets, make_method, total
 from teachonce.methods.method import Method
 from teachonce.methods.sources import distances, divergences, keep, keep_all_but
-from teachonce.methods.targets import Needs
 from teachonce.models import Student
-from teachonce.types import ArraySpec, InputSpec, TargetSpec
+from teachonce.types import InputSpec, TargetSpec
+from tests.signalkit import made, spec_of
 
 RDM = "rdm-10"
 THREE = ("rdm-10", "rdm-5", "rdm-1")
@@ -57,13 +56,11 @@ class Rates(nn.Module):
 
 
 def target(name: str = "teacher", width: int | None = 2, classes: int | None = 3) -> TargetSpec:
-    lengths = {"image_embedding": width, "logits": classes}
-    arrays = {key: ArraySpec(shape=(9, 1, n), dtype="float16") for key, n in lengths.items() if n}
-    return TargetSpec(name=name, rows=9, views=1, embedding_dim=width, classes=classes, class_names=None, arrays=arrays)
+    return spec_of(name, image_embedding=width, logits=classes)
 
 
-def spec(*extras: str, width: int | None = 2, **options: Any) -> TargetSpec:
-    return replace(target(), extras={name: target(name, width, **options) for name in extras})
+def spec(*extras: str, width: int | None = 2, **options: Any) -> dict[str, TargetSpec]:
+    return {"teacher": target()} | {name: target(name, width, **options) for name in extras}
 
 
 def built(name: str, extras: tuple[str, ...], student_width: int = 2, **settings: Any) -> Method:
@@ -82,8 +79,8 @@ def cifd(*extras: str, **settings: Any) -> Method:
 
 
 def targets(*extras: str) -> Targets:
-    theirs = {name: Targets(image_embedding=X_RDM, logits=RDM_LOGITS) for name in extras}
-    return Targets(image_embedding=X, logits=TEACHER, extras=theirs)
+    theirs = {name: {"image_embedding": X_RDM, "logits": RDM_LOGITS} for name in extras}
+    return made(theirs, image_embedding=X, logits=TEACHER)
 
 
 def terms(method: Method) -> dict[str, float]:
@@ -239,12 +236,10 @@ class TestDropout:
     def test_a_source_without_embeddings_does_not_move_the_others(self):
         """Of three RDMs the middle one has logits alone: what is dropped is dropped in both terms of the same RDM."""
         method = make_method("cifd", {"kd_dropout": 0.5, "ibm": False}, THREE)
-        full = spec(*THREE)
-        mixed = replace(full, extras={**full.extras, "rdm-5": target("rdm-5", None)})
-        method.build(Flat(), mixed)
+        method.build(Flat(), spec(*THREE) | {"rdm-5": target("rdm-5", None)})
         assert "embedding_rdm-5" not in method.weights
         both = targets(*THREE)
-        given = replace(both, extras={**both.extras, "rdm-5": Targets(logits=RDM_LOGITS)})
+        given = Targets("teacher", {place: both[place] for place in both if place != ("rdm-5", "image_embedding")})
         for _ in range(100):
             found = method(StudentOut(embedding=EMBEDDED, logits=STUDENT), given, LABELS, 0)
             assert found.keys() == method.weights.keys()
@@ -260,18 +255,18 @@ class TestWhatIsRead:
     """Needs, terms and modules by settings and targets."""
 
     @pytest.mark.parametrize(
-        ("settings", "needs", "names"),
+        ("settings", "signals", "names"),
         [
-            ({}, (True, True), {"ce", "kl", "kl_rdm-10", "embedding", "embedding_rdm-10", "rate"}),
-            ({"ibm": False}, (True, True), {"ce", "kl", "kl_rdm-10", "embedding", "embedding_rdm-10"}),
-            ({"embedding_weight": 0}, (False, True), {"ce", "kl", "kl_rdm-10", "rate"}),
-            ({"kl_weight": 0}, (True, False), {"ce", "embedding", "embedding_rdm-10", "rate"}),
+            ({}, {"image_embedding", "logits"}, {"ce", "kl", "kl_rdm-10", "embedding", "embedding_rdm-10", "rate"}),
+            ({"ibm": False}, {"image_embedding", "logits"}, {"ce", "kl", "kl_rdm-10", "embedding", "embedding_rdm-10"}),
+            ({"embedding_weight": 0}, {"logits"}, {"ce", "kl", "kl_rdm-10", "rate"}),
+            ({"kl_weight": 0}, {"image_embedding"}, {"ce", "embedding", "embedding_rdm-10", "rate"}),
         ],
     )
-    def test_by_settings(self, settings: dict[str, Any], needs: tuple[bool, bool], names: set[str]):
+    def test_by_settings(self, settings: dict[str, Any], signals: set[str], names: set[str]):
         method = cifd(RDM, **settings)
-        assert (method.needs.image_embedding, method.needs.logits) == needs
-        assert method.needs.extras == (RDM,)
+        assert method.needs == signals
+        assert method.reads(spec(RDM)) == {"teacher": signals, RDM: signals}
         assert set(method.weights) == names == set(terms(method))
 
     def test_an_rdm_with_logits_alone_has_no_embedding_term(self):
@@ -279,7 +274,7 @@ class TestWhatIsRead:
         method.build(Flat(), spec(RDM, width=None))
         assert set(method.weights) == {"ce", "kl", "kl_rdm-10", "embedding", "rate"}
         assert "rdm-10: no embeddings" in method.notes[0]
-        assert method.needs.of_extra(target(RDM, None)) == Needs(logits=True)
+        assert method.reads(spec(RDM, width=None))[RDM] == {"logits"}
 
     def test_a_projector_only_where_widths_differ(self):
         assert set(built("cifd", ()).modules) == {"ibm"}
@@ -299,12 +294,13 @@ class TestWhatIsRead:
     def test_all_of_the_student_and_the_density_learn(self):
         method = built("cifd", THREE, student_width=7, kd_dropout=0)
         out = StudentOut(embedding=torch.randn(2, 7, dtype=torch.float64, requires_grad=True), logits=STUDENT)
-        theirs = targets(*THREE)
-        theirs.extras["rdm-5"].logits = RDM_LOGITS.clone().requires_grad_()
+        source = RDM_LOGITS.clone().requires_grad_()
+        given = targets(*THREE)
+        theirs = Targets("teacher", {**dict(given.items()), ("rdm-5", "logits"): source})
         total(method(out, theirs, LABELS, 0), method.weights).backward()
         assert out.embedding.grad.abs().sum() > 0
         assert all(parameter.grad.abs().sum() > 0 for parameter in method.modules.parameters())
-        assert theirs.extras["rdm-5"].logits.grad is None
+        assert source.grad is None
 
     @pytest.mark.parametrize("name", ["cifd", "dgkd"])
     def test_other_classes_are_refused(self, name: str):
@@ -318,7 +314,7 @@ class TestWhatIsRead:
 
     def test_a_target_without_embeddings(self):
         with pytest.raises(StoreMissingError, match="needs embeddings"):
-            make_method("cifd").build(Flat(), target(width=None))
+            make_method("cifd").build(Flat(), {"teacher": target(width=None)})
 
 
 class TestNoWaiting:
@@ -336,8 +332,7 @@ class TestNoWaiting:
     @pytest.mark.parametrize("rescale", [False, True])
     def test_cifd(self, form: str, rescale: bool):
         method = built("cifd", THREE, student_width=7, dropout_form=form, dropout_rescale=rescale)
-        mixed = replace(spec(*THREE), extras={**spec(*THREE).extras, "rdm-5": target("rdm-5", None)})
-        method.build(Flat(7), mixed)
+        method.build(Flat(7), spec(*THREE) | {"rdm-5": target("rdm-5", None)})
         method.modules.to("meta")
         self.check(method)
 
@@ -352,7 +347,7 @@ class TestNoWaiting:
         def theirs() -> dict[str, Tensor]:
             return {"image_embedding": torch.empty(6, 2, device="meta"), "logits": torch.empty(6, 3, device="meta")}
 
-        both = Targets(**theirs(), extras={name: Targets(**theirs()) for name in method.extras})
+        both = made({name: theirs() for name in method.extras}, **theirs())
         noisy = embedding if method.bottleneck is None else method.bottleneck(embedding)
         terms = method(
             StudentOut(embedding=noisy, logits=logits), both, torch.empty(6, dtype=torch.int64, device="meta"), 0

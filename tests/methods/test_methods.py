@@ -1,8 +1,6 @@
 """What every method promises, held against each of them; then what each one computes."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,11 +8,13 @@ import torch
 from torch import Tensor
 
 from teachonce.errors import DataError, MismatchError, StoreMissingError
-from teachonce.methods import METHODS, Needs, StudentOut, Targets, make_method, missing, require_class_means, total
+from teachonce.methods import METHODS, StudentOut, Targets, make_method, missing, require_class_means, total
 from teachonce.methods.losses import clip_embed_loss, clip_teacher_loss
 from teachonce.methods.method import Method
 from teachonce.models import Student
-from teachonce.types import ArraySpec, InputSpec, TargetSpec
+from teachonce.signals import needs
+from teachonce.types import InputSpec, TargetSpec
+from tests.signalkit import made, spec_of
 
 BATCH, CLASSES, DIM, TEACHER_DIM = 6, 5, 8, 12
 EXTRAS = {"dgkd": ("assistant-8", "assistant-6")}
@@ -22,28 +22,15 @@ SETTINGS: dict[str, dict[str, str | float | bool]] = {"dgkd": {"drop": 0, "ce_we
 """Where a method's default draws at random, or does without a term."""
 UNCOMPILED: dict[str, dict[str, bool]] = {"cifd": {"ibm": False}}
 """The density's forward and backward are written by hand, and no compiler looks into them."""
-ARRAYS = {
-    "image_embedding": ArraySpec(shape=(100, 1, TEACHER_DIM), dtype="float16"),
-    "logits": ArraySpec(shape=(100, 1, CLASSES), dtype="float16"),
-}
 
 
-def target(
-    classes: int | None = CLASSES,
-    arrays: dict[str, ArraySpec] = ARRAYS,
-    extras: Sequence[str] = (),
-    width: int = TEACHER_DIM,
-) -> TargetSpec:
-    return TargetSpec(
-        name="teacher",
-        extras={name: replace(target(classes, arrays), name=name) for name in extras},
-        rows=100,
-        views=1,
-        embedding_dim=width,
-        classes=classes,
-        class_names=None,
-        arrays=arrays,
-    )
+def target(classes: int | None = CLASSES, width: int | None = TEACHER_DIM) -> TargetSpec:
+    return spec_of(image_embedding=width, logits=classes)
+
+
+def specs(*extras: str, classes: int = CLASSES, width: int = TEACHER_DIM) -> dict[str, TargetSpec]:
+    names = ("teacher", *extras)
+    return {name: spec_of(name, image_embedding=width, logits=classes) for name in names}
 
 
 class Flat(Student):
@@ -62,21 +49,16 @@ def batch(dtype: torch.dtype = torch.float64) -> tuple[StudentOut, Targets, Tens
         return torch.randn(*shape, generator=noise, dtype=torch.float64).to(dtype).requires_grad_()
 
     out = StudentOut(embedding=draw(BATCH, DIM), logits=draw(BATCH, CLASSES))
-    targets = Targets(
-        image_embedding=draw(BATCH, TEACHER_DIM),
-        logits=draw(BATCH, CLASSES),
-        class_mean=draw(CLASSES, TEACHER_DIM),
-        extras={
-            name: Targets(image_embedding=draw(BATCH, TEACHER_DIM), logits=draw(BATCH, CLASSES))
-            for name in ("assistant-8", "assistant-6")
-        },
-    )
+    per_row = {"image_embedding": TEACHER_DIM, "logits": CLASSES}
+    own = {name: draw(BATCH, width) for name, width in per_row.items()} | {"class_mean": draw(CLASSES, TEACHER_DIM)}
+    theirs = {extra: {name: draw(BATCH, width) for name, width in per_row.items()} for extra in EXTRAS["dgkd"]}
+    targets = made(theirs, **own)
     return out, targets, torch.arange(BATCH) % CLASSES
 
 
 def built(name: str, **settings: str | float | bool) -> Method:
     method = make_method(name, SETTINGS.get(name, {}) | settings, EXTRAS.get(name, ()))
-    method.build(Flat(), target(extras=method.extras))
+    method.build(Flat(), specs(*method.extras))
     method.modules.double()
     return method
 
@@ -101,8 +83,7 @@ class TestEveryMethod:
         total(method(out, targets, labels, 0), method.weights).backward()
         assert out.logits.grad.abs().sum() > 0
         assert all(parameter.grad.abs().sum() > 0 for parameter in method.modules.parameters())
-        for tensor in (targets.image_embedding, targets.logits, targets.class_mean):
-            assert tensor.grad is None
+        assert not any(tensor.requires_grad for tensor in targets.values())
 
     def test_gradients_against_finite_differences(self, name: str):
         method = built(name)
@@ -119,14 +100,8 @@ class TestEveryMethod:
         """With nothing but what it asked for, it computes the same."""
         method = built(name)
         out, targets, labels = batch()
-        asked = Targets(
-            image_embedding=targets.image_embedding if method.needs.image_embedding else None,
-            logits=targets.logits if method.needs.logits else None,
-            class_mean=targets.class_mean if method.needs.class_mean else None,
-            extras={
-                extra: Targets(logits=targets.extras[extra].logits) for extra in method.needs.extras
-            },  # what the methods of EXTRAS need of them
-        )
+        reads = method.reads(specs(*method.extras))
+        asked = Targets("teacher", {(name, key): targets[name, key] for name, keys in reads.items() for key in keys})
         full, least = method(out, targets, labels, 0), method(out, asked, labels, 0)
         assert {term: value.item() for term, value in full.items()} == {t: v.item() for t, v in least.items()}
 
@@ -158,10 +133,10 @@ class TestEveryMethod:
         extras = EXTRAS.get(name, ())
         method = make_method(name, extras=extras)
         torch.manual_seed(11)
-        first = [p.clone() for p in method.build(Flat(), target(extras=extras), seed=3).parameters()]
+        first = [p.clone() for p in method.build(Flat(), specs(*extras), seed=3).parameters()]
         state = torch.random.get_rng_state()
         torch.manual_seed(12)
-        second = list(make_method(name, extras=extras).build(Flat(), target(extras=extras), seed=3).parameters())
+        second = list(make_method(name, extras=extras).build(Flat(), specs(*extras), seed=3).parameters())
         assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
         torch.manual_seed(11)
         assert torch.equal(state, torch.random.get_rng_state())
@@ -173,11 +148,11 @@ class TestEveryMethod:
 
     def test_no_target_is_an_error_where_one_is_needed(self, name: str):
         method = make_method(name, extras=EXTRAS.get(name, ()))
-        if method.needs.teacher:
+        if method.needs:
             with pytest.raises(StoreMissingError, match="--store"):
-                method.build(Flat(), None)
+                method.build(Flat(), {})
         else:
-            assert list(method.build(Flat(), None).parameters()) == []
+            assert list(method.build(Flat(), {}).parameters()) == []
 
 
 class TestDefaults:
@@ -201,7 +176,7 @@ class TestDefaults:
 class TestKd:
     def test_other_classes_are_refused(self):
         with pytest.raises(MismatchError, match=r"of 7 classes, the student's of 5"):
-            make_method("kd").build(Flat(), target(classes=7))
+            make_method("kd").build(Flat(), specs(classes=7))
 
     def test_temperature_is_used(self):
         out, targets, labels = batch()
@@ -216,9 +191,9 @@ class TestVanilla:
 
     def terms(self, name: str, logits: Tensor, **settings: str | float | bool) -> tuple[Method, dict[str, Tensor]]:
         method = make_method(name, settings)
-        method.build(Flat(3), target(classes=3))
+        method.build(Flat(3), specs(classes=3))
         out = StudentOut(embedding=torch.zeros(2, DIM), logits=logits)
-        return method, method(out, Targets(logits=self.TEACHER), self.LABELS, 0)
+        return method, method(out, made(logits=self.TEACHER), self.LABELS, 0)
 
     @pytest.mark.parametrize(
         ("double_softmax", "ce", "whole"), [(False, 1.074459, 1.345678), (True, 1.054607, 1.461487)]
@@ -240,7 +215,7 @@ class TestVanilla:
     def test_other_classes_are_refused(self):
         """Soft labels of a head of two classes are what the public code stumbles over."""
         with pytest.raises(MismatchError, match=r"of 2 classes, the student's of 5"):
-            make_method("vanilla-kd").build(Flat(), target(classes=2))
+            make_method("vanilla-kd").build(Flat(), specs(classes=2))
 
 
 class TestContrast:
@@ -259,14 +234,14 @@ class TestContrast:
     @pytest.mark.parametrize("name", ["clip-embed-kd", "clip-teacher-kd"])
     def test_without_a_projector_the_embeddings_are_compared_as_they_are(self, name: str):
         method = make_method(name, {"direction": "none", "scale": 1})
-        method.build(Flat(), target(width=DIM))
+        method.build(Flat(), specs(width=DIM))
         assert {path for path, _ in method.modules.named_parameters()} == {"scale.log_scale"}
         out, targets, labels = batch(torch.float32)
-        targets.image_embedding, targets.class_mean = targets.image_embedding[:, :DIM], targets.class_mean[:, :DIM]
+        targets = made(**{key: targets[key][:, :DIM] for key in ("image_embedding", "class_mean")})
         if name == "clip-embed-kd":
-            expected = clip_embed_loss(out.embedding, targets.class_mean, labels, 1.0)
+            expected = clip_embed_loss(out.embedding, targets["class_mean"], labels, 1.0)
         else:
-            expected = clip_teacher_loss(out.embedding, targets.image_embedding, 1.0)
+            expected = clip_teacher_loss(out.embedding, targets["image_embedding"], 1.0)
         assert method(out, targets, labels, 0)["clip"].item() == pytest.approx(expected.item(), abs=1e-6)
 
     def test_worked_number_without_a_projector(self):
@@ -274,9 +249,9 @@ class TestContrast:
         student = Flat(2)
         student.embedding_dim = 2
         method = make_method("clip-embed-kd", {"direction": "none", "scale": 1, "learn_scale": False})
-        method.build(student, target(width=2))
+        method.build(student, specs(width=2))
         embedding = torch.tensor([[3.0, 4], [1, 0], [0, 2]])
-        targets = Targets(class_mean=torch.tensor([[1.5, 0.5], [1.5, 1.5]]))
+        targets = made(class_mean=torch.tensor([[1.5, 0.5], [1.5, 1.5]]))
         out = StudentOut(embedding=embedding, logits=torch.zeros(3, 2))
         assert method(out, targets, torch.tensor([0, 1, 0]), 0)["clip"].item() == pytest.approx(0.836439, abs=1e-6)
 
@@ -284,15 +259,15 @@ class TestContrast:
     def test_without_a_projector_other_widths_are_refused(self, name: str):
         method = make_method(name, {"direction": "none"})
         with pytest.raises(MismatchError) as caught:
-            method.build(Flat(), target())
+            method.build(Flat(), specs())
         assert f"the student's is {DIM}" in caught.value.message
         assert f"is {TEACHER_DIM}" in caught.value.message
         assert f"--set {name}.direction=teacher-to-student" in caught.value.mend
 
-    @pytest.mark.parametrize(("given", "expected"), [(5, 5), ("50", 50), ("all", "all")])
-    def test_rows_of_a_class_are_what_the_method_needs(self, given: str | int, expected: str | int):
-        assert make_method("clip-embed-kd").needs.per_class is None
-        assert make_method("clip-embed-kd", {"per_class": given}).needs.per_class == expected
+    @pytest.mark.parametrize(("given", "expected"), [(5, "5"), ("50", "50"), ("all", "all")])
+    def test_rows_of_a_class_are_what_the_method_needs(self, given: str | int, expected: str):
+        assert make_method("clip-embed-kd").needs == {"class_mean"}
+        assert make_method("clip-embed-kd", {"per_class": given}).needs == {f"class_mean:{expected}"}
 
     def test_the_learnt_scale_never_passes_100_and_can_come_back(self):
         method = built("clip-embed-kd", scale=100)
@@ -328,21 +303,21 @@ class TestContrast:
 
 class TestMissing:
     def test_logits(self):
-        spec = target(arrays={"image_embedding": ARRAYS["image_embedding"]}, classes=None)
         with pytest.raises(StoreMissingError, match="kd needs logits, target 'teacher' has image_embedding") as caught:
-            missing(Needs(logits=True), spec, False, method="kd", store="x.zarr")
+            missing(needs("logits"), target(classes=None), method="kd", store="x.zarr")
         assert "`teachonce embed --teacher T --data D --store x.zarr --name OTHER`" in caught.value.mend
 
     def test_embeddings(self):
         with pytest.raises(StoreMissingError, match=r"needs image embeddings.*has logits"):
-            missing(Needs(image_embedding=True), target(arrays={"logits": ARRAYS["logits"]}), True)
+            missing(needs("image_embedding"), target(width=None), ["class_mean"])
 
-    def test_class_means(self):
-        with pytest.raises(StoreMissingError, match=r"embedded without labels.*teachonce embed .*--label-column"):
-            missing(Needs(class_mean=True), target(), False)
+    @pytest.mark.parametrize("name", ["class_mean", "class_mean:5"])
+    def test_class_means(self, name: str):
+        with pytest.raises(StoreMissingError, match=r"class means.*teachonce embed .*--name teacher --label-column"):
+            missing(needs(name), target())
 
     def test_nothing_is_missing(self):
-        missing(Needs(image_embedding=True, logits=True, class_mean=True), target(), True)
+        missing(needs("image_embedding", "logits", "class_mean:5"), target(), ["class_mean:5"])
 
 
 class TestClassMeans:

@@ -62,9 +62,9 @@ class TestProjections:
             teacher = load_teacher(str(folder), embedding=embedding)
             assert (teacher.info.embedding, teacher.info.embedding_dim, teacher.info.unused) == ("projected", 12, ())
             with torch.inference_mode():
-                assert torch.allclose(teacher(tiny.pixels()).embedding, expected.image_embeds, atol=1e-6)
+                assert torch.allclose(teacher(tiny.pixels())["image_embedding"], expected.image_embeds, atol=1e-6)
         with torch.inference_mode():
-            cls = load_teacher(str(folder), embedding="cls")(tiny.pixels()).embedding
+            cls = load_teacher(str(folder), embedding="cls")(tiny.pixels())["image_embedding"]
         assert torch.allclose(cls, expected.last_hidden_state[:, 0], atol=1e-6)
 
     def test_where_the_config_names_no_projection_it_is_named_as_unused(self, tmp_path: Path):

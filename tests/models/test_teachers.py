@@ -31,11 +31,11 @@ class TestClassifiers:
         teacher = load_teacher(str(tiny.classifier(tmp_path, family)))
         got = signal(teacher)
         weight, bias = teacher.head()
-        assert got.embedding.shape == (3, teacher.info.embedding_dim)
-        assert torch.allclose(got.embedding @ weight.T + bias, got.logits, rtol=1e-4, atol=1e-5)
+        assert got["image_embedding"].shape == (3, teacher.info.embedding_dim)
+        assert torch.allclose(got["image_embedding"] @ weight.T + bias, got["logits"], rtol=1e-4, atol=1e-5)
         whole = AutoModelForImageClassification.from_pretrained(tmp_path).eval()
         with torch.inference_mode():
-            assert torch.allclose(whole(tiny.pixels()).logits, got.logits, rtol=1e-4, atol=1e-5)
+            assert torch.allclose(whole(tiny.pixels()).logits, got["logits"], rtol=1e-4, atol=1e-5)
 
     def test_description(self, tmp_path: Path):
         info = load_teacher(str(tiny.classifier(tmp_path, "resnet"))).info
@@ -48,7 +48,7 @@ class TestClassifiers:
 
     def test_a_map_of_one_pixel_is_flattened(self, tmp_path: Path):
         """ResNet's pooler output is (B, D, 1, 1)."""
-        assert signal(load_teacher(str(tiny.classifier(tmp_path, "resnet")))).embedding.shape == (3, 24)
+        assert signal(load_teacher(str(tiny.classifier(tmp_path, "resnet"))))["image_embedding"].shape == (3, 24)
 
     def test_placeholders_are_no_class_names(self, tmp_path: Path):
         folder = tiny.classifier(tmp_path, "resnet", ("LABEL_0", "LABEL_1"))
@@ -63,8 +63,8 @@ class TestClassifiers:
         teacher = load_teacher(str(folder))
         assert teacher.head() is None
         with torch.inference_mode():
-            assert torch.allclose(signal(teacher).logits, network(tiny.pixels()).logits, atol=1e-6)
-        assert signal(teacher).embedding.shape == (3, 16)
+            assert torch.allclose(signal(teacher)["logits"], network(tiny.pixels()).logits, atol=1e-6)
+        assert signal(teacher)["image_embedding"].shape == (3, 16)
 
     def test_its_encoder_can_be_asked_for(self, tmp_path: Path):
         teacher = load_teacher(str(tiny.classifier(tmp_path, "vit")), embedding="mean")
@@ -107,8 +107,8 @@ class TestEncoders:
         teacher = load_teacher(str(tiny.encoder(tmp_path, family)))
         assert (teacher.info.kind, teacher.info.embedding) == ("encoder", embedding)
         got = signal(teacher)
-        assert got.embedding.shape == (3, width) == (3, teacher.info.embedding_dim)
-        assert got.logits is None
+        assert got["image_embedding"].shape == (3, width) == (3, teacher.info.embedding_dim)
+        assert "logits" not in got
         assert teacher.head() is None
 
     def test_clip_gives_its_projected_image_embedding_without_the_text_tower(self, tmp_path: Path):
@@ -118,7 +118,7 @@ class TestEncoders:
         clip = CLIPModel.from_pretrained(tmp_path).eval()
         with torch.inference_mode():
             expected = clip.get_image_features(tiny.pixels()).pooler_output
-        assert torch.allclose(signal(teacher).embedding, expected, atol=1e-6)
+        assert torch.allclose(signal(teacher)["image_embedding"], expected, atol=1e-6)
         assert not [name for name, _ in teacher.named_parameters() if "text" in name]
 
     def test_cls_pooler_and_mean_of_a_vit(self, tmp_path: Path):
@@ -134,7 +134,7 @@ class TestEncoders:
             "mean": output.last_hidden_state[:, 1:].mean(1),
         }
         for embedding, values in expected.items():
-            got = signal(load_teacher(str(folder), embedding=embedding)).embedding
+            got = signal(load_teacher(str(folder), embedding=embedding))["image_embedding"]
             assert torch.allclose(got, values, atol=1e-6)
 
     def test_the_mean_leaves_out_class_and_register_tokens(self, tmp_path: Path):
@@ -143,7 +143,7 @@ class TestEncoders:
         folder = tiny.encoder(tmp_path, "registers")
         with torch.inference_mode():
             hidden = AutoModel.from_pretrained(folder).eval()(tiny.pixels()).last_hidden_state
-        got = signal(load_teacher(str(folder), embedding="mean")).embedding
+        got = signal(load_teacher(str(folder), embedding="mean"))["image_embedding"]
         assert torch.allclose(got, hidden[:, 4:].mean(1), atol=1e-6)
 
     def test_a_pooler_that_is_not_in_the_checkpoint_is_dropped(self, tmp_path: Path):
@@ -258,11 +258,11 @@ class TestOwnNetworks:
         (tmp_path / "run.json").write_text(json.dumps(run))
         teacher = load_teacher(str(tmp_path))
         got = signal(teacher)
-        assert_alike(got.logits, student(tiny.pixels())[1])
+        assert_alike(got["logits"], student(tiny.pixels())[1])
         assert teacher.info.class_names == ("ant", "bee", "cat")
         assert (teacher.info.view, teacher.info.input) == (view, student.input)
         weight, bias = teacher.head()
-        assert torch.allclose(got.embedding @ weight.T + bias, got.logits, atol=1e-6)
+        assert torch.allclose(got["image_embedding"] @ weight.T + bias, got["logits"], atol=1e-6)
 
     def test_a_run_without_a_student_yet(self, tmp_path: Path):
         (tmp_path / "run.json").write_text("{}")
@@ -279,7 +279,7 @@ class TestOwnNetworks:
         first, second, other = (load_teacher(spec, classes=4, seed=seed, image_size=32) for seed in (1, 1, 2))
         assert first.info == second.info
         assert first.info.weights != other.info.weights
-        assert signal(first).logits.shape == (3, 4)
+        assert signal(first)["logits"].shape == (3, 4)
         assert first.info.view == EvalView(resize=(32, 32))
         assert first.head() is not None
 
@@ -353,7 +353,7 @@ class TestBadFolders:
         weights = load_file(folder / "model.safetensors")
         weights[max(weights)].fill_(np.nan)
         save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-        assert signal(load_teacher(str(folder))).embedding.isnan().any()
+        assert signal(load_teacher(str(folder)))["image_embedding"].isnan().any()
 
 
 class TestBuiltIn:

@@ -11,7 +11,7 @@ from torch import Tensor
 from teachonce.data.digits import load_digits
 from teachonce.data.samples import ArraySamples
 from teachonce.events import Silent, Task
-from teachonce.models import Signal, Teacher, build_student, from_student
+from teachonce.models import Signals, Teacher, build_student, from_student
 
 BLOCK = 64
 
@@ -35,12 +35,12 @@ def digits(rows: int | None = None) -> ArraySamples:
 class Wrapped(Teacher):
     """A teacher whose signal is changed, or listened to; of one sample, for counting operations, it is not."""
 
-    def __init__(self, inner: Teacher, change: Callable[[Tensor, Signal], Signal]) -> None:
+    def __init__(self, inner: Teacher, change: Callable[[Tensor, Signals], Signals]) -> None:
         super().__init__(inner.info)
         self._inner, self._change = inner, change
         self.freeze()
 
-    def forward(self, pixels: Tensor) -> Signal:
+    def forward(self, pixels: Tensor) -> Signals:
         signal = self._inner(pixels)
         return signal if len(pixels) == 1 else self._change(pixels, signal)
 
@@ -52,9 +52,9 @@ def spoiled(inner: Teacher, value: float, batch: int) -> Wrapped:
     """Writes a value into the third row of the embeddings of one batch, counted from 0."""
     seen = iter(range(1 << 30))
 
-    def change(pixels: Tensor, signal: Signal) -> Signal:
+    def change(pixels: Tensor, signal: Signals) -> Signals:
         if next(seen) == batch:
-            signal.embedding[2, 1] = value
+            signal["image_embedding"][2, 1] = value
         return signal
 
     return Wrapped(inner, change)
@@ -108,9 +108,8 @@ def options(store: Path, **changed: Any) -> dict[str, Any]:
     return common | changed
 
 
-def live(model: Teacher, pixels: Tensor, batch: int) -> Signal:
+def live(model: Teacher, pixels: Tensor, batch: int) -> Signals:
     """The signal of all rows, batch by batch."""
     with torch.inference_mode():
         signals = [model(part) for part in pixels.split(batch)]
-    logits = [signal.logits for signal in signals if signal.logits is not None]
-    return Signal(embedding=torch.cat([s.embedding for s in signals]), logits=torch.cat(logits) if logits else None)
+    return {name: torch.cat([each[name] for each in signals]) for name in signals[0]}

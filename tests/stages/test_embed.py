@@ -16,7 +16,7 @@ from teachonce.data.render import render
 from teachonce.data.samples import ArraySamples
 from teachonce.data.views import eval_views
 from teachonce.errors import FailedSamplesError, UnsealedError
-from teachonce.models import Signal, Teacher
+from teachonce.models import Signals, Teacher
 from teachonce.stages.embed import EmbedResult, embed
 from tests.cli import made
 from tests.stages.embedding import BLOCK, Heard, Wrapped, digits, interrupted, live, options, snapshot, teacher
@@ -53,12 +53,12 @@ def test_the_store_holds_what_the_teacher_says(tmp_path: Path, dtype: str):
         part for start in range(0, DATA.rows, BLOCK) for part in pixels(model)[start : start + BLOCK].split(BATCH)
     ]
     signals = [live(model, part, BATCH) for part in blocks]
-    embedding = torch.cat([signal.embedding for signal in signals])
+    embedding = torch.cat([signal["image_embedding"] for signal in signals])
     expected = embedding.to(getattr(torch, dtype)).float().numpy()
     unit = torch.finfo(getattr(torch, dtype)).eps  # of the stored dtype; one more of float32, whose sums may differ
     near = {"rtol": 2 * unit, "atol": 1e-6}
     np.testing.assert_allclose(stored(tmp_path / "s.zarr", "image_embedding"), expected, **near)
-    logits = torch.cat([signal.logits for signal in signals if signal.logits is not None])
+    logits = torch.cat([signal["logits"] for signal in signals if "logits" in signal])
     rounded = logits.to(getattr(torch, dtype)).float().numpy()
     np.testing.assert_allclose(stored(tmp_path / "s.zarr", "logits"), rounded, **near)
     right = (logits.to(getattr(torch, dtype)).argmax(1).numpy() == DATA.labels).mean()
@@ -118,7 +118,7 @@ def test_plain_zarr_reads_it(tmp_path: Path):
 def test_a_batch_never_crosses_a_block(tmp_path: Path):
     sizes: list[int] = []
 
-    def listen(pixels: torch.Tensor, signal: Signal) -> Signal:
+    def listen(pixels: torch.Tensor, signal: Signals) -> Signals:
         sizes.append(len(pixels))
         return signal
 
@@ -131,7 +131,7 @@ def test_a_sealed_target_is_reused_and_nothing_runs(tmp_path: Path):
     first = embed(teacher=teacher(), data=DATA, **options(path))
     before = snapshot(tmp_path)
 
-    def refuse(pixels: torch.Tensor, signal: Signal) -> Signal:
+    def refuse(pixels: torch.Tensor, signal: Signals) -> Signals:
         raise AssertionError("the teacher runs")
 
     again = embed(teacher=Wrapped(teacher(), refuse), data=DATA, **options(path, batch_size=7))
@@ -194,7 +194,7 @@ def test_views_are_drawn_rendered_and_run(tmp_path: Path):
     images = torch.from_numpy(np.stack([DATA.decode(row) for row in range(DATA.rows)]))
     for view in range(3):
         drawn_pixels = render(images, store.view_params()[:, view], model.info.input)
-        expected = live(model, drawn_pixels, 64).embedding.numpy()
+        expected = live(model, drawn_pixels, 64)["image_embedding"].numpy()
         np.testing.assert_allclose(stored(path, "image_embedding", view), expected, rtol=1e-4, atol=1e-6)
     assert not np.array_equal(stored(path, "image_embedding", 0), stored(path, "image_embedding", 1))
 
@@ -275,7 +275,7 @@ def test_images_of_many_sizes(tmp_path: Path):
     each = [torch.from_numpy(image)[None] for image in images]
     params = eval_views(np.array([[8, 20]]), model.info.view)[:, 0]
     drawn = torch.cat([render(image, params, model.info.input) for image in each])
-    expected = live(model, drawn, 16).embedding.numpy()
+    expected = live(model, drawn, 16)["image_embedding"].numpy()
     np.testing.assert_allclose(stored(tmp_path / "s.zarr", "image_embedding"), expected, rtol=1e-4, atol=1e-6)
     assert not (tmp_path / "s.zarr" / "classes" / "teacher").exists()
 

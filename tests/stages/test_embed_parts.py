@@ -17,7 +17,7 @@ from teachonce.engine.stage_one.forward import Forward, Images
 from teachonce.engine.stage_one.options import parse_blocks
 from teachonce.engine.stage_one.score import is_near_chance
 from teachonce.errors import InputError, ModelError
-from teachonce.models import Signal, Teacher
+from teachonce.models import Signals, Teacher
 from teachonce.types import InputSpec
 from tests.stages.embedding import Wrapped, teacher
 
@@ -146,7 +146,7 @@ FULL = [
 def full(error: BaseException, most: int, held: list[Any]) -> Teacher:
     """A teacher that finds memory for so many images, and what a batch held that found none."""
 
-    def change(pixels: torch.Tensor, signal: Signal) -> Signal:
+    def change(pixels: torch.Tensor, signal: Signals) -> Signals:
         if len(pixels) > most:
             activations = pixels.clone()
             held.append(weakref.ref(activations))

@@ -20,7 +20,7 @@ from teachonce.errors import (
     NonFiniteError,
     StoreError,
 )
-from teachonce.models import Signal
+from teachonce.models import Signals
 from teachonce.stages.embed import embed
 from tests.stages.embedding import Heard, Wrapped, digits, interrupted, options, snapshot, spoiled, teacher
 
@@ -190,8 +190,8 @@ def test_overflow_names_the_dtypes_to_use(tmp_path: Path):
 
 
 def test_a_teacher_that_is_wider_than_it_says(tmp_path: Path):
-    def widen(pixels: Any, signal: Signal) -> Signal:
-        return Signal(embedding=signal.embedding.repeat(1, 2), logits=signal.logits)
+    def widen(pixels: Any, signal: Signals) -> Signals:
+        return signal | {"image_embedding": signal["image_embedding"].repeat(1, 2)}
 
     refused(tmp_path / "s.zarr", ModelError, "wide", model=Wrapped(teacher(), widen))
 

@@ -17,7 +17,7 @@ from teachonce.cache.audit import find_problems
 from teachonce.cache.repair import repair_samples
 from teachonce.data.samples import ArraySamples
 from teachonce.errors import StoreError
-from teachonce.models import Signal
+from teachonce.models import Signals
 from teachonce.stages.embed import EmbedResult, embed
 from teachonce.stages.rdm import RdmResult, rdm
 from tests.drawn import WHOLE, some
@@ -33,7 +33,7 @@ class Counted(Wrapped):
         self.rows = 0
         super().__init__(teacher(seed), self._count)
 
-    def _count(self, pixels: Tensor, signal: Signal) -> Signal:
+    def _count(self, pixels: Tensor, signal: Signals) -> Signals:
         self.rows += len(pixels)
         return signal
 

@@ -16,7 +16,7 @@ from teachonce.cache.locks import BlockLock
 from teachonce.cache.mark import verified_at
 from teachonce.data.samples import ArraySamples
 from teachonce.errors import StoreError
-from teachonce.models import Signal, Teacher
+from teachonce.models import Signals, Teacher
 from teachonce.stages.embed import EmbedResult, embed
 from teachonce.stages.rdm import rdm
 from teachonce.stages.verify import verify
@@ -53,8 +53,8 @@ def run(path: Path, model: Teacher = TEACHER, given: ArraySamples | None = None,
 def off(by: float) -> Teacher:
     """The same teacher on a machine that computes otherwise."""
 
-    def change(pixels: Tensor, signal: Signal) -> Signal:
-        signal.embedding += by
+    def change(pixels: Tensor, signal: Signals) -> Signals:
+        signal["image_embedding"] += by
         return signal
 
     return Wrapped(TEACHER, change)

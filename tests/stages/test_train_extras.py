@@ -13,6 +13,7 @@ import torch
 from teachonce.cache.store import Store, open_store
 from teachonce.cache.writer import TargetWriter
 from teachonce.engine.cached import CachedTargets
+from teachonce.engine.cached_target import CachedTarget
 from teachonce.engine.metrics import read_metrics
 from teachonce.engine.records import Epoch
 from teachonce.engine.runfile import read_run
@@ -20,8 +21,8 @@ from teachonce.engine.session import Session
 from teachonce.engine.step import Stepper
 from teachonce.engine.targets import BatchRows
 from teachonce.errors import InputError, MismatchError, StoreMissingError, TeachonceError, UnsealedError
-from teachonce.methods.targets import Needs
 from teachonce.models.students import load_student
+from teachonce.signals import needs
 from teachonce.stages import train as stage
 from teachonce.stages.embed import embed
 from teachonce.types import ArraySpec
@@ -176,13 +177,13 @@ def test_logits_from_the_heads_are_the_stored_ones(home: Path, plain: Path, tmp_
     rows = np.arange(200)
     both = [
         CachedTargets(
-            store, "rdm-10", Needs(logits=True), device=torch.device("cpu"), budget_bytes=1 << 30, from_head=head
+            store, {"rdm-10": needs("logits")}, device=torch.device("cpu"), budget_bytes=1 << 30, from_head=head
         ).fetch(BatchRows(rows, torch.from_numpy(rows)), 1)
-        for head in (False, True)
+        for head in ((), ("rdm-10",))
     ]
-    stored, computed = (targets.logits for targets in both)
+    stored, computed = (targets["logits"] for targets in both)
     assert computed.dtype == torch.float32
-    assert both[1].image_embedding is None
+    assert set(both[1]) == {("rdm-10", "logits")}
     assert not torch.equal(stored.float(), computed)
     # a logit is a sum of 32 rounded features, whose weights are below 1/sqrt(32)
     largest = max(float(store.target("rdm-10").all("image_embedding", 1).astype(np.float32).__abs__().max()), 1.0)
@@ -224,14 +225,14 @@ def test_streamed_and_resident_are_the_same_bits(
 
 def test_the_view_of_the_epoch_is_read_of_every_target(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     seen: list[int] = []
-    real = CachedTargets.read
+    real = CachedTarget.read
 
-    def read(self: CachedTargets, rows: Any, view: int) -> Any:
+    def read(self: CachedTarget, rows: Any, view: int) -> Any:
         seen.append(view)
         return real(self, rows, view)
 
     monkeypatch.setattr("teachonce.engine.parts.device_budget", lambda _: 0)
-    monkeypatch.setattr(CachedTargets, "read", read)
+    monkeypatch.setattr(CachedTarget, "read", read)
     cifd(tmp_path / "run", home, epochs=3)
     of_an_epoch = len(seen) // 3
     assert seen == [0] * of_an_epoch + [1] * of_an_epoch + [0] * of_an_epoch

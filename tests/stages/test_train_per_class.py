@@ -10,7 +10,7 @@ from teachonce.cache.store import Store
 from teachonce.engine.cached import CachedTargets
 from teachonce.engine.metrics import read_metrics
 from teachonce.errors import MismatchError
-from teachonce.methods.targets import Needs
+from teachonce.signals import needs
 from tests.engine.enginekit import VIT, make_store
 from tests.stages.trainkit import quick
 
@@ -28,13 +28,10 @@ def losses(store: Store, out: Path, **options: object) -> list[float]:
 
 def test_a_training_gets_the_means_that_a_seal_would_write(store: Store, tmp_path: Path):
     other = make_store(tmp_path / "other.zarr", dtype="float32", per_class=2)
-    source = CachedTargets(
-        store, "teacher", Needs(class_mean=True, per_class=2), device=torch.device("cpu"), budget_bytes=0
-    )
+    source = CachedTargets(store, {"teacher": needs("class_mean:2")}, device=torch.device("cpu"), budget_bytes=0)
     assert source.class_counts is not None
     assert source.class_counts.tolist() == [2] * 10
-    means = source.fetch(None, 0).class_mean
-    assert means is not None
+    means = source.fetch(None, 0)["class_mean:2"]
     assert np.array_equal(means.numpy(), other.class_means("teacher")[0])
     assert not np.array_equal(means.numpy(), store.class_means("teacher")[0])
 

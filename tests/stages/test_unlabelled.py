@@ -9,7 +9,7 @@ import torch
 from teachonce.cache.store import Store
 from teachonce.data.samples import ArraySamples
 from teachonce.errors import DataError
-from teachonce.models import Signal
+from teachonce.models import Signals
 from teachonce.stages.embed import embed
 from teachonce.stages.evaluate import evaluate
 from tests.engine.enginekit import VIT, digits, make_store, some
@@ -75,11 +75,11 @@ def test_evaluating_needs_a_row_with_a_label(data: ArraySamples, tmp_path: Path)
 
 def test_outputs_that_no_softmax_expects_are_told(tmp_path: Path):
     def changed(change: str) -> list[str]:
-        def spoil(_: torch.Tensor, signal: Signal) -> Signal:
-            logits = signal.logits
+        def spoil(_: torch.Tensor, signal: Signals) -> Signals:
+            logits = signal["logits"]
             assert logits is not None
             how = {"probabilities": logits.softmax(1), "log": logits.log_softmax(1), "logits": logits}
-            return Signal(embedding=signal.embedding, logits=how[change])
+            return signal | {"logits": how[change]}
 
         heard = Heard()
         store = tmp_path / f"{change}.zarr"

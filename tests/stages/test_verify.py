@@ -18,7 +18,7 @@ from teachonce.cli import app
 from teachonce.data.samples import ArraySamples
 from teachonce.engine.stage_one.again import TOLERANCE
 from teachonce.errors import InputError, StoreMissingError
-from teachonce.models import Signal
+from teachonce.models import Signals
 from teachonce.stages.embed import embed
 from teachonce.stages.verify import VerifyResult, verify
 
@@ -80,8 +80,8 @@ class TestStore:
 
     @pytest.mark.parametrize("allowed", [True, False])
     def test_rows_of_zeros(self, tmp_path: Path, allowed: bool):
-        def blank(pixels: Tensor, signal: Signal) -> Signal:
-            signal.embedding[3] = 0
+        def blank(pixels: Tensor, signal: Signals) -> Signals:
+            signal["image_embedding"][3] = 0
             return signal
 
         path = tmp_path / "s.zarr"
@@ -131,7 +131,7 @@ class TestTeacher:
     def test_one_that_gives_other_values_by_the_same_weights(self, store: Path):
         """The same weights behind another preprocessing, say: only what is computed can tell."""
 
-        def brighter(pixels: Tensor, signal: Signal) -> Signal:
+        def brighter(pixels: Tensor, signal: Signals) -> Signals:
             return teacher()(pixels + 0.1)
 
         result = again(store, Wrapped(teacher(), brighter))
@@ -140,9 +140,9 @@ class TestTeacher:
         assert not result.ok
 
     def test_rounding_is_no_difference(self, store: Path):
-        def rounded(pixels: Tensor, signal: Signal) -> Signal:
+        def rounded(pixels: Tensor, signal: Signals) -> Signals:
             change = lambda value: value * (1 + 1e-4 * torch.sign(value))  # noqa: E731
-            return Signal(embedding=change(signal.embedding), logits=change(signal.logits))
+            return {name: change(value) for name, value in signal.items()}
 
         result = again(store, Wrapped(teacher(), rounded))
         assert result.ok
@@ -154,7 +154,7 @@ class TestTeacher:
     def test_the_choice_of_rows_is_seeded(self, store: Path):
         seen: list[list[float]] = []
 
-        def listen(pixels: Tensor, signal: Signal) -> Signal:
+        def listen(pixels: Tensor, signal: Signals) -> Signals:
             seen[-1].append(float(pixels.sum()))
             return signal
 

@@ -24,7 +24,7 @@ def teacher_memory(job: Job, forward: Forward, batch_size: int) -> TeacherMemory
     """
     teacher, spec = job.teacher, job.teacher.info.input
     pixels = torch.zeros(batch_size, 3, spec.height, spec.width, device=job.device)
-    batch = transient_bytes(job.device, partial(forward.signal, pixels))
+    batch = transient_bytes(job.device, partial(forward.signals, pixels))
     parameters = sum(weight.numel() for weight in teacher.parameters())
     kept = _kept_bytes(teacher)
     free = kept + _free_bytes(job.device)

@@ -59,7 +59,7 @@ class StudentPlan:
                 f"method {self.method} needs targets of other models, and the estimate has only those of the teacher"
             )
             raise InputError(message, "Use kd or cifd")
-        if not make_method(self.method, self.settings).needs.teacher:
+        if not make_method(self.method, self.settings).needs:
             raise InputError(f"method {self.method} has no teacher to compare with", "Use kd, for example")
         check_student(self.student, self.image_size)
 

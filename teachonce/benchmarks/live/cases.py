@@ -138,7 +138,7 @@ def check_methods(methods: Sequence[str], settings: dict[str, Value], rdm: Seque
             raise InputError(
                 f"method {name} needs RDMs, and no weight was given", "Add --distortion-weight 1e4,5e3,1e3"
             )
-        if not make_method(name, settings, extras).needs.teacher:
+        if not make_method(name, settings, extras).needs:
             raise InputError(f"method {name} has no teacher to compare with", "Use kd, for example")
 
 

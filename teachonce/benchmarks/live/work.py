@@ -177,10 +177,10 @@ class Work:
         def forward() -> None:
             with torch.inference_mode():
                 with autocast(self.device, precision):
-                    signal = teacher(images)
+                    signals = teacher(images)
                 for rdm in rdms:
                     assert isinstance(rdm, RdmStack)
-                    rdm.outputs(signal.embedding.float())
+                    rdm.outputs(signals["image_embedding"].float())
 
         return forward
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teachonce.cache import Store
-from teachonce.engine.cached import has_targets
+from teachonce.engine.cached_target import has_targets
 from teachonce.engine.failed import failed_rows
 from teachonce.errors import MismatchError
 from teachonce.types import DECODED

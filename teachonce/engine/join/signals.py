@@ -7,7 +7,7 @@ from torch import Tensor
 
 from teachonce.cache import Store, TargetReader, TargetRecord
 from teachonce.cache.mark import verified_at
-from teachonce.engine.cached import EAGER, as_tensor
+from teachonce.engine.cached_target import EAGER, as_tensor
 from teachonce.engine.join.values import Rows
 from teachonce.errors import InputError, StoreMissingError
 from teachonce.events import Events

@@ -24,9 +24,9 @@ from teachonce.engine.split import shuffled
 from teachonce.engine.targets import BatchRows, on_device
 from teachonce.errors import NonFiniteError
 from teachonce.events import Events, Task
-from teachonce.methods.targets import Needs
 from teachonce.models.rdm import RdmStack
 from teachonce.processwide import random_state, seed_training, set_random_state
+from teachonce.signals import needs
 from teachonce.types import JsonObject
 
 _PARTS = ("model", "best", "optimizer", "random")
@@ -66,8 +66,7 @@ class Fit:
         self.job, self.names, self.folder, self.events = job, list(weights), folder, events
         self.source = CachedTargets(
             job.store,
-            job.parent.name,
-            Needs(image_embedding=True, logits=job.learnt.kl),
+            {job.parent.name: needs("image_embedding", *["logits"] * job.learnt.kl)},
             device=job.device,
             budget_bytes=device_budget(job.device),
             method="an RDM",
@@ -124,7 +123,7 @@ class Fit:
         """One step of all RDMs; nothing here waits for the device."""
         config = self.job.config
         targets = self.source.fetch(batch, view)
-        terms = self.targeted.loss(self.stack(targets.image_embedding), targets, batch)
+        terms = self.targeted.loss(self.stack(targets["image_embedding"]), targets, batch)
         loss = terms["total"].sum()
         loss.backward()  # type: ignore[no-untyped-call]
         self._losses.put_all(torch.cat([*(terms[name] for name in self._terms), loss[None]]))

@@ -14,7 +14,7 @@ from teachonce.cache.identity import canonical_json, first_difference, plain, sh
 from teachonce.cache.store import Store, open_store
 from teachonce.cache.targets import TargetRecord, target_names
 from teachonce.digests import digest_hex
-from teachonce.engine.cached import has_targets
+from teachonce.engine.cached_target import has_targets
 from teachonce.engine.datacheck import tell_unproven
 from teachonce.engine.device import pick_device
 from teachonce.engine.rdm.names import named
@@ -26,10 +26,10 @@ from teachonce.errors import DataError, InputError, MismatchError
 from teachonce.events import Events
 from teachonce.methods.base import missing
 from teachonce.methods.rate_distortion import RdmLoss
-from teachonce.methods.targets import Needs
 from teachonce.models.rdm import RdmSpec
 from teachonce.options.identity import with_defaults
 from teachonce.options.rdm import RdmOptions
+from teachonce.signals import needs
 from teachonce.types import DECODED
 
 
@@ -178,7 +178,7 @@ def _parent(store: Store, name: str) -> TargetRecord:
         parent_name = parent.fingerprint_fields["parent"]["name"]
         message = f"target {name!r} is an RDM's, and RDMs are trained on a teacher's embeddings"
         raise InputError(message, f"Use --target {parent_name}, which it was trained on")
-    missing(Needs(image_embedding=True), parent.spec, False, method="an RDM", store=str(store.path))
+    missing(needs("image_embedding"), parent.spec, method="an RDM", store=str(store.path))
     return parent
 
 

@@ -14,9 +14,10 @@ from teachonce.engine.feed import cut
 from teachonce.engine.rdm.job import Job
 from teachonce.engine.targets import BatchRows, on_device
 from teachonce.methods.rate_distortion import rdm_loss
-from teachonce.methods.targets import Needs, Targets
+from teachonce.methods.targets import Targets
 from teachonce.models.rdm import RdmOut, RdmStack
 from teachonce.processwide import evaluating
+from teachonce.signals import needs
 
 _BATCH = 512
 _VIEW = 0
@@ -61,10 +62,10 @@ class Targeted:
 
     def loss(self, out: RdmOut, targets: Targets, rows: BatchRows) -> dict[str, Tensor]:
         """`total` and each of `terms`, (K,): means over the batch."""
-        assert targets.image_embedding is not None
         labels = self.labels(rows) if self.job.learnt.ce else None
         settings = self.job.loss
-        return rdm_loss(out, targets.image_embedding, targets.logits, labels, weights=self._weights, settings=settings)
+        embedding, logits = targets["image_embedding"], targets["logits"] if self.job.learnt.kl else None
+        return rdm_loss(out, embedding, logits, labels, weights=self._weights, settings=settings)
 
 
 def measure(stack: RdmStack, targeted: Targeted, rows: Rows) -> list[Scores]:
@@ -85,7 +86,7 @@ def measure(stack: RdmStack, targeted: Targeted, rows: Rows) -> list[Scores]:
 def _sums(stack: RdmStack, targeted: Targeted, rows: BatchRows) -> Tensor:
     """(T + 2, K) float64: the loss, its terms and the right answers, summed over a batch."""
     targets = targeted.source.fetch(rows, _VIEW)
-    out = stack(targets.image_embedding)
+    out = stack(targets["image_embedding"])
     terms = targeted.loss(out, targets, rows)
     values = torch.stack([terms[name] for name in ("total", *targeted.terms)]).double() * len(rows.host)
     if out.logits is None:
@@ -112,11 +113,10 @@ def teacher_top1(job: Job) -> float | None:
     rows = job.rows.val[job.labels[job.rows.val] >= 0]
     if not (known.teacher_fits and len(rows)):
         return None
-    needs = Needs(image_embedding=False, logits=True)
-    source = CachedTargets(job.store, job.parent.name, needs, device=torch.device("cpu"), budget_bytes=0)
+    reads = {job.parent.name: needs("logits")}
+    source = CachedTargets(job.store, reads, device=torch.device("cpu"), budget_bytes=0)
     right = 0
     for batch in on_device(cut(rows, _BATCH, drop_last=False), torch.device("cpu")):
-        logits = source.fetch(batch, _VIEW).logits
-        assert logits is not None
+        logits = source.fetch(batch, _VIEW)["logits"]
         right += int((logits.float().argmax(1).numpy() == job.labels[batch.host]).sum())
     return right / len(rows)

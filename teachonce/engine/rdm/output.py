@@ -17,7 +17,7 @@ from teachonce.cache.verify import read_weights
 from teachonce.cache.writer import TargetWriter
 from teachonce.digests import digest_hex
 from teachonce.engine.background import Behind
-from teachonce.engine.cached import as_tensor
+from teachonce.engine.cached_target import as_tensor
 from teachonce.engine.rdm.fit import Trained
 from teachonce.engine.rdm.job import Job
 from teachonce.engine.rdm.stored import KIND, places, rdm_bytes, rdm_head, rdm_of
@@ -135,12 +135,7 @@ def _writer(
 
 def arrays(job: Job) -> dict[str, ArraySpec]:
     """What an RDM's target holds, with the shape of one row of one view."""
-    spec, specs = job.spec, {}
-    if spec.reconstructs:
-        specs["image_embedding"] = ArraySpec(shape=(spec.embedding_dim,), dtype=job.dtype)
-    if spec.classes is not None:
-        specs["logits"] = ArraySpec(shape=(spec.classes,), dtype=job.dtype)
-    return specs
+    return {name: ArraySpec(shape=(width,), dtype=job.dtype) for name, width in job.spec.widths.items()}
 
 
 def finish(job: Job, record: TargetRecord, events: Events) -> None:
@@ -204,9 +199,8 @@ def apply(rdm: RdmStack, embedding: torch.Tensor, dtype: str) -> Arrays:
     """What one RDM makes of embeddings (n, D): each array (n, length) in the stored dtype."""
     parts: dict[str, list[torch.Tensor]] = {}
     for batch in torch.split(embedding, _BATCH):
-        for name, value in zip(("image_embedding", "logits"), rdm.outputs(batch), strict=True):
-            if value is not None:
-                parts.setdefault(name, []).append(value[0].to(TORCH_DTYPES[dtype]).cpu())
+        for name, value in rdm.outputs(batch).items():
+            parts.setdefault(name, []).append(value[0].to(TORCH_DTYPES[dtype]).cpu())
     return {name: as_stored(torch.cat(values)) for name, values in parts.items()}
 
 

@@ -77,7 +77,7 @@ def store_classes(store: Store, parent: TargetRecord) -> StoreClasses:
 
 def teacher_classes(parent: TargetRecord) -> StoreClasses:
     """Of the logits, stored or by the head; none where it has neither."""
-    classes = parent.spec.classes or (parent.head["classes"] if parent.head else None)
+    classes = parent.spec.width("logits") or (parent.head["classes"] if parent.head else None)
     return StoreClasses(classes=classes, class_names=parent.spec.class_names if classes is not None else None)
 
 

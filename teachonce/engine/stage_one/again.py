@@ -13,7 +13,7 @@ from teachonce.cache import Store, from_stored
 from teachonce.cache.targets import TargetRecord
 from teachonce.data.blocks import decode_blocks
 from teachonce.data.samples import Samples
-from teachonce.engine.cached import has_targets
+from teachonce.engine.cached_target import has_targets
 from teachonce.engine.stage_one.batches import find_batch_size
 from teachonce.engine.stage_one.contents import fingerprint_difference
 from teachonce.engine.stage_one.feed import packed

@@ -15,7 +15,7 @@ from teachonce.data.render import normalise
 from teachonce.data.transfer import Transfer
 from teachonce.engine.device import Precision, autocast, teacher_precision
 from teachonce.errors import ModelError, NonFiniteError, is_out_of_memory
-from teachonce.models import Signal, Teacher
+from teachonce.models import Signals, Teacher
 from teachonce.types import ArraySpec, Resizing
 
 TORCH_DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
@@ -32,11 +32,8 @@ class Images:
 
 
 def array_specs(teacher: Teacher, dtype: str) -> dict[str, ArraySpec]:
-    """The arrays that a teacher fills, with the shape of one row: (D,) and, for a classifier, (C,)."""
-    specs = {"image_embedding": ArraySpec(shape=(teacher.info.embedding_dim,), dtype=dtype)}
-    if teacher.info.classes is not None:
-        specs["logits"] = ArraySpec(shape=(teacher.info.classes,), dtype=dtype)
-    return specs
+    """The arrays that a teacher fills, one a signal, with the shape of one row."""
+    return {name: ArraySpec(shape=(width,), dtype=dtype) for name, width in teacher.widths().items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +104,7 @@ class Forward:
         precision: Precision = "bf16" if compute_dtype == "bfloat16" else "float32"
         self._autocast = partial(autocast, device, teacher_precision(precision, teacher.info.dtype))
         self._up = Transfer(device)
-        self._widths = {name: spec.shape[0] for name, spec in array_specs(teacher, dtype).items()}
+        self._widths = teacher.widths()
 
     @torch.inference_mode()
     def __call__(self, images: Images) -> list[Outputs]:
@@ -128,10 +125,8 @@ class Forward:
 
     def _view(self, images: Packed, params: NDArray[np.float32]) -> Outputs:
         given = self._teacher.info.input
-        signal = self.signal(normalise(images.draw(params, given, self._rule), given))
-        outputs = {"image_embedding": signal.embedding}
-        if "logits" in self._widths and signal.logits is not None:
-            outputs["logits"] = signal.logits
+        signals = self.signals(normalise(images.draw(params, given, self._rule), given))
+        outputs = {name: signals[name] for name in self._widths if name in signals}
         self._check_shapes(outputs, len(params))
         full = {name: value.float() for name, value in outputs.items()}
         arrays = {name: self._down(value.to(self._dtype)) for name, value in full.items()}
@@ -142,11 +137,11 @@ class Forward:
             event.record(torch.cuda.current_stream(self._device))
         return Outputs(arrays=arrays, largest=largest, event=event)
 
-    def signal(self, pixels: Tensor) -> Signal:
+    def signals(self, pixels: Tensor) -> Signals:
         """The teacher's outputs for (B, 3, h, w) float32 pixels on the device."""
         with torch.inference_mode(), self._autocast():
-            signal: Signal = self._teacher(pixels)
-        return signal
+            signals: Signals = self._teacher(pixels)
+        return signals
 
     def _down(self, value: Tensor) -> Tensor:
         if self._device.type != "cuda":
