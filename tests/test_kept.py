@@ -142,10 +142,11 @@ def test_the_data_is_the_store_s(store: Store) -> None:
 def test_the_teacher_and_the_rdm_still_give_what_is_stored(store: Store) -> None:
     embedding = torch.from_numpy(store.target("teacher").all("image_embedding", 1).astype(np.float32))
     with torch.inference_mode():
-        reconstructed, logits = load_rdm(store, "rdm-10").outputs(embedding)
+        outputs = load_rdm(store, "rdm-10").outputs(embedding)
     reader = store.target("rdm-10")
-    for array, value in {"image_embedding": reconstructed, "logits": logits}.items():
+    for array, value in outputs.items():
         np.testing.assert_allclose(value[0].numpy(), reader.all(array, 1).astype(np.float32), rtol=2e-3, atol=2e-3)
+    assert set(outputs) == {"image_embedding", "logits"}
     weight, _ = store.head("teacher")
     assert weight.shape == (10, load_student(Path("teacher")).embedding_dim)
 

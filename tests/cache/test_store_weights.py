@@ -137,7 +137,7 @@ def test_logits_alone_make_a_target(tmp_path: Path):
     store = build(tmp_path / "s.zarr", arrays=arrays, head=None, spec_=spec(rows=100, views=2), failed={})
     record = store.record("teacher")
     assert (record.class_grids, record.seal["classes"]) == ((), CLASSES)
-    assert (record.spec.embedding_dim, record.spec.classes) == (None, CLASSES)
+    assert (record.spec.width("image_embedding"), record.spec.width("logits")) == (None, CLASSES)
     expected = stored_values("logits", arrays["logits"], 100)
     np.testing.assert_array_equal(store.target("teacher").all("logits", 1), expected[:, 1])
     assert (labels(100) >= 0).any()

@@ -103,7 +103,7 @@ class TestSeveralWriters:
         store = open_store(copy)
         assert set(store.targets()) == {"other", "teacher"}
         assert store.head("other") is None
-        assert store.target("other").spec.embedding_dim is None
+        assert store.target("other").spec.width("image_embedding") is None
         before = {k: v for k, v in tree(copy).items() if "other" not in k}
         assert before == tree(made)
 

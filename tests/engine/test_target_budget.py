@@ -28,7 +28,7 @@ def opened(store: Store, epoch_rows: int | None = None, **changed: object) -> Se
 
 
 def tier(*given: object, **changed: object) -> str:
-    return opened(*given, **changed).stepper.source.tier
+    return opened(*given, **changed).stepper.source.targets["teacher"].tier
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_targets_take_a_twentieth_of_the_student_and_its_optimiser(
 ):
     session = opened(store, **optim)
     kept = session.stepper.source.size / (times * sum(p.nbytes for p in session.stepper.student.parameters()))
-    assert (session.stepper.source.tier, kept < 0.05) == ("resident", True)  # 200 rows of 10 logits
+    assert (session.stepper.source.targets["teacher"].tier, kept < 0.05) == ("resident", True)  # 200 rows of 10 logits
     for share, place in ((1.01 * kept, "resident"), (0.99 * kept, "mapped")):
         monkeypatch.setattr(parts, "TARGET_SHARE", share)
         assert tier(store, **optim) == place

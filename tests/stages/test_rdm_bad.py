@@ -319,9 +319,9 @@ def test_outputs_that_do_not_fit_the_dtype(copy: Path, monkeypatch: pytest.Monke
     real = RdmStack.outputs
 
     def outputs(self: RdmStack, x: torch.Tensor) -> Any:
-        embedding, logits = real(self, x)
-        logits[0, 7, 3] = 1e6
-        return embedding, logits
+        given = real(self, x)
+        given["logits"][0, 7, 3] = 1e6
+        return given
 
     monkeypatch.setattr(RdmStack, "outputs", outputs)
     with pytest.raises(NonFiniteError, match="targets/rdm-3/logits: row 7 has NaN or infinity") as caught:

@@ -26,7 +26,7 @@ from teachonce.stages.train import TrainResult, train
 from tests.engine.enginekit import digits, make_store, some
 from tests.stages.trainkit import STUDENT, Heard, assert_trained_alike, out_of_reach, quick
 
-WITH_TEACHER = sorted(n for n, method in METHODS.items() if method.needs.teacher and not method.needs_extras)
+WITH_TEACHER = sorted(n for n, method in METHODS.items() if method.needs and not method.needs_extras)
 JSON = {
     "run",
     "method",

@@ -11,7 +11,7 @@ from trainkit import Heard, quick
 
 from teachonce.cache.mark import mark_path
 from teachonce.digests import digest_hex
-from teachonce.engine import cached, parts
+from teachonce.engine import cached_target, parts
 from teachonce.engine.recheck import BackgroundCheck
 from teachonce.errors import CorruptError
 from teachonce.stages.embed import embed
@@ -46,7 +46,10 @@ def trained(store: Path, run: Path, **options: Any) -> str:
 
 
 def test_the_run_says_how_many_rows_came_first(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(cached, "BackgroundCheck", partial(BackgroundCheck, share=1e-9))  # one chunk, then a pause
+    slow = partial(BackgroundCheck, share=1e-9)  # one chunk, then a pause
+    monkeypatch.setattr(cached_target, "BackgroundCheck", slow)
+        cached_target, "BackgroundCheck", partial(BackgroundCheck, share=1e-9)
+    )  # one chunk, then a pause
     heard = Heard()
     weights = trained(store, tmp_path / "larger", events=heard)
     monkeypatch.undo()
@@ -60,7 +63,7 @@ def test_with_a_mark_nothing_is_checked_again(sound: Path, tmp_path: Path, monke
     assert mark_path(sound).is_file()  # a finished embed leaves it
     monkeypatch.setattr(parts, "available_memory", lambda: 0)
     monkeypatch.setattr(parts, "TARGET_SHARE", 0.0)
-    monkeypatch.setattr("teachonce.engine.cached.BackgroundCheck", None)
+    monkeypatch.setattr("teachonce.engine.cached_target.BackgroundCheck", None)
     trained(sound, tmp_path / "run")
 
 
