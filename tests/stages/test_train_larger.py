@@ -48,8 +48,6 @@ def trained(store: Path, run: Path, **options: Any) -> str:
 def test_the_run_says_how_many_rows_came_first(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     slow = partial(BackgroundCheck, share=1e-9)  # one chunk, then a pause
     monkeypatch.setattr(cached_target, "BackgroundCheck", slow)
-        cached_target, "BackgroundCheck", partial(BackgroundCheck, share=1e-9)
-    )  # one chunk, then a pause
     heard = Heard()
     weights = trained(store, tmp_path / "larger", events=heard)
     monkeypatch.undo()
