@@ -22,8 +22,9 @@ from teachonce.engine.step import Stepper
 from teachonce.errors import InputError
 from teachonce.events import SILENT
 from teachonce.methods.base import make_method
-from teachonce.methods.method import Part, precise
+from teachonce.methods.method import Part
 from teachonce.methods.targets import StudentOut
+from teachonce.methods.tensors import precise
 from teachonce.options.train import TrainOptions
 from teachonce.processwide import allow_tf32
 from teachonce.stages.embed import embed

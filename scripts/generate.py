@@ -1,4 +1,7 @@
-"""Makes what is generated from the options classes: `teachonce/__init__.pyi` and `docs/options.md`.
+"""Makes what is generated: from the options classes and from the files of the methods.
+
+`teachonce/__init__.pyi` and `docs/options.md`; `teachonce/options/methods.json`, `teachonce/losses.pyi` and
+`docs/methods.md`.
 
 python scripts/generate.py          # write them
 python scripts/generate.py --check  # exit 1 where one of them is not what would be written
@@ -12,6 +15,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING
 from pathlib import Path
 from typing import get_args, get_origin, get_type_hints
+
+import generate_methods as methods
 
 import teachonce
 from teachonce.options.opt import Option, options_of
@@ -39,7 +44,7 @@ def stub() -> str:
     homes = teachonce._HOMES.items()
     imports = {f"from {home} import {name} as {name}" for name, home in homes if name not in verbs()}
     imports |= {"from teachonce.data.samples import Samples", "from teachonce.models.teacher import Teacher"}
-    imports.add("from teachonce.events import Events")
+    imports |= {"from teachonce.events import Events", "from teachonce import losses as losses"}
     functions = []
     for name, verb in verbs().items():
         result = _result(name)
@@ -119,7 +124,13 @@ def _default(option: Option) -> str:
     return f"`{str(option.default).lower() if isinstance(option.default, bool) else option.default}`"
 
 
-FILES = {"teachonce/__init__.pyi": stub, "docs/options.md": page}
+FILES = {
+    "teachonce/options/methods.json": methods.index,
+    "teachonce/__init__.pyi": stub,
+    "teachonce/losses.pyi": methods.stub,
+    "docs/options.md": page,
+    "docs/methods.md": methods.page,
+}
 
 
 def main() -> int:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, overload
 
+from teachonce import losses as losses
 from teachonce.benchmarks.estimate.records import Estimate
 from teachonce.cache.store import open_store as open_store
 from teachonce.data.samples import Samples
@@ -231,6 +232,7 @@ def train(
     rdm: str | Sequence[str] = ...,
     rdm_logits: Literal["stored", "head"] = ...,
     assistants: str | Sequence[str] = ...,
+    targets: str | Sequence[str] = ...,
     source: Literal["cached", "live"] = ...,
     teacher: str | None = ...,
     teacher_dtype: Literal["float32", "bf16", "fp16"] = ...,
@@ -281,12 +283,15 @@ def train(
             also in the recipe's).
         out: Folder of the run.
         init: Initial weights: a run of train, or for students of transformers a folder or hub id. Random if absent.
-        method: ce, kd, vanilla-kd, clip-embed-kd, clip-teacher-kd, dgkd or cifd.
+        method: ce, cifd, clip-embed-kd, clip-teacher-kd, dgkd, kd, vanilla-kd, or a sum such as kd+clip-teacher-kd;
+            see `teachonce methods`.
         store: Folder of the store; ce needs none.
         target: Name of the target in the store.
         rdm: For cifd: RDM targets of the store, such as rdm-10000,rdm-1000.
         rdm_logits: Read the RDMs' logits, or compute them from their heads.
         assistants: For dgkd: the assistants' targets, such as assistant-8,assistant-6.
+        targets: All targets in one list, the main one first: --targets teacher,rdm-100,rdm-10 is --target teacher
+            --rdm rdm-100,rdm-10; for dgkd the others are --assistants.
         source: Source of the targets: the store (cached) or the teacher (live).
         teacher: The teacher, for --source live.
         teacher_dtype: Dtype of the teacher's weights and its arithmetic; --precision applies to float32 weights

@@ -277,6 +277,8 @@ def _parameter(option: Option) -> Parameter:
     if default is None and kind not in (str | None, option.kind):
         kind = kind | None
     shown: dict[str, Any] = {"help": opt.help, "metavar": opt.metavar, "rich_help_panel": opt.panel}
+    if opt.words is not None:
+        shown["autocompletion"] = _completion(opt.words)
     if int in option.members or float in option.members:
         shown |= {"min": opt.min, "max": opt.max} if opt.none is None else {}
     if opt.argument:
@@ -286,6 +288,16 @@ def _parameter(option: Option) -> Parameter:
         mark = typer.Option(*flags, **shown)
     empty = Parameter.empty if default is MISSING else default
     return Parameter(option.name, Parameter.KEYWORD_ONLY, default=empty, annotation=Annotated[kind, mark])
+
+
+def _completion(place: str) -> Callable[[str], list[str]]:
+    """What a shell offers for the beginning of a word; typer looks at the parameter's name."""
+
+    def completed(incomplete: str) -> list[str]:
+        words: list[str] = load(place)(incomplete)
+        return words
+
+    return completed
 
 
 def _as_text(option: Option) -> str | None:
@@ -318,16 +330,17 @@ def _value(option: Option, value: Any) -> object:
 
 
 def _settings(option: Option, texts: Sequence[str], given: Mapping[str, Any]) -> dict[str, str]:
-    """`kd.temperature=4` as {"temperature": "4"}; the part before the dot must be the method."""
+    """`kd.temperature=4` as {"temperature": "4"}; the part before the dot must be the method, or one of a sum."""
     settings, method = {}, "kd" if given["method"] is None else given["method"]
+    parts = method.split("+")
     for text in texts:
         key, equals, value = text.partition("=")
         prefix, dot, name = key.strip().rpartition(".")
         if not (equals and dot and name):
             raise typer.BadParameter(f"expected METHOD.NAME=VALUE, got {text!r}", param_hint=option.flag)
-        if prefix != method:
+        if prefix not in parts:
             raise typer.BadParameter(f"{text!r} is for {prefix}, but --method is {method}", param_hint=option.flag)
-        settings[name] = value.strip()
+        settings[name if len(parts) == 1 else key.strip()] = value.strip()
     return settings
 
 

@@ -12,6 +12,8 @@ from rich.text import Text
 from teachonce.console.terminal import Terminal
 from teachonce.console.texts import duration_text, memory_text, rate_text, share_text, source_text
 from teachonce.intervals import wilson
+from teachonce.options.methods import METHODS
+from teachonce.options.words import setting_text
 from teachonce.texts import range_text
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from teachonce.stages.embed import EmbedResult
     from teachonce.stages.evaluate import EvaluateStoreResult
     from teachonce.stages.export import ExportResult
+    from teachonce.stages.methods import MethodFound, MethodsResult
     from teachonce.stages.rdm import RdmResult
 
 Result = Mapping[str, Any]
@@ -155,3 +158,24 @@ def _top1(share: float, rows: int) -> str:
 def export_parts(result: "ExportResult") -> Parts:
     """Where the arrays went."""
     return [Text(f"{result.store} is now {result.out} ({result.format})")]
+
+
+def methods_parts(result: "MethodsResult") -> Parts:
+    """The methods; of those that were asked for by name also their settings."""
+    bytes_of = [] if result.store is None else ["bytes a sample"]
+    table = columns("method", "needs", "also takes", "what it is", right=bytes_of)
+    for one in result.methods:
+        cells = [one.name, ", ".join(one.needs) or "-", one.takes or "-", one.text]
+        size = [] if result.store is None else ["-" if one.sample_bytes is None else f"{one.sample_bytes:,}"]
+        table.add_row(*map(Text, [*cells, *size]))
+    if len(result.methods) == len(METHODS):
+        return [table, Text("\nThe settings of one: teachonce methods METHOD")]
+    return [table, *(part for one in result.methods for part in ("", _settings_table(one)))]
+
+
+def _settings_table(one: "MethodFound") -> Table:
+    table = columns("setting", "default", "values", "")
+    for name, setting in one.settings.items():
+        default = "-" if setting.default is None else setting_text(setting.default)
+        table.add_row(*map(Text, (f"{one.name}.{name}", default, setting.kind, setting.help)))
+    return table

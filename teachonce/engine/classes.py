@@ -10,7 +10,7 @@ from teachonce.data.labels import match_labels, out_of_order, plain
 from teachonce.data.samples import Samples
 from teachonce.errors import DataError, MismatchError
 from teachonce.events import SILENT, Events
-from teachonce.methods.base import require_class_means
+from teachonce.methods.requirements import require_class_means
 
 _LOGITS = "Use data of the same classes in the same order, or a method that needs no logits, such as clip-teacher-kd"
 _MEANS = "Use the data, split and --limit the store was made from, or make another store with `teachonce embed`"

@@ -1,7 +1,7 @@
 """What a run says about itself: the settings that tell it from others, its origins, and what had no effect."""
 
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -53,7 +53,7 @@ def identify(config: TrainOptions, samples: Samples, store: Store | None, digest
     declared = {name: given.pop(name) for name in ("student", "method", "source", "epochs", "batch_size", "seed")}
     return Settings(
         **declared,
-        settings=asdict(method.settings),
+        settings=method.values(),
         data=data_content(samples, digests),
         store=None if store is None else _store(store, config, needs_target=bool(method.needs) and not is_live),
         teacher=config.teacher if is_live else None,

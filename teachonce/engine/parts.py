@@ -29,7 +29,7 @@ from teachonce.engine.targets import TargetSource
 from teachonce.engine.views import EpochViews
 from teachonce.errors import MismatchError
 from teachonce.events import Events, Task
-from teachonce.methods.base import Method
+from teachonce.methods.method import Method
 from teachonce.models.rdm import RdmStack
 from teachonce.models.teacher import Teacher, load_teacher
 from teachonce.options.train import TrainOptions

@@ -2,9 +2,11 @@
 
 from teachonce.data.views import parse_augment
 from teachonce.errors import InputError
-from teachonce.methods.base import METHODS, Method, make_method
+from teachonce.methods.base import make_method
+from teachonce.methods.method import Method
 from teachonce.models.placed import DeviceMap
 from teachonce.models.precision import parse_teacher_dtype
+from teachonce.options.methods import METHODS, is_method, takes
 from teachonce.options.train import TrainOptions
 
 
@@ -26,10 +28,9 @@ def check_training(options: TrainOptions) -> None:
 
 def _check_extras(options: TrainOptions) -> None:
     """Whether the method takes the targets beside the main one."""
-    kind = METHODS.get(options.method)  # of an unknown one `make_method` tells
     for option, names in {"rdm": options.rdm, "assistants": options.assistants}.items():
-        if names and kind and kind.takes != option:
-            able = ", ".join(name for name, method in METHODS.items() if method.takes == option)
+        if names and is_method(options.method) and takes(options.method) != option:  # `make_method` tells of others
+            able = ", ".join(name for name, entry in METHODS.items() if entry.takes == option)
             message = f"method {options.method} takes no --{option}, got {', '.join(names)}"
             raise InputError(message, f"Leave --{option} out, or use --method {able}")
     if options.target in options.extras:

@@ -12,7 +12,7 @@ from teachonce.engine.feed import Batch
 from teachonce.engine.optim import make_optimizer, set_rate
 from teachonce.engine.targets import TargetSource
 from teachonce.errors import ModelError
-from teachonce.methods.base import Method, total
+from teachonce.methods.method import Method, total
 from teachonce.methods.targets import StudentOut
 from teachonce.models.student import Student
 from teachonce.options.optim import OptimOptions

@@ -1,15 +1,8 @@
-"""Distillation methods: pure losses, one small class a method, and what each needs of a teacher."""
+"""Distillation methods, one file each: a pure loss, a small class, its settings, and what it needs of a teacher."""
 
-from teachonce.methods.base import METHODS, Method, make_method, missing, require_class_means, total
+from teachonce.methods.base import make_method
+from teachonce.methods.method import Method, total
+from teachonce.methods.requirements import missing, require_class_means
 from teachonce.methods.targets import StudentOut, Targets
 
-__all__ = [
-    "METHODS",
-    "Method",
-    "StudentOut",
-    "Targets",
-    "make_method",
-    "missing",
-    "require_class_means",
-    "total",
-]
+__all__ = ["Method", "StudentOut", "Targets", "make_method", "missing", "require_class_means", "total"]

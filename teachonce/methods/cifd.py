@@ -1,67 +1,117 @@
-"""`cifd`: teacher, rate-distortion modules and a bottleneck in the student (Saidutta et al., NeurIPS 2024)."""
+"""`cifd`: teacher, rate-distortion modules and a bottleneck in the student (Saidutta et al., NeurIPS 2024).
 
-import math
+Equations (8) and (9): L = l_CE CE + l_KL sum_n l_n tau^2 KL(n || student) + w sum_n l_n D(x_n, e^s) + l_I rate, over
+the teacher and the RDMs n. Needs: image_embedding and logits, of the teacher and of each RDM.
+"""
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
 from teachonce.errors import InputError, MismatchError
-from teachonce.methods.dgkd import kl_names, of_sources
-from teachonce.methods.losses import ce_loss, widen
-from teachonce.methods.method import Method, Part, main, precise, require_same_classes, require_width
-from teachonce.methods.settings import Settings, require, require_weight
-from teachonce.methods.sources import Distance, DropForm, Reduction, distances, divergences, keep, stacked
+from teachonce.methods.ce import ce
+from teachonce.methods.method import Method, Part, main, require_same_classes, require_width
+from teachonce.methods.settings import Settings
+from teachonce.methods.sources import (
+    Distance,
+    DropForm,
+    Reduction,
+    distances,
+    divergences,
+    keep,
+    kl_names,
+    of_sources,
+)
 from teachonce.methods.targets import StudentOut, Targets
+from teachonce.methods.tensors import precise, stacked, widen
 from teachonce.models.ibm import Ibm
 from teachonce.models.projector import Projector
 from teachonce.models.student import Student
+from teachonce.options.opt import Opt
+from teachonce.options.search import Around, Span
 from teachonce.types import TargetSpec
+
+__all__ = ["Cifd", "CifdSettings"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class CifdSettings(Settings):
     """Defaults of the paper's CIFAR experiments (its Table 2); for ImageNet lambda_I is .001 and the loss smooth-l1."""
 
-    temperature: float = 2.0
-    """tau, by which all logits are divided in the divergences; positive, no unit."""
-    squared_temperature: bool = True
-    """Multiply the divergences by tau^2, as Hinton et al. do; the paper does not say."""
-    ce_weight: float = 1.0
-    """lambda_CE, the weight of `ce`."""
-    kl_weight: float = 1.0
-    """lambda_KL, the weight of all divergences; at 0 no logits are read."""
-    rdm_weight: float = 1.0
-    """lambda_n, the weight of every RDM against the teacher's 1, in its divergence and in its embedding term."""
-    embedding_weight: float = 100.0
-    """Weight of all embedding terms, from the experiments; in no equation. At 0 no embeddings are read. The terms grow
-    with the square of the embeddings' scale: where a teacher's are large (no normalisation), 100 drowns the rest."""
-    embedding_loss: Distance = "mse"
-    """Squared differences (CIFAR, CLIP), or smooth-l1 (ImageNet)."""
-    reduction: Reduction = "mean"
-    """Over the features of an embedding; equation (8) has the sum, the weights of the experiments fit the mean."""
-    rate_weight: float = 0.005
-    """lambda_I, the weight of `rate`."""
-    ibm: bool = True
-    """Put the information bottleneck between the student's backbone and its head, in training."""
-    kd_dropout: float = 0.25
-    """The probability that a step leaves a source out, in [0, 1); without RDMs nothing is left out."""
-    dropout_form: DropForm = "bernoulli"
-    """Each source on its own, exactly one of them a batch (as DGKD does; any rate above 0), or anew for each sample."""
-    dropout_embedding: bool = True
-    """Leave out the embedding term of a dropped source too."""
-    dropout_rescale: bool = False
-    """Divide by the share that is kept."""
+    temperature: Annotated[
+        float,
+        Opt(
+            help="tau, by which all logits are divided in the divergences; no unit.",
+            above=0,
+            search=Span(1.0, 10.0, log=True),
+        ),
+    ] = 2.0
+    squared_temperature: Annotated[
+        bool, Opt(help="Multiply the divergences by tau^2, as Hinton et al. do; the paper does not say.")
+    ] = True
+    ce_weight: Annotated[float, Opt(help="lambda_CE, the weight of `ce`.", min=0)] = 1.0
+    kl_weight: Annotated[
+        float,
+        Opt(help="lambda_KL, the weight of all divergences; at 0 no logits are read.", min=0, search=Around(10.0)),
+    ] = 1.0
+    rdm_weight: Annotated[
+        float,
+        Opt(
+            help="lambda_n, the weight of every RDM against the teacher's 1, in its divergence and in its embedding "
+            "term.",
+            min=0,
+            search=Around(10.0),
+        ),
+    ] = 1.0
+    embedding_weight: Annotated[
+        float,
+        Opt(
+            help="Weight of all embedding terms, from the experiments; in no equation. At 0 no embeddings are read. "
+            "The terms grow with the square of the embeddings' scale: where a teacher's are large (no normalisation), "
+            "100 drowns the rest.",
+            min=0,
+            search=Around(100.0),
+        ),
+    ] = 100.0
+    embedding_loss: Annotated[Distance, Opt(help="Squared differences (CIFAR, CLIP), or smooth-l1 (ImageNet).")] = "mse"
+    reduction: Annotated[
+        Reduction,
+        Opt(
+            help="Over the features of an embedding; equation (8) has the sum, the weights of the experiments fit the "
+            "mean."
+        ),
+    ] = "mean"
+    rate_weight: Annotated[
+        float, Opt(help="lambda_I, the weight of `rate`.", min=0, search=Span(1e-4, 1e-1, log=True))
+    ] = 0.005
+    ibm: Annotated[
+        bool, Opt(help="Put the information bottleneck between the student's backbone and its head, in training.")
+    ] = True
+    kd_dropout: Annotated[
+        float,
+        Opt(
+            help="The probability that a step leaves a source out; without RDMs nothing is left out.",
+            min=0,
+            below=1,
+            search=Span(0.0, 0.5),
+        ),
+    ] = 0.25
+    dropout_form: Annotated[
+        DropForm,
+        Opt(
+            help="Each source on its own, exactly one of them a batch (as DGKD does; any rate above 0), or anew for "
+            "each sample."
+        ),
+    ] = "bernoulli"
+    dropout_embedding: Annotated[bool, Opt(help="Leave out the embedding term of a dropped source too.")] = True
+    dropout_rescale: Annotated[bool, Opt(help="Divide by the share that is kept.")] = False
 
     def check(self, method: str) -> None:
         """See Settings.check."""
-        super().check(method)
-        require(0 < self.temperature < math.inf, f"{method}.temperature", self.temperature, "positive")
-        for name in ("ce_weight", "kl_weight", "rdm_weight", "embedding_weight", "rate_weight"):
-            require_weight(f"{method}.{name}", getattr(self, name))
-        require(0 <= self.kd_dropout < 1, f"{method}.kd_dropout", self.kd_dropout, "in [0, 1)")
         if not (self.kl_weight or self.embedding_weight):
             message = f"{method}.kl_weight and {method}.embedding_weight are both 0: the teacher has no effect"
             raise InputError(message, "Set one above 0, or use --method ce")
@@ -153,8 +203,15 @@ class Cifd(Method):
             parts["rate"] = partial(self._rate, out, self.bottleneck)
         return parts
 
+    @property
+    def idle(self) -> frozenset[str]:
+        """See Method.idle."""
+        return frozenset(() if self.settings.ibm else ("rate_weight",)) | (
+            frozenset() if self.extras else {"rdm_weight", "kd_dropout"}
+        )
+
     def _cross_entropy(self, out: StudentOut, labels: Tensor) -> dict[str, Tensor]:
-        return {"ce": ce_loss(out.logits, labels, label_smoothing=self.settings.label_smoothing)}
+        return {"ce": ce(out.logits, labels, label_smoothing=self.settings.label_smoothing)}
 
     def _rate(self, out: StudentOut, bottleneck: Ibm) -> dict[str, Tensor]:
         return {"rate": bottleneck.nats(out.embedding).mean()}

@@ -3,17 +3,19 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
 
 from teachonce.errors import MismatchError
-from teachonce.methods.losses import widen
 from teachonce.methods.method import Method, main, require_width
-from teachonce.methods.settings import Settings, require, require_weight
+from teachonce.methods.settings import Settings
+from teachonce.methods.tensors import widen
 from teachonce.models.projector import Projector
 from teachonce.models.student import Student
+from teachonce.options.opt import Opt
+from teachonce.options.search import Around
 from teachonce.types import TargetSpec
 
 MAX_SCALE = 100.0
@@ -24,24 +26,19 @@ Direction = Literal["teacher-to-student", "student-to-teacher", "none"]
 class ContrastSettings(Settings):
     """Defaults of the paper (arXiv 2404.06170): both weights 0.5; of CLIP: a learnable scale from 1/0.07."""
 
-    ce_weight: float = 0.5
-    """Weight of the `ce` term (the public code has 1)."""
-    clip_weight: float = 0.5
-    """Weight of the `clip` term."""
-    scale: float = 1 / 0.07
-    """1 / temperature of the cosines, or where it starts when learnt; in (0, 100]."""
-    learn_scale: bool = True
-    """Learn the scale's logarithm; it never passes log 100."""
-    direction: Direction = "teacher-to-student"
-    """Which side the projector maps; `none`: there is no projector, and both widths must agree. The paper says both
-    sides, in two places; its code maps the teacher's embeddings."""
-
-    def check(self, method: str) -> None:
-        """See Settings.check."""
-        super().check(method)
-        require_weight(f"{method}.ce_weight", self.ce_weight)
-        require_weight(f"{method}.clip_weight", self.clip_weight)
-        require(0 < self.scale <= MAX_SCALE, f"{method}.scale", self.scale, f"in (0, {MAX_SCALE:g}]")
+    ce_weight: Annotated[float, Opt(help="Weight of the `ce` term (the public code has 1).", min=0)] = 0.5
+    clip_weight: Annotated[float, Opt(help="Weight of the `clip` term.", min=0, search=Around(10.0))] = 0.5
+    scale: Annotated[
+        float, Opt(help="1 / temperature of the cosines, or where it starts when learnt.", above=0, max=MAX_SCALE)
+    ] = 1 / 0.07
+    learn_scale: Annotated[bool, Opt(help="Learn the scale's logarithm; it never passes log 100.")] = True
+    direction: Annotated[
+        Direction,
+        Opt(
+            help="Which side the projector maps; `none`: there is no projector, and both widths must agree. The paper "
+            "says both sides, in two places; its code maps the teacher's embeddings."
+        ),
+    ] = "teacher-to-student"
 
 
 class Scale(nn.Module):

@@ -1,40 +1,43 @@
-"""`dgkd`: the student learns from the teacher and all its assistants (Son et al., 2021, arXiv 2009.08825)."""
+"""`dgkd`: the student learns from the teacher and all its assistants (Son et al., 2021, arXiv 2009.08825).
 
-import math
+L = w_ce CE(z^s, y) + w_kd T^2 sum_n KL(softmax(z^n / T) || softmax(z^s / T)) over the sources n that a batch keeps.
+Needs: logits, of the teacher and of each assistant.
+"""
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 from torch import Tensor
 
-from teachonce.methods.losses import ce_loss
-from teachonce.methods.method import Method, precise, require_same_classes
-from teachonce.methods.settings import Settings, require, require_weight
-from teachonce.methods.sources import divergences, keep_all_but, stacked
+from teachonce.methods.ce import ce
+from teachonce.methods.method import Method, require_same_classes
+from teachonce.methods.settings import Settings, require
+from teachonce.methods.sources import divergences, keep_all_but, kl_names, of_sources
 from teachonce.methods.targets import StudentOut, Targets
+from teachonce.methods.tensors import precise, stacked
 from teachonce.models.student import Student
+from teachonce.options.opt import Opt
+from teachonce.options.search import Span
 from teachonce.types import TargetSpec
+
+__all__ = ["Dgkd", "DgkdSettings"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class DgkdSettings(Settings):
     """Defaults of the authors' code: lambda = 1 (no labels), T = 5, one source dropped in each batch."""
 
-    temperature: float = 5.0
-    """T, by which both sides' logits are divided; positive, no unit."""
-    ce_weight: float = 0.0
-    """Weight of the `ce` term, 1 - lambda."""
-    kd_weight: float = 1.0
-    """Weight of every divergence, lambda; each has T^2 inside."""
-    drop: int = 1
-    """How many of the sources (the teacher, the assistants) each batch leaves out; fewer than there are."""
-
-    def check(self, method: str) -> None:
-        """See Settings.check."""
-        super().check(method)
-        require(0 < self.temperature < math.inf, f"{method}.temperature", self.temperature, "positive")
-        require(self.drop >= 0, f"{method}.drop", self.drop, "zero or positive")
-        require_weight(f"{method}.ce_weight", self.ce_weight)
-        require_weight(f"{method}.kd_weight", self.kd_weight)
+    temperature: Annotated[
+        float,
+        Opt(help="T, by which both sides' logits are divided; no unit.", above=0, search=Span(1.0, 10.0, log=True)),
+    ] = 5.0
+    ce_weight: Annotated[float, Opt(help="Weight of the `ce` term, 1 - lambda.", min=0, search=Span(0.0, 1.0))] = 0.0
+    kd_weight: Annotated[float, Opt(help="Weight of every divergence, lambda; each has T^2 inside.", min=0)] = 1.0
+    drop: Annotated[
+        int,
+        Opt(help="How many of the sources (teacher, assistants) each batch leaves out; fewer than there are.", min=0),
+    ] = 1
 
 
 class Dgkd(Method):
@@ -74,15 +77,5 @@ class Dgkd(Method):
             kl = divergences(out.logits, sources, temperature=self.settings.temperature).mean(1)
             if self.settings.drop:
                 kl = kl * keep_all_but(self.settings.drop, len(kl), kl.device)[:, 0].to(kl.dtype)
-            ce = ce_loss(out.logits, labels, label_smoothing=self.settings.label_smoothing)
-            return {"ce": ce, **dict(zip(kl_names(self.extras), kl.unbind(), strict=True))}
-
-
-def kl_names(extras: Sequence[str]) -> list[str]:
-    """The names of the divergences: `kl` of the main target, `kl_NAME` of each extra."""
-    return ["kl", *(f"kl_{name}" for name in extras)]
-
-
-def of_sources(targets: Targets, signal: str, extras: Sequence[str]) -> list[Tensor]:
-    """A signal of the main target, then of the extras in the order in which they were named."""
-    return [targets[signal], *(targets[name, signal] for name in extras)]
+            own = ce(out.logits, labels, label_smoothing=self.settings.label_smoothing)
+            return {"ce": own, **dict(zip(kl_names(self.extras), kl.unbind(), strict=True))}

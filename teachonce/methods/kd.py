@@ -1,36 +1,56 @@
-"""`kd`: the teacher's softened logits beside the labels (Hinton et al., 2015, arXiv 1503.02531)."""
+"""`kd`: the teacher's softened logits beside the labels (Hinton et al., 2015, arXiv 1503.02531).
 
-import math
+L = w_ce CE(z^s, y) + w_kd T^2 KL(softmax(z^t / T) || softmax(z^s / T)). Needs: logits.
+"""
+
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 from torch import Tensor
+from torch.nn import functional as F
 
-from teachonce.methods.losses import ce_loss, kd_loss
-from teachonce.methods.method import Method, main, precise, require_same_classes
-from teachonce.methods.settings import Settings, require, require_weight
+from teachonce.methods.ce import ce
+from teachonce.methods.method import Method, main, require_same_classes
+from teachonce.methods.settings import Settings
 from teachonce.methods.targets import StudentOut, Targets
+from teachonce.methods.tensors import precise, widen
 from teachonce.models.student import Student
+from teachonce.options.opt import Opt
+from teachonce.options.search import Around, Span
 from teachonce.types import TargetSpec
+
+__all__ = ["Kd", "KdSettings", "kd"]
+
+
+def kd(logits: Tensor, teacher_logits: Tensor, *, temperature: float) -> Tensor:
+    """T^2 KL(p_T(z^t) || p_T(z^s)): sum over classes, mean over the batch, in nats (Hinton et al., 2015).
+
+    The factor T^2 keeps the gradient's size when T changes. `batchmean`: the default mean of `kl_div` would divide by
+    C as well.
+
+    Args:
+        logits: The student's, (B, C).
+        teacher_logits: The teacher's, (B, C), classes in the same order.
+        temperature: T > 0.
+    """
+    student = F.log_softmax(widen(logits) / temperature, dim=1)
+    teacher = F.log_softmax(widen(teacher_logits.detach()) / temperature, dim=1)
+    return F.kl_div(student, teacher, reduction="batchmean", log_target=True) * temperature**2
 
 
 @dataclass(frozen=True, kw_only=True)
 class KdSettings(Settings):
     """Defaults of mdistiller for CIFAR: T = 4, weights 0.1 and 0.9. For ImageNet T = 1, 0.5 and 0.5 are usual."""
 
-    temperature: float = 4.0
-    """T, by which both sides' logits are divided; positive, no unit."""
-    ce_weight: float = 0.1
-    """Weight of the `ce` term."""
-    kd_weight: float = 0.9
-    """Weight of the `kd` term, which has T^2 inside."""
-
-    def check(self, method: str) -> None:
-        """See Settings.check."""
-        super().check(method)
-        require(0 < self.temperature < math.inf, f"{method}.temperature", self.temperature, "positive")
-        require_weight(f"{method}.ce_weight", self.ce_weight)
-        require_weight(f"{method}.kd_weight", self.kd_weight)
+    temperature: Annotated[
+        float,
+        Opt(help="T, by which both sides' logits are divided; no unit.", above=0, search=Span(1.0, 10.0, log=True)),
+    ] = 4.0
+    ce_weight: Annotated[float, Opt(help="Weight of the `ce` term.", min=0)] = 0.1
+    kd_weight: Annotated[
+        float, Opt(help="Weight of the `kd` term, which has T^2 inside.", min=0, search=Around(10.0))
+    ] = 0.9
 
 
 class Kd(Method):
@@ -53,6 +73,6 @@ class Kd(Method):
         """See Method."""
         with precise(out.logits):
             return {
-                "ce": ce_loss(out.logits, labels, label_smoothing=self.settings.label_smoothing),
-                "kd": kd_loss(out.logits, targets["logits"], temperature=self.settings.temperature),
+                "ce": ce(out.logits, labels, label_smoothing=self.settings.label_smoothing),
+                "kd": kd(out.logits, targets["logits"], temperature=self.settings.temperature),
             }

@@ -1,8 +1,8 @@
 """What a method is: named terms, their weights, and what is trained beside the student."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import ClassVar, Literal
+from dataclasses import asdict
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -11,11 +11,12 @@ from teachonce.errors import MismatchError, StoreMissingError
 from teachonce.methods.settings import Settings
 from teachonce.methods.targets import StudentOut, Targets
 from teachonce.models.student import Student
+from teachonce.options.methods import Takes
+from teachonce.options.opt import Value
 from teachonce.processwide import seeded
 from teachonce.signals import Needs, needs, of_rows
 from teachonce.types import TargetSpec
 
-Takes = Literal["rdm", "assistants"]
 Part = Callable[[], Mapping[str, Tensor]]
 
 
@@ -39,12 +40,13 @@ class Method:
         notes: What a log should say about what was built.
     """
 
-    name: ClassVar[str]
+    name: str
     needs: Needs = frozenset()
     settings_type: ClassVar[type[Settings]] = Settings
     takes: ClassVar[Takes | None] = None
     """What its extras are, named as the option that gives them."""
     needs_extras: ClassVar[bool] = False
+    """Whether it is nothing without them."""
 
     def __init__(self, settings: Settings, extras: Sequence[str] = ()) -> None:
         self.settings, self.extras = settings, tuple(extras)
@@ -115,6 +117,19 @@ class Method:
             self.modules = self.make_modules(student, specs)
         return self.modules
 
+    @property
+    def idle(self) -> frozenset[str]:
+        """Settings that have no effect beside the others, or without extras; `tune` does not search them."""
+        return frozenset()
+
+    def values(self) -> dict[str, Value]:
+        """Its settings by name, by which a run is compared; of a sum, METHOD.NAME."""
+        return asdict(self.settings)
+
+    def named_values(self) -> dict[str, Value]:
+        """Its settings as METHOD.NAME."""
+        return {f"{self.name}.{name}": value for name, value in self.values().items()}
+
     def make_weights(self) -> dict[str, float]:
         """Term -> weight."""
         return {"ce": 1.0}
@@ -158,11 +173,6 @@ def require_width(name: str, spec: TargetSpec) -> int:
         mend = "Embed the data again: `teachonce embed`"
         raise StoreMissingError(f"method {name} needs embeddings, target {spec.name!r} has none", mend)
     return width
-
-
-def precise(tensor: Tensor) -> AbstractContextManager[None]:
-    """Without autocast: losses and projections are computed in float32 on every device."""
-    return torch.autocast(tensor.device.type, enabled=False)
 
 
 def total(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:

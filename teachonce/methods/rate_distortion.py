@@ -18,7 +18,7 @@ from typing import Any, Literal
 import torch.nn.functional as F
 from torch import Tensor
 
-from teachonce.methods.losses import widen
+from teachonce.methods.tensors import widen
 from teachonce.models.rdm import RdmOut
 
 Kind = Literal["mse", "smooth-l1"]

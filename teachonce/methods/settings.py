@@ -1,34 +1,33 @@
-"""Settings of methods: frozen dataclasses, filled from text or values, every mistake told with the nearest name."""
+"""Settings of methods: frozen dataclasses of declared options, filled from text or values."""
 
 import math
-import typing
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from difflib import get_close_matches
-from types import UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from teachonce.errors import InputError
+from teachonce.options.opt import Opt, Option, Value, options_of
 
 S = TypeVar("S", bound="Settings")
-Value = str | float | bool
 _WORDS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What every method has. Subclasses add fields: float, int, bool, Literal or `int | Literal`."""
+    """What every method has. Subclasses add fields: float, int, bool, Literal, `int | Literal`, each with an `Opt`."""
 
-    label_smoothing: float = 0.0
-    """Share of a label's probability that is spread over all classes in the `ce` term, in [0, 1)."""
+    label_smoothing: Annotated[
+        float,
+        Opt(help="Share of a label's probability that is spread over all classes in the `ce` term.", min=0, below=1),
+    ] = 0.0
 
     def check(self, method: str) -> None:
-        """Refuse values out of range.
+        """Refuse values that do not go together.
 
         Raises:
-            InputError: The first such value, as METHOD.NAME.
+            InputError: Names the settings as METHOD.NAME.
         """
-        require(0 <= self.label_smoothing < 1, f"{method}.label_smoothing", self.label_smoothing, "in [0, 1)")
 
 
 def require(condition: bool, name: str, value: float, expected: str) -> None:
@@ -41,26 +40,16 @@ def require(condition: bool, name: str, value: float, expected: str) -> None:
         raise InputError(f"{name} must be {expected}, got {value:g}", f"Use --set {name}=VALUE with a value {expected}")
 
 
-def require_weight(name: str, value: float) -> None:
-    """Check that a term's weight is not negative and finite.
-
-    Raises:
-        InputError: It is not.
-    """
-    require(0 <= value < math.inf, name, value, "zero or positive")
-
-
 def fill(kind: type[S], method: str, values: Mapping[str, Value]) -> S:
     """Settings of a method from names and values; text is read as the setting's own type.
 
     Raises:
         InputError: Unknown names (all at once), a value of another type or out of range.
     """
-    hints = typing.get_type_hints(kind)
-    known = [field.name for field in fields(kind)]
+    known = options_of(kind)
     if unknown := [name for name in values if name not in known]:
         raise unknown_name(f"method {method} has no setting {', '.join(map(repr, unknown))}", unknown, known)
-    settings = kind(**{name: _read(f"{method}.{name}", value, hints[name]) for name, value in values.items()})
+    settings = kind(**{name: _value(f"{method}.{name}", value, known[name]) for name, value in values.items()})
     settings.check(method)
     return settings
 
@@ -73,19 +62,25 @@ def unknown_name(message: str, names: Iterable[str], known: Iterable[str]) -> In
     return InputError(message, f"{hint}There are: {', '.join(known)}")
 
 
-def _read(name: str, value: Value, hint: Any) -> Any:
-    if get_origin(hint) is Literal:
-        if value not in get_args(hint):
-            raise unknown_name(f"{name} cannot be {value!r}", [str(value)], map(str, get_args(hint)))
+def _value(name: str, value: Value, option: Option) -> Any:
+    read = _read(name, value, option)
+    if type(read) in (int, float):
+        require(option.opt.allows(read), name, read, option.opt.limits)
+    return read
+
+
+def _read(name: str, value: Value, option: Option) -> Any:
+    kinds = option.members
+    words = [word for kind in kinds if get_origin(kind) is Literal for word in get_args(kind)]
+    if value in words:
         return value
-    if get_origin(hint) in (Union, UnionType):
-        words = [word for one in get_args(hint) for word in get_args(one)]
-        return value if value in words else _int(name, value, words)
-    if hint is bool:
+    if int in kinds:
+        return _int(name, value, words)
+    if words:
+        raise unknown_name(f"{name} cannot be {value!r}", [str(value)], map(str, words))
+    if bool in kinds:
         return _bool(name, value)
-    if hint is int:
-        return _int(name, value)
-    assert hint is float, f"{name}: settings of type {hint} are not known"
+    assert float in kinds, f"{name}: settings of type {option.kind} are not known"
     return _float(name, value)
 
 

@@ -10,25 +10,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from teachonce.methods.losses import widen
+from teachonce.methods.targets import Targets
+from teachonce.methods.tensors import widen
+
+__all__ = ["distances", "divergences"]
 
 Distance = Literal["mse", "smooth-l1"]
 Reduction = Literal["mean", "sum"]
 DropForm = Literal["bernoulli", "exactly-one", "sample"]
 
 
-def stacked(sources: Sequence[Tensor]) -> Tensor:
-    """K tensors of one shape as one, (K, ...), detached, in float32 (float64 is kept)."""
-    detached = [source.detach() for source in sources]
-    if len({source.dtype for source in detached}) == 1:
-        return widen(torch.stack(detached))
-    return torch.stack([widen(source) for source in detached])
-
-
 def divergences(logits: Tensor, sources: Tensor, *, temperature: float, squared: bool = True) -> Tensor:
     """KL(p_T(source) || p_T(student)) of every source and sample, in nats; times T^2 where `squared`.
 
-    The student's log-softmax is taken once. The mean over the batch of one row is `kd_loss` (Hinton et al., 2015).
+    The student's log-softmax is taken once. The mean over the batch of one row is `kd` (Hinton et al., 2015).
 
     Args:
         logits: The student's, (B, C).
@@ -90,3 +85,13 @@ def keep(form: DropForm, rate: float, sources: int, rows: int, device: torch.dev
     drawn = torch.rand(sources, rows if form == "sample" else 1, device=device)
     kept = (drawn >= rate).float()
     return kept / (1 - rate) if rescale else kept
+
+
+def kl_names(extras: Sequence[str]) -> list[str]:
+    """The names of the divergences: `kl` of the main target, `kl_NAME` of each extra."""
+    return ["kl", *(f"kl_{name}" for name in extras)]
+
+
+def of_sources(targets: Targets, signal: str, extras: Sequence[str]) -> list[Tensor]:
+    """A signal of the main target, then of the extras in the order in which they were named."""
+    return [targets[signal], *(targets[name, signal] for name in extras)]

@@ -4,7 +4,11 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
-from typing import Annotated, Literal, Protocol, get_args, get_origin
+from math import isfinite
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol, get_args, get_origin
+
+if TYPE_CHECKING:
+    from teachonce.options.search import Search
 
 Value = bool | int | float | str
 """A setting of a method."""
@@ -26,6 +30,9 @@ class Opt:
         min: The least value; of a tuple, of each item.
         above: The value must be larger.
         max: The largest value.
+        below: The value must be smaller.
+        search: Where `tune` searches it (a `Span` or `Around` of `options.search`); None: not at all.
+        words: `module:function` below `teachonce` of what a shell completes, without importing torch.
         key: Its name on the command line and in recipes, where that is not the field's.
         none: The word that stands for None on the command line and in recipes.
         argument: A positional argument of the command line.
@@ -34,7 +41,7 @@ class Opt:
         tells: How it tells runs apart: by its `value`; by the `content` that it names or its effect, which the stage
             puts into the identity; or `nothing`: a place, the machine, or what to do with what is there.
         table: The table of a recipe that says it for every command that has it: `data` or `teacher`.
-        method: The one method that has it.
+        takes: It belongs to the methods that take these targets beside the main one: `rdm` or `assistants`.
         act: It says what to do with what is there: a command that is printed or planned never has it.
     """
 
@@ -45,6 +52,9 @@ class Opt:
     min: float | None = None
     above: float | None = None
     max: float | None = None
+    below: float | None = None
+    search: "Search | None" = None
+    words: str | None = None
     key: str | None = None
     none: str | None = None
     argument: bool = False
@@ -52,8 +62,27 @@ class Opt:
     repeated: bool = False
     tells: Literal["value", "content", "nothing"] = "value"
     table: Literal["data", "teacher"] | None = None
-    method: str | None = None
+    takes: Literal["rdm", "assistants"] | None = None
     act: bool = False
+
+    def allows(self, value: float) -> bool:
+        """Whether a number is finite and within the limits."""
+        low = (self.min is None or value >= self.min) and (self.above is None or value > self.above)
+        high = (self.max is None or value <= self.max) and (self.below is None or value < self.below)
+        return low and high and isfinite(value)
+
+    @property
+    def limits(self) -> str:
+        """The limits in words, such as `in (0, 100]`; `finite` where there are none."""
+        low = f"[{self.min:g}" if self.min is not None else f"({self.above:g}" if self.above is not None else ""
+        high = f"{self.max:g}]" if self.max is not None else f"{self.below:g})" if self.below is not None else ""
+        if low and high:
+            return f"in {low}, {high}"
+        if low:
+            return {"(0": "positive", "[0": "zero or positive"}.get(
+                low, f"{'at least' if low[0] == '[' else 'above'} {low[1:]}"
+            )
+        return f"{'at most' if high[-1] == ']' else 'below'} {high[:-1]}" if high else "finite"
 
 
 @dataclass(frozen=True, kw_only=True)

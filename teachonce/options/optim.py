@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from teachonce.errors import InputError
 from teachonce.options.opt import Opt
+from teachonce.options.search import Around
 from teachonce.options.shared import OPTIMISER
 
 _DECAY = {"adamw": 0.05, "sgd": 5e-4}
@@ -15,7 +16,9 @@ _DENSITY_LR = {"adamw": 10.0, "sgd": 1.0}
 class RateOptions:
     """The learning rate and its schedule."""
 
-    lr: Annotated[float, Opt(help="Maximum learning rate.", panel=OPTIMISER, min=0.0, above=0.0)] = 1e-3
+    lr: Annotated[
+        float, Opt(help="Maximum learning rate.", panel=OPTIMISER, min=0.0, above=0.0, search=Around(5.0))
+    ] = 1e-3
     weight_decay: Annotated[
         float | None,
         Opt(help="Weight decay; if absent 0.05 with adamw, 5e-4 with sgd.", panel=OPTIMISER, min=0.0, tells="content"),

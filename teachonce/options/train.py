@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
+from teachonce.errors import InputError
 from teachonce.options import shared
+from teachonce.options.methods import METHODS, parts_of, takes
 from teachonce.options.opt import Opt
 from teachonce.options.optim import OptimOptions
 from teachonce.options.shared import MACHINE, OPTIMISER
@@ -37,7 +39,14 @@ class TrainOptions(OptimOptions):
             tells="content",
         ),
     ] = None
-    method: Annotated[str, Opt(help="ce, kd, vanilla-kd, clip-embed-kd, clip-teacher-kd, dgkd or cifd.")] = "ce"
+    method: Annotated[
+        str,
+        Opt(
+            help=f"{', '.join(METHODS)}, or a sum such as kd+clip-teacher-kd; see `teachonce methods`.",
+            metavar="METHOD",
+            words="options.methods:completions",
+        ),
+    ] = "ce"
     store: Annotated[Path | None, Opt(help="Folder of the store; ce needs none.", metavar="STORE", tells="content")] = (
         None
     )
@@ -48,12 +57,12 @@ class TrainOptions(OptimOptions):
             help="For cifd: RDM targets of the store, such as rdm-10000,rdm-1000.",
             metavar="NAMES",
             tells="content",
-            method="cifd",
+            takes="rdm",
         ),
     ] = ()
     rdm_logits: Annotated[
         Literal["stored", "head"],
-        Opt(rare=True, help="Read the RDMs' logits, or compute them from their heads.", tells="content", method="cifd"),
+        Opt(rare=True, help="Read the RDMs' logits, or compute them from their heads.", tells="content", takes="rdm"),
     ] = "stored"
     assistants: Annotated[
         tuple[str, ...],
@@ -61,7 +70,17 @@ class TrainOptions(OptimOptions):
             help="For dgkd: the assistants' targets, such as assistant-8,assistant-6.",
             metavar="NAMES",
             tells="content",
-            method="dgkd",
+            takes="assistants",
+        ),
+    ] = ()
+    targets: Annotated[
+        tuple[str, ...],
+        Opt(
+            rare=True,
+            help="All targets in one list, the main one first: --targets teacher,rdm-100,rdm-10 is --target teacher "
+            "--rdm rdm-100,rdm-10; for dgkd the others are --assistants.",
+            metavar="NAMES",
+            tells="nothing",
         ),
     ] = ()
     source: Annotated[
@@ -107,6 +126,27 @@ class TrainOptions(OptimOptions):
     threads: shared.Threads = None
     seed: shared.Seed = 0
     trust_remote_code: shared.TrustRemoteCode = False
+
+    def __post_init__(self) -> None:
+        """Put `targets` into the options that it stands for.
+
+        Raises:
+            InputError: They are given too, or the method takes no targets beside the main one.
+        """
+        if not self.targets:
+            return
+        main, *extras = self.targets
+        kind = takes(self.method)
+        if self.rdm or self.assistants or self.target not in ("teacher", main):
+            raise InputError("targets are given twice", "Use --targets alone, or --target with --rdm or --assistants")
+        if extras and kind is None:
+            parts_of(self.method)
+            able = ", ".join(name for name, entry in METHODS.items() if entry.takes)
+            message = f"method {self.method} takes one target, got {', '.join(self.targets)}"
+            raise InputError(message, f"Name one, or use a method that takes several: {able}")
+        given = {"target": main, "targets": ()} | ({str(kind): tuple(extras)} if extras else {})
+        for name, value in given.items():
+            object.__setattr__(self, name, value)
 
     @property
     def extras(self) -> tuple[str, ...]:

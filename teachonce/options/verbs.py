@@ -61,6 +61,9 @@ VERBS = {
         "tables:rdm_parts",
         "--store cifar10.zarr --distortion-weight 10000,5000,1000",
     ),
+    "methods": Verb(
+        "methods:MethodsOptions", "stages.methods:methods", "tables:methods_parts", "kd --store cifar10.zarr"
+    ),
     "evaluate": Verb(
         "evaluate:EvaluateOptions",
         "stages.evaluate:evaluate",

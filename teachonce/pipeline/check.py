@@ -105,7 +105,9 @@ class Checker(Reader):
         table = self.optional(of.TUNE, raw, "tune")
         tune = TuneTable() if table is None else table.options
         if trainings:
-            _, problems = read_space(tune.space, [training.options.method for training in trainings])
+            _, problems = read_space(
+                tune.space, [part for training in trainings for part in training.options.method.split("+")]
+            )
             for problem in problems:
                 self.add(problem)
         return tune

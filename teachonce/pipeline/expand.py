@@ -5,14 +5,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
+from teachonce.options.methods import takes
 from teachonce.options.words import setting_text
 from teachonce.pipeline.keys import is_list
 from teachonce.pipeline.tables import TRAIN, Training
 
-OF_METHOD = {key: option.opt.method for key, option in TRAIN.known.items() if option.opt.method is not None}
-"""Keys that are for one method alone, as its settings are."""
+OF_METHOD = {key: option.opt.takes for key, option in TRAIN.known.items() if option.opt.takes is not None}
+"""Keys that are only for methods that take such targets."""
 _EXTRAS = ("rdm", "assistants")
-_ALWAYS_NAMED = ("method", "student", "seed", "source", "name", "target", *_EXTRAS)
+_ALWAYS_NAMED = ("method", "student", "seed", "source", "name", "target", "targets", *_EXTRAS)
 
 
 def expand(raw: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], tuple[str, ...]]]:
@@ -23,10 +24,10 @@ def expand(raw: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], tuple[str, 
     """
     flat = {k: v for k, v in raw.items() if k != "set" and k not in OF_METHOD}
     for chosen in _product(flat):
-        method = chosen.get("method", "ce")
-        extras = {k: v for k, v in raw.items() if OF_METHOD.get(k) == method}
+        method = str(chosen.get("method", "ce"))
+        extras = {k: v for k, v in raw.items() if k in OF_METHOD and OF_METHOD[k] == takes(method)}
         settings = flatten_settings(raw.get("set", {}))
-        own = {k: v for k, v in settings.items() if k.rpartition(".")[0] == method}
+        own = {k: v for k, v in settings.items() if k.rpartition(".")[0] in method.split("+")}
         for named, values in product(_product(extras), _product(own)):
             table = {**chosen, **named, "set": values} if values else {**chosen, **named}
             yield table, (*_varied(flat), *_varied(extras), *_varied(own))
@@ -65,7 +66,7 @@ def run_name(training: Training, varied: Sequence[str]) -> str:
     if options.source == "live":
         parts.append("live")
     parts += [f"target={training.target}"] if training.target else []
-    parts += [f"{key}={short_names(getattr(options, key))}" for key in _EXTRAS if key in training.given]
+    parts += [f"{key}={short_names(getattr(options, key))}" for key in _EXTRAS if training.names(key)]
     own = {**TRAIN.raw(training.given), **options.settings}
     for key in varied:
         if key not in _ALWAYS_NAMED:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from teachonce.options.methods import parts_of
 from teachonce.options.rdm import RdmOptions
 from teachonce.pipeline.recipe import Recipe
 from teachonce.pipeline.tables import OF_DATA, OF_LIVE, Table, Training
 
-_WITHOUT_TEACHER = ("ce",)
 _OF_ITS_TEACHER = ("name", "views", "augment", "block_rows", "seed")
 
 
@@ -78,7 +78,7 @@ def _sees_the_same_without(recipe: Recipe, training: Training) -> bool:
 
 def reads_targets(training: Training) -> bool:
     """Whether the method looks at a teacher's outputs."""
-    return training.options.method not in _WITHOUT_TEACHER
+    return any(part.needs for part in parts_of(training.options.method))
 
 
 def data_options(recipe: Recipe) -> dict[str, Any]:

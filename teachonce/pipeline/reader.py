@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from teachonce.errors import InputError
+from teachonce.options.methods import METHODS, takes
 from teachonce.options.train import TrainOptions
 from teachonce.pipeline.expand import OF_METHOD, flatten_settings
 from teachonce.pipeline.keys import Keys
@@ -65,15 +66,17 @@ class Reader:
         """Check that a training has what its method takes, and no setting of another."""
         methods = raw.get("method", "ce")
         methods = methods if isinstance(methods, list) else [methods]
+        parts = [part for method in methods for part in str(method).split("+")]
         if not isinstance(raw.get("set", {}), Mapping):
             self.add(f'{where} set must be a table such as {{"kd.temperature" = 4}}, got {raw["set"]!r}')
         for key in flatten_settings(raw.get("set", {})):
             prefix = key.rpartition(".")[0]
-            if prefix not in methods:
+            if prefix not in parts:
                 self.add(f"{where} set {key} is for {prefix or 'no method'}, expected METHOD.NAME of {methods}")
         for key in raw:
-            if key in OF_METHOD and OF_METHOD[key] not in methods:
-                self.add(f"{where} {key} is for {OF_METHOD[key]}, expected one of {methods}")
+            if key in OF_METHOD and OF_METHOD[key] not in map(takes, map(str, methods)):
+                able = ", ".join(name for name, entry in METHODS.items() if entry.takes == OF_METHOD[key])
+                self.add(f"{where} {key} is for {able}, expected one of {methods}")
 
     def can_be(self, where: str, check: Callable[[Given], object], given: Given) -> bool:
         """Whether a check lets a value pass."""

@@ -93,7 +93,12 @@ class Training:
     @property
     def target(self) -> str | None:
         """The target that it names; None: that of the [store] table."""
-        return self.given.get("target")
+        return self.options.target if self.names("target") else None
+
+    def names(self, key: str) -> bool:
+        """Whether it names this target or these targets, itself or as part of `targets`."""
+        default = options_of(TrainOptions)[key].default
+        return key in self.given or ("targets" in self.given and getattr(self.options, key) != default)
 
     def but(self, *names: str) -> str:
         """The same for trainings that differ in nothing but these options; `label` may be among them."""

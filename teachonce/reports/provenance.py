@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
 from typing import TypeGuard
@@ -147,9 +147,14 @@ def _options(run: Run) -> dict[str, object]:
         if name in settings and name not in _NOT_FROM_SETTINGS and settings[name] != as_json(option.default)
     }
     init = {} if record.init is None else {"init": record.init.source}
-    changed = {"settings": {f"{method}.{name}": run.settings.settings[name] for name in _changed(run)}}
+    changed = {"settings": {_named(method, name): run.settings.settings[name] for name in _changed(run)}}
     of_data = data_options(record.data)
     return {**of_data, "method": method, **options, **init, **_of_store(run), **changed}
+
+
+def _named(method: str, name: str) -> str:
+    """METHOD.NAME; those of a sum are named so already."""
+    return name if "." in name else f"{method}.{name}"
 
 
 def _of_store(run: Run) -> dict[str, object]:
@@ -167,7 +172,7 @@ def _changed(run: Run) -> list[str]:
     own = run.settings.settings
     extras = [name for names in run.extras.values() for name in names]
     try:
-        defaults = asdict(make_method(run.settings.method, {}, extras).settings)
+        defaults = make_method(run.settings.method, {}, extras).values()
     except (TeachonceError, TypeError):
         return list(own)
     return [name for name, value in own.items() if defaults.get(name) != value]

@@ -22,7 +22,7 @@ from teachonce.data.decode import DecodeError
 from teachonce.data.samples import ArraySamples
 from teachonce.engine.stage_one.contents import teacher_attributes
 from teachonce.errors import DataError, InputError, MismatchError, ModelError
-from teachonce.models import Signal, load_teacher
+from teachonce.models import Signals, load_teacher
 from teachonce.options.embed import EmbedOptions
 from teachonce.stages.embed import embed, open_job
 from tests.stages.embedding import BLOCK, Heard, Wrapped, digits, snapshot, teacher
@@ -46,7 +46,7 @@ def pause(seconds: float) -> None:
 def slow(seconds: float) -> Wrapped:
     """A teacher that takes at least so long for a batch."""
 
-    def change(pixels: Tensor, signal: Signal) -> Signal:
+    def change(pixels: Tensor, signal: Signals) -> Signals:
         pause(seconds)
         return signal
 
@@ -105,7 +105,7 @@ def test_the_table_holds_the_bytes_of_other_views_and_dtypes(tmp_path: Path):
 def test_of_many_views_a_few_are_run(tmp_path: Path):
     batches = []
 
-    def heard(pixels: Tensor, signal: Signal) -> Signal:
+    def heard(pixels: Tensor, signal: Signals) -> Signals:
         batches.append(len(pixels))
         return signal
 

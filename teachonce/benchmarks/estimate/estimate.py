@@ -10,9 +10,9 @@ from teachonce.benchmarks.estimate.steps import StudentPlan, measure_steps, meas
 from teachonce.data.open import opened_samples
 from teachonce.errors import InputError
 from teachonce.events import Events
-from teachonce.methods.base import METHODS
 from teachonce.options.embed import EmbedOptions
 from teachonce.options.estimate import EstimateOptions
+from teachonce.options.methods import takes
 from teachonce.options.opt import options_of
 from teachonce.options.verb import verb
 from teachonce.places import require_writable
@@ -68,7 +68,7 @@ def _plan(options: EstimateOptions, events: Events) -> StudentPlan | None:
         student=options.student, settings=options.settings, image_size=options.student_image_size, **given
     )
     _check_loadable(options)
-    if METHODS[plan.method].takes is not None:
+    if takes(plan.method) is not None:
         why = "neither their losses nor their training are in the estimate; `teachonce bench live` has both"
         events.warn(f"{plan.method} is measured with the teacher's targets only, without RDMs: {why}")
     return plan

@@ -20,9 +20,10 @@ from teachonce.engine.session import open_session
 from teachonce.engine.settings import check_training
 from teachonce.errors import InputError
 from teachonce.events import SILENT
-from teachonce.methods.base import METHODS, make_method
+from teachonce.methods.base import make_method
 from teachonce.models.students import check_student
 from teachonce.options.estimate import EstimateOptions
+from teachonce.options.methods import needs_extras
 from teachonce.options.opt import Value
 from teachonce.options.train import TrainOptions
 from teachonce.stages.embed import embed
@@ -54,7 +55,7 @@ class StudentPlan:
         for name, value in {"epochs": self.epochs, "batch_size": self.batch_size}.items():
             if value < 1:
                 raise InputError(f"{name} must be at least 1, got {value}", f"Give another {name}")
-        if self.method in METHODS and METHODS[self.method].needs_extras:
+        if needs_extras(self.method):
             message = (
                 f"method {self.method} needs targets of other models, and the estimate has only those of the teacher"
             )

@@ -8,7 +8,7 @@ from teachonce.benchmarks.live.cases import Combination, Request
 from teachonce.benchmarks.live.conduct import Key
 from teachonce.benchmarks.live.result import key_of
 from teachonce.benchmarks.live.stage_one import StageOne
-from teachonce.methods.base import METHODS
+from teachonce.options.methods import takes
 from teachonce.options.train import TrainOptions
 
 STORE = "bench.zarr"
@@ -28,7 +28,7 @@ def _arm_spec(key: Key, request: Request, combination: Combination, stage: Stage
         method=key.method,
         settings=request.settings,
         store=folder / STORE,
-        rdm=stage.rdm if METHODS[key.method].takes == "rdm" else (),
+        rdm=stage.rdm if takes(key.method) == "rdm" else (),
         teacher=combination.case.teacher,
         teacher_dtype=combination.teacher_dtype,
         epochs=request.epochs,

@@ -10,9 +10,10 @@ from teachonce.benchmarks.live.presets import Case, Preset, find_cases
 from teachonce.benchmarks.live.records import CaseResult
 from teachonce.engine.device import Precision
 from teachonce.errors import InputError
-from teachonce.methods.base import METHODS, make_method
-from teachonce.methods.settings import Value
+from teachonce.methods.base import make_method
 from teachonce.models.rdm import Preset as RdmPreset
+from teachonce.options.methods import needs_extras, takes
+from teachonce.options.opt import Value
 from teachonce.records import SPARSE
 from teachonce.types import TeacherDtype
 
@@ -63,7 +64,7 @@ class Request:
     @property
     def with_rdms(self) -> bool:
         """Whether a method learns from RDMs."""
-        return any(METHODS[method].takes == "rdm" for method in self.methods) and bool(self.distortion_weight)
+        return any(takes(method) == "rdm" for method in self.methods) and bool(self.distortion_weight)
 
     def combinations(self) -> list["Combination"]:
         """All that is measured, those that share a store beside each other."""
@@ -129,12 +130,11 @@ def check_methods(methods: Sequence[str], settings: dict[str, Value], rdm: Seque
     for index, name in enumerate(methods):
         if name in methods[:index]:
             raise InputError(f"method {name} is given twice", "Name it once")
-        kind = METHODS.get(name)
-        if kind is not None and kind.needs_extras:
+        if needs_extras(name):
             message = f"method {name} needs targets of other models, and the temporary store has the teacher's alone"
             raise InputError(message, "Use kd, or cifd with --distortion-weight")
-        extras = rdm if kind is not None and kind.takes == "rdm" else ()
-        if kind is not None and kind.takes == "rdm" and not rdm:
+        extras = rdm if takes(name) == "rdm" else ()
+        if takes(name) == "rdm" and not rdm:
             raise InputError(
                 f"method {name} needs RDMs, and no weight was given", "Add --distortion-weight 1e4,5e3,1e3"
             )

@@ -17,10 +17,10 @@ from teachonce.engine.device import Precision, pick_device, pick_precision
 from teachonce.engine.rdm.names import named
 from teachonce.engine.settings import check_seed
 from teachonce.errors import InputError
-from teachonce.methods.base import METHODS
 from teachonce.models.precision import parse_teacher_dtype
 from teachonce.models.students import check_student
 from teachonce.options.live import LiveOptions
+from teachonce.options.methods import takes
 
 _EPOCHS = 10  # of `train`, where no preset says otherwise
 _COMPILES = {"no": (False,), "yes": (True,), "both": (False, True)}
@@ -47,7 +47,7 @@ def request_of(options: LiveOptions) -> Request:
     methods = tuple(options.methods) or (("kd",) if preset is None else preset.methods)
     settings = {} if preset is None else dict(preset.settings)
     check_methods(methods, settings, tuple(named(weights)) if weights else ())
-    if options.distortion_weight and not any(METHODS[name].takes == "rdm" for name in methods):
+    if options.distortion_weight and not any(takes(name) == "rdm" for name in methods):
         raise InputError("no method learns from RDMs", "Leave --distortion-weight out, or add --method cifd")
     rows = default_rows(preset, batches, on_gpu=on_gpu) if options.rows is None else (options.rows, options.rows)
     if preset is None:

@@ -23,7 +23,7 @@ from teachonce.benchmarks.live.records import (
 )
 from teachonce.benchmarks.live.stage_one import StageOne
 from teachonce.benchmarks.rounds import quartiles
-from teachonce.methods.base import METHODS
+from teachonce.options.methods import takes
 
 STUDENT_ONLY = Key("student-only", "ce")
 
@@ -89,12 +89,12 @@ class CaseMeasured:
 
     def _forward_ms(self) -> float:
         """Of the teacher alone, where a live arm runs it without RDMs."""
-        alone = [times for key, times in self.found.teacher.items() if METHODS[key.method].takes != "rdm"]
+        alone = [times for key, times in self.found.teacher.items() if takes(key.method) != "rdm"]
         return quartiles(next(iter(alone or self.found.teacher.values())))[1]
 
     def _method(self, method: str) -> MethodResult:
         times, arms, memory = time_ratios(self._times(method)), self._arms(method), self._memory(method)
-        with_rdms = METHODS[method].takes == "rdm"
+        with_rdms = takes(method) == "rdm"
         costs = Costs(
             stage_one_s=self.request.epoch_rows / self.stage.found.samples_per_s,
             rdm_s=self._rdm_s() if with_rdms else 0.0,

@@ -24,8 +24,8 @@ from teachonce.engine.rdm.stored import KIND, places
 from teachonce.engine.rows import Division, divide
 from teachonce.errors import DataError, InputError, MismatchError
 from teachonce.events import Events
-from teachonce.methods.base import missing
 from teachonce.methods.rate_distortion import RdmLoss
+from teachonce.methods.requirements import missing
 from teachonce.models.rdm import RdmSpec
 from teachonce.options.identity import with_defaults
 from teachonce.options.rdm import RdmOptions

@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
-from teachonce.options.opt import Opt, Value
+from teachonce.options.opt import Value
+from teachonce.options.search import Span
 from teachonce.pipeline.keys import keys_of
 
 TUNABLE = (  # keys of [[train]] that change neither what is compared nor what it is compared on
@@ -13,15 +13,6 @@ TUNABLE = (  # keys of [[train]] that change neither what is compared nor what i
     *("batch_size", "optimizer", "schedule"),
 )
 _LIST_ONLY = ("batch_size", "optimizer", "schedule")
-
-
-@dataclass(frozen=True)
-class Span:
-    """The numbers from `low` to `high`, both included; with `log` their logarithms are drawn evenly."""
-
-    low: Annotated[float, Opt(help="The smallest value.")]
-    high: Annotated[float, Opt(help="The largest value.")]
-    log: Annotated[bool, Opt(help="Draw logarithms evenly.")] = False
 
 
 Dim = Span | tuple[Value, ...]

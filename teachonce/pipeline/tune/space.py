@@ -1,6 +1,6 @@
 """The space of one variant: the default ranges, what the recipe says instead, and the values it starts from."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,42 +8,31 @@ from typing import TYPE_CHECKING, Any
 from teachonce.engine.settings import check_training, method_of
 from teachonce.errors import InputError
 from teachonce.methods.settings import unknown_name
-from teachonce.options.opt import Value
+from teachonce.options.methods import METHODS, parts_of
+from teachonce.options.opt import Value, options_of
+from teachonce.options.search import Around, Search, Span
 from teachonce.options.train import TrainOptions
 from teachonce.pipeline.judge import train_options
 from teachonce.pipeline.steps import Step
-from teachonce.pipeline.tune.dims import TUNABLE, Dim, Span, ends, nearest
+from teachonce.pipeline.tune.dims import TUNABLE, Dim, ends, nearest
 
 if TYPE_CHECKING:
     from optuna import Trial
 
 
-@dataclass(frozen=True)
-class Around:
-    """A range from 1/factor to factor times the recipe's own value; nothing where that is 0: it is off."""
+def _defaults() -> Iterator[tuple[str, Search]]:
+    """What the options of a training and the settings of the methods declare."""
+    for name, option in options_of(TrainOptions).items():
+        if option.opt.search is not None:
+            yield name, option.opt.search
+    for method, entry in METHODS.items():
+        for name, setting in entry.settings.items():
+            if setting.search is not None:
+                yield f"{method}.{name}", setting.search
 
-    factor: float
 
-
-_TEMPERATURE = Span(1.0, 10.0, log=True)
 # Of the weights of a method one is left as it is: only their ratios count where the learning rate is searched too.
-DEFAULTS: Mapping[str, Span | Around] = {
-    "lr": Around(5.0),
-    "kd.temperature": _TEMPERATURE,
-    "kd.kd_weight": Around(10.0),
-    "vanilla-kd.kd_weight": Around(10.0),
-    "clip-embed-kd.clip_weight": Around(10.0),
-    "clip-teacher-kd.clip_weight": Around(10.0),
-    "dgkd.temperature": _TEMPERATURE,
-    "dgkd.ce_weight": Span(0.0, 1.0),
-    "cifd.temperature": _TEMPERATURE,
-    "cifd.kl_weight": Around(10.0),
-    "cifd.rdm_weight": Around(10.0),
-    "cifd.embedding_weight": Around(100.0),
-    "cifd.rate_weight": Span(1e-4, 1e-1, log=True),
-    "cifd.kd_dropout": Span(0.0, 0.5),
-}
-_WITH_RDMS = ("cifd.rdm_weight", "cifd.kd_dropout")  # without RDMs there is nothing to weigh and nothing to drop
+DEFAULTS: Mapping[str, Search] = dict(_defaults())
 
 
 @dataclass(frozen=True)
@@ -97,13 +86,14 @@ def space_of(step: Step, given: Mapping[str, Dim]) -> Space:
         InputError: A setting that the method has not, or a space that holds a value that cannot be used.
     """
     config = train_options(step)
-    settings = {f"{config.method}.{name}": value for name, value in asdict(method_of(config).settings).items()}
-    own = {name: getattr(config, name) for name in TUNABLE} | {"weight_decay": config.decay} | settings
-    given = {name: dim for name, dim in given.items() if "." not in name or name.startswith(f"{config.method}.")}
+    method, prefixes = method_of(config), [f"{part.name}." for part in parts_of(config.method)]
+    own = {name: getattr(config, name) for name in TUNABLE} | {"weight_decay": config.decay} | method.named_values()
+    given = {name: dim for name, dim in given.items() if "." not in name or name.startswith(tuple(prefixes))}
     for name, dim in given.items():
         _check_name(name, dim, own, config.method)
     defaults = {name: _default(rule, float(own[name])) for name, rule in DEFAULTS.items() if name in own}
-    dims = {name: dim for name, dim in {**defaults, **given}.items() if dim is not None and _has_effect(name, config)}
+    idle = method.idle if len(prefixes) > 1 else {f"{method.name}.{name}" for name in method.idle}
+    dims = {name: dim for name, dim in {**defaults, **given}.items() if dim is not None and name not in idle}
     for name, dim in dims.items():
         for value in ends(dim):
             _check_value(step, name, value)
@@ -118,7 +108,7 @@ def trial_step(step: Step, values: Mapping[str, Value], out: Path) -> Step:
     return replace(step, options={**step.options, **options, "settings": settings, "out": str(out)})
 
 
-def _default(rule: Span | Around, own: float) -> Span | None:
+def _default(rule: Search, own: float) -> Span | None:
     """The range, widened where the recipe's own value lies outside; a 0 is no point of a logarithmic scale."""
     if own <= 0 and (isinstance(rule, Around) or rule.log):
         return None
@@ -127,15 +117,9 @@ def _default(rule: Span | Around, own: float) -> Span | None:
     return replace(rule, low=min(rule.low, own), high=max(rule.high, own))
 
 
-def _has_effect(name: str, config: TrainOptions) -> bool:
-    if name == "cifd.rate_weight":
-        return bool(getattr(method_of(config).settings, "ibm", True))
-    return name not in _WITH_RDMS or bool(config.extras)
-
-
 def _check_name(name: str, dim: Dim, own: Mapping[str, Value], method: str) -> None:
     if name not in own:
-        known = [key.rpartition(".")[2] for key in own if key.startswith(f"{method}.")]
+        known = [key.rpartition(".")[2] for key in own if "." in key]
         raise unknown_name(f"[tune.space] method {method} has no setting {name!r}", [name.rpartition(".")[2]], known)
     kind = type(own[name])
     if isinstance(dim, Span) and kind is not float:

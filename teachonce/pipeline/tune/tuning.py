@@ -44,7 +44,9 @@ class Tuning:
         plan = make_plan(recipe, facts)
         self._first = [planned for planned in plan if planned.step.training is None and planned.step.verb != "report"]
         steps = {p.step.training.name: p.step for p in plan if p.step.training is not None and p.step.verb == "train"}
-        given, _ = read_space(recipe.tune.space, [variant.options.method for variant in variants])
+        given, _ = read_space(
+            recipe.tune.space, [part for variant in variants for part in variant.options.method.split("+")]
+        )
         self._searches = [
             Search(variant, step, space_of(step, given), recipe.tune)
             for variant, step in ((variant, steps[variant.trainings[0].name]) for variant in variants)
