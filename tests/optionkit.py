@@ -54,6 +54,7 @@ OTHER: dict[str, Any] = {
     "blocks": "0:3",
     "embedding": "mean",
     "target": "more",
+    "targets": ("teacher",),
     "name": "more",
     "device": "cpu",
 }

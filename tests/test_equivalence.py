@@ -20,11 +20,12 @@ from teachonce.engine.cached import CachedTargets
 from teachonce.engine.live import LiveTargets, live_class_means, live_spec
 from teachonce.engine.step import Bottled
 from teachonce.engine.targets import BatchRows, TargetSource
-from teachonce.methods.base import METHODS, Method, make_method, total
+from teachonce.methods import Method, make_method, total
 from teachonce.methods.targets import StudentOut, Targets
 from teachonce.models.precision import TORCH_DTYPES
 from teachonce.models.students import build_student
 from teachonce.models.teacher import Teacher
+from teachonce.options.methods import METHODS
 from teachonce.signals import Needs, needs
 from tests.drawn import some
 from tests.engine.enginekit import BLOCK, DTYPES, VIT, digits, make_store, make_teacher, shift

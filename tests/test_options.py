@@ -173,8 +173,8 @@ KEYS = {
     ("train", "settings"): ("train", "set"),
 }
 """Where an option has another name in a recipe."""
-NO_KEY = {("embed", "blocks"), *((verb, act) for verb in STAGES for act in ACTS)}
-"""A recipe fills all blocks of a store, and does nothing else with what is there."""
+NO_KEY = {("embed", "blocks"), ("train", "targets"), *((verb, act) for verb in STAGES for act in ACTS)}
+"""A recipe fills all blocks of a store, and does nothing else with what is there; `targets` becomes other options."""
 GIVEN = {
     "data": {"data": "disk:more"},
     "source": {"source": "live"},

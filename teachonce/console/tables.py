@@ -176,6 +176,7 @@ def methods_parts(result: "MethodsResult") -> Parts:
 def _settings_table(one: "MethodFound") -> Table:
     table = columns("setting", "default", "values", "")
     for name, setting in one.settings.items():
-        default = "-" if setting.default is None else setting_text(setting.default)
-        table.add_row(*map(Text, (f"{one.name}.{name}", default, setting.kind, setting.help)))
+        default = f"{setting.default:.6g}" if isinstance(setting.default, float) else setting_text(setting.default)
+        cells = (f"{one.name}.{name}", "-" if setting.default is None else default, setting.kind, setting.help)
+        table.add_row(*map(Text, cells))
     return table

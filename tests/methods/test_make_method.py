@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from teachonce.errors import InputError
-from teachonce.methods import METHODS, make_method
+from teachonce.methods import make_method
+from teachonce.methods.base import method_class
+from teachonce.options.methods import METHODS
 
 
 def test_an_unknown_method_gets_the_nearest_name_and_all_of_them():
@@ -13,7 +15,7 @@ def test_an_unknown_method_gets_the_nearest_name_and_all_of_them():
         make_method("clip-embedkd")
     assert (
         caught.value.mend
-        == "Did you mean clip-embed-kd? There are: ce, kd, vanilla-kd, clip-embed-kd, clip-teacher-kd, dgkd, cifd"
+        == "Did you mean clip-embed-kd? There are: ce, cifd, clip-embed-kd, clip-teacher-kd, dgkd, kd, vanilla-kd"
     )
 
 
@@ -68,4 +70,4 @@ def test_a_prefix_names_the_method_and_others_are_left_out():
 
 @pytest.mark.parametrize("name", METHODS)
 def test_each_is_registered_under_its_own_name(name: str):
-    assert METHODS[name].name == name
+    assert method_class(name).name == METHODS[name].name == name

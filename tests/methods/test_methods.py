@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from teachonce.errors import DataError, MismatchError, StoreMissingError
-from teachonce.methods import METHODS, StudentOut, Targets, make_method, missing, require_class_means, total
-from teachonce.methods.losses import clip_embed_loss, clip_teacher_loss
+from teachonce.losses import clip_embed_kd, clip_teacher_kd
+from teachonce.methods import StudentOut, Targets, make_method, missing, require_class_means, total
 from teachonce.methods.method import Method
 from teachonce.models import Student
+from teachonce.options.methods import METHODS
 from teachonce.signals import needs
 from teachonce.types import InputSpec, TargetSpec
 from tests.signalkit import made, spec_of
@@ -239,9 +240,9 @@ class TestContrast:
         out, targets, labels = batch(torch.float32)
         targets = made(**{key: targets[key][:, :DIM] for key in ("image_embedding", "class_mean")})
         if name == "clip-embed-kd":
-            expected = clip_embed_loss(out.embedding, targets["class_mean"], labels, 1.0)
+            expected = clip_embed_kd(out.embedding, targets["class_mean"], labels, 1.0)
         else:
-            expected = clip_teacher_loss(out.embedding, targets["image_embedding"], 1.0)
+            expected = clip_teacher_kd(out.embedding, targets["image_embedding"], 1.0)
         assert method(out, targets, labels, 0)["clip"].item() == pytest.approx(expected.item(), abs=1e-6)
 
     def test_worked_number_without_a_projector(self):

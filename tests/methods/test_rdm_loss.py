@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from teachonce.methods.losses import ce_loss, kd_loss
+from teachonce.losses import ce, kd
 from teachonce.methods.rate_distortion import RdmLoss, distortion, rdm_loss
 from teachonce.models.rdm import RdmOut
 
@@ -94,8 +94,8 @@ def test_the_same_ce_and_kl_as_a_students():
     many = RdmOut(torch.zeros(3, 8, 1), torch.zeros(3, 8), None, logits)
     terms = rdm_loss(many, torch.zeros(8, 2), teacher, labels, weights=torch.ones(3), settings=RdmLoss(temperature=3.0))
     for k in range(3):
-        assert terms["ce"][k].item() == near(ce_loss(logits[k], labels).item())
-        assert terms["kl"][k].item() == near(kd_loss(logits[k], teacher, temperature=3.0).item())
+        assert terms["ce"][k].item() == near(ce(logits[k], labels).item())
+        assert terms["kl"][k].item() == near(kd(logits[k], teacher, temperature=3.0).item())
 
 
 def test_the_teachers_side_has_no_gradient():

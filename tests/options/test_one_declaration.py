@@ -1,19 +1,13 @@
 """An option that is added to an options class, in one file, is everywhere: a patched copy of the package shows it."""
 
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-import teachonce
+from tests.patched import answer, copied
 
-PACKAGE = Path(teachonce.__file__).parent
 FIELD = '    made_up: Annotated[int, Opt(help="A made-up option.", min=2)] = 3\n'
 CLASSES = {"train": "TrainOptions", "embed": "EmbedOptions", "rdm": "RdmOptions"}
 RECIPE = """
@@ -66,9 +60,8 @@ json.dump(told, sys.stdout)
 
 @pytest.fixture(scope="module")
 def patched(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a copy of the package in which three classes have one field more, and with a recipe."""
-    home = tmp_path_factory.mktemp("patched")
-    shutil.copytree(PACKAGE, home / "teachonce", ignore=shutil.ignore_patterns("__pycache__"))
+    """A copy in which three classes have one field more, and a recipe."""
+    home = copied(tmp_path_factory.mktemp("patched"))
     for verb, name in CLASSES.items():
         path = home / "teachonce" / "options" / f"{verb}.py"
         code, count = re.subn(rf'(class {name}.*?""".*?"""\n\n)', rf"\1{FIELD}", path.read_text(), flags=re.S)
@@ -78,17 +71,8 @@ def patched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def run(home: Path, *words: str) -> Any:
-    """The JSON that Python prints, run with the patched package."""
-    path = os.pathsep.join([str(home), str(PACKAGE.parent / "scripts")])
-    environment = {**os.environ, "PYTHONPATH": path, "COLUMNS": "200", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run([sys.executable, "-P", *words], cwd=home, env=environment, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()[-2000:]
-    return json.loads(done.stdout)
-
-
 def test_help_recipe_identity_command_signature_stub_and_page_have_it(patched: Path):
-    told = run(patched, "-c", LOOK)
+    told = answer(patched, "-c", LOOK)
     for verb, value in (("train", 7), ("embed", 4), ("rdm", 5)):
         assert told[verb]["help"]
         assert told[verb]["usage"] == 2
@@ -101,11 +85,11 @@ def test_help_recipe_identity_command_signature_stub_and_page_have_it(patched: P
 def test_a_child_process_has_it_and_its_run_is_known_by_it(patched: Path):
     data, trainings = RECIPE[: RECIPE.index("[teacher]")], RECIPE[RECIPE.index("[[train]]") :]
     (patched / "plain.toml").write_text(f'{data}[run]\nthreads = 1\ndevice = "cpu"\n{trainings}')
-    done = run(patched, "-m", "teachonce", "run", "plain.toml", "--json")
+    done = answer(patched, "-m", "teachonce", "run", "plain.toml", "--json")
     runs = [Path(patched, step["result"]["run"]) for step in done["steps"]]
     assert [path.name for path in runs] == ["ce-cnn-2-s0-made-up=6", "ce-cnn-2-s0-made-up=7"]
     assert [json.loads((path / "run.json").read_text())["settings"]["made_up"] for path in runs] == [6, 7]
     words = json.loads((runs[0] / "run.json").read_text())["command"]
     assert (words[:2], words[words.index("--made-up") + 1]) == (["teachonce", "train"], "6")
-    again = run(patched, "-m", "teachonce", "run", "plain.toml", "--dry-run", "--json")
+    again = answer(patched, "-m", "teachonce", "run", "plain.toml", "--dry-run", "--json")
     assert [step["action"] for step in again["steps"]] == ["reuse", "reuse"]

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from teachonce.errors import InputError
-from teachonce.methods.base import METHODS, make_method
+from teachonce.methods import make_method
+from teachonce.options.methods import METHODS
+from teachonce.options.search import Span
 from teachonce.pipeline.recipe import Recipe, load_recipe
 from teachonce.pipeline.steps import make_steps
-from teachonce.pipeline.tune.dims import Span, nearest, read_space
+from teachonce.pipeline.tune.dims import nearest, read_space
 from teachonce.pipeline.tune.space import DEFAULTS, Space, space_of
 from teachonce.pipeline.tune.variants import find_variants
 

@@ -17,9 +17,9 @@ from teachonce.cache.store import Store
 from teachonce.engine.metrics import read_metrics
 from teachonce.engine.runfile import owned, read_run
 from teachonce.errors import BusyError, MismatchError, NonFiniteError
-from teachonce.methods.base import METHODS
 from teachonce.models.macs import count_macs
 from teachonce.models.students import load_student
+from teachonce.options.methods import METHODS
 from teachonce.records import to_json
 from teachonce.stages.embed import embed
 from teachonce.stages.train import TrainResult, train
