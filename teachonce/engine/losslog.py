@@ -35,13 +35,7 @@ class LossLog:
         """Whether it is time for a look."""
         return self._count % _STEPS == 0 or time.perf_counter() - self._looked > _SECONDS
 
-    def put(self, terms: dict[str, Tensor], loss: Tensor) -> None:
-        """Keep the terms and the weighted loss of the next step (scalars, float32)."""
-        with torch.no_grad():
-            torch.stack([*(terms[name] for name in self.names), loss], out=self._rows[self._count])
-        self._count += 1
-
-    def put_all(self, values: Tensor) -> None:
+    def put(self, values: Tensor) -> None:
         """Keep the terms, in the order of their names, and the loss after them, of the next step: (names + 1,)."""
         self._rows[self._count].copy_(values.detach())
         self._count += 1

@@ -13,16 +13,18 @@ from teachonce.data.samples import Samples
 from teachonce.engine.classes import require_labels
 from teachonce.engine.datacheck import check_data
 from teachonce.engine.device import Precision, autocast, pick_device, pick_precision
-from teachonce.engine.feed import Feed, cut
+from teachonce.engine.feed import Batch, Feed, cut
 from teachonce.engine.loop import Loop, LoopConfig
 from teachonce.engine.optim import learning_rate
 from teachonce.engine.outputs import head_order, tell_nameless
 from teachonce.engine.parts import Parts, epoch_views, live_teacher, usable_rows
+from teachonce.engine.records import Epoch, Progress
 from teachonce.engine.rows import Division, divide
 from teachonce.engine.settings import method_of
 from teachonce.engine.sources import cached_source, live_source
 from teachonce.engine.stage_one.views import stored_rule
 from teachonce.engine.step import Stepper
+from teachonce.engine.student import Best, StudentTrainer
 from teachonce.engine.targets import NoTargets, TargetSource
 from teachonce.events import SILENT, Events
 from teachonce.models.initial import Initial, initialise, source_classes
@@ -31,6 +33,8 @@ from teachonce.models.students import build_student
 from teachonce.models.teacher import TeacherInfo
 from teachonce.options.train import TrainOptions
 from teachonce.types import Resizing
+
+StudentLoop = Loop[Batch, Epoch, Progress]
 
 
 @dataclass(kw_only=True)
@@ -43,7 +47,7 @@ class Session:
 
     config: TrainOptions
     samples: Samples
-    loop: Loop
+    loop: StudentLoop
     stepper: Stepper
     feed: Feed
     rows: Division
@@ -187,14 +191,9 @@ def _stepper(parts: Parts, student: Student, source: TargetSource, rows: Divisio
     )
 
 
-def _loop(parts: Parts, stepper: Stepper, feed: Feed, rows: Division) -> Loop:
-    config = parts.config
-    settings = LoopConfig(
-        run=config.out,
-        epochs=config.epochs,
-        batch_size=config.batch_size,
-        seed=config.seed,
-        class_names=parts.samples.class_names,
-        view=feed.views.rule,
-    )
-    return Loop(settings, stepper, feed, train=rows.train, val=rows.val, events=parts.events)
+def _loop(parts: Parts, stepper: Stepper, feed: Feed, rows: Division) -> StudentLoop:
+    config, samples = parts.config, parts.samples
+    best = Best(folder=config.out / "best", class_names=samples.class_names, view=feed.views.rule)
+    trainer = StudentTrainer(stepper, feed, val=rows.val, best=best, events=parts.events)
+    settings = LoopConfig(run=config.out, epochs=config.epochs, batch_size=config.batch_size, seed=config.seed)
+    return Loop(settings, trainer, rows.train, parts.events)

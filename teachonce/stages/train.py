@@ -89,7 +89,7 @@ def run_training(config: TrainOptions, samples: Samples, events: Events = SILENT
 def _result(session: Session, entries: Sequence[Epoch]) -> TrainResult:
     """The first epoch is no steady state where there are others: it warms up, compiles, fills caches."""
     steady = entries[1:] or entries
-    progress, batches = session.loop.progress, session.loop.batches(0)
+    progress, batches = session.loop.trainer.progress, session.loop.batches(0)
     times = [entry.step_ms for entry in steady if entry.step_ms is not None]
     rows = len(steady) * sum(len(batch) for batch in batches)
     return TrainResult(

@@ -9,7 +9,7 @@ from teachonce.errors import NonFiniteError
 
 def put(log, *values):
     for value in values:
-        log.put({"ce": torch.tensor(value), "kd": torch.tensor(2 * value)}, torch.tensor(3 * value, requires_grad=True))
+        log.put(torch.tensor([value, 2 * value, 3 * value], requires_grad=True))
 
 
 def test_means_and_reuse():

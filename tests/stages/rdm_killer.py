@@ -23,7 +23,7 @@ from tests.forks import forked
 from tests.stages.rdmkit import make, quick
 
 KINDS: dict[str, tuple[Any, str]] = {
-    "step": (Fit, "_step"),
+    "step": (Fit, "step"),
     "fsync": (os, "fsync"),
     "rename": (Path, "rename"),  # of a checkpoint
     "replace": (Path, "replace"),  # of a file of the store

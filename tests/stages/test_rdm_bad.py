@@ -333,7 +333,7 @@ def test_outputs_that_do_not_fit_the_dtype(copy: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize("step", [0, 5, 9])
 def test_an_interrupt_leaves_what_can_be_gone_on_with(tmp_path: Path, undisturbed: dict[str, bytes], step: int):
     make(tmp_path / "s.zarr")
-    broken_off(stops(Fit, "_step", step, KeyboardInterrupt()), KeyboardInterrupt, tmp_path / "s.zarr")
+    broken_off(stops(Fit, "step", step, KeyboardInterrupt()), KeyboardInterrupt, tmp_path / "s.zarr")
     quick(tmp_path / "s.zarr")
     assert snapshot(tmp_path) == undisturbed
 

@@ -51,14 +51,14 @@ def test_what_another_process_made_meanwhile_is_reused(path: Path, monkeypatch: 
 
 def test_a_target_that_was_removed_meanwhile_is_made_again(path: Path, monkeypatch: pytest.MonkeyPatch):
     """The training that was begun is without it: it was there then."""
-    step = Fit._step
+    step = Fit.step
 
-    def interrupted(self: Fit, batch: Any, view: int, done: int) -> None:
+    def interrupted(self: Fit, batch: Any, view: int, done: int) -> Any:
         if done == 10:  # of the second epoch
             raise KeyboardInterrupt
-        step(self, batch, view, done)
+        return step(self, batch, view, done)
 
-    monkeypatch.setattr(Fit, "_step", interrupted)
+    monkeypatch.setattr(Fit, "step", interrupted)
     with pytest.raises(KeyboardInterrupt):
         quick(path, 10, 3.0)
     monkeypatch.undo()

@@ -1,7 +1,7 @@
 """How good RDMs are on rows that they were not trained on: rate in bits, distortion, losses, accuracy."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,9 +41,17 @@ class Scores:
     val_top1: float | None = None
     """Share in [0, 1] of the labelled rows; None where there are none, or the RDM has no logits."""
 
-    def rank(self, select: str) -> list[float]:
-        """The higher, the better: by top-1, where there is one, then by the loss; or by the loss alone."""
-        return [-self.val_loss] if select == "loss" or self.val_top1 is None else [self.val_top1, -self.val_loss]
+
+def rank_of(scores: Mapping[str, float | None], select: str) -> list[float]:
+    """The higher, the better: by top-1, where there is one, then by the loss; or by the loss alone.
+
+    Args:
+        scores: `val_loss` and `val_top1`, as Scores has them.
+        select: `loss` or `top1`.
+    """
+    loss, top1 = scores["val_loss"], scores["val_top1"]
+    assert loss is not None
+    return [-loss] if select == "loss" or top1 is None else [top1, -loss]
 
 
 class Targeted:
@@ -72,12 +80,9 @@ def measure(stack: RdmStack, targeted: Targeted, rows: Rows) -> list[Scores]:
     """Score K RDMs on view 0 of these rows; the device is read once, at the end."""
     batches = cut(rows, _BATCH, drop_last=False)
     targeted.source.plan(batches, _VIEW)
-    try:
-        with evaluating(stack), torch.inference_mode():
-            sums = [_sums(stack, targeted, batch) for batch in on_device(batches, targeted.job.device)]
-            totals = torch.stack(sums).sum(0).cpu().tolist()
-    finally:
-        targeted.source.close()
+    with evaluating(stack), torch.inference_mode():
+        sums = [_sums(stack, targeted, batch) for batch in on_device(batches, targeted.job.device)]
+        totals = torch.stack(sums).sum(0).cpu().tolist()
     labelled = int((targeted.job.labels[rows] >= 0).sum()) if targeted.job.learnt.labels_fit else 0
     names = ["total", *targeted.terms, "right"]
     return [_scores(dict(zip(names, one, strict=True)), len(rows), labelled) for one in zip(*totals, strict=True)]
