@@ -120,7 +120,7 @@ def loss_parts(stepper: Stepper, batch: Batch, rounds: int, device: torch.device
     with torch.no_grad(), stepper.autocast():
         embedding, logits = stepper.student(batch.images)
     out = StudentOut(embedding=embedding.float().requires_grad_(), logits=logits.float().requires_grad_())
-    parts = stepper.method.parts(out, targets, batch.labels)
+    parts = stepper.method.parts(out, targets, batch.labels, 0)
     if not parts:
         parts = {"loss": lambda: stepper.method(out, targets, batch.labels, 0)}
     elif "projector" in dict(stepper.method.modules.named_children()):  # such methods project the student's embedding

@@ -47,7 +47,8 @@ class _Trainer:
 
     def step(self) -> None:
         """Forward, loss, backward, update."""
-        out = self.stack(self.x)
+        noise = torch.rand(self.batch, self.spec.units, device=self.device)
+        out = self.stack(self.x, noise)
         terms = rdm_loss(out, self.x, self.logits, self.labels, weights=self.weights, settings=self.settings)
         terms["total"].sum().backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()

@@ -158,10 +158,12 @@ def gradients(
     shown, seen = pair.images.batch(rows, pair.params[rows, view], student.input, pair.teacher.info.input)
     labels = torch.from_numpy(pair.store.labels()[rows].astype(np.int64))
     targets = fetched(source, rows, view, seen)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(5)  # noise and dropout: the same for both sources
-        embedding, logits = student(shown) if method.bottleneck is None else Bottled(student, method.bottleneck)(shown)
-        terms = method(StudentOut(embedding=embedding, logits=logits), targets, labels, 0)
+    if method.bottleneck is None:
+        embedding, logits = student(shown)
+    else:  # what is drawn comes from the seed and the step, so it is the same for both sources
+        noise = method.draws.uniform((len(rows), student.embedding_dim), step=0, purpose="bottleneck", device=CPU)
+        embedding, logits = Bottled(student, method.bottleneck)(shown, noise)
+    terms = method(StudentOut(embedding=embedding, logits=logits), targets, labels, 0)
     loss = total(terms, method.weights)
     loss.backward()
     named = [*student.named_parameters(), *((f"method.{n}", p) for n, p in modules.named_parameters())]

@@ -112,7 +112,7 @@ def check_elements(pair: PairWithExtras, method: Method, shifted: Sequence[str] 
 
 def check_training(pair: PairWithExtras, name: str, student: str, shifted: Sequence[str] = ()) -> None:
     def arm(source: str) -> tuple[TargetSource, Method]:
-        method = make_method(name, {"drop": 0} if name == "dgkd" else {}, EXTRAS[name])
+        method = make_method(name, {"drop": 0} if name == "dgkd" else {"kd_dropout": 0}, EXTRAS[name])
         live = source == "live"
         return (pair.live_all(method, cast=True) if live else pair.cached_all(method, shifted=shifted)), method
 

@@ -25,6 +25,7 @@ from teachonce.digests import digest_array, digest_hex
 from teachonce.engine.failed import list_failed
 from teachonce.errors import StoreError
 from teachonce.plots.make import plot_rate_distortion, plot_tsne
+from teachonce.stages.methods import methods
 from tests.drawn import WHOLE
 
 Reader = Callable[[Path, Path], Any]
@@ -171,6 +172,7 @@ TEACHER: dict[str, TeacherReader] = {
 NO_VALUES = {"open", "check_next", "unchecked_rows", "record", "spec", "tier"}
 COMMANDS: dict[str, Reader] = {
     "embed": second, "train": thrice, "rdm": further, "evaluate": probes,
+    "methods": lambda s, o: {one.name: one.sample_bytes for one in methods(store=s).methods},
     "inspect": lambda s, o: {**describe(s), "targets": sorted(describe(s)["targets"])},
     "export": lambda s, o: digest_hex(export(s, o / "out.h5").read_bytes()),
     "plot rate-distortion": lambda s, o: plot_rate_distortion(store=s, out=o / "p.png").curves,

@@ -78,7 +78,7 @@ class Stepper:
         if self._graphs:
             torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         with self.autocast():
-            embedding, logits = self._forward(batch.images)
+            embedding, logits = self._forward(batch.images, *self._noise(len(batch.images)))
             self._past("student_forward")
             terms = self.method(StudentOut(embedding=embedding, logits=logits), targets, batch.labels, self.done)
             loss = total(terms, self.method.weights)
@@ -89,6 +89,13 @@ class Stepper:
         self._past("optimiser")
         self._is_new = False
         return terms, loss
+
+    def _noise(self, rows: int) -> tuple[Tensor, ...]:
+        """Of the bottleneck, (rows, D); nothing without one. It is drawn outside of what is compiled."""
+        if self.method.bottleneck is None:
+            return ()
+        shape, device = (rows, self.student.embedding_dim), next(self.student.parameters()).device
+        return (self.method.draws.uniform(shape, step=self.done, purpose="bottleneck", device=device),)
 
     def _past(self, part: str) -> None:
         if self.probe is not None:
@@ -120,16 +127,16 @@ class Bottled(nn.Module):
 
     Args:
         student: The student.
-        bottleneck: (B, D) -> (B, D), such as the IBM of CIFD.
+        bottleneck: (B, D) and noise (B, D) -> (B, D), such as the IBM of CIFD.
     """
 
     def __init__(self, student: Student, bottleneck: nn.Module) -> None:
         super().__init__()
         self.student, self.bottleneck = student, bottleneck
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Embeddings (B, D) behind the bottleneck, and the logits (B, C) of these."""
-        embedding = self.bottleneck(self.student.embed(pixels))
+    def forward(self, pixels: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Embeddings (B, D) behind the bottleneck, and the logits (B, C) of these; the noise is (B, D) from [0, 1)."""
+        embedding = self.bottleneck(self.student.embed(pixels), noise)
         return embedding, self.student.head(embedding)
 
 

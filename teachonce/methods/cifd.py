@@ -187,11 +187,13 @@ class Cifd(Method):
     def __call__(self, out: StudentOut, targets: Targets, labels: Tensor, step: int) -> dict[str, Tensor]:
         """See Method."""
         with precise(out.logits):
-            return {name: term for part in self.parts(out, targets, labels).values() for name, term in part().items()}
+            return {
+                name: term for part in self.parts(out, targets, labels, step).values() for name, term in part().items()
+            }
 
-    def parts(self, out: StudentOut, targets: Targets, labels: Tensor) -> dict[str, Part]:
+    def parts(self, out: StudentOut, targets: Targets, labels: Tensor, step: int) -> dict[str, Part]:
         """See Method.parts: cross-entropy, divergences, distances and rate, with one draw of what is dropped."""
-        kept = self._kept(out)
+        kept = self._kept(out, step)
         parts: dict[str, Part] = {"ce": partial(self._cross_entropy, out, labels)}
         if "logits" in self.needs:
             parts["kl"] = partial(self._divergences, out, targets, kept)
@@ -216,13 +218,14 @@ class Cifd(Method):
     def _rate(self, out: StudentOut, bottleneck: Ibm) -> dict[str, Tensor]:
         return {"rate": bottleneck.nats(out.embedding).mean()}
 
-    def _kept(self, out: StudentOut) -> Tensor | None:
+    def _kept(self, out: StudentOut, step: int) -> Tensor | None:
         """Which sources this step hears, (K, 1) or (K, B); None where it hears all of them."""
-        own, rows = self.settings, len(out.logits)
+        own = self.settings
         if not (self.extras and own.kd_dropout):
             return None
-        sources, device = len(self.extras) + 1, out.logits.device
-        return keep(own.dropout_form, own.kd_dropout, sources, rows, device, rescale=own.dropout_rescale)
+        shape = (len(self.extras) + 1, len(out.logits) if own.dropout_form == "sample" else 1)
+        drawn = self.draws.uniform(shape, step=step, purpose="sources", device=out.logits.device)
+        return keep(own.dropout_form, own.kd_dropout, drawn, rescale=own.dropout_rescale)
 
     def _divergences(self, out: StudentOut, targets: Targets, kept: Tensor | None) -> dict[str, Tensor]:
         own = self.settings

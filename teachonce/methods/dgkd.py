@@ -76,6 +76,7 @@ class Dgkd(Method):
             sources = stacked(of_sources(targets, "logits", self.extras))
             kl = divergences(out.logits, sources, temperature=self.settings.temperature).mean(1)
             if self.settings.drop:
-                kl = kl * keep_all_but(self.settings.drop, len(kl), kl.device)[:, 0].to(kl.dtype)
+                drawn = self.draws.uniform((len(kl),), step=step, purpose="sources", device=kl.device)
+                kl = kl * keep_all_but(self.settings.drop, drawn).to(kl.dtype)
             own = ce(out.logits, labels, label_smoothing=self.settings.label_smoothing)
             return {"ce": own, **dict(zip(kl_names(self.extras), kl.unbind(), strict=True))}

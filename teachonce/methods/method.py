@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from teachonce.errors import MismatchError, StoreMissingError
 from teachonce.methods.settings import Settings
 from teachonce.methods.targets import StudentOut, Targets
+from teachonce.models.draws import Draws
 from teachonce.models.student import Student
 from teachonce.options.methods import Takes
 from teachonce.options.opt import Value
@@ -35,8 +36,9 @@ class Method:
         weights: Term -> weight; the caller applies them (`total`) and logs the terms apart. `build` may leave out
             terms that the targets at hand do not have.
         modules: What is trained beside the student and dropped afterwards; filled by `build`.
-        bottleneck: One of the modules, (B, D) -> (B, D), that stands between the student's backbone and its head in
-            training, and nowhere else; None where there is none.
+        bottleneck: One of the modules, (B, D) and noise (B, D) -> (B, D), that stands between the student's backbone
+            and its head in training, and nowhere else; None where there is none.
+        draws: What is drawn in a step, from the seed of `build` and the step.
         notes: What a log should say about what was built.
     """
 
@@ -53,6 +55,7 @@ class Method:
         self.modules: nn.Module = nn.ModuleDict()
         self.bottleneck: nn.Module | None = None
         self.notes: tuple[str, ...] = ()
+        self.draws = Draws(0)
         self.weights: dict[str, float] = self.make_weights()
 
     def __init_subclass__(cls) -> None:
@@ -73,11 +76,11 @@ class Method:
             out: The student's side.
             targets: The teacher's side, detached.
             labels: (B,) int64.
-            step: Steps taken so far, for schedules.
+            step: Steps taken so far, for schedules and for what is drawn.
         """
         raise NotImplementedError
 
-    def parts(self, out: StudentOut, targets: Targets, labels: Tensor) -> dict[str, Part]:
+    def parts(self, out: StudentOut, targets: Targets, labels: Tensor, step: int) -> dict[str, Part]:
         """What `__call__` is made of, for measurements: pieces that can be computed apart; empty where it is one."""
         return {}
 
@@ -112,6 +115,7 @@ class Method:
         if not specs:
             mend = "Give --store, or --source live with --teacher"
             raise StoreMissingError(f"method {self.name} needs a teacher's targets, got none", mend)
+        self.draws = Draws(seed)
         self.check(student, specs)
         with seeded(seed):
             self.modules = self.make_modules(student, specs)

@@ -6,7 +6,6 @@ K counts the sources, B the batch, C the classes, D the width of the embeddings.
 from collections.abc import Sequence
 from typing import Literal
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -58,31 +57,27 @@ def distances(embedding: Tensor, sources: Tensor, *, kind: Distance = "mse", red
     return apart.mean(-1) if reduction == "mean" else apart.sum(-1)
 
 
-def keep_all_but(drop: int, sources: int, device: torch.device) -> Tensor:
-    """Ones with exactly `drop` zeros among them, each source as often: (K, 1) float32, drawn on the device."""
-    order = torch.rand(sources, device=device).argsort()  # randperm would wait for the device
-    return (order >= drop).float()[:, None]
+def keep_all_but(drop: int, drawn: Tensor) -> Tensor:
+    """Ones with exactly `drop` zeros among them, each source as often: (K,) float32, of (K,) drawn from [0, 1)."""
+    return (drawn.argsort() >= drop).float()
 
 
-def keep(form: DropForm, rate: float, sources: int, rows: int, device: torch.device, *, rescale: bool) -> Tensor:
-    """Which sources a step hears (KD dropout): ones and zeros, drawn on the device without waiting for it.
+def keep(form: DropForm, rate: float, drawn: Tensor, *, rescale: bool) -> Tensor:
+    """Which sources a step hears (KD dropout): ones and zeros.
 
     Args:
         form: `bernoulli` drops each source on its own, for the whole batch; `sample` the same for every sample;
             `exactly-one` drops one source of the batch, all alike, and does not look at the rate.
         rate: The probability of a drop, in [0, 1).
-        sources: K.
-        rows: B.
-        device: Where.
+        drawn: (K, 1), or (K, B) for `sample`, from [0, 1).
         rescale: Divide by the share that is kept, so that the expectation is that of no dropout.
 
     Returns:
-        (K, 1), or (K, B) of `sample`; float32.
+        Of that shape; float32.
     """
     if form == "exactly-one":
-        kept = keep_all_but(1, sources, device)
+        kept, sources = keep_all_but(1, drawn[:, 0])[:, None], len(drawn)
         return kept * (sources / (sources - 1)) if rescale and sources > 1 else kept
-    drawn = torch.rand(sources, rows if form == "sample" else 1, device=device)
     kept = (drawn >= rate).float()
     return kept / (1 - rate) if rescale else kept
 

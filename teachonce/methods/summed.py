@@ -76,6 +76,7 @@ class Summed(Method):
         """See Method.make_modules."""
         modules = nn.ModuleDict()
         for part in self.parts_of_sum:
+            part.draws = self.draws
             if part.needs:
                 part.modules = part.make_modules(student, _own(part, specs))
             modules[part.name] = part.modules

@@ -171,9 +171,9 @@ class RdmStack(nn.Module):
     Every RDM starts from the same weights, which come from `seed` alone, and in training one draw of noise serves all:
     an RDM does not depend on its siblings, to float32 rounding.
 
-    Y is what the encoder gives, Y + U(-1/2, 1/2) the latent in training, round(Y) in use ("for stability"; halves go
-    to the even side). There is no activation at the bottleneck: the paper names one after the first and third layer
-    only, and a rectified Y would leave the density half a line.
+    Y is what the encoder gives, Y + U(-1/2, 1/2) the latent in training, where noise is given, else round(Y) ("for
+    stability"; halves go to the even side). There is no activation at the bottleneck: the paper names one after the
+    first and third layer only, and a rectified Y would leave the density half a line.
 
     Args:
         spec: The layers.
@@ -188,23 +188,29 @@ class RdmStack(nn.Module):
             self.layers = nn.ModuleList(StackedLinear(count, i, o) for i, o in spec.layers)
             self.density = FactorizedDensity(spec.units, stack=count)
 
-    def forward(self, x: Tensor) -> RdmOut:
-        """Of embeddings (B, D), the same for all RDMs; in float32 whatever their dtype, outside autocast."""
-        latent, embedding, logits = self._through(x)
+    def forward(self, x: Tensor, noise: Tensor | None = None) -> RdmOut:
+        """Of embeddings (B, D), the same for all RDMs; in float32 whatever their dtype, outside autocast.
+
+        Args:
+            x: (B, D).
+            noise: (B, U) from [0, 1), of which 1/2 is taken off, for training; None rounds, as in use.
+        """
+        latent, embedding, logits = self._through(x, noise)
         return RdmOut(latent, self.density.nats(latent).sum(-1), embedding, logits)
 
     def outputs(self, x: Tensor) -> dict[str, Tensor]:
         """The signals of `forward` alone, each (K, B, width): without the density, which costs the most."""
-        _, embedding, logits = self._through(x)
+        _, embedding, logits = self._through(x, None)
         given = {"image_embedding": embedding, "logits": logits}
         return {name: value for name, value in given.items() if value is not None}
 
-    def _through(self, x: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    def _through(self, x: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Latent, embedding and logits."""
         act = ACTIVATIONS[self.spec.activation]
         with torch.autocast(x.device.type, enabled=False):
             columns = x.to(self.density.biases.dtype).T
-            latent = self._quantise(self.layers[1](act(self.layers[0](columns))))
+            exact = self.layers[1](act(self.layers[0](columns)))
+            latent = torch.round(exact) if noise is None else exact + (noise.to(exact.dtype) - 0.5).T
             decoded = self.layers[3](act(self.layers[2](latent)))
             logits = self.layers[4](decoded).mT if len(self.layers) > 4 else None
         if not self.spec.reconstructs:
@@ -228,10 +234,3 @@ class RdmStack(nn.Module):
         alone = RdmStack(self.spec, count=1, seed=self.seed).to(self.density.biases)
         alone.load_state_dict({name: value[k : k + 1] for name, value in self.state_dict().items()})
         return alone.train(self.training)
-
-    def _quantise(self, latent: Tensor) -> Tensor:
-        """(K, U, B) to the same; the noise is drawn as (B, U), from the device's global generator."""
-        if not self.training:
-            return torch.round(latent)
-        noise = torch.rand(latent.shape[-1], latent.shape[-2], dtype=latent.dtype, device=latent.device)
-        return latent + (noise - 0.5).T

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from teachonce.options.methods import parts_of
+from teachonce.options.methods import METHODS
 from teachonce.options.rdm import RdmOptions
 from teachonce.pipeline.recipe import Recipe
 from teachonce.pipeline.tables import OF_DATA, OF_LIVE, Table, Training
@@ -78,7 +78,7 @@ def _sees_the_same_without(recipe: Recipe, training: Training) -> bool:
 
 def reads_targets(training: Training) -> bool:
     """Whether the method looks at a teacher's outputs."""
-    return any(part.needs for part in parts_of(training.options.method))
+    return training.options.method not in METHODS or bool(METHODS[training.options.method].needs)
 
 
 def data_options(recipe: Recipe) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def test_the_bare_forward_computes_as_the_live_arm_does(tmp_path: Path, dtype: s
     seen: list[tuple[bool, torch.dtype]] = []
     teacher = work.session.stepper.source.networks[0]
     teacher.register_forward_hook(
-        lambda _, __, signal: seen.append((torch.is_autocast_enabled("cpu"), signal.embedding.dtype))
+        lambda _, __, signal: seen.append((torch.is_autocast_enabled("cpu"), signal["image_embedding"].dtype))
     )
     work.steps.run(1)
     work.teacher(1, 0)

@@ -1,5 +1,6 @@
 """`cifd` and `dgkd`: worked numbers in float64, which sources a step hears, and what is read of which target."""
 
+import itertools
 from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -83,14 +84,18 @@ def targets(*extras: str) -> Targets:
     return made(theirs, image_embedding=X, logits=TEACHER)
 
 
+STEPS = itertools.count()
+"""Every call is another step, in which other sources are dropped."""
+
+
 def terms(method: Method) -> dict[str, float]:
     out = StudentOut(embedding=EMBEDDED.clone(), logits=STUDENT.clone())
-    return {name: term.item() for name, term in method(out, targets(*method.extras), LABELS, 0).items()}
+    return {name: term.item() for name, term in method(out, targets(*method.extras), LABELS, next(STEPS)).items()}
 
 
 def loss(method: Method) -> float:
     out = StudentOut(embedding=EMBEDDED.clone(), logits=STUDENT.clone())
-    return total(method(out, targets(*method.extras), LABELS, 0), method.weights).item()
+    return total(method(out, targets(*method.extras), LABELS, next(STEPS)), method.weights).item()
 
 
 class TestWorkedNumbers:
@@ -158,8 +163,8 @@ class TestDropout:
 
     def kept(self, form: Any, *, rate: float = 0.25, count: int = 4000, rescale: bool = False) -> Tensor:
         """Draws of four sources and five rows: (count, 4, 1 or 5)."""
-        cpu = torch.device("cpu")
-        return torch.stack([keep(form, rate, 4, 5, cpu, rescale=rescale) for _ in range(count)])
+        shape = (4, 5 if form == "sample" else 1)
+        return torch.stack([keep(form, rate, torch.rand(shape), rescale=rescale) for _ in range(count)])
 
     @pytest.mark.parametrize("form", ["bernoulli", "sample"])
     def test_each_source_is_dropped_at_the_rate_and_on_its_own(self, form: str):
@@ -187,7 +192,7 @@ class TestDropout:
 
     @pytest.mark.parametrize(("drop", "sources"), [(0, 3), (1, 3), (2, 3), (2, 5)])
     def test_exactly_so_many(self, drop: int, sources: int):
-        drawn = torch.stack([keep_all_but(drop, sources, torch.device("cpu")) for _ in range(500)])[:, :, 0]
+        drawn = torch.stack([keep_all_but(drop, torch.rand(sources)) for _ in range(500)])
         assert (drawn.sum(1) == sources - drop).all()
         assert drawn.mean(0).tolist() == pytest.approx([1 - drop / sources] * sources, abs=0.07)
 
@@ -240,8 +245,8 @@ class TestDropout:
         assert "embedding_rdm-5" not in method.weights
         both = targets(*THREE)
         given = Targets("teacher", {place: both[place] for place in both if place != ("rdm-5", "image_embedding")})
-        for _ in range(100):
-            found = method(StudentOut(embedding=EMBEDDED, logits=STUDENT), given, LABELS, 0)
+        for step in range(100):
+            found = method(StudentOut(embedding=EMBEDDED, logits=STUDENT), given, LABELS, step)
             assert found.keys() == method.weights.keys()
             for name in ("", "_rdm-10", "_rdm-1"):
                 assert (found[f"kl{name}"] == 0) == (found[f"embedding{name}"] == 0)
@@ -348,7 +353,9 @@ class TestNoWaiting:
             return {"image_embedding": torch.empty(6, 2, device="meta"), "logits": torch.empty(6, 3, device="meta")}
 
         both = made({name: theirs() for name in method.extras}, **theirs())
-        noisy = embedding if method.bottleneck is None else method.bottleneck(embedding)
+        noisy = (
+            embedding if method.bottleneck is None else method.bottleneck(embedding, torch.empty(6, 7, device="meta"))
+        )
         terms = method(
             StudentOut(embedding=noisy, logits=logits), both, torch.empty(6, dtype=torch.int64, device="meta"), 0
         )

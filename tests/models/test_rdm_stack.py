@@ -45,10 +45,11 @@ def test_multiply_accumulates_are_counted(name: str):
 
 
 @pytest.mark.parametrize("name", SPECS)
-@pytest.mark.parametrize("training", [True, False])
-def test_shapes(name: str, training: bool):
+@pytest.mark.parametrize("noisy", [True, False])
+def test_shapes(name: str, noisy: bool):
     spec, batch = SPECS[name], 3
-    out = RdmStack(spec, count=2).train(training)(torch.randn(batch, spec.embedding_dim))
+    noise = torch.rand(batch, spec.units) if noisy else None
+    out = RdmStack(spec, count=2)(torch.randn(batch, spec.embedding_dim), noise)
     assert out.latent.shape == (2, batch, spec.units)
     assert out.nats.shape == (2, batch)
     assert (out.embedding is not None) == spec.reconstructs
@@ -106,11 +107,12 @@ class TestNoise:
 
     def test_one_draw_of_unit_width_for_all_in_training(self):
         stack, x = RdmStack(SMALL, count=3), torch.randn(2000, 12)
-        noise = stack(x).latent - stack.layers[1](torch.nn.functional.gelu(stack.layers[0](x.T))).mT
+        drawn = torch.rand(2000, stack.spec.units)
+        noise = stack(x, drawn).latent - stack.layers[1](torch.nn.functional.gelu(stack.layers[0](x.T))).mT
         torch.testing.assert_close(noise[0], noise[2], rtol=0, atol=1e-5)
+        torch.testing.assert_close(noise[0], drawn - 0.5, rtol=0, atol=1e-5)
         assert noise.abs().max() <= 0.5 + 1e-5
         assert noise.var().item() == pytest.approx(1 / 12, rel=0.05)
-        assert not torch.equal(stack(x).latent, stack(x).latent)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
@@ -167,7 +169,14 @@ def train(stack: RdmStack, settings: RdmLoss, weights: list[float], steps: int =
     optimizer = torch.optim.SGD(stack.parameters(), lr=2e-3)
     for _ in range(steps):
         x, logits, labels = 3 * torch.randn(16, 12), torch.randn(16, 5), torch.randint(5, (16,))
-        terms = rdm_loss(stack(x), x, logits, labels, weights=torch.tensor(weights), settings=settings)
+        terms = rdm_loss(
+            stack(x, torch.rand(16, stack.spec.units)),
+            x,
+            logits,
+            labels,
+            weights=torch.tensor(weights),
+            settings=settings,
+        )
         optimizer.zero_grad()
         terms["total"].sum().backward()
         optimizer.step()
@@ -182,15 +191,16 @@ def test_a_larger_weight_on_distortion_gives_a_higher_rate_and_less_distortion()
     optimizer = torch.optim.Adam(stack.parameters(), lr=1e-2)
     settings = RdmLoss()
 
-    def terms() -> dict[str, Tensor]:
-        return rdm_loss(stack(x), x, None, None, weights=weights, settings=settings)
+    def terms(*, noisy: bool) -> dict[str, Tensor]:
+        noise = torch.rand(len(x), stack.spec.units) if noisy else None
+        return rdm_loss(stack(x, noise), x, None, None, weights=weights, settings=settings)
 
     for _ in range(200):
         optimizer.zero_grad()
-        terms()["total"].sum().backward()
+        terms(noisy=True)["total"].sum().backward()
         optimizer.step()
     stack.eval()
-    found = {name: value.tolist() for name, value in terms().items()}
+    found = {name: value.tolist() for name, value in terms(noisy=False).items()}
     assert found["rate"] == sorted(found["rate"])
     assert found["distortion"] == sorted(found["distortion"], reverse=True)
     assert found["rate"][2] > 2 * found["rate"][0] > 0

@@ -21,6 +21,7 @@ from teachonce.engine.records import RdmEpoch, RdmProgress
 from teachonce.engine.targets import BatchRows, on_device
 from teachonce.errors import NonFiniteError
 from teachonce.events import Events, Task
+from teachonce.models.draws import Draws
 from teachonce.models.rdm import RdmStack
 from teachonce.signals import needs
 from teachonce.types import JsonObject
@@ -76,7 +77,7 @@ class Fit(Trainer[BatchRows, RdmEpoch, RdmProgress]):
         self.optim = optim_of(config)
         self.optimizer = make_optimizer(self.optim, [self.stack], lambda parameter: id(parameter) in layers)
         self.steps = len(cut(job.rows.train, config.batch_size, drop_last=True))
-        self.progress = RdmProgress()
+        self.progress, self.draws = RdmProgress(), Draws(config.seed)
         self._terms = ["total", *self.targeted.terms]
         self.terms = [f"{name} {term}" for term in self._terms for name in self.names]
 
@@ -109,7 +110,9 @@ class Fit(Trainer[BatchRows, RdmEpoch, RdmProgress]):
     def step(self, batch: BatchRows, view: int, done: int) -> Tensor:
         """See Trainer.step."""
         targets = self.source.fetch(batch, view, None)
-        terms = self.targeted.loss(self.stack(targets["image_embedding"]), targets, batch)
+        shape = (len(batch.host), self.job.spec.units)
+        noise = self.draws.uniform(shape, step=done, purpose="rdm noise", device=self.device)
+        terms = self.targeted.loss(self.stack(targets["image_embedding"], noise), targets, batch)
         loss = terms["total"].sum()
         loss.backward()  # type: ignore[no-untyped-call]
         set_rate(self.optimizer, learning_rate(self.optim, done, self.steps, self.job.config.epochs))
