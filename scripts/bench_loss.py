@@ -23,7 +23,6 @@ from teachonce.errors import InputError
 from teachonce.events import SILENT
 from teachonce.methods.base import make_method
 from teachonce.methods.method import Part
-from teachonce.methods.targets import StudentOut
 from teachonce.methods.tensors import precise
 from teachonce.options.train import TrainOptions
 from teachonce.processwide import allow_tf32
@@ -116,17 +115,17 @@ def loss_parts(stepper: Stepper, batch: Batch, rounds: int, device: torch.device
     Returns:
         By part; `loss` alone where the method has no parts.
     """
-    targets = stepper.source.fetch(batch.rows, 0, batch.teacher_images)
+    targets = stepper.source.fetch(batch.rows, 0, batch.teacher)
     with torch.no_grad(), stepper.autocast():
-        embedding, logits = stepper.student(batch.images)
-    out = StudentOut(embedding=embedding.float().requires_grad_(), logits=logits.float().requires_grad_())
-    parts = stepper.method.parts(out, targets, batch.labels, 0)
+        given = stepper.student.outputs(batch.inputs)
+    out = {name: value.float().requires_grad_() for name, value in given.items()}
+    parts = stepper.method.parts(out, targets, batch.inputs, 0)
     if not parts:
-        parts = {"loss": lambda: stepper.method(out, targets, batch.labels, 0)}
+        parts = {"loss": lambda: stepper.method(out, targets, batch.inputs, 0)}
     elif "projector" in dict(stepper.method.modules.named_children()):  # such methods project the student's embedding
         projector = stepper.method.modules.get_submodule("projector")
-        parts["projector"] = lambda: {"projector": projector(out.embedding).sum()}
-    with precise(logits):
+        parts["projector"] = lambda: {"projector": projector(out["image_embedding"]).sum()}
+    with precise(out["logits"]):
         return {name: _timed(part, rounds, device) for name, part in parts.items()}
 
 

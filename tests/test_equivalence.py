@@ -18,10 +18,9 @@ from teachonce.cache.store import Store
 from teachonce.data.resident import ImageSource, open_images
 from teachonce.engine.cached import CachedTargets
 from teachonce.engine.live import LiveTargets, live_class_means, live_spec
-from teachonce.engine.step import Bottled
 from teachonce.engine.targets import BatchRows, TargetSource
 from teachonce.methods import Method, make_method, total
-from teachonce.methods.targets import StudentOut, Targets
+from teachonce.methods.targets import Targets
 from teachonce.models.precision import TORCH_DTYPES
 from teachonce.models.students import build_student
 from teachonce.models.teacher import Teacher
@@ -158,12 +157,10 @@ def gradients(
     shown, seen = pair.images.batch(rows, pair.params[rows, view], student.input, pair.teacher.info.input)
     labels = torch.from_numpy(pair.store.labels()[rows].astype(np.int64))
     targets = fetched(source, rows, view, seen)
-    if method.bottleneck is None:
-        embedding, logits = student(shown)
-    else:  # what is drawn comes from the seed and the step, so it is the same for both sources
-        noise = method.draws.uniform((len(rows), student.embedding_dim), step=0, purpose="bottleneck", device=CPU)
-        embedding, logits = Bottled(student, method.bottleneck)(shown, noise)
-    terms = method(StudentOut(embedding=embedding, logits=logits), targets, labels, 0)
+    # what is drawn comes from the seed and the step, so it is the same for both sources
+    noise = method.draws.uniform((len(rows), student.embedding_dim), step=0, purpose="bottleneck", device=CPU)
+    out = student.outputs({"image": shown}, method.bottleneck, noise)
+    terms = method(out, targets, {"label": labels}, 0)
     loss = total(terms, method.weights)
     loss.backward()
     named = [*student.named_parameters(), *((f"method.{n}", p) for n, p in modules.named_parameters())]

@@ -34,9 +34,9 @@ NORMS = '''
 
 from torch import Tensor
 
-from teachonce.methods.ce import ce
+from teachonce.methods.ce import labelled
 from teachonce.methods.method import Method
-from teachonce.methods.targets import StudentOut, Targets
+from teachonce.methods.targets import Inputs, Outputs, Targets
 
 __all__ = ["Norm"]
 
@@ -50,11 +50,11 @@ class Norm(Method):
     def make_weights(self) -> dict[str, float]:
         return {"ce": 1.0, "norm": 0.1}
 
-    def __call__(self, out: StudentOut, targets: Targets, labels: Tensor, step: int) -> dict[str, Tensor]:
+    def __call__(self, out: Outputs, targets: Targets, inputs: Inputs, step: int) -> dict[str, Tensor]:
         norm = targets["SIGNAL"].float()
-        assert norm.shape == (len(labels), 1)
-        own = out.embedding.float().norm(dim=1, keepdim=True)
-        return {"ce": ce(out.logits, labels), "norm": (own - norm).abs().mean()}
+        assert norm.shape == (len(inputs["label"]), 1)
+        own = out["image_embedding"].float().norm(dim=1, keepdim=True)
+        return {**labelled(self, out["logits"], inputs), "norm": (own - norm).abs().mean()}
 '''
 
 

@@ -92,14 +92,13 @@ def _store(store: Store, config: TrainOptions, *, needs_target: bool) -> StoreCo
 def describe(session: Session, settings: Settings, store: Store | None) -> RunRecord:
     """The run.json of a session. What computed it and which command began it are told, and make no other run of it."""
     config, samples, rows = session.config, session.samples, session.rows
-    assert samples.classes is not None
     return RunRecord(
         settings=settings,
         student=config.student,
         init=session.initial,
         macs=count_macs(session.stepper.student, session.stepper.student.input),
-        classes=samples.classes,
-        class_names=None if samples.class_names is None else tuple(samples.class_names),
+        classes=session.stepper.student.classes,
+        class_names=session.class_names,
         input=session.stepper.student.input,
         view=session.feed.views.rule,
         views=session.feed.views.count,

@@ -1,6 +1,6 @@
-"""Batches for the loop: rows, pixels for the student (and for a live teacher), labels, all on the device."""
+"""Batches for the loop: rows, what is known of their samples, and what a live teacher takes; all on the device."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from operator import itemgetter
 from typing import NamedTuple
@@ -23,12 +23,11 @@ class Batch(NamedTuple):
     """One batch on the device."""
 
     rows: BatchRows
-    images: Tensor
-    """(B, 3, h, w) float32, as the student takes them."""
-    teacher_images: Tensor | None
-    """(B, 3, h', w') float32, the same view as the teacher takes it; None when no teacher looks."""
-    labels: Tensor
-    """(B,) int64."""
+    inputs: Mapping[str, Tensor]
+    """What is known of the samples, by name: `image`, (B, 3, h, w) float32 as the student takes it, and `label`, (B,)
+    int64, where the data has labels."""
+    teacher: Tensor | None
+    """What a live teacher takes of them, images (B, 3, h', w') float32 of the same view; None when none looks."""
 
 
 class Feed:
@@ -36,7 +35,7 @@ class Feed:
 
     Args:
         images: The data's pixels.
-        labels: (N,) int32.
+        labels: (N,) int32, -1 for a row without one; None where the data has none.
         views: What is seen of them.
         student: The student's input.
         teacher: The input of a live teacher; None where none runs.
@@ -47,7 +46,7 @@ class Feed:
     def __init__(
         self,
         images: ImageSource,
-        labels: NDArray[np.int32],
+        labels: NDArray[np.int32] | None,
         views: EpochViews,
         *,
         student: InputSpec,
@@ -58,7 +57,7 @@ class Feed:
         self.views, self.device = views, device
         self.images, self.teacher = images, teacher
         self._student, self._check = student, check
-        self._labels = torch.from_numpy(labels.astype(np.int64)).to(device)
+        self._labels = None if labels is None else torch.from_numpy(labels.astype(np.int64)).to(device)
 
     @property
     def failed(self) -> int:
@@ -85,7 +84,8 @@ class Feed:
         """In a frame of its own: a generator's would keep the pixels until the next batch is drawn."""
         images, teacher_images = next(pixels)
         self._past("data")
-        batch = Batch(rows, images, teacher_images, self._labels.index_select(0, rows.device))
+        labels = {} if self._labels is None else {"label": self._labels.index_select(0, rows.device)}
+        batch = Batch(rows, {"image": images, **labels}, teacher_images)
         self._past("transfer")
         return batch
 

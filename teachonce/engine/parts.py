@@ -23,6 +23,7 @@ from teachonce.engine.device import Autocast, Precision, autocast, teacher_preci
 from teachonce.engine.feed import cut
 from teachonce.engine.live import LiveTargets, live_class_means, live_spec, rdm_spec
 from teachonce.engine.outputs import tell_nameless, tell_task, tell_unused
+from teachonce.engine.rdm.parent import teacher_classes
 from teachonce.engine.stage_one.contents import teacher_dtype
 from teachonce.engine.stage_one.views import stored_views
 from teachonce.engine.targets import TargetSource
@@ -49,7 +50,8 @@ class Parts:
     samples: Samples
     store: Store | None
     method: Method
-    labels: NDArray[np.int32]
+    labels: NDArray[np.int32] | None
+    """(N,), -1 for a row without one; None where the data has none, and the method needs none."""
     device: torch.device
     precision: Precision
     events: Events
@@ -59,6 +61,41 @@ class Parts:
     """Bytes of the device's memory that cached targets may take; None: TARGET_SHARE of `student_bytes`."""
     epoch_rows: int | None = None
     """Rows that the data stand for, where only some of them are there; None: those that there are."""
+    classes: int = 1
+    """Of the student's head: see `name_classes`."""
+    class_names: tuple[str, ...] | None = None
+
+    def name_classes(self, teacher: Teacher | None) -> None:
+        """The student's classes are those of the data, without labels those of the teacher's logits.
+
+        Where there are neither, its head has one output, which nothing trains.
+
+        Args:
+            teacher: The live one.
+        """
+        if self.samples.classes is not None:
+            self.classes, self.class_names = self.samples.classes, self.samples.class_names
+            return
+        record = _record(self) if teacher is None else None
+        if teacher is not None:
+            found, names = teacher.info.classes, teacher.info.class_names
+        else:
+            known = None if record is None else teacher_classes(record)
+            found, names = (None, None) if known is None else (known.classes, known.class_names)
+        if found is None:
+            self.events.info("there are no classes: the student's head has one output, which is not trained")
+            return
+        self.classes, self.class_names = found, names
+
+    @property
+    def needs_label(self) -> bool:
+        """Whether a row without a label is of no use."""
+        return "label" in self.method.inputs
+
+    @property
+    def left_out(self) -> str:
+        """Why rows are left out."""
+        return "they could not be decoded" + (", or have no label" if self.needs_label else "")
 
 
 def live_teacher(parts: Parts) -> Teacher | None:
@@ -147,6 +184,7 @@ def cached_targets(parts: Parts, reads: Mapping[str, Needs], *, from_head: Colle
         if "logits" in reads[name]:
             check_classes(f"target {name!r}", target.spec.width("logits"), target.spec.class_names, parts.samples)
     if source.class_counts is not None:
+        assert parts.labels is not None
         usable = (parts.store.sample_status() == DECODED) & source.usable
         check_means(source.class_counts, parts.labels[usable], parts.samples)
     return source
@@ -178,15 +216,16 @@ def _live_means(
     parts: Parts, wanted: str, teacher: Teacher, images: ImageSource, views: EpochViews, context: Autocast
 ) -> Tensor:
     """As a seal computes them: over view 0 of the first rows of each class."""
-    classes = parts.samples.classes
+    classes, labels = parts.samples.classes, parts.labels
     assert classes is not None
-    rows = chosen_rows(parts.labels, usable_rows(parts, images).astype(np.uint8), _per_class(parts, wanted))
-    check_means(np.bincount(parts.labels[rows], minlength=classes), parts.labels[rows], parts.samples)
+    assert labels is not None
+    rows = chosen_rows(labels, usable_rows(parts, images).astype(np.uint8), _per_class(parts, wanted))
+    check_means(np.bincount(labels[rows], minlength=classes), labels[rows], parts.samples)
     batches = cut(rows, _MEAN_BATCH, drop_last=False)
     drawn = images.stream(batches, partial(views.base, epoch=0), teacher.info.input)
     with parts.events.task("class means of the live teacher", total=len(batches), unit="batches") as task:
         seen = _told(drawn, task)
-        return live_class_means(teacher, seen, parts.labels, classes, autocast=context).to(parts.device)
+        return live_class_means(teacher, seen, labels, classes, autocast=context).to(parts.device)
 
 
 def _told(
@@ -215,8 +254,10 @@ def _per_class(parts: Parts, wanted: str) -> int | None:
 
 
 def usable_rows(parts: Parts, images: ImageSource, source: TargetSource | None = None) -> NDArray[np.bool_]:
-    """Which rows have a label, could be decoded, now and for the store, and have targets; (N,)."""
-    usable: NDArray[np.bool_] = parts.labels >= 0
+    """Which rows could be decoded, now and for the store, have targets, and a label where it is needed; (N,)."""
+    usable = np.ones(parts.samples.rows, np.bool_)
+    if parts.labels is not None and parts.needs_label:
+        usable &= parts.labels >= 0
     usable[list(images.failed)] = False
     if parts.store is not None:
         usable &= parts.store.sample_status() == DECODED

@@ -309,8 +309,8 @@ class Progress:
     """Epochs done."""
     step: Count = 0
     best_epoch: Count = 0
-    best: tuple[float, float] | None = None
-    """val_top1 and minus val_loss of the best epoch; None without validation."""
+    best: tuple[float, float] | tuple[float] | None = None
+    """val_top1 and minus val_loss of the best epoch, without labels the latter alone; None without validation."""
 
 
 @dataclass(kw_only=True)

@@ -49,11 +49,11 @@ def score(student: Student, batches: Iterable[Batch], autocast: Autocast) -> Sco
 
 def _count(student: Student, batch: Batch, autocast: Autocast) -> tuple[Tensor, Tensor, Tensor]:
     """The five most likely classes (B, 5), the labels (B,) and the losses (B,)."""
+    labels = batch.inputs["label"]
     with autocast():
-        _, logits = student(batch.images)
-    logits = logits.float()
+        logits = student.outputs(batch.inputs)["logits"].float()
     best = logits.topk(min(5, logits.shape[1]), dim=1).indices
-    return best, batch.labels, F.cross_entropy(logits, batch.labels, reduction="none")
+    return best, labels, F.cross_entropy(logits, labels, reduction="none")
 
 
 def _scores(classes: int, best: Tensor, labels: Tensor, losses: Tensor) -> Scores:

@@ -26,6 +26,7 @@ from teachonce.engine.stage_one.views import stored_rule
 from teachonce.engine.step import Stepper
 from teachonce.engine.student import Best, StudentTrainer
 from teachonce.engine.targets import NoTargets, TargetSource
+from teachonce.engine.validation import validation
 from teachonce.events import SILENT, Events
 from teachonce.models.initial import Initial, initialise, source_classes
 from teachonce.models.student import Student
@@ -57,6 +58,8 @@ class Session:
     """Of the live one."""
     initial: Initial | None
     """What the student was initialised from; None: random weights."""
+    class_names: tuple[str, ...] | None
+    """Of the student's logits."""
 
 
 def open_session(
@@ -91,7 +94,7 @@ def open_session(
         samples=samples,
         store=store,
         method=method,
-        labels=require_labels(samples, f"method {config.method}"),
+        labels=samples.labels if "label" not in method.inputs else require_labels(samples, f"method {config.method}"),
         device=device,
         precision=pick_precision(config.precision, device),
         events=events,
@@ -100,6 +103,7 @@ def open_session(
     )
     check = None if store is None else check_data(store, samples, every=False)
     teacher = live_teacher(parts)
+    parts.name_classes(teacher)
     student, initial = _student(parts)
     parts.student_bytes = sum(p.nbytes for p in student.parameters()) * (1 + config.states)
     source: TargetSource | None = None
@@ -135,6 +139,7 @@ def open_session(
         precision=parts.precision,
         teacher=None if teacher is None else teacher.info,
         initial=initial,
+        class_names=None if parts.class_names is None else tuple(parts.class_names),
     )
 
 
@@ -142,16 +147,15 @@ def _divide(parts: Parts, images: ImageSource, digests: NDArray[np.uint64], sour
     config, usable = parts.config, usable_rows(parts, images, source)
     rows = divide(digests, usable, seed=config.seed, fraction=config.val_fraction, batch_size=config.batch_size)
     if rows.left_out:
-        parts.events.warn(f"{rows.left_out} rows are left out: they could not be decoded, or have no label")
+        parts.events.warn(f"{rows.left_out} rows are left out: {parts.left_out}")
     return rows
 
 
 def _student(parts: Parts) -> tuple[Student, Initial | None]:
-    config, classes = parts.config, parts.samples.classes
-    assert classes is not None
+    config = parts.config
     student = build_student(
         config.student,
-        classes=classes,
+        classes=parts.classes,
         image_size=config.image_size,
         seed=config.seed,
         trust_remote_code=config.trust_remote_code,
@@ -174,7 +178,8 @@ def _student(parts: Parts) -> tuple[Student, Initial | None]:
 
 def _stepper(parts: Parts, student: Student, source: TargetSource, rows: Division) -> Stepper:
     config = parts.config
-    modules = parts.method.build(student, source.specs, seed=config.seed)
+    labels = parts.labels is not None and bool((parts.labels[rows.train] >= 0).all())
+    modules = parts.method.build(student, source.specs, seed=config.seed, labels=labels)
     modules.to(parts.device).train()
     for note in parts.method.notes:
         parts.events.info(note)
@@ -192,8 +197,9 @@ def _stepper(parts: Parts, student: Student, source: TargetSource, rows: Divisio
 
 
 def _loop(parts: Parts, stepper: Stepper, feed: Feed, rows: Division) -> StudentLoop:
-    config, samples = parts.config, parts.samples
-    best = Best(folder=config.out / "best", class_names=samples.class_names, view=feed.views.rule)
-    trainer = StudentTrainer(stepper, feed, val=rows.val, best=best, events=parts.events)
+    config = parts.config
+    best = Best(folder=config.out / "best", class_names=parts.class_names, view=feed.views.rule)
+    checked = validation(feed, rows.val, parts.labels)
+    trainer = StudentTrainer(stepper, feed, validation=checked, best=best, events=parts.events)
     settings = LoopConfig(run=config.out, epochs=config.epochs, batch_size=config.batch_size, seed=config.seed)
     return Loop(settings, trainer, rows.train, parts.events)

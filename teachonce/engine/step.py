@@ -13,9 +13,10 @@ from teachonce.engine.optim import make_optimizer, set_rate
 from teachonce.engine.targets import TargetSource
 from teachonce.errors import ModelError
 from teachonce.methods.method import Method, total
-from teachonce.methods.targets import StudentOut
+from teachonce.methods.targets import Inputs
 from teachonce.models.student import Student
 from teachonce.options.optim import OptimOptions
+from teachonce.processwide import evaluating
 from teachonce.types import Probe
 
 Losses = tuple[dict[str, Tensor], Tensor]
@@ -58,7 +59,7 @@ class Stepper:
         """Hears the name of each part of a step as it has been submitted; see `teachonce.engine.probe`."""
         self._graphs = cuda_graphs
         self._is_new = compile or cuda_graphs
-        path = student if method.bottleneck is None else Bottled(student, method.bottleneck)
+        path = Path(student, method.bottleneck)
         self._forward: Callable[..., Any] = _compiled(path, cuda_graphs) if self._is_new else path
 
     def step(self, batch: Batch, view: int) -> Losses:
@@ -73,15 +74,7 @@ class Stepper:
         return self._step(batch, view)
 
     def _step(self, batch: Batch, view: int) -> Losses:
-        targets = self.source.fetch(batch.rows, view, batch.teacher_images)
-        self._past("targets")
-        if self._graphs:
-            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
-        with self.autocast():
-            embedding, logits = self._forward(batch.images, *self._noise(len(batch.images)))
-            self._past("student_forward")
-            terms = self.method(StudentOut(embedding=embedding, logits=logits), targets, batch.labels, self.done)
-            loss = total(terms, self.method.weights)
+        terms, loss = self.losses(batch, view, self._noise(len(batch.rows.host)))
         self._past("loss")
         loss.backward()  # type: ignore[no-untyped-call]
         self._past("backward")
@@ -90,12 +83,30 @@ class Stepper:
         self._is_new = False
         return terms, loss
 
-    def _noise(self, rows: int) -> tuple[Tensor, ...]:
-        """Of the bottleneck, (rows, D); nothing without one. It is drawn outside of what is compiled."""
+    def _noise(self, rows: int) -> Tensor | None:
+        """Of the bottleneck, (rows, D); None without one. It is drawn outside of what is compiled."""
         if self.method.bottleneck is None:
-            return ()
+            return None
         shape, device = (rows, self.student.embedding_dim), next(self.student.parameters()).device
-        return (self.method.draws.uniform(shape, step=self.done, purpose="bottleneck", device=device),)
+        return self.method.draws.uniform(shape, step=self.done, purpose="bottleneck", device=device)
+
+    def losses(self, batch: Batch, view: int, noise: Tensor | None) -> Losses:
+        """The terms and the weighted loss of a batch, before anything is updated."""
+        targets = self.source.fetch(batch.rows, view, batch.teacher)
+        self._past("targets")
+        if self._graphs:
+            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
+        with self.autocast():
+            out = self._forward(batch.inputs, noise)
+            self._past("student_forward")
+            terms = self.method(out, targets, batch.inputs, self.done)
+            return terms, total(terms, self.method.weights)
+
+    @contextmanager
+    def evaluated(self) -> Iterator[None]:
+        """The body computes without dropout, of the student and of the method."""
+        with evaluating(self.student), evaluating(self.method.modules):
+            yield
 
     def _past(self, part: str) -> None:
         if self.probe is not None:
@@ -122,22 +133,21 @@ class Stepper:
         return self.student, self.method.modules
 
 
-class Bottled(nn.Module):
-    """A student in training with a bottleneck between its backbone and its head; validation uses the student itself.
+class Path(nn.Module):
+    """From inputs to a student's outputs in training, perhaps with a bottleneck between its backbone and its head.
 
     Args:
-        student: The student.
-        bottleneck: (B, D) and noise (B, D) -> (B, D), such as the IBM of CIFD.
+        student: The student; validation uses it alone.
+        bottleneck: Such as the IBM of CIFD; None for none.
     """
 
-    def __init__(self, student: Student, bottleneck: nn.Module) -> None:
+    def __init__(self, student: Student, bottleneck: nn.Module | None) -> None:
         super().__init__()
         self.student, self.bottleneck = student, bottleneck
 
-    def forward(self, pixels: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Embeddings (B, D) behind the bottleneck, and the logits (B, C) of these; the noise is (B, D) from [0, 1)."""
-        embedding = self.bottleneck(self.student.embed(pixels), noise)
-        return embedding, self.student.head(embedding)
+    def forward(self, inputs: Inputs, noise: Tensor | None) -> dict[str, Tensor]:
+        """See Student.outputs."""
+        return self.student.outputs(inputs, self.bottleneck, noise)
 
 
 @contextmanager

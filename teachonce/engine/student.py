@@ -1,29 +1,27 @@
-"""A student as the loop trains it: batches of images, a step with a method, top-1 on rows that are held out."""
+"""A student as the loop trains it: its batches, a step with a method, a validation on rows that are held out."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from teachonce.engine import checkpoint
-from teachonce.engine.feed import Batch, Feed, cut
+from teachonce.engine.feed import Batch, Feed
 from teachonce.engine.loop import Passed, Rows, Trainer
 from teachonce.engine.losslog import MEND
 from teachonce.engine.records import Epoch, Progress
-from teachonce.engine.score import score
 from teachonce.engine.step import Stepper
 from teachonce.engine.targets import TargetSource
+from teachonce.engine.validation import Validated, Validation
 from teachonce.errors import NonFiniteError
 from teachonce.events import SILENT, Events, Task
 from teachonce.fsio import read_text
 from teachonce.models.students import save_student
 from teachonce.records import to_json
 from teachonce.types import EvalView
-
-_VAL_BATCH = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,22 +35,22 @@ class Best:
 
 
 class StudentTrainer(Trainer[Batch, Epoch, Progress]):
-    """Trains a student. The best epoch is the one of the highest val_top1, of equals the one of the lowest val_loss.
-
-    Without validation rows it is the last.
+    """Trains a student. The best epoch is the one of the highest rank of the validation; without one it is the last.
 
     Args:
         stepper: What trains.
         feed: Gives the batches.
-        val: Rows to validate on; may be empty.
+        validation: What tells how good it is after each epoch; None without rows for it.
         best: Where the best student goes.
         events: Who watches.
     """
 
     line, state, kept = Epoch, Progress, ("model", "method", "optimizer")
 
-    def __init__(self, stepper: Stepper, feed: Feed, *, val: Rows, best: Best, events: Events = SILENT) -> None:
-        self.stepper, self.feed, self.val, self.best, self.events = stepper, feed, val, best, events
+    def __init__(
+        self, stepper: Stepper, feed: Feed, *, validation: Validation | None, best: Best, events: Events = SILENT
+    ) -> None:
+        self.stepper, self.feed, self.validation, self.best, self.events = stepper, feed, validation, best, events
         self.title, self.terms, self.device = stepper.method.name, list(stepper.method.weights), feed.device
         self.progress = Progress()
         self._failed = feed.failed
@@ -81,25 +79,16 @@ class StudentTrainer(Trainer[Batch, Epoch, Progress]):
         if not self.stepper.finite():
             message = "a weight is NaN or infinite at the end of an epoch; the last good weights are kept"
             raise NonFiniteError(message, MEND)
-        top1, loss = self.validate() if len(self.val) else (None, None)
-        return Epoch(**vars(passed), lr=self.stepper.rate, val_top1=top1, val_loss=loss)
-
-    def validate(self) -> tuple[float, float]:
-        """Top-1, a share, and loss on the validation rows, in the evaluation view.
-
-        Raises:
-            NonFiniteError: The loss is NaN or infinite.
-        """
-        batches = self.feed.batches(cut(self.val, _VAL_BATCH, drop_last=False), None)
-        scores = score(self.stepper.student, batches, self.stepper.autocast)
-        if not np.isfinite(scores.loss):
+        found = None if self.validation is None else self.validation(self.stepper)
+        if found is not None and not isfinite(found.loss):
             raise NonFiniteError("the validation loss is not finite; the last good weights are kept", MEND)
-        return scores.top1, scores.loss
+        top1, loss = (None, None) if found is None else (found.top1, found.loss)
+        return Epoch(**vars(passed), lr=self.stepper.rate, val_top1=top1, val_loss=loss)
 
     def ranked(self, line: Epoch) -> None:
         """See Trainer.ranked."""
         old = self.progress.best
-        new = None if line.val_top1 is None or line.val_loss is None else (line.val_top1, -line.val_loss)
+        new = None if line.val_loss is None else Validated(loss=line.val_loss, top1=line.val_top1).rank
         if new is None or old is None or new > old:
             self.progress.best, self.progress.best_epoch = new, line.epoch
 

@@ -3,6 +3,6 @@
 from teachonce.methods.base import make_method
 from teachonce.methods.method import Method, total
 from teachonce.methods.requirements import missing, require_class_means
-from teachonce.methods.targets import StudentOut, Targets
+from teachonce.methods.targets import Inputs, Outputs, Targets
 
-__all__ = ["Method", "StudentOut", "Targets", "make_method", "missing", "require_class_means", "total"]
+__all__ = ["Inputs", "Method", "Outputs", "Targets", "make_method", "missing", "require_class_means", "total"]

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from teachonce.methods.method import Method
-from teachonce.methods.targets import StudentOut, Targets
+from teachonce.methods.targets import Inputs, Outputs, Targets
 from teachonce.methods.tensors import precise, widen
 
 __all__ = ["Ce", "ce"]
@@ -27,12 +27,19 @@ def ce(logits: Tensor, labels: Tensor, *, label_smoothing: float = 0.0) -> Tenso
     return F.cross_entropy(widen(logits), labels, label_smoothing=label_smoothing)
 
 
+def labelled(method: Method, logits: Tensor, inputs: Inputs) -> dict[str, Tensor]:
+    """The `ce` term of a method that has one: nothing where it is trained without labels."""
+    if "ce" not in method.weights:
+        return {}
+    return {"ce": ce(logits, inputs["label"], label_smoothing=method.settings.label_smoothing)}
+
+
 class Ce(Method):
     """Cross-entropy with the labels. Term: `ce`."""
 
     name = "ce"
 
-    def __call__(self, out: StudentOut, targets: Targets, labels: Tensor, step: int) -> dict[str, Tensor]:
+    def __call__(self, out: Outputs, targets: Targets, inputs: Inputs, step: int) -> dict[str, Tensor]:
         """See Method."""
-        with precise(out.logits):
-            return {"ce": ce(out.logits, labels, label_smoothing=self.settings.label_smoothing)}
+        with precise(out["logits"]):
+            return labelled(self, out["logits"], inputs)

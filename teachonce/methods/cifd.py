@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from teachonce.errors import InputError, MismatchError
-from teachonce.methods.ce import ce
+from teachonce.methods.ce import labelled
 from teachonce.methods.method import Method, Part, main, require_same_classes, require_width
 from teachonce.methods.settings import Settings
 from teachonce.methods.sources import (
@@ -26,7 +26,7 @@ from teachonce.methods.sources import (
     kl_names,
     of_sources,
 )
-from teachonce.methods.targets import StudentOut, Targets
+from teachonce.methods.targets import Inputs, Outputs, Targets
 from teachonce.methods.tensors import precise, stacked, widen
 from teachonce.models.ibm import Ibm
 from teachonce.models.projector import Projector
@@ -184,17 +184,17 @@ class Cifd(Method):
             self.notes += ("no RDMs: the teacher is the only source and is never dropped",)
         return modules
 
-    def __call__(self, out: StudentOut, targets: Targets, labels: Tensor, step: int) -> dict[str, Tensor]:
+    def __call__(self, out: Outputs, targets: Targets, inputs: Inputs, step: int) -> dict[str, Tensor]:
         """See Method."""
-        with precise(out.logits):
+        with precise(out["logits"]):
             return {
-                name: term for part in self.parts(out, targets, labels, step).values() for name, term in part().items()
+                name: term for part in self.parts(out, targets, inputs, step).values() for name, term in part().items()
             }
 
-    def parts(self, out: StudentOut, targets: Targets, labels: Tensor, step: int) -> dict[str, Part]:
+    def parts(self, out: Outputs, targets: Targets, inputs: Inputs, step: int) -> dict[str, Part]:
         """See Method.parts: cross-entropy, divergences, distances and rate, with one draw of what is dropped."""
         kept = self._kept(out, step)
-        parts: dict[str, Part] = {"ce": partial(self._cross_entropy, out, labels)}
+        parts: dict[str, Part] = {"ce": partial(labelled, self, out["logits"], inputs)}
         if "logits" in self.needs:
             parts["kl"] = partial(self._divergences, out, targets, kept)
         if "image_embedding" in self.needs:
@@ -212,29 +212,26 @@ class Cifd(Method):
             frozenset() if self.extras else {"rdm_weight", "kd_dropout"}
         )
 
-    def _cross_entropy(self, out: StudentOut, labels: Tensor) -> dict[str, Tensor]:
-        return {"ce": ce(out.logits, labels, label_smoothing=self.settings.label_smoothing)}
+    def _rate(self, out: Outputs, bottleneck: Ibm) -> dict[str, Tensor]:
+        return {"rate": bottleneck.nats(out["image_embedding"]).mean()}
 
-    def _rate(self, out: StudentOut, bottleneck: Ibm) -> dict[str, Tensor]:
-        return {"rate": bottleneck.nats(out.embedding).mean()}
-
-    def _kept(self, out: StudentOut, step: int) -> Tensor | None:
+    def _kept(self, out: Outputs, step: int) -> Tensor | None:
         """Which sources this step hears, (K, 1) or (K, B); None where it hears all of them."""
         own = self.settings
-        if not (self.extras and own.kd_dropout):
+        if not (self.extras and own.kd_dropout and self.modules.training):
             return None
-        shape = (len(self.extras) + 1, len(out.logits) if own.dropout_form == "sample" else 1)
-        drawn = self.draws.uniform(shape, step=step, purpose="sources", device=out.logits.device)
+        shape = (len(self.extras) + 1, len(out["logits"]) if own.dropout_form == "sample" else 1)
+        drawn = self.draws.uniform(shape, step=step, purpose="sources", device=out["logits"].device)
         return keep(own.dropout_form, own.kd_dropout, drawn, rescale=own.dropout_rescale)
 
-    def _divergences(self, out: StudentOut, targets: Targets, kept: Tensor | None) -> dict[str, Tensor]:
+    def _divergences(self, out: Outputs, targets: Targets, kept: Tensor | None) -> dict[str, Tensor]:
         own = self.settings
         sources = stacked(of_sources(targets, "logits", self.extras))
-        apart = divergences(out.logits, sources, temperature=own.temperature, squared=own.squared_temperature)
+        apart = divergences(out["logits"], sources, temperature=own.temperature, squared=own.squared_temperature)
         return dict(zip(kl_names(self.extras), _means(apart, kept), strict=True))
 
-    def _distances(self, out: StudentOut, targets: Targets, kept: Tensor | None) -> dict[str, Tensor]:
-        own, embedding = self.settings, widen(out.embedding)
+    def _distances(self, out: Outputs, targets: Targets, kept: Tensor | None) -> dict[str, Tensor]:
+        own, embedding = self.settings, widen(out["image_embedding"])
         if "projector" in self.modules:
             embedding = self.modules["projector"](embedding)
         sources = stacked(of_sources(targets, "image_embedding", self._with_embedding))

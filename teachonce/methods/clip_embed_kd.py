@@ -11,9 +11,9 @@ from typing import Annotated
 from torch import Tensor
 from torch.nn import functional as F
 
-from teachonce.methods.ce import ce
+from teachonce.methods.ce import labelled
 from teachonce.methods.contrast import Contrast, ContrastSettings
-from teachonce.methods.targets import StudentOut, Targets
+from teachonce.methods.targets import Inputs, Outputs, Targets
 from teachonce.methods.tensors import cosines, precise
 from teachonce.options.opt import Opt
 from teachonce.types import PerClass
@@ -69,6 +69,7 @@ class ClipEmbedKd(Contrast):
 
     name = "clip-embed-kd"
     needs = frozenset({"class_mean"})
+    of_labels = frozenset({"ce", "clip"})
     settings_type = ClipEmbedSettings
     settings: ClipEmbedSettings
 
@@ -77,13 +78,13 @@ class ClipEmbedKd(Contrast):
         self._mean = "class_mean" if settings.per_class is None else f"class_mean:{settings.per_class}"
         self.needs = frozenset({self._mean})
 
-    def __call__(self, out: StudentOut, targets: Targets, labels: Tensor, step: int) -> dict[str, Tensor]:
+    def __call__(self, out: Outputs, targets: Targets, inputs: Inputs, step: int) -> dict[str, Tensor]:
         """See Method."""
-        with precise(out.logits):
+        with precise(out["logits"]):
             given = targets[self._mean]
             absent = given.isnan().any(1)  # classes without a row
-            student, means, scale = self.modules(out.embedding, given.masked_fill(absent[:, None], 0.0))
+            student, means, scale = self.modules(out["image_embedding"], given.masked_fill(absent[:, None], 0.0))
             return {
-                "ce": ce(out.logits, labels, label_smoothing=self.settings.label_smoothing),
-                "clip": clip_embed_kd(student, means, labels, scale, absent=absent),
+                **labelled(self, out["logits"], inputs),
+                "clip": clip_embed_kd(student, means, inputs["label"], scale, absent=absent),
             }

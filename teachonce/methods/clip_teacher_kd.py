@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from teachonce.methods.ce import ce
+from teachonce.methods.ce import labelled
 from teachonce.methods.contrast import Contrast, ContrastSettings
-from teachonce.methods.targets import StudentOut, Targets
+from teachonce.methods.targets import Inputs, Outputs, Targets
 from teachonce.methods.tensors import cosines, precise
 from teachonce.options.opt import Opt
 
@@ -58,11 +58,11 @@ class ClipTeacherKd(Contrast):
     settings_type = ClipTeacherSettings
     settings: ClipTeacherSettings
 
-    def __call__(self, out: StudentOut, targets: Targets, labels: Tensor, step: int) -> dict[str, Tensor]:
+    def __call__(self, out: Outputs, targets: Targets, inputs: Inputs, step: int) -> dict[str, Tensor]:
         """See Method."""
-        with precise(out.logits):
-            student, teacher, scale = self.modules(out.embedding, targets["image_embedding"])
+        with precise(out["logits"]):
+            student, teacher, scale = self.modules(out["image_embedding"], targets["image_embedding"])
             return {
-                "ce": ce(out.logits, labels, label_smoothing=self.settings.label_smoothing),
+                **labelled(self, out["logits"], inputs),
                 "clip": clip_teacher_kd(student, teacher, scale, symmetric=self.settings.symmetric),
             }

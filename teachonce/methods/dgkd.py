@@ -10,11 +10,11 @@ from typing import Annotated
 
 from torch import Tensor
 
-from teachonce.methods.ce import ce
+from teachonce.methods.ce import labelled
 from teachonce.methods.method import Method, require_same_classes
 from teachonce.methods.settings import Settings, require
 from teachonce.methods.sources import divergences, keep_all_but, kl_names, of_sources
-from teachonce.methods.targets import StudentOut, Targets
+from teachonce.methods.targets import Inputs, Outputs, Targets
 from teachonce.methods.tensors import precise, stacked
 from teachonce.models.student import Student
 from teachonce.options.opt import Opt
@@ -70,13 +70,13 @@ class Dgkd(Method):
         for source in specs.values():
             require_same_classes(self.name, student, source)
 
-    def __call__(self, out: StudentOut, targets: Targets, labels: Tensor, step: int) -> dict[str, Tensor]:
+    def __call__(self, out: Outputs, targets: Targets, inputs: Inputs, step: int) -> dict[str, Tensor]:
         """See Method."""
-        with precise(out.logits):
+        with precise(out["logits"]):
             sources = stacked(of_sources(targets, "logits", self.extras))
-            kl = divergences(out.logits, sources, temperature=self.settings.temperature).mean(1)
-            if self.settings.drop:
+            kl = divergences(out["logits"], sources, temperature=self.settings.temperature).mean(1)
+            if self.settings.drop and self.modules.training:
                 drawn = self.draws.uniform((len(kl),), step=step, purpose="sources", device=kl.device)
                 kl = kl * keep_all_but(self.settings.drop, drawn).to(kl.dtype)
-            own = ce(out.logits, labels, label_smoothing=self.settings.label_smoothing)
-            return {"ce": own, **dict(zip(kl_names(self.extras), kl.unbind(), strict=True))}
+            own = labelled(self, out["logits"], inputs)
+            return {**own, **dict(zip(kl_names(self.extras), kl.unbind(), strict=True))}

@@ -10,10 +10,10 @@ from typing import Annotated
 from torch import Tensor
 from torch.nn import functional as F
 
-from teachonce.methods.ce import ce
+from teachonce.methods.ce import labelled
 from teachonce.methods.method import Method, main, require_same_classes
 from teachonce.methods.settings import Settings
-from teachonce.methods.targets import StudentOut, Targets
+from teachonce.methods.targets import Inputs, Outputs, Targets
 from teachonce.methods.tensors import precise, widen
 from teachonce.models.student import Student
 from teachonce.options.opt import Opt
@@ -69,10 +69,10 @@ class Kd(Method):
         """See Method.check."""
         require_same_classes(self.name, student, main(specs))
 
-    def __call__(self, out: StudentOut, targets: Targets, labels: Tensor, step: int) -> dict[str, Tensor]:
+    def __call__(self, out: Outputs, targets: Targets, inputs: Inputs, step: int) -> dict[str, Tensor]:
         """See Method."""
-        with precise(out.logits):
+        with precise(out["logits"]):
             return {
-                "ce": ce(out.logits, labels, label_smoothing=self.settings.label_smoothing),
-                "kd": kd(out.logits, targets["logits"], temperature=self.settings.temperature),
+                **labelled(self, out["logits"], inputs),
+                "kd": kd(out["logits"], targets["logits"], temperature=self.settings.temperature),
             }

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from teachonce.errors import MismatchError, StoreMissingError
 from teachonce.methods.settings import Settings
-from teachonce.methods.targets import StudentOut, Targets
+from teachonce.methods.targets import Inputs, Outputs, Targets
 from teachonce.models.draws import Draws
 from teachonce.models.student import Student
 from teachonce.options.methods import Takes
@@ -45,6 +45,8 @@ class Method:
     name: str
     needs: Needs = frozenset()
     settings_type: ClassVar[type[Settings]] = Settings
+    of_labels: ClassVar[frozenset[str]] = frozenset({"ce"})
+    """The terms that need labels."""
     takes: ClassVar[Takes | None] = None
     """What its extras are, named as the option that gives them."""
     needs_extras: ClassVar[bool] = False
@@ -67,7 +69,7 @@ class Method:
         super().__init_subclass__()
         needs(*cls.needs)
 
-    def __call__(self, out: StudentOut, targets: Targets, labels: Tensor, step: int) -> dict[str, Tensor]:
+    def __call__(self, out: Outputs, targets: Targets, inputs: Inputs, step: int) -> dict[str, Tensor]:
         """The unweighted terms of a batch, each a scalar, in nats.
 
         Nothing here waits for the device or branches on a value, so it can be compiled and captured.
@@ -75,12 +77,21 @@ class Method:
         Args:
             out: The student's side.
             targets: The teacher's side, detached.
-            labels: (B,) int64.
+            inputs: What is known of the samples.
             step: Steps taken so far, for schedules and for what is drawn.
         """
         raise NotImplementedError
 
-    def parts(self, out: StudentOut, targets: Targets, labels: Tensor, step: int) -> dict[str, Part]:
+    @property
+    def inputs(self) -> frozenset[str]:
+        """What it needs of the samples beside what the student takes: `label`, where a term of labels has a weight."""
+        return frozenset({"label"} if any(self.weights.get(term) for term in self.of_labels) else ())
+
+    def unlabelled(self) -> None:
+        """Do without labels from now on: the terms that need them are left out."""
+        self.weights = {term: weight for term, weight in self.weights.items() if term not in self.of_labels}
+
+    def parts(self, out: Outputs, targets: Targets, inputs: Inputs, step: int) -> dict[str, Part]:
         """What `__call__` is made of, for measurements: pieces that can be computed apart; empty where it is one."""
         return {}
 
@@ -98,13 +109,16 @@ class Method:
         lacks = {name: {"image_embedding"} - specs[name].arrays.keys() for name in extras}
         return {main: self.needs} | {name: rows - lacks[name] or rows for name in extras}
 
-    def build(self, student: Student, specs: Mapping[str, TargetSpec], *, seed: int = 0) -> nn.Module:
+    def build(
+        self, student: Student, specs: Mapping[str, TargetSpec], *, seed: int = 0, labels: bool = True
+    ) -> nn.Module:
         """Make `modules` for a student and targets, on the CPU, their init from `seed` alone.
 
         Args:
             student: The student.
             specs: Of the targets by name, the main one first; none where there is no teacher.
-            seed: Of the initial weights.
+            seed: Of the initial weights, and of what is drawn in steps.
+            labels: Whether each sample has a label; see `unlabelled`.
 
         Raises:
             MismatchError: The target does not fit the student.
@@ -119,6 +133,8 @@ class Method:
         self.check(student, specs)
         with seeded(seed):
             self.modules = self.make_modules(student, specs)
+        if not labels:
+            self.unlabelled()
         return self.modules
 
     @property

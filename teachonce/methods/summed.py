@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from teachonce.errors import InputError
 from teachonce.methods.method import Method
 from teachonce.methods.settings import Settings
-from teachonce.methods.targets import StudentOut, Targets
+from teachonce.methods.targets import Inputs, Outputs, Targets
 from teachonce.models.student import Student
 from teachonce.options.opt import Value
 from teachonce.types import TargetSpec
@@ -36,12 +36,12 @@ class Summed(Method):
         super().__init__(Settings(), extras)
         self.needs = frozenset().union(*(part.needs for part in parts))
 
-    def __call__(self, out: StudentOut, targets: Targets, labels: Tensor, step: int) -> dict[str, Tensor]:
+    def __call__(self, out: Outputs, targets: Targets, inputs: Inputs, step: int) -> dict[str, Tensor]:
         """See Method."""
         return {
             f"{part.name}.{name}": term
             for part in self.parts_of_sum
-            for name, term in part(out, targets, labels, step).items()
+            for name, term in part(out, targets, inputs, step).items()
         }
 
     @property
@@ -71,6 +71,17 @@ class Summed(Method):
         for part in self.parts_of_sum:
             if part.needs:
                 part.check(student, _own(part, specs))
+
+    @property
+    def inputs(self) -> frozenset[str]:
+        """See Method.inputs."""
+        return frozenset().union(*(part.inputs for part in self.parts_of_sum))
+
+    def unlabelled(self) -> None:
+        """See Method.unlabelled."""
+        for part in self.parts_of_sum:
+            part.unlabelled()
+        self.weights = self.make_weights()
 
     def make_modules(self, student: Student, specs: Mapping[str, TargetSpec]) -> nn.Module:
         """See Method.make_modules."""

@@ -1,7 +1,6 @@
 """What a method gets of a teacher and of the student: the same for cached and live targets."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -41,11 +40,8 @@ class Targets(Mapping[str | Place, Tensor]):
 NO_TARGETS = Targets("", {})
 
 
-@dataclass(kw_only=True)
-class StudentOut:
-    """The student's side of one batch."""
-
-    embedding: Tensor
-    """(B, D); what the head saw: behind the method's bottleneck, where it has one."""
-    logits: Tensor
-    """(B, C), never softmaxed."""
+Outputs = Mapping[str, Tensor]
+"""The student's side of one batch: signal -> (B, width). `image_embedding` is what the head saw, behind the method's
+bottleneck where it has one; `logits` are never softmaxed."""
+Inputs = Mapping[str, Tensor]
+"""What is known of the samples of one batch, by name: `label`, (B,) int64, where the data has labels."""

@@ -9,9 +9,9 @@ from typing import Annotated
 from torch import Tensor
 from torch.nn import functional as F
 
-from teachonce.methods.ce import ce
+from teachonce.methods.ce import labelled
 from teachonce.methods.kd import Kd, KdSettings
-from teachonce.methods.targets import StudentOut, Targets
+from teachonce.methods.targets import Inputs, Outputs, Targets
 from teachonce.methods.tensors import precise, widen
 from teachonce.options.opt import Opt
 from teachonce.options.search import Around
@@ -59,13 +59,13 @@ class VanillaKd(Kd):
     settings_type = VanillaSettings
     settings: VanillaSettings
 
-    def __call__(self, out: StudentOut, targets: Targets, labels: Tensor, step: int) -> dict[str, Tensor]:
+    def __call__(self, out: Outputs, targets: Targets, inputs: Inputs, step: int) -> dict[str, Tensor]:
         """See Method."""
         settings = self.settings
-        with precise(out.logits):
-            logits = widen(out.logits)
+        with precise(out["logits"]):
+            logits = widen(out["logits"])
             logits = logits.softmax(1) if settings.double_softmax else logits
             return {
-                "ce": ce(logits, labels, label_smoothing=settings.label_smoothing),
+                **labelled(self, logits, inputs),
                 "kd": vanilla_kd(logits, targets["logits"], temperature=settings.temperature),
             }

@@ -1,5 +1,7 @@
 """What a student is: a backbone that embeds, and a head on the embedding."""
 
+from collections.abc import Mapping
+
 from torch import Tensor, nn
 
 from teachonce.bounds import MOST_SIDE
@@ -29,6 +31,21 @@ class Student(nn.Module):
     def head(self, embedding: Tensor) -> Tensor:
         """The logits (B, C) of embeddings (B, D)."""
         raise NotImplementedError
+
+    def outputs(
+        self, inputs: Mapping[str, Tensor], bottleneck: nn.Module | None = None, noise: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """The signals of a batch, each (B, width).
+
+        Args:
+            inputs: By name; of these it takes `image`, normalised pixels (B, 3, height, width).
+            bottleneck: Between the backbone and the head, see `Method`; None for none.
+            noise: What the bottleneck takes, (B, D); None in use.
+        """
+        embedding = self.embed(inputs["image"])
+        if bottleneck is not None:
+            embedding = bottleneck(embedding, noise)
+        return {"image_embedding": embedding, "logits": self.head(embedding)}
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Embeddings (B, D) and logits (B, C) of normalised pixels (B, 3, height, width)."""

@@ -78,7 +78,9 @@ def embedder(run: Run, samples: Samples) -> Embedder:
         labels = np.zeros(samples.rows, np.int32)
         feed = Feed(images, labels, views, student=student.input, teacher=None, device=device)
         with torch.inference_mode():
-            parts = [student(batch.images)[0] for batch in feed.batches(cut(rows, _BATCH, drop_last=False), None)]
+            parts = [
+                student.embed(batch.inputs["image"]) for batch in feed.batches(cut(rows, _BATCH, drop_last=False), None)
+            ]
         return torch.cat(parts).float().numpy()
 
     return embed

@@ -101,7 +101,7 @@ def _result(session: Session, entries: Sequence[Epoch]) -> TrainResult:
         samples_per_s=rows / _seconds(steady),
         peak_memory_bytes=None if session.config.cuda_graphs else peak_memory_bytes(session.device),
         host_memory_bytes=host_memory_bytes(),
-        val_top1=None if progress.best is None else progress.best[0],
+        val_top1=None if progress.best is None or len(progress.best) < 2 else progress.best[0],
         best_epoch=progress.best_epoch,
         seconds=_seconds(entries),
         train_rows=len(session.rows.train),

@@ -43,9 +43,9 @@ def test_epoch_e_shows_view_e_mod_k_to_both(budget: int):
         assert feed.views.view(epoch) == epoch % 2
         for rows, batch in zip(ROWS, batches(feed, epoch), strict=True):
             params = stored[rows, epoch % 2]
-            assert torch.equal(batch.images, drawn(params, rows, SMALL))
-            assert torch.equal(batch.teacher_images, drawn(params, rows, LARGE))
-            assert batch.labels.tolist() == digits(64).labels[rows].tolist()
+            assert torch.equal(batch.inputs["image"], drawn(params, rows, SMALL))
+            assert torch.equal(batch.teacher, drawn(params, rows, LARGE))
+            assert batch.inputs["label"].tolist() == digits(64).labels[rows].tolist()
             assert batch.rows.host.tolist() == batch.rows.device.tolist() == rows.tolist()
 
 
@@ -53,8 +53,8 @@ def test_validation_shows_the_evaluation_view_to_the_student_alone():
     feed, _ = make_feed(views=2, augment="flip")
     whole = np.tile(np.array([0, 0, 1, 1, 0, 0], np.float32), (3, 1))
     for rows, batch in zip(ROWS, batches(feed, None), strict=True):
-        assert torch.equal(batch.images, drawn(whole, rows, SMALL))
-        assert batch.teacher_images is None
+        assert torch.equal(batch.inputs["image"], drawn(whole, rows, SMALL))
+        assert batch.teacher is None
 
 
 @pytest.mark.parametrize("budget", [0, 1 << 30], ids=["streamed", "resident"])
@@ -62,20 +62,20 @@ def test_a_fixed_teacher_still_sees_the_stored_view(budget: int):
     feed, stored = make_feed(views=2, augment="crop=0.3,flip", budget=budget)
     plain, _ = make_feed(views=2)
     for rows, batch, base in zip(ROWS, batches(feed, 1), batches(plain, 1), strict=True):
-        assert torch.equal(batch.teacher_images, drawn(stored[rows, 1], rows, LARGE))
-        assert not torch.equal(batch.images, base.images)
+        assert torch.equal(batch.teacher, drawn(stored[rows, 1], rows, LARGE))
+        assert not torch.equal(batch.inputs["image"], base.inputs["image"])
 
 
 def test_the_students_augmentation_is_new_each_epoch_and_repeatable():
     first, again = (make_feed(augment="crop=0.3")[0] for _ in range(2))
     one, two, same = batches(first, 0), batches(first, 1), batches(again, 0)
-    assert not torch.equal(one[0].images, two[0].images)
-    assert torch.equal(one[0].images, same[0].images)
+    assert not torch.equal(one[0].inputs["image"], two[0].inputs["image"])
+    assert torch.equal(one[0].inputs["image"], same[0].inputs["image"])
 
 
 def test_without_a_live_teacher_nothing_is_drawn_for_it():
     feed, _ = make_feed(teacher=None)
-    assert all(batch.teacher_images is None for batch in batches(feed, 0))
+    assert all(batch.teacher is None for batch in batches(feed, 0))
 
 
 @pytest.mark.parametrize("budget", [0, 1 << 30], ids=["streamed", "resident"])
@@ -84,7 +84,7 @@ def test_a_batch_is_gone_once_nobody_holds_it(budget: int, augment: str | None):
     feed, _ = make_feed(budget=budget, augment=augment)
     drawing = feed.batches(ROWS, 0)
     batch = next(drawing)
-    watched = [weakref.ref(batch.images), weakref.ref(batch.teacher_images), weakref.ref(batch.labels)]
+    watched = [weakref.ref(batch.inputs["image"]), weakref.ref(batch.teacher), weakref.ref(batch.inputs["label"])]
     del batch
     assert [seen() for seen in watched] == [None] * 3
     assert len(list(drawing)) == 1

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from teachonce.errors import InputError, MismatchError, StoreMissingError
-from teachonce.methods import StudentOut, Targets, make_method, total
+from teachonce.methods import Targets, make_method, total
 from teachonce.methods.method import Method
 from teachonce.methods.sources import distances, divergences, keep, keep_all_but
 from teachonce.models import Student
@@ -26,7 +26,7 @@ def double(rows: list[list[float]]) -> Tensor:
     return torch.tensor(rows, dtype=torch.float64)
 
 
-LABELS = torch.tensor([2, 0])
+LABELS = {"label": torch.tensor([2, 0])}
 STUDENT, TEACHER, RDM_LOGITS = (
     double([[1, 2, 3], [0.5, -1, 2]]),
     double([[2, 1, 4], [-1, 0, 3]]),
@@ -89,12 +89,12 @@ STEPS = itertools.count()
 
 
 def terms(method: Method) -> dict[str, float]:
-    out = StudentOut(embedding=EMBEDDED.clone(), logits=STUDENT.clone())
+    out = {"image_embedding": EMBEDDED.clone(), "logits": STUDENT.clone()}
     return {name: term.item() for name, term in method(out, targets(*method.extras), LABELS, next(STEPS)).items()}
 
 
 def loss(method: Method) -> float:
-    out = StudentOut(embedding=EMBEDDED.clone(), logits=STUDENT.clone())
+    out = {"image_embedding": EMBEDDED.clone(), "logits": STUDENT.clone()}
     return total(method(out, targets(*method.extras), LABELS, next(STEPS)), method.weights).item()
 
 
@@ -246,7 +246,7 @@ class TestDropout:
         both = targets(*THREE)
         given = Targets("teacher", {place: both[place] for place in both if place != ("rdm-5", "image_embedding")})
         for step in range(100):
-            found = method(StudentOut(embedding=EMBEDDED, logits=STUDENT), given, LABELS, step)
+            found = method({"image_embedding": EMBEDDED, "logits": STUDENT}, given, LABELS, step)
             assert found.keys() == method.weights.keys()
             for name in ("", "_rdm-10", "_rdm-1"):
                 assert (found[f"kl{name}"] == 0) == (found[f"embedding{name}"] == 0)
@@ -298,12 +298,12 @@ class TestWhatIsRead:
 
     def test_all_of_the_student_and_the_density_learn(self):
         method = built("cifd", THREE, student_width=7, kd_dropout=0)
-        out = StudentOut(embedding=torch.randn(2, 7, dtype=torch.float64, requires_grad=True), logits=STUDENT)
+        out = {"image_embedding": torch.randn(2, 7, dtype=torch.float64, requires_grad=True), "logits": STUDENT}
         source = RDM_LOGITS.clone().requires_grad_()
         given = targets(*THREE)
         theirs = Targets("teacher", {**dict(given.items()), ("rdm-5", "logits"): source})
         total(method(out, theirs, LABELS, 0), method.weights).backward()
-        assert out.embedding.grad.abs().sum() > 0
+        assert out["image_embedding"].grad.abs().sum() > 0
         assert all(parameter.grad.abs().sum() > 0 for parameter in method.modules.parameters())
         assert source.grad is None
 
@@ -357,7 +357,10 @@ class TestNoWaiting:
             embedding if method.bottleneck is None else method.bottleneck(embedding, torch.empty(6, 7, device="meta"))
         )
         terms = method(
-            StudentOut(embedding=noisy, logits=logits), both, torch.empty(6, dtype=torch.int64, device="meta"), 0
+            {"image_embedding": noisy, "logits": logits},
+            both,
+            {"label": torch.empty(6, dtype=torch.int64, device="meta")},
+            0,
         )
         total(terms, method.weights).backward()
         assert logits.grad.shape == (6, 3)

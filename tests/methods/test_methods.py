@@ -9,7 +9,7 @@ from torch import Tensor
 
 from teachonce.errors import DataError, MismatchError, StoreMissingError
 from teachonce.losses import clip_embed_kd, clip_teacher_kd
-from teachonce.methods import StudentOut, Targets, make_method, missing, require_class_means, total
+from teachonce.methods import Targets, make_method, missing, require_class_means, total
 from teachonce.methods.method import Method
 from teachonce.models import Student
 from teachonce.options.methods import METHODS
@@ -43,18 +43,18 @@ class Flat(Student):
         self.embedding_dim, self.classes = DIM, classes
 
 
-def batch(dtype: torch.dtype = torch.float64) -> tuple[StudentOut, Targets, Tensor]:
+def batch(dtype: torch.dtype = torch.float64) -> tuple[dict[str, Tensor], Targets, dict[str, Tensor]]:
     noise = torch.Generator().manual_seed(1)
 
     def draw(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=noise, dtype=torch.float64).to(dtype).requires_grad_()
 
-    out = StudentOut(embedding=draw(BATCH, DIM), logits=draw(BATCH, CLASSES))
+    out = {"image_embedding": draw(BATCH, DIM), "logits": draw(BATCH, CLASSES)}
     per_row = {"image_embedding": TEACHER_DIM, "logits": CLASSES}
     own = {name: draw(BATCH, width) for name, width in per_row.items()} | {"class_mean": draw(CLASSES, TEACHER_DIM)}
     theirs = {extra: {name: draw(BATCH, width) for name, width in per_row.items()} for extra in EXTRAS["dgkd"]}
     targets = made(theirs, **own)
-    return out, targets, torch.arange(BATCH) % CLASSES
+    return out, targets, {"label": torch.arange(BATCH) % CLASSES}
 
 
 def built(name: str, **settings: str | float | bool) -> Method:
@@ -80,55 +80,55 @@ class TestEveryMethod:
 
     def test_only_the_student_and_the_modules_get_gradients(self, name: str):
         method = built(name)
-        out, targets, labels = batch()
-        total(method(out, targets, labels, 0), method.weights).backward()
-        assert out.logits.grad.abs().sum() > 0
+        out, targets, inputs = batch()
+        total(method(out, targets, inputs, 0), method.weights).backward()
+        assert out["logits"].grad.abs().sum() > 0
         assert all(parameter.grad.abs().sum() > 0 for parameter in method.modules.parameters())
         assert not any(tensor.requires_grad for tensor in targets.values())
 
     def test_gradients_against_finite_differences(self, name: str):
         method = built(name)
-        out, targets, labels = batch()
+        out, targets, inputs = batch()
         parameters = tuple(method.modules.parameters())
 
         def loss(embedding: Tensor, logits: Tensor, *_: Tensor) -> Tensor:
-            terms = method(StudentOut(embedding=embedding, logits=logits), targets, labels, 0)
+            terms = method({"image_embedding": embedding, "logits": logits}, targets, inputs, 0)
             return total(terms, method.weights)
 
-        assert torch.autograd.gradcheck(loss, (out.embedding, out.logits, *parameters))
+        assert torch.autograd.gradcheck(loss, (out["image_embedding"], out["logits"], *parameters))
 
     def test_needs_are_enough(self, name: str):
         """With nothing but what it asked for, it computes the same."""
         method = built(name)
-        out, targets, labels = batch()
+        out, targets, inputs = batch()
         reads = method.reads(specs(*method.extras))
         asked = Targets("teacher", {(name, key): targets[name, key] for name, keys in reads.items() for key in keys})
-        full, least = method(out, targets, labels, 0), method(out, asked, labels, 0)
+        full, least = method(out, targets, inputs, 0), method(out, asked, inputs, 0)
         assert {term: value.item() for term, value in full.items()} == {t: v.item() for t, v in least.items()}
 
     def test_autocast_does_not_reach_the_losses(self, name: str):
         method = built(name)
         method.modules.float()
-        out, targets, labels = batch(torch.float32)
-        plain = method(out, targets, labels, 0)
+        out, targets, inputs = batch(torch.float32)
+        plain = method(out, targets, inputs, 0)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            cast = method(out, targets, labels, 0)
+            cast = method(out, targets, inputs, 0)
         assert {term: value.item() for term, value in plain.items()} == {t: v.item() for t, v in cast.items()}
 
     def test_one_graph_without_a_break(self, name: str):
         """No branch on a value, no wait for the device: either would break the graph."""
         method = built(name, **UNCOMPILED.get(name, {}))
         method.modules.float()
-        out, targets, labels = batch(torch.float32)
+        out, targets, inputs = batch(torch.float32)
 
         def loss(embedding: Tensor, logits: Tensor) -> Tensor:
-            terms = method(StudentOut(embedding=embedding, logits=logits), targets, labels, 0)
+            terms = method({"image_embedding": embedding, "logits": logits}, targets, inputs, 0)
             return total(terms, method.weights)
 
         torch._dynamo.reset()
         compiled = torch.compile(loss, fullgraph=True, backend="eager")
-        expected = loss(out.embedding, out.logits)
-        assert compiled(out.embedding, out.logits).item() == pytest.approx(expected.item(), abs=1e-6)
+        expected = loss(out["image_embedding"], out["logits"])
+        assert compiled(out["image_embedding"], out["logits"]).item() == pytest.approx(expected.item(), abs=1e-6)
 
     def test_init_comes_from_the_seed_alone(self, name: str):
         extras = EXTRAS.get(name, ())
@@ -143,9 +143,9 @@ class TestEveryMethod:
         assert torch.equal(state, torch.random.get_rng_state())
 
     def test_label_smoothing_is_a_setting(self, name: str):
-        out, targets, labels = batch()
+        out, targets, inputs = batch()
         sharp, smooth = built(name), built(name, label_smoothing="0.2")
-        assert sharp(out, targets, labels, 0)["ce"].item() != smooth(out, targets, labels, 0)["ce"].item()
+        assert sharp(out, targets, inputs, 0)["ce"].item() != smooth(out, targets, inputs, 0)["ce"].item()
 
     def test_no_target_is_an_error_where_one_is_needed(self, name: str):
         method = make_method(name, extras=EXTRAS.get(name, ()))
@@ -168,9 +168,9 @@ class TestDefaults:
         assert method.modules.scale().item() == pytest.approx(1 / 0.07, rel=1e-6)
 
     def test_clip_teacher_averages_both_directions_unless_told(self):
-        out, targets, labels = batch()
-        both = built("clip-teacher-kd")(out, targets, labels, 0)["clip"].item()
-        one = built("clip-teacher-kd", symmetric="false")(out, targets, labels, 0)["clip"].item()
+        out, targets, inputs = batch()
+        both = built("clip-teacher-kd")(out, targets, inputs, 0)["clip"].item()
+        one = built("clip-teacher-kd", symmetric="false")(out, targets, inputs, 0)["clip"].item()
         assert both != one
 
 
@@ -180,8 +180,8 @@ class TestKd:
             make_method("kd").build(Flat(), specs(classes=7))
 
     def test_temperature_is_used(self):
-        out, targets, labels = batch()
-        cold, warm = (built("kd", temperature=t)(out, targets, labels, 0)["kd"].item() for t in ("1", 4.0))
+        out, targets, inputs = batch()
+        cold, warm = (built("kd", temperature=t)(out, targets, inputs, 0)["kd"].item() for t in ("1", 4.0))
         assert cold != warm
 
 
@@ -193,8 +193,8 @@ class TestVanilla:
     def terms(self, name: str, logits: Tensor, **settings: str | float | bool) -> tuple[Method, dict[str, Tensor]]:
         method = make_method(name, settings)
         method.build(Flat(3), specs(classes=3))
-        out = StudentOut(embedding=torch.zeros(2, DIM), logits=logits)
-        return method, method(out, made(logits=self.TEACHER), self.LABELS, 0)
+        out = {"image_embedding": torch.zeros(2, DIM), "logits": logits}
+        return method, method(out, made(logits=self.TEACHER), {"label": self.LABELS}, 0)
 
     @pytest.mark.parametrize(
         ("double_softmax", "ce", "whole"), [(False, 1.074459, 1.345678), (True, 1.054607, 1.461487)]
@@ -214,7 +214,7 @@ class TestVanilla:
         assert torch.allclose(*gradients, atol=1e-12)
 
     def test_other_classes_are_refused(self):
-        """Soft labels of a head of two classes are what the public code stumbles over."""
+        """Soft inputs of a head of two classes are what the public code stumbles over."""
         with pytest.raises(MismatchError, match=r"of 2 classes, the student's of 5"):
             make_method("vanilla-kd").build(Flat(), specs(classes=2))
 
@@ -237,13 +237,13 @@ class TestContrast:
         method = make_method(name, {"direction": "none", "scale": 1})
         method.build(Flat(), specs(width=DIM))
         assert {path for path, _ in method.modules.named_parameters()} == {"scale.log_scale"}
-        out, targets, labels = batch(torch.float32)
+        out, targets, inputs = batch(torch.float32)
         targets = made(**{key: targets[key][:, :DIM] for key in ("image_embedding", "class_mean")})
         if name == "clip-embed-kd":
-            expected = clip_embed_kd(out.embedding, targets["class_mean"], labels, 1.0)
+            expected = clip_embed_kd(out["image_embedding"], targets["class_mean"], inputs["label"], 1.0)
         else:
-            expected = clip_teacher_kd(out.embedding, targets["image_embedding"], 1.0)
-        assert method(out, targets, labels, 0)["clip"].item() == pytest.approx(expected.item(), abs=1e-6)
+            expected = clip_teacher_kd(out["image_embedding"], targets["image_embedding"], 1.0)
+        assert method(out, targets, inputs, 0)["clip"].item() == pytest.approx(expected.item(), abs=1e-6)
 
     def test_worked_number_without_a_projector(self):
         """The class means of `TestWorkedNumbers`, as they are after its projector."""
@@ -253,8 +253,10 @@ class TestContrast:
         method.build(student, specs(width=2))
         embedding = torch.tensor([[3.0, 4], [1, 0], [0, 2]])
         targets = made(class_mean=torch.tensor([[1.5, 0.5], [1.5, 1.5]]))
-        out = StudentOut(embedding=embedding, logits=torch.zeros(3, 2))
-        assert method(out, targets, torch.tensor([0, 1, 0]), 0)["clip"].item() == pytest.approx(0.836439, abs=1e-6)
+        out = {"image_embedding": embedding, "logits": torch.zeros(3, 2)}
+        assert method(out, targets, {"label": torch.tensor([0, 1, 0])}, 0)["clip"].item() == pytest.approx(
+            0.836439, abs=1e-6
+        )
 
     @pytest.mark.parametrize("name", ["clip-embed-kd", "clip-teacher-kd"])
     def test_without_a_projector_other_widths_are_refused(self, name: str):
@@ -289,12 +291,12 @@ class TestContrast:
     def test_class_means_pull_toward_the_own_class(self):
         """A few steps on the embedding alone raise its cosine with the projected mean of its class."""
         method = built("clip-embed-kd")
-        out, targets, labels = batch()
-        out.embedding = torch.nn.Parameter(out.embedding.detach().clone())
-        optimizer = torch.optim.SGD([out.embedding], lr=0.1)
+        out, targets, inputs = batch()
+        out["image_embedding"] = torch.nn.Parameter(out["image_embedding"].detach().clone())
+        optimizer = torch.optim.SGD([out["image_embedding"]], lr=0.1)
         losses = []
         for step in range(20):
-            loss = method(out, targets, labels, step)["clip"]
+            loss = method(out, targets, inputs, step)["clip"]
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -330,6 +332,6 @@ class TestClassMeans:
         require_class_means(np.array([3, 0, 2]), np.array([0, 2, 2]))
 
     @pytest.mark.parametrize("label", [-1, 3])
-    def test_labels_outside_the_classes(self, label: int):
+    def test_inputs_outside_the_classes(self, label: int):
         with pytest.raises(DataError, match=f"label {label} has no class mean: there are 3"):
             require_class_means(np.array([1, 1, 1]), np.array([0, label]))

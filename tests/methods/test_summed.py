@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from teachonce.errors import InputError, MismatchError
-from teachonce.methods import StudentOut, make_method, total
+from teachonce.methods import make_method, total
 from teachonce.models import Student
 from teachonce.types import InputSpec
 from tests.signalkit import made, spec_of
 
-OUT = StudentOut(embedding=torch.randn(4, 6, dtype=torch.float64), logits=torch.randn(4, 3, dtype=torch.float64))
-LABELS = torch.tensor([0, 1, 2, 0])
+OUT = {"image_embedding": torch.randn(4, 6, dtype=torch.float64), "logits": torch.randn(4, 3, dtype=torch.float64)}
+LABELS = {"label": torch.tensor([0, 1, 2, 0])}
 SPECS = {"teacher": spec_of(image_embedding=5, logits=3)}
 DOUBLE = {"dtype": torch.float64}
 TARGETS = made(image_embedding=torch.randn(4, 5, **DOUBLE), logits=torch.randn(4, 3, **DOUBLE))

@@ -112,9 +112,9 @@ def test_training_shows_the_view_of_the_store_to_student_and_live_teacher(
     session = open_session(config, samples, open_store(path), digests=all_digests(samples, SILENT))
     for batch in session.feed.batches(session.loop.batches(0), 0):
         rows = batch.rows.device
-        assert torch.equal(batch.images, seen(rule, session.stepper.student.input)[rows])
+        assert torch.equal(batch.inputs["image"], seen(rule, session.stepper.student.input)[rows])
         if source == "live":
-            assert torch.equal(batch.teacher_images, seen(rule, session.feed.teacher)[rows])
+            assert torch.equal(batch.teacher, seen(rule, session.feed.teacher)[rows])
 
 
 def test_verify_runs_the_teacher_on_the_views_of_the_store(old: tuple[Path, str]):

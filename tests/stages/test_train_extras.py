@@ -131,18 +131,18 @@ def test_noise_in_training_alone(home: Path, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(stage, "open_session", lambda *args, **more: kept.append(real(*args, **more)) or kept[0])
     cifd(tmp_path / "run", home, epochs=1)
     loop, stepper = kept[0].loop, kept[0].stepper
-    first, second = (loop.trainer.validate() for _ in range(2))
+    first, second = (loop.trainer.validation(stepper) for _ in range(2))
     assert first == second
-    images = next(iter(kept[0].feed.batches(loop.batches(0), 0))).images
+    images = next(iter(kept[0].feed.batches(loop.batches(0), 0))).inputs["image"]
     stepper.student.eval()  # its own dropout is off: what is left is the bottleneck's noise
-    first, again = (stepper._forward(images, *stepper._noise(len(images))) for _ in range(2))
+    first, again = (stepper._forward({"image": images}, stepper._noise(len(images))) for _ in range(2))
     stepper.done += 1
-    second = stepper._forward(images, *stepper._noise(len(images)))
-    assert torch.equal(first[0], again[0])
-    assert not torch.equal(first[0], second[0])
-    assert not torch.equal(first[1], second[1])
-    assert (first[0] - stepper.student.embed(images)).abs().max() <= 0.5
-    assert_alike(first[1], stepper.student.head(first[0]))
+    second = stepper._forward({"image": images}, stepper._noise(len(images)))
+    assert torch.equal(first["image_embedding"], again["image_embedding"])
+    assert not torch.equal(first["image_embedding"], second["image_embedding"])
+    assert not torch.equal(first["logits"], second["logits"])
+    assert (first["image_embedding"] - stepper.student.embed(images)).abs().max() <= 0.5
+    assert_alike(first["logits"], stepper.student.head(first["image_embedding"]))
     decayed = {id(p) for group in stepper.optimizer.param_groups if group["weight_decay"] for p in group["params"]}
     assert not decayed & {id(p) for p in stepper.method.bottleneck.parameters()}
     assert id(stepper.method.modules["projector"].weight) in decayed

@@ -170,7 +170,7 @@ class Work:
         if not self._networks:
             raise InputError("no teacher runs here", "Ask the live arm, of a method that needs one")
         teacher, *rdms = self._networks
-        images, info = _a_batch(self.session).teacher_images, self.session.teacher
+        images, info = _a_batch(self.session).teacher, self.session.teacher
         assert info is not None
         precision = teacher_precision(self.session.precision, info.dtype)
 
