@@ -11,7 +11,7 @@ from teachonce.data.columns import key_column as find_key
 from teachonce.data.columns import label_column as find_label
 from teachonce.data.columns import read_labels
 from teachonce.data.samples import Samples
-from teachonce.data.sources import load_split, parse_spec
+from teachonce.data.sources import BUILT_IN, load_split, parse_spec
 from teachonce.data.walk import shown
 from teachonce.errors import DataError, InputError
 from teachonce.events import SILENT, Events
@@ -33,9 +33,9 @@ def open_samples(  # noqa: PLR0913 - one parameter an option
     """Open a dataset.
 
     Args:
-        spec: `digits`, `parquet:FILE`, `arrow:FILE` (or a folder of such files), `folder:DIR` (images, in folders by
-            split and class), `disk:DIR` (saved by `datasets`), a path to one of these, or a hub id, its configuration
-            after a colon where it has several.
+        spec: `digits`, `scenes` or `scenes:size=32`, `parquet:FILE`, `arrow:FILE` (or a folder of such files),
+            `folder:DIR` (images, in folders by split and class), `disk:DIR` (saved by `datasets`), a path to one of
+            these, or a hub id, its configuration after a colon where it has several.
         split: The split's name; None: `prefer` where there is one of that name, else the only one.
         prefer: See `split`.
         image_column: The column of images; None: the only one of that type.
@@ -52,10 +52,8 @@ def open_samples(  # noqa: PLR0913 - one parameter an option
     if limit is not None and limit < 1:
         raise InputError(f"expected a limit of at least 1 row, got {limit}", "Leave --limit out to use all rows")
     kind, place = parse_spec(spec)
-    if kind == "digits":
-        from teachonce.data.digits import load_digits
-
-        return load_digits(split or prefer, limit)
+    if kind in BUILT_IN:
+        return _built_in(kind, place, split or prefer, limit)
     dataset, name = load_split(
         kind, place, split, prefer, None if cache_dir is None else str(cache_dir), label_column, events
     )
@@ -72,6 +70,18 @@ def open_samples(  # noqa: PLR0913 - one parameter an option
         description={"source": source, "split": name},
         events=events,
     )
+
+
+def _built_in(kind: str, options: str, split: str, limit: int | None) -> Samples:
+    if kind == "scenes":
+        from teachonce.data.scenes import load_scenes
+
+        return load_scenes(options, split, limit)
+    from teachonce.data.digits import load_digits
+
+    if options:
+        raise DataError(f"digits has no options, got {options!r}", "Name them as digits alone")
+    return load_digits(split, limit)
 
 
 class DataOptions(Protocol):

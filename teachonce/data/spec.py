@@ -7,19 +7,23 @@ from teachonce.options.make import near
 from teachonce.texts import is_whole
 
 
-def whole_options(spec: str, defaults: Mapping[str, int]) -> dict[str, int]:
+def whole_options(name: str, text: str, defaults: Mapping[str, int]) -> dict[str, int]:
     """The options of `NAME:key=number,...`, those that are left out at their defaults.
+
+    Args:
+        name: NAME, for the error.
+        text: What follows the colon.
+        defaults: All options.
 
     Raises:
         InputError: An unknown option, or a value that is no whole number.
     """
-    name, _, text = spec.partition(":")
     options = dict(defaults)
     for item in filter(None, (part.strip() for part in text.split(","))):
         key, _, value = item.partition("=")
         if key not in defaults or not is_whole(value):
             hint = near(key, defaults) if key not in defaults else ", expected a whole number"
             known = ",".join(f"{word}={number}" for word, number in defaults.items())
-            raise InputError(f"{spec!r}: {item!r} is not an option of {name}{hint}", f"The options are {name}:{known}")
+            raise InputError(f"{name}:{text}: {item!r} is not an option{hint}", f"Its options are {name}:{known}")
         options[key] = int(value)
     return options

@@ -72,7 +72,7 @@ def random_samples(spec: str, limit: int | None = None) -> ArraySamples:
 
 
 def _options(spec: str) -> dict[str, int]:
-    options = whole_options(spec, _DEFAULTS)
+    options = whole_options(RANDOM, spec.partition(":")[2], _DEFAULTS)
     if min(options["rows"], options["size"], options["classes"]) < 1:
         raise InputError(f"{spec!r}: rows, size and classes must be at least 1", "Give larger numbers")
     return options
