@@ -22,6 +22,10 @@ class Captions(Protocol):
         """T, the most texts of a row; at least 1."""
 
     @property
+    def counts(self) -> NDArray[np.int32]:
+        """How many texts each row has, int32 (rows,), from 0 to `most`."""
+
+    @property
     def description(self) -> JsonObject:
         """Where the texts came from, as JSON."""
 
@@ -67,8 +71,7 @@ def text_digests(
     Raises:
         DataError: See `Captions.texts`.
     """
-    texts = captions.texts(rows)
-    digests = np.zeros((len(texts), captions.most), np.uint64)
-    for row, own in enumerate(texts):
+    digests = np.zeros((len(rows), captions.most), np.uint64)
+    for row, own in enumerate(captions.texts(rows)):
         digests[row, : len(own)] = [text_digest(text) for text in own]
-    return digests, np.array([len(own) for own in texts], np.int32)
+    return digests, captions.counts[np.asarray(rows, np.int64)]

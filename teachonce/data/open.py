@@ -1,5 +1,6 @@
 """The one way from a dataset's name to Samples."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -12,6 +13,8 @@ from teachonce.data.columns import label_column as find_label
 from teachonce.data.columns import read_labels
 from teachonce.data.samples import Samples
 from teachonce.data.sources import BUILT_IN, load_split, parse_spec
+from teachonce.data.textcolumns import ColumnCaptions
+from teachonce.data.textcolumns import text_columns as find_texts
 from teachonce.data.walk import shown
 from teachonce.errors import DataError, InputError
 from teachonce.events import SILENT, Events
@@ -26,6 +29,7 @@ def open_samples(  # noqa: PLR0913 - one parameter an option
     image_column: str | None = None,
     label_column: str | None = None,
     key_column: str | None = None,
+    text_columns: Sequence[str] = (),
     limit: int | None = None,
     cache_dir: str | Path | None = None,
     events: Events = SILENT,
@@ -41,6 +45,8 @@ def open_samples(  # noqa: PLR0913 - one parameter an option
         image_column: The column of images; None: the only one of that type.
         label_column: The column of labels; None: the only one of that type, or one called so; `none`: no labels.
         key_column: A column that identifies the rows in place of the images' bytes.
+        text_columns: Columns of texts, or of lists of texts, which become the captions; none: no captions but those of
+            `scenes`.
         limit: At most so many rows, from the first.
         cache_dir: Where `datasets` keeps what it fetches and converts.
         events: Is told what is left out, and how names were read where they may be meant otherwise.
@@ -53,6 +59,8 @@ def open_samples(  # noqa: PLR0913 - one parameter an option
         raise InputError(f"expected a limit of at least 1 row, got {limit}", "Leave --limit out to use all rows")
     kind, place = parse_spec(spec)
     if kind in BUILT_IN:
+        if text_columns:
+            raise DataError(f"{kind!r} has no columns of texts, got {', '.join(text_columns)}", "Name none")
         return _built_in(kind, place, split or prefer, limit)
     dataset, name = load_split(
         kind, place, split, prefer, None if cache_dir is None else str(cache_dir), label_column, events
@@ -66,6 +74,7 @@ def open_samples(  # noqa: PLR0913 - one parameter an option
         image=find_image(dataset.features, image_column),
         label=label,
         key=None if key_column is None else find_key(dataset.features, key_column),
+        texts=find_texts(dataset.features, text_columns),
         limit=limit,
         description={"source": source, "split": name},
         events=events,
@@ -141,6 +150,7 @@ def from_dataset(
     image: str,
     label: str | None,
     key: str | None,
+    texts: Sequence[str] = (),
     limit: int | None,
     description: dict[str, Any],
     events: Events = SILENT,
@@ -148,7 +158,7 @@ def from_dataset(
     """Samples of a `datasets.Dataset` whose columns are known.
 
     Raises:
-        DataError: The labels cannot be used.
+        DataError: The labels cannot be used, or no row has a text.
     """
     from datasets import Image
 
@@ -160,9 +170,18 @@ def from_dataset(
         labels, names = read_labels(_column(dataset, label), dataset.features[label], label, events)
     keys = None if key is None else [str(value) for value in _column(dataset, key).to_pylist()]
     images = dataset.select_columns([image]).cast_column(image, Image(decode=False))
+    rows = {"rows": len(dataset)}
+    captions = ColumnCaptions(dataset, texts, description | rows, events) if texts else None
     columns = {"image_column": image, "label_column": label, "key_column": key}
-    description = description | columns | {"rows": len(dataset)}
-    return ArrowSamples(images, image, labels=labels, class_names=names, keys=keys, description=description)
+    return ArrowSamples(
+        images,
+        image,
+        labels=labels,
+        class_names=names,
+        keys=keys,
+        captions=captions,
+        description=description | columns | rows,
+    )
 
 
 def _column(dataset: Any, name: str) -> pa.ChunkedArray:

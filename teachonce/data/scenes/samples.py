@@ -101,6 +101,7 @@ class SceneCaptions:
 
     def __init__(self, drawn: Drawn, most: int, description: JsonObject) -> None:
         self._drawn, self.most, self.rows = drawn, most, drawn.rows
+        self.counts = np.full(drawn.rows, most, np.int32)
         self.description: JsonObject = {**description, "captions": most}
 
     def texts(self, rows: Sequence[int] | NDArray[np.integer]) -> list[list[str]]:
