@@ -13,8 +13,6 @@ from teachonce.data.columns import label_column as find_label
 from teachonce.data.columns import read_labels
 from teachonce.data.samples import Samples
 from teachonce.data.sources import BUILT_IN, load_split, parse_spec
-from teachonce.data.textcolumns import ColumnCaptions
-from teachonce.data.textcolumns import text_columns as find_texts
 from teachonce.data.walk import shown
 from teachonce.errors import DataError, InputError
 from teachonce.events import SILENT, Events
@@ -74,7 +72,7 @@ def open_samples(  # noqa: PLR0913 - one parameter an option
         image=find_image(dataset.features, image_column),
         label=label,
         key=None if key_column is None else find_key(dataset.features, key_column),
-        texts=find_texts(dataset.features, text_columns),
+        texts=text_columns,
         limit=limit,
         description={"source": source, "split": name},
         events=events,
@@ -158,7 +156,7 @@ def from_dataset(
     """Samples of a `datasets.Dataset` whose columns are known.
 
     Raises:
-        DataError: The labels cannot be used, or no row has a text.
+        DataError: The labels or the texts cannot be used.
     """
     from datasets import Image
 
@@ -171,7 +169,11 @@ def from_dataset(
     keys = None if key is None else [str(value) for value in _column(dataset, key).to_pylist()]
     images = dataset.select_columns([image]).cast_column(image, Image(decode=False))
     rows = {"rows": len(dataset)}
-    captions = ColumnCaptions(dataset, texts, description | rows, events) if texts else None
+    captions = None
+    if texts:
+        from teachonce.data.textcolumns import ColumnCaptions  # pyarrow.compute takes 40 ms to import
+
+        captions = ColumnCaptions(dataset, texts, description | rows, events)
     columns = {"image_column": image, "label_column": label, "key_column": key}
     return ArrowSamples(
         images,

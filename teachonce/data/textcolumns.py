@@ -15,26 +15,10 @@ from teachonce.errors import DataError
 from teachonce.events import SILENT, Events
 from teachonce.types import JsonObject
 
-OPTION = "--text-column"
+_OPTION = "text_columns"
 _SPACE = " \t\n\v\f\r"  # as Arrow's function for ASCII has it
 _TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 _LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
-
-
-def text_columns(features: Any, named: Sequence[str]) -> tuple[str, ...]:
-    """The named columns of texts.
-
-    Raises:
-        DataError: One is absent (the nearest name is told), is named twice, or holds something else.
-    """
-    for name in named:
-        kind = column_type(features, name, OPTION)
-        if not _holds_texts(kind):
-            hint = f"Choose another with {OPTION}, or convert it"
-            raise DataError(f"expected texts, or lists of texts, in column {name!r}, got {kind}", hint)
-        if named.count(name) > 1:
-            raise DataError(f"expected different columns of texts, got {name!r} twice", f"Name it once with {OPTION}")
-    return tuple(named)
 
 
 class ColumnCaptions:
@@ -44,15 +28,17 @@ class ColumnCaptions:
 
     Args:
         dataset: A `datasets.Dataset` without an index mapping.
-        columns: Its columns, see `text_columns`.
+        columns: Its columns, each another, of texts or of lists of texts.
         description: Where the texts came from, as JSON.
         events: Is told of rows without a text.
 
     Raises:
-        DataError: No row has a text.
+        DataError: A column is absent (the nearest name is told), is named twice, or holds something else; no row has a
+            text.
     """
 
     def __init__(self, dataset: Any, columns: Sequence[str], description: JsonObject, events: Events = SILENT) -> None:
+        _check(dataset.features, columns)
         self._dataset, self._columns = dataset.select_columns(list(columns)), tuple(columns)
         self.rows: int = len(dataset)
         self.description: JsonObject = {**description, "text_columns": list(columns)}
@@ -60,7 +46,7 @@ class ColumnCaptions:
         self.most = int(self.counts.max())
         where = ", ".join(columns)
         if not self.most:
-            raise DataError(f"expected texts in {where}, got none in {self.rows} rows", f"Choose others with {OPTION}")
+            raise DataError(f"expected texts in {where}, got none in {self.rows} rows", f"Choose others with {_OPTION}")
         if without := int((self.counts == 0).sum()):
             events.info(f"{without} of {self.rows} rows have no text in {where}")
 
@@ -90,6 +76,16 @@ class ColumnCaptions:
         columns = [_plain(self._dataset.data.column(name)) for name in self._columns]
         kept = [[chunk for chunk in column.chunks if len(chunk)] for column in columns]
         return [(chunks, chunk_starts(chunks)) for chunks in kept]
+
+
+def _check(features: Any, named: Sequence[str]) -> None:
+    for name in named:
+        kind = column_type(features, name, _OPTION)
+        if not _holds_texts(kind):
+            hint = f"Choose another with {_OPTION}, or convert it"
+            raise DataError(f"expected texts, or lists of texts, in column {name!r}, got {kind}", hint)
+        if named.count(name) > 1:
+            raise DataError(f"expected different columns of texts, got {name!r} twice", f"Name it once with {_OPTION}")
 
 
 def _holds_texts(kind: pa.DataType) -> bool:

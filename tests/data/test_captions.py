@@ -157,7 +157,10 @@ def test_captions_travel_and_say_where_they_are_from(tmp_path: Path):
     captions = captions_of(spec, "caption", "more")
     columns = {"text_columns": ["caption", "more"]}
     assert captions.description == {"source": "parquet:made.parquet", "split": "train", "rows": 6} | columns
-    check(pickle.loads(pickle.dumps(captions)), TOGETHER)  # noqa: S301
+    captions.texts([0])
+    pickled = pickle.dumps(captions)
+    assert "Bären".encode() not in pickled  # the table's files are named, not copied
+    check(pickle.loads(pickled), TOGETHER)  # noqa: S301
     assert open_samples(spec).captions is None  # type: ignore[attr-defined]
 
 
@@ -175,7 +178,7 @@ def test_rows_without_a_text_are_told(tmp_path: Path):
 
 def test_wrong_columns_are_refused_with_the_nearest_name(tmp_path: Path):
     spec = made(tmp_path, caption=ONE, number=list(range(6)), deep=[[["a"]]] * 6, label=[0] * 6)
-    refuse(spec, "'capton'", "did you mean caption?", "--text-column", text_columns=("capton",))
+    refuse(spec, "'capton'", "did you mean caption?", text_columns=("capton",))
     refuse(spec, "'zzz'", "caption, number", text_columns=("caption", "zzz"))
     refuse(spec, "'number'", "int64", text_columns=("number",))
     refuse(spec, "'image'", text_columns=("image",))

@@ -103,7 +103,18 @@ def test_the_extra_object_is_where_it_is_said():
             assert max(tones.values()) < 4
         else:
             assert cell_of(dark if scene.extra.tone == "black" else light) == scene.extra.cell
-            assert CELLS[scene.extra.cell] in PLACE_WORDS
+
+
+def test_places_are_called_by_their_sides():
+    sides = {"top": "top|upper", "bottom": "bottom|lower", "left": "left", "right": "right", "middle": "middle"}
+    for place, phrases in PLACE_WORDS.items():
+        kind, _, name = place.partition(" ") if place.startswith(("row", "column")) else ("", "", place)
+        expected = {"middle"} if name == "centre" else set(name.split())
+        for phrase in phrases:
+            assert {side for side in sides if says(phrase.replace("centre", "middle"), sides[side])} == expected, phrase
+            assert bool(says(phrase, "row|along|across")) == (kind == "row"), phrase
+            assert bool(says(phrase, "column|down")) == (kind == "column"), phrase
+    assert [CELLS[cell] for cell in (0, 2, 3, 4, 7)] == ["top left", "top right", "left", "centre", "bottom"]
 
 
 def says(text: str, words: str) -> bool:
@@ -114,14 +125,15 @@ def check_caption(text: str, scene: Scene) -> None:
     """A caption says nothing else than what the scene has."""
     own, tones = text, ()
     if scene.extra is not None:
-        tones = re.findall(rf"an? {scene.extra.tone} (?:five-pointed )?(?:{FORMS[scene.extra.shape]}) ", text)
+        places = "|".join(PLACE_WORDS[CELLS[scene.extra.cell]])
+        tones = re.findall(rf"a {scene.extra.tone} (?:five-pointed )?(?:{FORMS[scene.extra.shape]}) (?:{places})", text)
         own = text.replace(tones[0], "") if tones else text
     assert bool(tones) == ("black" in text or "white" in text)
     assert {colour for colour in SAID if says(own, SAID[colour])} == {scene.colour}, text
     assert {shape for shape in FORMS if says(own, FORMS[shape])} == {scene.shape}, text
     assert says(text, NUMBERS[len(scene.cells)]), text
     assert not any(says(own, NUMBERS[count]) for count in (2, 3, 4) if count != len(scene.cells)), text
-    assert any(words in text for words in PLACE_WORDS[scene.place]), text
+    assert any(words in own for words in PLACE_WORDS[scene.place]), text
     sizes = {True: "large|big", False: "small|little"}
     assert not says(text, sizes[not scene.large]), text
     grounds = {"dark": "dark", "grey": "medium grey|a grey", "light": "light"}
