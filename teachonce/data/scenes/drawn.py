@@ -11,11 +11,12 @@ from teachonce.data.scenes.words import DRAWS, TEMPLATES
 from teachonce.data.scenes.world import Draws, Scene, draw_scene
 from teachonce.errors import DataError
 
-_CAPTION = DRAWS // 4
-SCENE, OBJECTS, ORDER = range(3), range(3, 11), range(11, 13)
-TEXTS = range(13, 13 + _CAPTION * len(TEMPLATES))
-GRAIN = 32
+SCENE, OBJECTS = range(3), range(3, 11)
+GRAIN = OBJECTS.stop
 """The first of those of the image's grain, as many as its pixels take."""
+_TEXTS = 1 << 20  # beyond any grain
+ORDER = range(_TEXTS, _TEXTS + 4)
+TEXTS = range(ORDER.stop, ORDER.stop + len(TEMPLATES) * DRAWS // 4)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +42,8 @@ class Drawn:
         return row_words(self.seed, wanted.astype(np.uint64), counters, self.split)
 
     def scene(self, words: Words) -> Scene:
-        """What a row shows, from its words, of which the first are those of SCENE."""
-        return draw_scene(Draws(part(words, SCENE)), self.labels)
+        """What a row shows, from its words of SCENE."""
+        return draw_scene(Draws(words.tolist()), self.labels)
 
     def all_labels(self) -> NDArray[np.int32]:
         """The classes of all rows, int32 (rows,): what `scene` draws first."""
@@ -50,9 +51,3 @@ class Drawn:
         places = first * np.uint64(len(self.labels)) >> np.uint64(32)
         labels: NDArray[np.int32] = np.array(self.labels, np.int32)[places]
         return labels
-
-
-def part(words: Words, counters: range) -> list[int]:
-    """The words of some of a row's counters, of those from 0 on."""
-    drawn: list[int] = words[4 * counters.start : 4 * counters.stop].tolist()
-    return drawn

@@ -9,7 +9,7 @@ from teachonce.data.scenes.world import COLOURS, GRID, GROUNDS, TONES, Colour, D
 
 LEAST_SIZE, MOST_SIZE = 32, 512
 """Pixels of a side: of fewer, small and large shapes would be alike."""
-_LARGE, _SMALL = (40, 46), (24, 28)
+_LARGE, _SMALL = (41, 46), (26, 30)
 """The radius of an object in hundredths of a cell's side, from and to."""
 _BITS = FULL.bit_length() - 1
 _SHADE = 14  # the most by which a channel of an object's colour is changed
@@ -52,7 +52,7 @@ def _draw(image: NDArray[np.int16], shape: str, colour: Colour, cell: int, *, la
     left, right = (size * (cell % GRID + step) // GRID for step in (0, 1))
     least, most = _LARGE if large else _SMALL
     side = size // GRID
-    radius = min(max(2, side * (least + draws.below(most - least + 1)) // 100), (side - 2) // 2)
+    radius = min((side * (least + draws.below(most - least + 1)) + 50) // 100, (side - 2) // 2)
     mask = shape_mask(shape, radius)
     y, x = (start + draws.below(end - start - len(mask)) for start, end in ((top, bottom), (left, right)))
     shade = [channel + draws.below(2 * _SHADE + 1) - _SHADE for channel in colour]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teachonce.data.counters import Words
-from teachonce.data.scenes.drawn import GRAIN, OBJECTS, ORDER, SCENE, TEXTS, Drawn, part
+from teachonce.data.scenes.drawn import GRAIN, OBJECTS, ORDER, SCENE, TEXTS, Drawn
 from teachonce.data.scenes.render import LEAST_SIZE, MOST_SIZE, noise_counters, render
 from teachonce.data.scenes.words import DRAWS, TEMPLATES, caption, class_prompts
 from teachonce.data.scenes.world import COMBINATIONS, Draws, Scene, is_unseen
@@ -76,10 +76,9 @@ class SceneSamples:
 
     def decode(self, row: int) -> NDArray[np.uint8]:
         """See Samples.decode; never gives no image."""
-        end = GRAIN + noise_counters(self._size)
-        words = self._drawn.words([row], range(end))[0]
-        draws = Draws(part(words, OBJECTS))
-        return render(self._drawn.scene(words), self._size, draws, words[4 * GRAIN : 4 * end])
+        words = self._drawn.words([row], range(GRAIN + noise_counters(self._size)))[0]
+        scene, objects, grain = np.split(words, [4 * SCENE.stop, 4 * OBJECTS.stop])
+        return render(self._drawn.scene(scene), self._size, Draws(objects.tolist()), grain)
 
     def digest(self, row: int) -> int:
         """See Samples.digest."""
@@ -87,7 +86,7 @@ class SceneSamples:
 
     def scene(self, row: int) -> Scene:
         """What a row shows."""
-        return self._drawn.scene(self._drawn.words([row], range(SCENE.stop))[0])
+        return self._drawn.scene(self._drawn.words([row], SCENE)[0])
 
 
 class SceneCaptions:
@@ -106,13 +105,11 @@ class SceneCaptions:
 
     def texts(self, rows: Sequence[int] | NDArray[np.integer]) -> list[list[str]]:
         """See Captions.texts; every row has `most`, each another."""
-        return [self._of(words) for words in self._drawn.words(rows, range(TEXTS.stop))]
+        parts = (self._drawn.words(rows, counters) for counters in (SCENE, ORDER, TEXTS))
+        return [self._of(self._drawn.scene(scene), order, words) for scene, order, words in zip(*parts, strict=True)]
 
-    def _of(self, words: Words) -> list[str]:
-        scene, order = self._drawn.scene(words), Draws(part(words, ORDER))
-        left, drawn = list(range(len(TEMPLATES))), part(words, TEXTS)
-        chosen = [left.pop(order.below(len(left))) for _ in range(self.most)]
-        return [
-            caption(scene, template, Draws(drawn[DRAWS * place : DRAWS * (place + 1)]))
-            for place, template in enumerate(chosen)
-        ]
+    def _of(self, scene: Scene, order: Words, words: Words) -> list[str]:
+        draws, left = Draws(order.tolist()), list(range(len(TEMPLATES)))
+        chosen = [left.pop(draws.below(len(left))) for _ in range(self.most)]
+        own = words.reshape(len(TEMPLATES), DRAWS)[: self.most].tolist()
+        return [caption(scene, template, Draws(drawn)) for template, drawn in zip(chosen, own, strict=True)]

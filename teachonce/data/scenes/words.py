@@ -48,6 +48,8 @@ PLACE_WORDS: dict[str, tuple[str, ...]] = {
 }
 
 TEMPLATES: tuple[tuple[str, ...], ...] = (
+    ("{count} {colour} {shape}",),
+    ("{size} {colour} {shape} {ground}",),
     ("{count} {size} {colour} {shape} {place}", " and {extra}"),
     ("{place}, {count} {colour} {shape}", "; besides, {extra}", ", {ground}"),
     ("there {be} {count} {size} {shape} in {colour} {place}", ", with {extra}"),
@@ -58,7 +60,6 @@ TEMPLATES: tuple[tuple[str, ...], ...] = (
     ("we see {count} {colour} {shape} {ground}, {size} and {place}", "; there is also {extra}"),
 )
 """Each in pieces; a piece with `{extra}` is left out where the scene has none."""
-PROMPTS = ("{}", "a picture of {}", "there is {}", "{} in the picture")
 DRAWS = 8
 """What a caption takes of its words at most."""
 
@@ -87,9 +88,14 @@ def caption(scene: Scene, template: int, draws: Draws) -> str:
 
 
 def class_prompts() -> tuple[tuple[str, ...], ...]:
-    """Several texts of each class, for zero-shot."""
-    names = [_articles(f"a {colour} {shape}") for colour, shape in COMBINATIONS]
-    return tuple(tuple(prompt.format(name) for prompt in PROMPTS) for name in names)
+    """Texts of each class, for zero-shot: one of each number of objects."""
+    return tuple(
+        tuple(
+            _articles(f"{words[0]} {colour} {shape if count == 1 else _plural(shape)}")
+            for count, words in COUNT_WORDS.items()
+        )
+        for colour, shape in COMBINATIONS
+    )
 
 
 def _extra(scene: Scene, draws: Draws) -> str:
