@@ -80,7 +80,7 @@ def embed(
     Args:
         teacher: Hub id, folder, trained run, built-in name (cnn-10, wrn-40-2, vit:...) or package.module:factory
             (looked up as Python does, then in this folder; a recipe's also in the recipe's).
-        data: Hub id, folder of images, parquet:FILE, arrow:FILE, disk:DIR (a saved dataset) or digits.
+        data: Hub id, folder of images, parquet:FILE, arrow:FILE, disk:DIR (a saved dataset), digits or scenes.
         store: Folder of the store (NAME.zarr).
         name: Name of the target in the store.
         split: Split of the dataset.
@@ -176,7 +176,7 @@ def estimate(
     Args:
         teacher: Hub id, folder, trained run, built-in name (cnn-10, wrn-40-2, vit:...) or package.module:factory
             (looked up as Python does, then in this folder; a recipe's also in the recipe's).
-        data: Hub id, folder of images, parquet:FILE, arrow:FILE, disk:DIR (a saved dataset) or digits.
+        data: Hub id, folder of images, parquet:FILE, arrow:FILE, disk:DIR (a saved dataset), digits or scenes.
         store: Path of the store to be made; its disk is measured (the working folder if absent).
         name: Name of the target in the store.
         split: Split of the dataset.
@@ -277,7 +277,7 @@ def train(
     checked. From a store the teacher's weights are never loaded.
 
     Args:
-        data: Hub id, folder of images, parquet:FILE, arrow:FILE, disk:DIR (a saved dataset) or digits.
+        data: Hub id, folder of images, parquet:FILE, arrow:FILE, disk:DIR (a saved dataset), digits or scenes.
         student: vit:patch=4,width=256,..., cnn-2, wrn-40-1, resnet8x4, resnet-18, mobilenet-v1, ...,
             transformers:CONFIG or package.module:factory (looked up as Python does, then in this folder; a recipe's
             also in the recipe's).

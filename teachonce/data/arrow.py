@@ -1,6 +1,7 @@
 """Samples of a `datasets.Dataset`: encoded images straight from its Arrow table, without a copy."""
 
 import os
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from teachonce.data.captions import Captions
 from teachonce.data.decode import MISSING, TOO_LARGE, DecodeError, decode_image
 from teachonce.data.samples import count_classes
 from teachonce.data.walk import shown
@@ -28,6 +30,7 @@ class ArrowSamples:
         labels: int32 (rows,), or None.
         class_names: One a class, or None.
         keys: One text a row that identifies it in place of its bytes, or None.
+        captions: Texts of the rows, or None.
         description: Where the data came from, as JSON.
     """
 
@@ -39,6 +42,7 @@ class ArrowSamples:
         labels: np.ndarray | None = None,
         class_names: tuple[str, ...] | None = None,
         keys: list[str] | None = None,
+        captions: Captions | None = None,
         description: JsonObject,
     ) -> None:
         self._dataset, self._image, self._keys = dataset, image, keys
@@ -46,6 +50,7 @@ class ArrowSamples:
         self.identity: Identity = "encoded" if keys is None else "key"
         self.labels = labels
         self.class_names = class_names
+        self.captions = captions
         self.classes = count_classes(labels, class_names)
         self.description = description
 
@@ -76,14 +81,11 @@ class ArrowSamples:
         """The row's bytes and path.
 
         Raises:
-            DataError: There is no such row; of several chunks, a negative one would give another's.
+            DataError: There is no such row.
         """
-        rows = self._dataset.data.num_rows
-        if not 0 <= row < rows:
-            raise DataError(f"expected a row from 0 to {rows - 1}, got {row}", "Count from the first row")
-        chunk = int(np.searchsorted(self._starts, row, side="right")) - 1
+        chunk, place = chunk_of(self._starts, row, self._dataset.data.num_rows)
         data, path = self._chunks[chunk]
-        return data[row - int(self._starts[chunk])], path[row - int(self._starts[chunk])]
+        return data[place], path[place]
 
     def digest(self, row: int) -> int:
         """See Samples.digest."""
@@ -109,7 +111,24 @@ class ArrowSamples:
 
     @cached_property
     def _starts(self) -> np.ndarray:
-        return np.cumsum([0, *(len(data) for data, _ in self._chunks)])[:-1]
+        return chunk_starts([data for data, _ in self._chunks])
+
+
+def chunk_starts(chunks: Sequence[pa.Array]) -> np.ndarray:
+    """The first row of each chunk, int64 (chunks,); none is empty."""
+    return np.cumsum([0, *map(len, chunks)])[:-1]
+
+
+def chunk_of(starts: np.ndarray, row: int, rows: int) -> tuple[int, int]:
+    """The chunk of a row, and the row's place in it.
+
+    Raises:
+        DataError: There is no such row; of several chunks, a negative one would give another's.
+    """
+    if not 0 <= row < rows:
+        raise DataError(f"expected a row from 0 to {rows - 1}, got {row}", "Count from the first row")
+    chunk = int(np.searchsorted(starts, row, side="right")) - 1
+    return chunk, row - int(starts[chunk])
 
 
 def _path(cell: pa.Scalar) -> str:

@@ -10,6 +10,7 @@ from teachonce.data.labels import lookalikes
 from teachonce.data.samples import check_labels
 from teachonce.errors import DataError
 from teachonce.events import SILENT, Events
+from teachonce.options.make import near
 
 NONE = "none"
 """As a label column's name: the dataset is used without labels."""
@@ -27,7 +28,7 @@ def image_column(features: Any, named: str | None) -> str:
     """
     found: list[str] = [name for name in features if _holds_images(features.arrow_schema.field(name).type)]
     if named is not None:
-        kind = _type(features, named, "--image-column")
+        kind = column_type(features, named, "--image-column")
         if not (named in found or any(test(kind) for test in _FILES_OR_PATHS)):
             raise DataError(f"expected images in column {named!r}, got {kind}", _choose(features, "--image-column"))
         return named
@@ -48,7 +49,7 @@ def label_column(features: Any, named: str | None) -> str | None:
     if named is not None and named.lower() == NONE and named not in features:
         return None
     if named is not None:
-        _type(features, named, "--label-column")
+        column_type(features, named, "--label-column")
         return named
     found = [name for name, feature in features.items() if isinstance(feature, ClassLabel)]
     if len(found) > 1:
@@ -65,7 +66,7 @@ def key_column(features: Any, named: str) -> str:
     Raises:
         DataError: It is absent or holds something else.
     """
-    kind = _type(features, named, "the key column")
+    kind = column_type(features, named, "the key column")
     if not (pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         raise DataError(f"expected whole numbers or text in key column {named!r}, got {kind}", "Choose another column")
     return named
@@ -165,9 +166,19 @@ def _holds_images(kind: pa.DataType) -> bool:
     return set(names) == {"bytes", "path"} and any(test(names["bytes"]) for test in _FILES_OR_PATHS)
 
 
-def _type(features: Any, name: str, option: str) -> pa.DataType:
+def column_type(features: Any, name: str, option: str) -> pa.DataType:
+    """The type of a named column.
+
+    Args:
+        features: Those of the dataset.
+        name: The column.
+        option: By which it was named, for the error.
+
+    Raises:
+        DataError: It is absent; the nearest name is told.
+    """
     if name not in features:
-        raise DataError(f"there is no column {name!r}", _choose(features, option))
+        raise DataError(f"there is no column {name!r}{near(name, list(features))}", _choose(features, option))
     return features.arrow_schema.field(name).type
 
 

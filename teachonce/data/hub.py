@@ -36,7 +36,7 @@ def fetch(place: str, choose: Callable[[list[str]], str], cache_dir: str | None)
     except Exception as error:
         raise DataError(
             f"could not fetch the dataset {place!r}, and there is no such file or folder: {first_line(error)}",
-            "Check the name and the connection, or give a local one: parquet:FILE, folder:DIR, disk:DIR, digits",
+            "Check name and connection, or give a local one: parquet:FILE, folder:DIR, disk:DIR, digits, scenes",
         ) from error
     return dict.fromkeys(names) | {wanted: loaded}
 

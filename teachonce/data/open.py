@@ -1,5 +1,6 @@
 """The one way from a dataset's name to Samples."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -11,7 +12,7 @@ from teachonce.data.columns import key_column as find_key
 from teachonce.data.columns import label_column as find_label
 from teachonce.data.columns import read_labels
 from teachonce.data.samples import Samples
-from teachonce.data.sources import load_split, parse_spec
+from teachonce.data.sources import BUILT_IN, load_split, parse_spec
 from teachonce.data.walk import shown
 from teachonce.errors import DataError, InputError
 from teachonce.events import SILENT, Events
@@ -26,6 +27,7 @@ def open_samples(  # noqa: PLR0913 - one parameter an option
     image_column: str | None = None,
     label_column: str | None = None,
     key_column: str | None = None,
+    text_columns: Sequence[str] = (),
     limit: int | None = None,
     cache_dir: str | Path | None = None,
     events: Events = SILENT,
@@ -33,14 +35,16 @@ def open_samples(  # noqa: PLR0913 - one parameter an option
     """Open a dataset.
 
     Args:
-        spec: `digits`, `parquet:FILE`, `arrow:FILE` (or a folder of such files), `folder:DIR` (images, in folders by
-            split and class), `disk:DIR` (saved by `datasets`), a path to one of these, or a hub id, its configuration
-            after a colon where it has several.
+        spec: `digits`, `scenes` or `scenes:size=32`, `parquet:FILE`, `arrow:FILE` (or a folder of such files),
+            `folder:DIR` (images, in folders by split and class), `disk:DIR` (saved by `datasets`), a path to one of
+            these, or a hub id, its configuration after a colon where it has several.
         split: The split's name; None: `prefer` where there is one of that name, else the only one.
         prefer: See `split`.
         image_column: The column of images; None: the only one of that type.
         label_column: The column of labels; None: the only one of that type, or one called so; `none`: no labels.
         key_column: A column that identifies the rows in place of the images' bytes.
+        text_columns: Columns of texts, or of lists of texts, which become the captions; none: no captions but those of
+            `scenes`.
         limit: At most so many rows, from the first.
         cache_dir: Where `datasets` keeps what it fetches and converts.
         events: Is told what is left out, and how names were read where they may be meant otherwise.
@@ -52,10 +56,10 @@ def open_samples(  # noqa: PLR0913 - one parameter an option
     if limit is not None and limit < 1:
         raise InputError(f"expected a limit of at least 1 row, got {limit}", "Leave --limit out to use all rows")
     kind, place = parse_spec(spec)
-    if kind == "digits":
-        from teachonce.data.digits import load_digits
-
-        return load_digits(split or prefer, limit)
+    if kind in BUILT_IN:
+        if text_columns:
+            raise DataError(f"{kind!r} has no columns of texts, got {', '.join(text_columns)}", "Name none")
+        return _built_in(kind, place, split or prefer, limit)
     dataset, name = load_split(
         kind, place, split, prefer, None if cache_dir is None else str(cache_dir), label_column, events
     )
@@ -68,10 +72,23 @@ def open_samples(  # noqa: PLR0913 - one parameter an option
         image=find_image(dataset.features, image_column),
         label=label,
         key=None if key_column is None else find_key(dataset.features, key_column),
+        texts=text_columns,
         limit=limit,
         description={"source": source, "split": name},
         events=events,
     )
+
+
+def _built_in(kind: str, options: str, split: str, limit: int | None) -> Samples:
+    if kind == "scenes":
+        from teachonce.data.scenes import load_scenes
+
+        return load_scenes(options, split, limit)
+    from teachonce.data.digits import load_digits
+
+    if options:
+        raise DataError(f"digits has no options, got {options!r}", "Name them as digits alone")
+    return load_digits(split, limit)
 
 
 class DataOptions(Protocol):
@@ -131,6 +148,7 @@ def from_dataset(
     image: str,
     label: str | None,
     key: str | None,
+    texts: Sequence[str] = (),
     limit: int | None,
     description: dict[str, Any],
     events: Events = SILENT,
@@ -138,7 +156,7 @@ def from_dataset(
     """Samples of a `datasets.Dataset` whose columns are known.
 
     Raises:
-        DataError: The labels cannot be used.
+        DataError: The labels or the texts cannot be used.
     """
     from datasets import Image
 
@@ -150,9 +168,22 @@ def from_dataset(
         labels, names = read_labels(_column(dataset, label), dataset.features[label], label, events)
     keys = None if key is None else [str(value) for value in _column(dataset, key).to_pylist()]
     images = dataset.select_columns([image]).cast_column(image, Image(decode=False))
+    rows = {"rows": len(dataset)}
+    captions = None
+    if texts:
+        from teachonce.data.textcolumns import ColumnCaptions  # pyarrow.compute takes 40 ms to import
+
+        captions = ColumnCaptions(dataset, texts, description | rows, events)
     columns = {"image_column": image, "label_column": label, "key_column": key}
-    description = description | columns | {"rows": len(dataset)}
-    return ArrowSamples(images, image, labels=labels, class_names=names, keys=keys, description=description)
+    return ArrowSamples(
+        images,
+        image,
+        labels=labels,
+        class_names=names,
+        keys=keys,
+        captions=captions,
+        description=description | columns | rows,
+    )
 
 
 def _column(dataset: Any, name: str) -> pa.ChunkedArray:

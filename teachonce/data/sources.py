@@ -18,7 +18,8 @@ from teachonce.fsio import file_substitute, require_regular
 
 # What `datasets` says of nothing; the last of a parquet file without rows.
 _NO_ROWS = ("emptydataset", "corresponds to no data", "schemainferenceerror", "batchsize must be greater than 0")
-KINDS = ("digits", "parquet", "arrow", "folder", "disk", "hub")
+BUILT_IN = ("digits", "scenes")
+KINDS = ("parquet", "arrow", "folder", "disk", "hub")
 _TABLES = (".parquet", ".arrow", ".json", ".jsonl", ".csv")
 _MOST_TABLES = 1 << 12
 _READ = "Check the format of the file; the forms are parquet:FILE, arrow:FILE, folder:DIR, disk:DIR, or a hub id"
@@ -27,13 +28,15 @@ _READ = "Check the format of the file; the forms are parquet:FILE, arrow:FILE, f
 def parse_spec(spec: str) -> tuple[str, str]:
     """A dataset's kind and its place: `parquet:FILE` as it says, a bare path by what lies there, else a hub id.
 
+    The place of one of BUILT_IN is its options, which may be empty.
+
     Raises:
         DataError: Nothing is named, or a path that is not there.
     """
     kind, colon, place = spec.partition(":")
-    if spec.strip() == "digits":
-        return "digits", ""
-    if colon and kind in KINDS[1:]:
+    if spec.strip() in BUILT_IN or (colon and kind in BUILT_IN):
+        return kind.strip(), place.strip()
+    if colon and kind in KINDS:
         if kind != "hub" and not (place.strip() and _exists(place)):
             raise DataError(f"expected data at {place!r}, got nothing: there is no such file or folder", _READ)
         return kind, place
@@ -56,7 +59,7 @@ def load_split(
     """One split of a dataset, as `datasets.Dataset`, and its name.
 
     Args:
-        kind: One of KINDS but `digits`.
+        kind: One of KINDS.
         place: A path, or a hub id, with a configuration after a colon where it needs one.
         split: The split's name; None: `prefer` where there is one of that name, else the only one.
         prefer: See `split`.

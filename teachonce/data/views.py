@@ -1,13 +1,13 @@
 """Views: a box, a flip and quarter turns for each image, drawn on the host from (seed, row, view) alone."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import numpy as np
 
 from teachonce.bounds import CLOSED, Bounds
+from teachonce.data.counters import philox
 from teachonce.errors import InputError
 from teachonce.types import EvalView
 
@@ -139,24 +139,8 @@ def _central(aspect: np.ndarray) -> np.ndarray:
 
 
 def uniforms(seed: int, row: np.ndarray, view: np.ndarray, draw: int) -> np.ndarray:
-    """Four uniform numbers in (0, 1), float64 (4, n), from the counter (row, view, draw) and the key `seed`.
-
-    Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"), over all counters at once.
-    """
-    mask = np.uint64(0xFFFFFFFF)
-    words = [row & mask, row >> np.uint64(32), view & mask, np.full_like(row, draw)]
-    for key0, key1 in _round_keys(seed):
-        product0, product1 = words[0] * np.uint64(0xD2511F53), words[2] * np.uint64(0xCD9E8D57)
-        high0, high1 = product0 >> np.uint64(32), product1 >> np.uint64(32)
-        words = [high1 ^ words[1] ^ key0, product1 & mask, high0 ^ words[3] ^ key1, product0 & mask]
-    return (np.stack(words).astype(np.float64) + 0.5) / 2**32
-
-
-def _round_keys(seed: int) -> Iterator[tuple[np.uint64, np.uint64]]:
-    low, high = seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF
-    for _ in range(10):
-        yield np.uint64(low), np.uint64(high)
-        low, high = (low + 0x9E3779B9) & 0xFFFFFFFF, (high + 0xBB67AE85) & 0xFFFFFFFF
+    """Four uniform numbers in (0, 1), float64 (4, n), from the counter (row, view, draw) and the key `seed`."""
+    return (philox(seed, row, view, draw).astype(np.float64) + 0.5) / 2**32
 
 
 def _share(text: str) -> float:

@@ -15,7 +15,7 @@ AUGMENT = "such as crop=0.35,flip."
 Data = Annotated[
     str | Opened,
     Opt(
-        help="Hub id, folder of images, parquet:FILE, arrow:FILE, disk:DIR (a saved dataset) or digits.",
+        help="Hub id, folder of images, parquet:FILE, arrow:FILE, disk:DIR (a saved dataset), digits or scenes.",
         panel=DATA,
         metavar="DATA",
         tells="content",

@@ -12,7 +12,7 @@ from teachonce.cache.store import Store
 from teachonce.data.open import open_samples
 from teachonce.data.resident import open_images
 from teachonce.data.samples import Samples
-from teachonce.data.sources import parse_spec
+from teachonce.data.sources import BUILT_IN, parse_spec
 from teachonce.engine.datacheck import check_data
 from teachonce.engine.feed import Feed, cut
 from teachonce.engine.stage_one.runs import run_lines
@@ -52,14 +52,14 @@ def store_samples(store: Store, runs: tuple[Run, ...]) -> Samples:
 
 def _places(source: str, store: Store, runs: tuple[Run, ...]) -> Iterator[str]:
     """Candidate paths of the data; local ones only."""
-    if source == "digits":
+    if source.partition(":")[0] in BUILT_IN:
         yield source
     commands = [line.command for line in run_lines(store.path)]
     for words in (*commands, *(run.record.command for run in runs)):
         if isinstance(words, list | tuple) and "--data" in words[:-1]:
             spec = str(words[words.index("--data") + 1])
             kind, place = parse_spec(spec)
-            if kind == "digits" or Path(place).exists():
+            if kind in BUILT_IN or Path(place).exists():
                 yield spec
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from teachonce.cache.store import open_store
+from teachonce.data.open import open_samples
 from teachonce.plots.figure import style
 from teachonce.plots.runs import read_runs
 from teachonce.reports.accuracy import accuracy_section, students
@@ -154,6 +155,16 @@ def test_embeddings_are_the_students_own(school: School):
     np.testing.assert_allclose(embed_rows(np.array([70])), some[1:2], atol=1e-5)
     opened = store_samples(open_store(school.store), (run,))
     np.testing.assert_array_equal(opened.decode(70), samples.decode(70))
+
+
+def test_built_in_data_is_opened_again_from_what_the_store_says(tmp_path: Path):
+    samples = open_samples("scenes:size=32,seed=3", split="test", limit=40)
+    quick(tmp_path / "teacher", student=TEACHER)
+    teacher = str(tmp_path / "teacher")
+    embed(teacher=teacher, data=samples, store=tmp_path / "s.zarr", batch_size=40, device="cpu", workers=0)
+    opened = store_samples(open_store(tmp_path / "s.zarr"), ())
+    assert opened.rows == 40
+    np.testing.assert_array_equal(opened.decode(39), samples.decode(39))
 
 
 def test_students_are_left_out_where_their_data_is_not_at_hand(school: School, monkeypatch: pytest.MonkeyPatch):

@@ -7,8 +7,8 @@ import numpy as np
 
 from teachonce.data.open import open_samples
 from teachonce.data.samples import ArraySamples, Samples
+from teachonce.data.spec import whole_options
 from teachonce.errors import InputError
-from teachonce.texts import is_whole
 
 RANDOM = "random"
 _DEFAULTS = {"rows": 512, "size": 32, "classes": 100, "seed": 0}
@@ -72,15 +72,7 @@ def random_samples(spec: str, limit: int | None = None) -> ArraySamples:
 
 
 def _options(spec: str) -> dict[str, int]:
-    options = dict(_DEFAULTS)
-    for item in filter(None, (part.strip() for part in spec.partition(":")[2].split(","))):
-        key, _, text = item.partition("=")
-        if key not in options or not is_whole(text):
-            known = ",".join(f"{name}={value}" for name, value in _DEFAULTS.items())
-            raise InputError(
-                f"{spec!r}: {item!r} is not an option of random images", f"Use random:{known}, for example"
-            )
-        options[key] = int(text)
+    options = whole_options(RANDOM, spec.partition(":")[2], _DEFAULTS)
     if min(options["rows"], options["size"], options["classes"]) < 1:
         raise InputError(f"{spec!r}: rows, size and classes must be at least 1", "Give larger numbers")
     return options
