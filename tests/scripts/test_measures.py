@@ -26,10 +26,11 @@ async def two() -> None: ...
 def scripts() -> dict[str, ModuleType]:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(ROOT / "scripts")
+        import bare_loop  # type: ignore[import-not-found]
         import count_code  # type: ignore[import-not-found]
         import start_time  # type: ignore[import-not-found]
 
-        return {"count": count_code, "start": start_time}
+        return {"bare": bare_loop, "count": count_code, "start": start_time}
 
 
 def write(root: Path, *names: str) -> Path:
@@ -97,3 +98,12 @@ def test_a_start_that_fails_is_no_measurement(scripts: dict[str, ModuleType], tm
     checkout = scripts["start"].Checkout(name="here", root=ROOT, python=sys.executable, folder=tmp_path)
     with (tmp_path / "log").open("wb") as log, pytest.raises(RuntimeError, match="ended with 3"):
         checkout.start(("-c", "raise SystemExit(3)"), log)
+
+
+def test_a_step_beside_the_bare_loops(scripts: dict[str, ModuleType]):
+    for size in (32, 16):
+        found = scripts["bare"].measured("cnn-2", size, rows=64, batch=32, pairs=2, steps=1)
+        assert (found["student"], found["size"]) == ("cnn-2", size)
+        low, high = found["quartiles"]
+        assert 0.1 < low <= found["ratio"] <= high < 10
+        assert set(found["step_ms"]) == {"ours", "bare"}
