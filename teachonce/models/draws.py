@@ -19,7 +19,6 @@ class Draws:
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
-        self._generators: dict[torch.device, torch.Generator] = {}
 
     def uniform(self, shape: Sequence[int], *, step: int, purpose: str, device: torch.device) -> Tensor:
         """Float32 from [0, 1), drawn on the device without waiting for it; other devices draw other numbers.
@@ -32,6 +31,6 @@ class Draws:
         """
         if device.type == "meta":  # has no generators, and no numbers
             return torch.empty(*shape, device=device)
-        generator = self._generators.setdefault(device, torch.Generator(device))
-        generator.manual_seed(xxhash.xxh3_64_intdigest(f"{self.seed} {step} {purpose}".encode()))
+        key = xxhash.xxh3_64_intdigest(f"{self.seed} {step} {purpose}".encode())
+        generator = torch.Generator(device).manual_seed(key)
         return torch.rand(*shape, generator=generator, device=device)
