@@ -1,6 +1,6 @@
 """A step of `train --method ce` over the step of a bare PyTorch loop: what a user would write instead.
 
-    python scripts/bare_loop.py                              cnn-2, wrn-16-2 and a small ViT at 32 px and resized to 16
+    python scripts/bare_loop.py                              cnn-2, resnet8x4 and a small ViT at 32 px and resized to 16
     python scripts/bare_loop.py --student cnn-2 --pairs 20
 
 Both train on the same uint8 images in memory, with the same student, batch size and normalisation; they take turns, and
@@ -31,7 +31,7 @@ from teachonce.models.students import build_student
 from teachonce.options.train import TrainOptions
 
 CLASSES, SIDE = 10, 32
-STUDENTS = ("cnn-2", "wrn-16-2", "vit:patch=4,width=64,layers=2,heads=4")
+STUDENTS = ("cnn-2", "resnet8x4", "vit:patch=4,width=64,layers=2,heads=4")
 
 
 class BareLoop:
